@@ -1,0 +1,135 @@
+//! `decoy attack`: pictures changed until a network misreads them.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use decoy::attack::{Run, build};
+use decoy::classifier::Goal;
+use decoy::photo::Photo;
+use decoy::report::{AttackOptions, AttackReport};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use crate::catalog_file::ModelArgs;
+use crate::pictures;
+
+/// The attack and its parameters.
+#[derive(Args)]
+pub struct MethodArgs {
+    /// ddn, gradient, gradient-normalised or gradient-margin.
+    #[arg(long, default_value = "ddn")]
+    attack: String,
+    /// Steps at most.
+    #[arg(long)]
+    steps: Option<u32>,
+    /// δ of gradient ascent, the factor of the gradient in a step.
+    #[arg(long)]
+    step_size: Option<f64>,
+}
+
+impl MethodArgs {
+    /// The same as the library takes it.
+    pub fn options(&self, target: Option<String>) -> AttackOptions {
+        AttackOptions { attack: self.attack.clone(), steps: self.steps, step_size: self.step_size, target }
+    }
+}
+
+/// Which pictures to attack, how, and where the result goes.
+#[derive(Args)]
+pub struct AttackArgs {
+    #[command(flatten)]
+    model: ModelArgs,
+    #[command(flatten)]
+    method: MethodArgs,
+    /// The label the network shall read; any wrong one if left out.
+    #[arg(long)]
+    target: Option<String>,
+    /// Write the adversarial picture here, as PNG; for a single picture.
+    #[arg(long, value_name = "FILE.png")]
+    out: Option<PathBuf>,
+    /// One JSON object a line.
+    #[arg(long)]
+    json: bool,
+    /// PNG, JPEG, WebP, GIF or BMP files.
+    #[arg(required = true)]
+    images: Vec<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct Line {
+    image: String,
+    #[serde(flatten)]
+    report: AttackReport,
+}
+
+/// Runs `decoy attack`.
+pub fn run(args: &AttackArgs) -> Result<()> {
+    ensure!(
+        args.out.is_none() || args.images.len() == 1,
+        "--out names one file for {} pictures: expected one picture",
+        args.images.len()
+    );
+    let options = args.method.options(args.target.clone());
+    let attack = build(&options)?;
+    let model = args.model.open()?;
+    let target = args.target.as_deref().map(|label| model.family.class(label)).transpose()?;
+    let mut failures = 0;
+    for path in &args.images {
+        let photo = pictures::open(path, model.family.input)?;
+        let pixels = pictures::tensor(&photo, model.network.device());
+        let began = Instant::now();
+        let outcome = pollster::block_on(async {
+            let class = model.network.predict(pixels.clone()).await?[0].class();
+            let goal = target.map_or(Goal::Misread(vec![class]), |target| Goal::Read(vec![target]));
+            let mut run = Run::begin(&*attack, &model.network, pixels, goal).await?;
+            let bar = ProgressBar::new(attack.steps() as u64)
+                .with_style(ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}")?);
+            while let Some(progress) = run.advance(10).await? {
+                let image = progress.images[0];
+                bar.set_position(progress.step as u64);
+                bar.set_message(match image.norm {
+                    Some(norm) => format!("fooled, ‖Δx‖₂ {norm:.4}"),
+                    None => format!("confidence {:.1} %", 100.0 * image.confidence),
+                });
+            }
+            bar.finish_and_clear();
+            anyhow::Ok(run.finish().await?)
+        })?;
+        let milliseconds = began.elapsed().as_secs_f64() * 1e3;
+        let report =
+            AttackReport::new(&model.entry.id, &model.family, &options, &outcome, 0, milliseconds);
+        failures += usize::from(!report.success);
+        if let Some(out) = args.out.as_ref().filter(|_| report.success) {
+            let values = outcome.eight_bit.into_data().try_to_vec::<f32>().map_err(|error| anyhow::anyhow!("{error:?}"))?;
+            let input = model.family.input;
+            let photo = Photo::from_unit(&values, input.channels, input.height, input.width)?;
+            std::fs::write(out, photo.png()).with_context(|| format!("writing {}", out.display()))?;
+        }
+        if args.json {
+            println!("{}", serde_json::to_string(&Line { image: path.display().to_string(), report })?);
+        } else {
+            print(&path.display().to_string(), &report);
+        }
+    }
+    if failures > 0 {
+        bail!("{failures} of {} pictures did not fool the network", args.images.len());
+    }
+    Ok(())
+}
+
+fn print(image: &str, report: &AttackReport) {
+    let percent = |probability: f32| 100.0 * probability;
+    println!("{image}");
+    println!("  before  {} ({:.2} %)", report.original.label, percent(report.original.probability));
+    println!("  after   {} ({:.2} %)", report.adversarial.label, percent(report.adversarial.probability));
+    let norms = report.norms;
+    println!("  ‖Δx‖    L2 {:.4}, L∞ {:.4}, L1 {:.2}, L0 {}", norms.l2, norms.linf, norms.l1, norms.l0);
+    let rounded = &report.eight_bit;
+    println!("  8-bit   {} ({:.2} %), L2 {:.4}", rounded.label, percent(rounded.probability), rounded.norms.l2);
+    println!("  cost    {} gradients, {} forward passes, {:.0} ms", report.gradients, report.forwards, report.milliseconds);
+    if let Some(message) = &report.message {
+        println!("  {message}");
+    }
+}

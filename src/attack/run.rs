@@ -1,0 +1,296 @@
+//! The driver: one attack on one batch, checked before and certified after.
+
+use std::cell::Cell;
+
+use burn::tensor::{Bool, Tensor};
+
+use super::{Attack, Best, Problem, Search, choose};
+use crate::classifier::{Criterion, Frozen, Goal, Probabilities, read};
+use crate::error::Error;
+use crate::norm::{Norms, per_image};
+
+/// An attack under way. Call [`advance`](Run::advance) until it returns nothing, or stop whenever you like, then
+/// [`finish`](Run::finish). Between the calls nothing runs, so that the caller can show progress or cancel.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use decoy::attack::{Ddn, Run};
+/// use decoy::classifier::{Frozen, Goal};
+/// use decoy::model::CompactConfig;
+///
+/// # pollster::block_on(async {
+/// let device = Device::flex();
+/// let network = Frozen::new(&CompactConfig { classes: 20 }.init(&device));
+/// let pixels = Tensor::full([1, 1, 128, 128], 0.5, &device);
+/// let class = network.predict(pixels.clone()).await?[0].class();
+///
+/// let attack = Ddn { steps: 10, ..Ddn::default() };
+/// let mut run = Run::begin(&attack, &network, pixels, Goal::Misread(vec![class])).await?;
+/// while let Some(progress) = run.advance(5).await? {
+///     println!("{} of {}", progress.step, progress.steps);
+/// }
+/// let outcome = run.finish().await?;
+/// assert!(outcome.images[0].success);
+/// # Ok::<(), decoy::error::Error>(())
+/// # }).unwrap();
+/// ```
+pub struct Run<'a> {
+    problem: Problem<'a>,
+    goal: Goal,
+    search: Box<dyn Search>,
+    original: Vec<Probabilities>,
+    step: usize,
+    steps: usize,
+    over: bool,
+}
+
+/// How far a [`Run`] is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Progress {
+    /// Steps taken.
+    pub step: usize,
+    /// Steps at most.
+    pub steps: usize,
+    /// Every image of the batch.
+    pub images: Vec<ImageProgress>,
+}
+
+/// How far one image is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ImageProgress {
+    /// Probability of the goal's class: the true one, or the target.
+    pub confidence: f32,
+    /// Size of the smallest adversarial perturbation so far, in the attack's norm.
+    pub norm: Option<f32>,
+    /// Whether no further step changes anything.
+    pub settled: bool,
+}
+
+/// What an attack achieved on a batch.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// Every image of the batch.
+    pub images: Vec<ImageOutcome>,
+    /// The adversarial images, or the last state of those that were not fooled, `[N, C, H, W]`, in [0, 1].
+    pub adversarial: Tensor<4>,
+    /// The same in 256 shades, moved a little further where rounding undid the attack, `[N, C, H, W]`.
+    pub eight_bit: Tensor<4>,
+    /// Gradients computed for every image.
+    pub gradients: usize,
+    /// Forward passes alone, for every image.
+    pub forwards: usize,
+}
+
+/// What an attack achieved on one image; everything predicted and measured anew from the returned pixels.
+#[derive(Debug, Clone)]
+pub struct ImageOutcome {
+    /// Whether the goal is reached.
+    pub success: bool,
+    /// Whether the gradient vanished, so that the attack could not go on.
+    pub vanished: bool,
+    /// What the network says of the original.
+    pub original: Probabilities,
+    /// What the network says of the adversarial image.
+    pub adversarial: Probabilities,
+    /// Size of the perturbation.
+    pub norms: Norms,
+    /// The same for the image in 256 shades.
+    pub eight_bit: EightBit,
+}
+
+/// The image as an 8-bit file holds it.
+#[derive(Debug, Clone)]
+pub struct EightBit {
+    /// Whether the goal is reached.
+    pub success: bool,
+    /// What the network says of it.
+    pub adversarial: Probabilities,
+    /// Size of its perturbation.
+    pub norms: Norms,
+}
+
+/// Lengths, in multiples of the perturbation, tried in turn until the rounded image is adversarial.
+const STRETCHES: [f32; 12] = [1.0, 1.01, 1.02, 1.05, 1.1, 1.2, 1.4, 1.7, 2.0, 3.0, 5.0, 10.0];
+
+impl<'a> Run<'a> {
+    /// Checks the input, predicts the originals and begins.
+    ///
+    /// # Shapes
+    /// - `pixels`: `[N, C, H, W]`; values outside [0, 1] are clipped
+    ///
+    /// # Errors
+    ///
+    /// If `goal` does not have one class for each image, or one the network does not have; if the network answers
+    /// with something that is not a number; if the device fails.
+    pub async fn begin(
+        attack: &dyn Attack,
+        classifier: &'a Frozen,
+        pixels: Tensor<4>,
+        goal: Goal,
+    ) -> Result<Self, Error> {
+        let [images, ..] = pixels.dims();
+        if goal.classes().len() != images {
+            return Err(Error::GoalLength {
+                goals: goal.classes().len(),
+                images,
+            });
+        }
+        let pixels = pixels.clamp(0.0, 1.0);
+        let logits = classifier.logits(pixels.clone());
+        let [_, classes] = logits.dims();
+        let problem = Problem {
+            classifier,
+            criterion: Criterion::new(&goal, classes, classifier.device())?,
+            pixels,
+            gradients: Cell::new(0),
+            forwards: Cell::new(1),
+        };
+        Ok(Self {
+            original: Probabilities::read(logits).await?,
+            search: attack.begin(&problem),
+            problem,
+            goal,
+            step: 0,
+            steps: attack.steps(),
+            over: false,
+        })
+    }
+
+    /// What the network says of the originals.
+    pub fn original(&self) -> &[Probabilities] {
+        &self.original
+    }
+
+    /// Takes up to `steps` steps, reads back once how far it is, and returns nothing when there is nothing left to do.
+    ///
+    /// # Errors
+    ///
+    /// If the device fails.
+    pub async fn advance(&mut self, steps: usize) -> Result<Option<Progress>, Error> {
+        let steps = steps.clamp(1, self.steps.max(1)).min(self.steps - self.step);
+        if self.over || steps == 0 {
+            return Ok(None);
+        }
+        for _ in 0..steps {
+            self.search.step(&self.problem);
+        }
+        self.step += steps;
+        let images = self.look().await?;
+        self.over = images.iter().all(|image| image.settled);
+        Ok(Some(Progress {
+            step: self.step,
+            steps: self.steps,
+            images,
+        }))
+    }
+
+    async fn look(&self) -> Result<Vec<ImageProgress>, Error> {
+        let columns = vec![
+            self.search.confidence(),
+            self.search.best().norm.clone(),
+            self.search.settled(),
+        ];
+        let rows = read(Tensor::stack::<2>(columns, 1)).await?;
+        Ok(rows
+            .chunks_exact(3)
+            .map(|row| ImageProgress {
+                confidence: row[0],
+                norm: (row[1] < Best::NONE).then_some(row[1]),
+                settled: row[2] > 0.5,
+            })
+            .collect())
+    }
+
+    /// Certifies what was found: clips it, predicts and measures it again, and does the same for the image in 256
+    /// shades.
+    ///
+    /// # Errors
+    ///
+    /// If the device fails, or the network's answer is not a number.
+    pub async fn finish(mut self) -> Result<Outcome, Error> {
+        self.search.polish(&self.problem);
+        let states = self.look().await?;
+        let pixels = &self.problem.pixels;
+
+        // An image that was misread to begin with is its own answer.
+        let misread: Vec<bool> = (0..self.original.len())
+            .map(|image| self.reached(image, &self.original[image]))
+            .collect();
+        let mask = Tensor::<1, Bool>::from_data(misread.as_slice(), &pixels.device());
+        let best = self.search.best();
+        let adversarial = choose(best.found(), best.pixels.clone(), self.search.current());
+        let adversarial = choose(mask, pixels.clone(), adversarial).clamp(0.0, 1.0);
+
+        let answers = self.predict(adversarial.clone()).await?;
+        let norms = Norms::read(adversarial.clone() - pixels.clone()).await?;
+        let (eight_bit, rounded_answers) = self.round(&adversarial, &answers).await?;
+        let rounded_norms = Norms::read(eight_bit.clone() - pixels.clone()).await?;
+
+        let images = (0..self.original.len())
+            .map(|image| {
+                let success = self.reached(image, &answers[image]);
+                ImageOutcome {
+                    success,
+                    vanished: states[image].settled && !success,
+                    original: self.original[image].clone(),
+                    adversarial: answers[image].clone(),
+                    norms: norms[image],
+                    eight_bit: EightBit {
+                        success: self.reached(image, &rounded_answers[image]),
+                        adversarial: rounded_answers[image].clone(),
+                        norms: rounded_norms[image],
+                    },
+                }
+            })
+            .collect();
+        Ok(Outcome {
+            images,
+            adversarial,
+            eight_bit,
+            gradients: self.problem.gradients.get(),
+            forwards: self.problem.forwards.get(),
+        })
+    }
+
+    /// The nearest images in 256 shades that reach the goal where `adversarial` does, and what the network says of
+    /// them.
+    async fn round(
+        &self,
+        adversarial: &Tensor<4>,
+        answers: &[Probabilities],
+    ) -> Result<(Tensor<4>, Vec<Probabilities>), Error> {
+        let pixels = &self.problem.pixels;
+        let perturbation = adversarial.clone() - pixels.clone();
+        let mut stretch = vec![0; answers.len()];
+        loop {
+            let factors: Vec<f32> = stretch.iter().map(|&index| STRETCHES[index]).collect();
+            let factors = Tensor::<1>::from_data(factors.as_slice(), &pixels.device());
+            let moved = pixels.clone() + perturbation.clone() * per_image(factors);
+            let rounded = (moved.clamp(0.0, 1.0) * 255.0).round() / 255.0;
+            let rounded_answers = self.predict(rounded.clone()).await?;
+            let mut settled = true;
+            for image in 0..answers.len() {
+                let undone = self.reached(image, &answers[image])
+                    && !self.reached(image, &rounded_answers[image]);
+                if undone && stretch[image] + 1 < STRETCHES.len() {
+                    stretch[image] += 1;
+                    settled = false;
+                }
+            }
+            if settled {
+                return Ok((rounded, rounded_answers));
+            }
+        }
+    }
+
+    async fn predict(&self, pixels: Tensor<4>) -> Result<Vec<Probabilities>, Error> {
+        Probabilities::read(self.problem.logits(pixels)).await
+    }
+
+    fn reached(&self, image: usize, answer: &Probabilities) -> bool {
+        match &self.goal {
+            Goal::Misread(classes) => answer.class() != classes[image],
+            Goal::Read(classes) => answer.class() == classes[image],
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The one list of families, models, noise levels, labels and files: `models.json`.
+
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+
+use crate::classifier::Frozen;
+use crate::error::Error;
+use crate::model::{CompactConfig, weights};
+
+/// All model families.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
+pub struct Catalog {
+    /// The families, in the order a page shows them.
+    pub families: Vec<Family>,
+}
+
+/// Networks of one architecture trained on one data set, at different noise levels.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
+pub struct Family {
+    /// Its name in commands and files.
+    pub id: String,
+    /// Its name for people.
+    pub title: String,
+    /// The architecture of its networks.
+    pub architecture: Architecture,
+    /// What its networks take.
+    pub input: Input,
+    /// The name of every class, by class index.
+    pub labels: Vec<String>,
+    /// The networks, by rising σ and seed.
+    pub models: Vec<ModelEntry>,
+}
+
+/// The architectures there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
+#[serde(rename_all = "kebab-case")]
+pub enum Architecture {
+    /// [`crate::model::Compact`].
+    Compact,
+}
+
+/// The shape of a network's input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
+pub struct Input {
+    /// 1 for grey, 3 for red, green, blue.
+    pub channels: usize,
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+}
+
+/// One trained network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
+pub struct ModelEntry {
+    /// Its name in commands and on the page.
+    pub id: String,
+    /// Standard deviation of the Gaussian noise on its training images, pixels in [0, 1].
+    pub sigma: f64,
+    /// Seed of its weights, its noise and the order of its images.
+    pub seed: u32,
+    /// Passes over the training images.
+    pub epochs: u32,
+    /// File of its weights, beside the catalogue.
+    pub file: String,
+    /// Size of that file.
+    pub bytes: u32,
+    /// SHA-256 of that file, in hexadecimal.
+    pub sha256: String,
+    /// Share of images read correctly.
+    pub accuracy: Accuracies,
+}
+
+/// [`Accuracy`] on the images trained on and on those held out.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
+pub struct Accuracies {
+    /// On the training images.
+    pub train: Accuracy,
+    /// On the held-out images.
+    pub test: Accuracy,
+}
+
+/// The share of images read correctly, in [0, 1].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
+pub struct Accuracy {
+    /// Of the images as they are.
+    pub clean: f64,
+    /// Of the images with the model's own noise on them.
+    pub noisy: f64,
+}
+
+impl Catalog {
+    /// Reads the text of `models.json`.
+    ///
+    /// # Errors
+    ///
+    /// If it is not JSON of this form.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        Ok(serde_json::from_str(text)?)
+    }
+
+    /// The family named `id`.
+    ///
+    /// # Errors
+    ///
+    /// If there is none.
+    pub fn family(&self, id: &str) -> Result<&Family, Error> {
+        self.families
+            .iter()
+            .find(|family| family.id == id)
+            .ok_or_else(|| unknown("family", id, self.families.iter().map(|family| &*family.id)))
+    }
+
+    /// The model named `id`, with its family.
+    ///
+    /// # Errors
+    ///
+    /// If there is none.
+    pub fn model(&self, id: &str) -> Result<(&Family, &ModelEntry), Error> {
+        let all = || {
+            self.families
+                .iter()
+                .flat_map(|family| family.models.iter().map(move |model| (family, model)))
+        };
+        all()
+            .find(|(_, model)| model.id == id)
+            .ok_or_else(|| unknown("model", id, all().map(|(_, model)| &*model.id)))
+    }
+}
+
+impl Family {
+    /// The class of `label`.
+    ///
+    /// # Errors
+    ///
+    /// If no class has that name.
+    pub fn class(&self, label: &str) -> Result<usize, Error> {
+        self.labels
+            .iter()
+            .position(|known| known.eq_ignore_ascii_case(label))
+            .ok_or_else(|| unknown("label", label, self.labels.iter().map(|label| &**label)))
+    }
+
+    /// The network of `entry`, frozen, on `device`, from the bytes of its weights file.
+    ///
+    /// # Errors
+    ///
+    /// If the file is not the one the catalogue describes.
+    pub fn load(&self, entry: &ModelEntry, bytes: &[u8], device: &Device) -> Result<Frozen, Error> {
+        let mismatch = |expected: String, found: String| Error::Weights {
+            model: entry.id.clone(),
+            expected,
+            found,
+        };
+        if bytes.len() != entry.bytes as usize {
+            return Err(mismatch(
+                format!("{} bytes", entry.bytes),
+                format!("{} bytes", bytes.len()),
+            ));
+        }
+        let found = weights::sha256(bytes);
+        if found != entry.sha256 {
+            return Err(mismatch(format!("SHA-256 {}", entry.sha256), found));
+        }
+        match self.architecture {
+            Architecture::Compact => {
+                let mut model = CompactConfig {
+                    classes: self.labels.len(),
+                }
+                .init(device);
+                weights::from_safetensors(&entry.id, &mut model, bytes)?;
+                Ok(Frozen::new(&model))
+            }
+        }
+    }
+}
+
+fn unknown<'a>(what: &'static str, found: &str, known: impl Iterator<Item = &'a str>) -> Error {
+    Error::Unknown {
+        what,
+        found: found.to_owned(),
+        expected: known.collect::<Vec<_>>().join(", "),
+    }
+}

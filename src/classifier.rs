@@ -1,0 +1,264 @@
+//! What an attack sees of a network: pixels in, logits out, and the gradient in between.
+
+use burn::module::Module;
+use burn::tensor::{Device, Int, Tensor, activation::softmax};
+
+use crate::error::Error;
+
+/// A differentiable image classifier.
+pub trait Classifier {
+    /// The logits of a batch.
+    ///
+    /// # Shapes
+    /// - `pixels`: `[N, C, H, W]`, in [0, 1]
+    /// - returns: `[N, K]`, one logit per class, not probabilities
+    fn logits(&self, pixels: Tensor<4>) -> Tensor<2>;
+}
+
+/// A classifier that no longer changes: a snapshot without training-mode layers, whose weights are
+/// constants and whose input alone has a gradient. Attacks take nothing else.
+pub struct Frozen {
+    model: Box<dyn Classifier>,
+    device: Device,
+}
+
+impl Frozen {
+    /// Freezes `model` on the device its weights are on.
+    ///
+    /// # Panics
+    ///
+    /// If the model has no weights, and so no device.
+    pub fn new<M: Module + Classifier + 'static>(model: &M) -> Self {
+        let model = model.valid();
+        let device = model
+            .devices()
+            .into_iter()
+            .next()
+            .expect("a classifier has weights, and they are on a device");
+        Self {
+            model: Box::new(model),
+            device,
+        }
+    }
+
+    /// The device of the weights: pixels must be there too.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The logits of a batch.
+    ///
+    /// # Shapes
+    /// - `pixels`: `[N, C, H, W]`, in [0, 1]
+    /// - returns: `[N, K]`
+    pub fn logits(&self, pixels: Tensor<4>) -> Tensor<2> {
+        self.model.logits(pixels)
+    }
+
+    /// The logits of a batch and the gradient of `objective` in its pixels.
+    ///
+    /// `objective` maps logits `[N, K]` to one value per image `[N]`; since images do not mix, the
+    /// gradient of the sum is the gradient of each.
+    ///
+    /// # Shapes
+    /// - `pixels`: `[N, C, H, W]`
+    /// - returns: logits `[N, K]`, gradient `[N, C, H, W]`
+    pub fn gradient(
+        &self,
+        pixels: Tensor<4>,
+        objective: impl FnOnce(Tensor<2>) -> Tensor<1>,
+    ) -> (Tensor<2>, Tensor<4>) {
+        let pixels = pixels.autodiff().require_grad();
+        let logits = self.model.logits(pixels.clone());
+        let mut gradients = objective(logits.clone()).sum().backward();
+        let gradient = pixels
+            .grad_remove(&mut gradients)
+            .unwrap_or_else(|| pixels.clone().inner().zeros_like());
+        (logits.inner(), gradient)
+    }
+
+    /// The class probabilities of every image of a batch, read back from the device.
+    ///
+    /// # Shapes
+    /// - `pixels`: `[N, C, H, W]`, in [0, 1]
+    /// - returns: N rows of K probabilities
+    ///
+    /// # Errors
+    ///
+    /// If the device fails.
+    pub async fn predict(&self, pixels: Tensor<4>) -> Result<Vec<Probabilities>, Error> {
+        Probabilities::read(self.logits(pixels)).await
+    }
+}
+
+/// The class probabilities of one image: softmax of its logits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Probabilities(Vec<f32>);
+
+impl Probabilities {
+    /// Reads back the softmax of `logits` `[N, K]`, one value per image.
+    ///
+    /// # Errors
+    ///
+    /// If the device fails, or a logit is not a finite number.
+    pub async fn read(logits: Tensor<2>) -> Result<Vec<Self>, Error> {
+        let [_, classes] = logits.dims();
+        let values = read(softmax(logits, 1)).await?;
+        if values.iter().any(|value| !value.is_finite()) {
+            return Err(Error::NotFinite);
+        }
+        Ok(values.chunks(classes).map(|row| Self(row.to_vec())).collect())
+    }
+
+    /// The most probable class.
+    pub fn class(&self) -> usize {
+        self.ranked()[0]
+    }
+
+    /// The probability of `class`, in [0, 1].
+    pub fn of(&self, class: usize) -> f32 {
+        self.0[class]
+    }
+
+    /// All classes, the most probable first; of equals the lower class first.
+    pub fn ranked(&self) -> Vec<usize> {
+        let mut classes: Vec<usize> = (0..self.0.len()).collect();
+        classes.sort_by(|&a, &b| self.0[b].total_cmp(&self.0[a]));
+        classes
+    }
+}
+
+/// What an attack wants, for every image of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Goal {
+    /// Any class but this one, the true one.
+    Misread(Vec<usize>),
+    /// This class.
+    Read(Vec<usize>),
+}
+
+impl Goal {
+    /// The class of every image that the goal is about: the true one, or the target.
+    pub fn classes(&self) -> &[usize] {
+        match self {
+            Goal::Misread(classes) | Goal::Read(classes) => classes,
+        }
+    }
+
+    /// The same goal for some of the images.
+    pub fn select(&self, images: &[usize]) -> Self {
+        let pick = |classes: &[usize]| images.iter().map(|&image| classes[image]).collect();
+        match self {
+            Goal::Misread(classes) => Goal::Misread(pick(classes)),
+            Goal::Read(classes) => Goal::Read(pick(classes)),
+        }
+    }
+}
+
+/// A [`Goal`] on the device, and the functions of the logits that follow from it.
+#[derive(Clone)]
+pub struct Criterion {
+    /// `[N, K]`, 1 at the goal's class.
+    one_hot: Tensor<2>,
+    /// 1 where the class is to be left, −1 where it is to be reached.
+    sign: f32,
+}
+
+impl Criterion {
+    /// Puts `goal` on `device`.
+    ///
+    /// # Errors
+    ///
+    /// If a class is not below `classes`.
+    pub fn new(goal: &Goal, classes: usize, device: &Device) -> Result<Self, Error> {
+        if let Some(&class) = goal.classes().iter().find(|&&class| class >= classes) {
+            return Err(Error::NoSuchClass { class, classes });
+        }
+        let indices: Vec<i32> = goal.classes().iter().map(|&class| class as i32).collect();
+        Ok(Self {
+            one_hot: Tensor::<1, Int>::from_data(indices.as_slice(), device)
+                .one_hot::<2>(classes)
+                .float(),
+            sign: match goal {
+                Goal::Misread(_) => 1.0,
+                Goal::Read(_) => -1.0,
+            },
+        })
+    }
+
+    /// The margin g of every image: adversarial exactly when g > 0. Untargeted max_{j≠y} z_j − z_y,
+    /// targeted z_t − max_{j≠t} z_j.
+    ///
+    /// # Shapes
+    /// - `logits`: `[N, K]`
+    /// - returns: `[N]`
+    pub fn margin(&self, logits: Tensor<2>) -> Tensor<1> {
+        let (class, others) = self.split(logits);
+        (others.max_dim(1).squeeze_dim(1) - class) * self.sign
+    }
+
+    /// The log odds against the true class (for the target): log((1 − p_y) / p_y) =
+    /// logsumexp_{j≠y} z_j − z_y.
+    ///
+    /// Its gradient has the direction of the cross-entropy's, which is (1 − p_y) times as long, and
+    /// does not vanish where the network is certain.
+    ///
+    /// # Shapes
+    /// - `logits`: `[N, K]`
+    /// - returns: `[N]`
+    pub fn log_odds(&self, logits: Tensor<2>) -> Tensor<1> {
+        let (class, others) = self.split(logits);
+        let largest = others.clone().detach().max_dim(1);
+        let rest = (others - largest.clone()).exp().sum_dim(1).log() + largest;
+        (rest.squeeze_dim(1) - class) * self.sign
+    }
+
+    /// The cross-entropy to ascend: −log p_y, or log p_t for a target.
+    ///
+    /// # Shapes
+    /// - `logits`: `[N, K]`
+    /// - returns: `[N]`
+    pub fn cross_entropy(&self, logits: Tensor<2>) -> Tensor<1> {
+        let log_probabilities = burn::tensor::activation::log_softmax(logits, 1);
+        let one_hot = self.like(&log_probabilities);
+        (log_probabilities * one_hot).sum_dim(1).squeeze_dim(1) * -self.sign
+    }
+
+    /// The probability of the goal's class in every image, `[N]`.
+    pub fn confidence(&self, logits: Tensor<2>) -> Tensor<1> {
+        (softmax(logits, 1) * self.one_hot.clone()).sum_dim(1).squeeze_dim(1)
+    }
+
+    /// The logit of the class `[N]`, and the logits `[N, K]` with that one out of the running.
+    fn split(&self, logits: Tensor<2>) -> (Tensor<1>, Tensor<2>) {
+        let one_hot = self.like(&logits);
+        let class = (logits.clone() * one_hot.clone()).sum_dim(1).squeeze_dim(1);
+        (class, logits - one_hot * EXCLUDED)
+    }
+
+    /// The one-hot matrix, inside autodiff when the logits are.
+    fn like(&self, logits: &Tensor<2>) -> Tensor<2> {
+        if logits.is_autodiff() {
+            self.one_hot.clone().autodiff()
+        } else {
+            self.one_hot.clone()
+        }
+    }
+}
+
+/// Taken from a logit so that it is never the largest. Far above any logit, far below overflow.
+const EXCLUDED: f32 = 1e9;
+
+/// Reads all values of a tensor back from the device, row by row.
+///
+/// # Errors
+///
+/// If the device fails.
+pub(crate) async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, Error> {
+    let data = tensor
+        .into_data_async()
+        .await
+        .map_err(|error| Error::Device(error.to_string()))?;
+    data.try_to_vec::<f32>()
+        .map_err(|error| Error::Device(format!("{error:?}")))
+}

@@ -1,0 +1,64 @@
+//! What can go wrong in the library, divided by who can mend it.
+
+/// An error of the library. Every message says what was expected and what was found.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A class index that the network does not have.
+    #[error("class {class} does not exist: the network has {classes} classes, 0 to {}", classes - 1)]
+    NoSuchClass {
+        /// The index asked for.
+        class: usize,
+        /// How many classes there are.
+        classes: usize,
+    },
+    /// A goal with more or fewer classes than there are images.
+    #[error("the goal names {goals} classes for {images} images: one each is expected")]
+    GoalLength {
+        /// Classes named.
+        goals: usize,
+        /// Images given.
+        images: usize,
+    },
+    /// A name that is in no list.
+    #[error("there is no {what} named “{found}”: expected one of {expected}")]
+    Unknown {
+        /// What was looked for: a model, a label, an attack.
+        what: &'static str,
+        /// The name given.
+        found: String,
+        /// The names there are.
+        expected: String,
+    },
+    /// A parameter outside its range.
+    #[error("{name} is {found}: expected {expected}")]
+    Parameter {
+        /// The parameter.
+        name: &'static str,
+        /// The range it must be in.
+        expected: String,
+        /// What was given.
+        found: String,
+    },
+    /// The catalogue of models cannot be read.
+    #[error("the catalogue of models cannot be read: {0}")]
+    Catalog(#[from] serde_json::Error),
+    /// A weights file that is not the one the catalogue describes.
+    #[error("the weights of {model}: expected {expected}, found {found}")]
+    Weights {
+        /// The model they are for.
+        model: String,
+        /// What the catalogue or the network says.
+        expected: String,
+        /// What the file holds.
+        found: String,
+    },
+    /// A picture that cannot be used.
+    #[error(transparent)]
+    Photo(#[from] crate::photo::PhotoError),
+    /// The network answered with an infinite logit or one that is not a number.
+    #[error("the network's answer is not a finite number")]
+    NotFinite,
+    /// The device lost its memory, its connection or its mind.
+    #[error("the device failed: {0}")]
+    Device(String),
+}

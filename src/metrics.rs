@@ -1,0 +1,191 @@
+//! Robustness in figures: means and medians of ‖Δx‖ with bootstrap intervals, shares with Wilson intervals.
+
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
+use serde::{Deserialize, Serialize};
+
+use crate::attack::ImageOutcome;
+use crate::norm::Norms;
+use crate::report::{PerImage, Summary};
+
+/// A figure and the 95 % interval around it. What is infinite, since an attack failed, is absent.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(target_family = "wasm", derive(tsify::Tsify), tsify(missing_as_null))]
+pub struct Interval {
+    /// The figure.
+    pub value: Option<f64>,
+    /// Lower end.
+    pub low: Option<f64>,
+    /// Upper end.
+    pub high: Option<f64>,
+}
+
+/// An attack on one image, as far as statistics care.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Measurement {
+    /// Class read before the attack.
+    pub before: usize,
+    /// Class read after it.
+    pub after: usize,
+    /// Whether the image was misread without any attack.
+    pub clean_error: bool,
+    /// Size of the perturbation, if the attack succeeded.
+    pub norms: Option<Norms>,
+}
+
+impl Measurement {
+    /// What `outcome` says of an image of `class`.
+    pub fn new(outcome: &ImageOutcome, class: usize) -> Self {
+        let before = outcome.original.class();
+        Self {
+            before,
+            after: outcome.adversarial.class(),
+            clean_error: before != class,
+            norms: outcome.success.then_some(outcome.norms),
+        }
+    }
+}
+
+/// Resamples of a bootstrap.
+const RESAMPLES: usize = 1000;
+
+/// Measurements in figures. The images the network misreads without any attack are counted apart; a failed attack
+/// counts as infinitely far.
+pub fn summarise(measurements: &[Measurement]) -> Summary {
+    let attacked: Vec<Option<Norms>> =
+        measurements.iter().filter(|image| !image.clean_error).map(|image| image.norms).collect();
+    let column = |norm: fn(&Norms) -> f64| -> Vec<f64> {
+        attacked.iter().map(|norms| norms.as_ref().map_or(f64::INFINITY, norm)).collect()
+    };
+    let l2 = column(|norms| norms.l2);
+    let linf = column(|norms| norms.linf);
+    Summary {
+        images: measurements.len(),
+        clean_errors: measurements.len() - attacked.len(),
+        failures: attacked.iter().filter(|norms| norms.is_none()).count(),
+        mean_l2: bootstrap(&l2, mean),
+        median_l2: bootstrap(&l2, median),
+        mean_linf: bootstrap(&linf, mean),
+        median_linf: bootstrap(&linf, median),
+    }
+}
+
+/// Measurements column by column, rounded to six digits.
+pub fn columns(measurements: &[Measurement]) -> PerImage {
+    let column = |norm: fn(&Norms) -> f64| {
+        measurements.iter().map(|image| image.norms.as_ref().map(|norms| round(norm(norms)))).collect()
+    };
+    PerImage {
+        before: measurements.iter().map(|image| image.before).collect(),
+        after: measurements.iter().map(|image| image.after).collect(),
+        l0: column(|norms| norms.l0),
+        l1: column(|norms| norms.l1),
+        l2: column(|norms| norms.l2),
+        linf: column(|norms| norms.linf),
+    }
+}
+
+/// The mean; infinite if a value is; not a number if there is none.
+pub fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// The median, of an even number of values the mean of the middle two; not a number if there is none.
+pub fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    match sorted.len() {
+        0 => f64::NAN,
+        length if length % 2 == 1 => sorted[length / 2],
+        length => f64::midpoint(sorted[length / 2 - 1], sorted[length / 2]),
+    }
+}
+
+/// `statistic` of `values` with its 95 % percentile bootstrap interval (Efron 1979), from 1000 resamples with a fixed
+/// seed.
+pub fn bootstrap(values: &[f64], statistic: fn(&[f64]) -> f64) -> Interval {
+    let finite = |value: f64| value.is_finite().then_some(round(value));
+    if values.is_empty() {
+        return Interval { value: None, low: None, high: None };
+    }
+    let mut random = SmallRng::seed_from_u64(0);
+    let mut resample = vec![0.0; values.len()];
+    let mut statistics: Vec<f64> = (0..RESAMPLES)
+        .map(|_| {
+            resample.fill_with(|| values[random.random_range(0..values.len())]);
+            statistic(&resample)
+        })
+        .collect();
+    statistics.sort_by(f64::total_cmp);
+    let percentile = |share: f64| statistics[(share * (RESAMPLES - 1) as f64).round() as usize];
+    Interval {
+        value: finite(statistic(values)),
+        low: finite(percentile(0.025)),
+        high: finite(percentile(0.975)),
+    }
+}
+
+/// The share `successes / trials` with its 95 % Wilson score interval (Wilson 1927).
+pub fn wilson(successes: usize, trials: usize) -> Interval {
+    if trials == 0 {
+        return Interval { value: None, low: None, high: None };
+    }
+    const Z: f64 = 1.959_963_984_540_054;
+    let n = trials as f64;
+    let share = successes as f64 / n;
+    let centre = share + Z * Z / (2.0 * n);
+    let spread = Z * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
+    let scale = 1.0 + Z * Z / n;
+    Interval {
+        value: Some(share),
+        low: Some(((centre - spread) / scale).max(0.0)),
+        high: Some(((centre + spread) / scale).min(1.0)),
+    }
+}
+
+/// Six significant digits: what single precision carries.
+fn round(value: f64) -> f64 {
+    format!("{value:.5e}").parse().expect("a printed number is a number")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fooled(l2: f64) -> Measurement {
+        let norms = Norms { l2, ..Norms::ZERO };
+        Measurement { before: 0, after: 1, clean_error: false, norms: Some(norms) }
+    }
+
+    #[test]
+    fn failures_are_infinite_and_clean_errors_apart() {
+        let clean_error = Measurement { clean_error: true, ..fooled(0.0) };
+        let failure = Measurement { norms: None, ..fooled(0.0) };
+        let summary = summarise(&[fooled(1.0), fooled(2.0), fooled(3.0), clean_error, failure]);
+        assert_eq!((summary.images, summary.clean_errors, summary.failures), (5, 1, 1));
+        assert_eq!(summary.mean_l2.value, None);
+        assert_eq!(summary.median_l2.value, Some(2.5));
+    }
+
+    #[test]
+    fn bootstrap_covers_the_mean_as_theory_says() {
+        let values: Vec<f64> = (0..1000).map(|index| f64::from(index) / 999.0).collect();
+        let interval = bootstrap(&values, mean);
+        // The standard error of the mean of a uniform variable is sqrt(1/12 / n).
+        let half_width = 1.96 * (1.0_f64 / 12.0 / 1000.0).sqrt();
+        let low = interval.low.expect("all values are finite");
+        let high = interval.high.expect("all values are finite");
+        assert_eq!(interval.value, Some(0.5));
+        assert!((0.5 - low - half_width).abs() < 0.2 * half_width, "{low}");
+        assert!((high - 0.5 - half_width).abs() < 0.2 * half_width, "{high}");
+    }
+
+    #[test]
+    fn wilson_has_the_published_value() {
+        // 15 of 20: (0.5313, 0.8881), Newcombe 1998.
+        let interval = wilson(15, 20);
+        assert!((interval.low.expect("finite") - 0.5313).abs() < 1e-4, "{interval:?}");
+        assert!((interval.high.expect("finite") - 0.8881).abs() < 1e-4, "{interval:?}");
+        assert_eq!(wilson(0, 10).low, Some(0.0));
+    }
+}

@@ -1,0 +1,7 @@
+//! The architectures Decoy ships weights for. Normalisation is inside the model: it sees pixels in
+//! [0, 1] and answers with logits.
+
+pub mod compact;
+pub mod weights;
+
+pub use compact::{Compact, CompactConfig};

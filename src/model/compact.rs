@@ -1,0 +1,72 @@
+//! A compact convolutional network for 128×128 grey pictures.
+
+use burn::module::Module;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::{Initializer, Linear, LinearConfig, PaddingConfig2d};
+use burn::tensor::{Device, Tensor, activation::relu};
+
+use crate::classifier::Classifier;
+
+/// Side of the square input, in pixels.
+pub const SIDE: usize = 128;
+
+/// Mean of the COIL-20 pixels of the training poses, in [0, 1].
+const MEAN: f32 = 0.30;
+/// Standard deviation of the same pixels.
+const DEVIATION: f32 = 0.32;
+
+/// What a [`Compact`] network is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct CompactConfig {
+    /// Number of classes K, at least 2.
+    pub classes: usize,
+}
+
+impl CompactConfig {
+    /// A network with random weights on `device`.
+    pub fn init(&self, device: &Device) -> Compact {
+        let conv = |channels: [usize; 2], kernel: usize, stride: usize| {
+            let padding = (kernel - 1) / 2;
+            Conv2dConfig::new(channels, [kernel, kernel])
+                .with_stride([stride, stride])
+                .with_padding(PaddingConfig2d::Explicit(padding, padding, padding, padding))
+                .with_initializer(Initializer::KaimingUniform {
+                    gain: 1.0,
+                    fan_out_only: false,
+                })
+                .init(device)
+        };
+        Compact {
+            conv1: conv([1, 16], 7, 4),
+            conv2: conv([16, 32], 3, 2),
+            conv3: conv([32, 64], 3, 2),
+            conv4: conv([64, 64], 3, 2),
+            dense1: LinearConfig::new(64 * 4 * 4, 128).init(device),
+            dense2: LinearConfig::new(128, self.classes).init(device),
+        }
+    }
+}
+
+/// Four strided convolutions and two dense layers, 0.2 M weights, no normalisation layers and so no
+/// training mode: `[N, 1, 128, 128]` → 16×32×32 → 32×16×16 → 64×8×8 → 64×4×4 → 128 → `[N, K]`.
+#[derive(Module, Debug)]
+pub struct Compact {
+    conv1: Conv2d,
+    conv2: Conv2d,
+    conv3: Conv2d,
+    conv4: Conv2d,
+    dense1: Linear,
+    dense2: Linear,
+}
+
+impl Classifier for Compact {
+    fn logits(&self, pixels: Tensor<4>) -> Tensor<2> {
+        let x = (pixels - MEAN) / DEVIATION;
+        let x = relu(self.conv1.forward(x));
+        let x = relu(self.conv2.forward(x));
+        let x = relu(self.conv3.forward(x));
+        let x = relu(self.conv4.forward(x));
+        let x = relu(self.dense1.forward(x.flatten(1, 3)));
+        self.dense2.forward(x)
+    }
+}

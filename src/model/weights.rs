@@ -1,0 +1,81 @@
+//! Weights as safetensors: half precision on disk, single precision in memory.
+
+use burn_store::{HalfPrecisionAdapter, ModuleSnapshot, ModuleStore, SafetensorsStore};
+use sha2::{Digest, Sha256};
+
+use crate::error::Error;
+
+/// The weights of `module` as a safetensors file of 16-bit floats.
+///
+/// # Errors
+///
+/// If the weights cannot be read from their device.
+pub fn to_safetensors<M: ModuleSnapshot>(model: &str, module: &M) -> Result<Vec<u8>, Error> {
+    let mut store =
+        SafetensorsStore::from_bytes(None).with_to_adapter(HalfPrecisionAdapter::new());
+    store
+        .collect_from(module)
+        .and_then(|()| store.get_bytes())
+        .map_err(|error| unusable(model, error))
+}
+
+/// Fills `module` with the weights of a safetensors file.
+///
+/// # Errors
+///
+/// If the file is damaged, or lacks a tensor, or has one of another shape or name.
+pub fn from_safetensors<M: ModuleSnapshot>(
+    model: &str,
+    module: &mut M,
+    bytes: &[u8],
+) -> Result<(), Error> {
+    let mut store = SafetensorsStore::from_bytes(Some(bytes.to_vec()))
+        .with_from_adapter(HalfPrecisionAdapter::new());
+    let applied = store
+        .apply_to(module)
+        .map_err(|error| unusable(model, error))?;
+    match applied.unused.first() {
+        None => Ok(()),
+        Some(tensor) => Err(unusable(model, format!("an unknown tensor “{tensor}”"))),
+    }
+}
+
+/// The SHA-256 of a file, in hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+fn unusable(model: &str, found: impl ToString) -> Error {
+    Error::Weights {
+        model: model.to_owned(),
+        expected: "a safetensors file with exactly the network's tensors".to_owned(),
+        found: found.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::CompactConfig;
+    use burn::tensor::Device;
+
+    #[test]
+    fn weights_survive_the_file_and_damage_is_told() {
+        let device = Device::flex();
+        let config = CompactConfig { classes: 20 };
+        let bytes = to_safetensors("m", &config.init(&device)).expect("weights are written");
+        let mut other = config.init(&device);
+        from_safetensors("m", &mut other, &bytes).expect("weights are read");
+        let again = to_safetensors("m", &other).expect("weights are written");
+        assert_eq!(sha256(&bytes), sha256(&again));
+
+        let cut = from_safetensors("m", &mut other, &bytes[..bytes.len() / 2]);
+        assert!(matches!(cut, Err(Error::Weights { .. })), "{cut:?}");
+        let mut narrower = CompactConfig { classes: 10 }.init(&device);
+        let shape = from_safetensors("m", &mut narrower, &bytes);
+        assert!(matches!(shape, Err(Error::Weights { .. })), "{shape:?}");
+    }
+}

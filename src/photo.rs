@@ -1,0 +1,657 @@
+//! Pictures as a network sees them: any picture file in, 8-bit pixels at the network's input size, PNG out.
+//!
+//! A file is read by its content, never by its name, and within limits: [`MAX_BYTES`], [`MAX_PIXELS`], [`MAX_SIDE`].
+//! Pictures come from anywhere, so that whatever is wrong with one is a [`PhotoError`], a sentence a person can act on.
+
+use std::{error::Error, io::Cursor};
+
+use image::{
+    DynamicImage, ExtendedColorType, GenericImageView, ImageDecoder, ImageEncoder, ImageError, ImageFormat,
+    ImageReader, Limits, RgbaImage, codecs::png::PngEncoder, imageops::FilterType, metadata::Orientation,
+};
+
+/// The longest file that is read, in bytes.
+pub const MAX_BYTES: usize = 32 << 20;
+
+/// The most pixels of a picture that is read: what a good camera makes.
+pub const MAX_PIXELS: u64 = 50_000_000;
+
+/// The longest side of a picture that is read, in pixels.
+pub const MAX_SIDE: u32 = 16_384;
+
+/// The shortest side of a picture that is read, in pixels: a single pixel shows nothing.
+pub const MIN_SIDE: u32 = 2;
+
+/// The most memory a decoder may take, in bytes: enough for [`MAX_PIXELS`] of 16-bit RGBA.
+const MAX_MEMORY: u64 = 512 << 20;
+
+/// An 8-bit image at the network's input size, grey (one channel) or RGB (three).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Photo {
+    channels: usize,
+    height: usize,
+    width: usize,
+    pixels: Vec<u8>,
+}
+
+/// Why a picture cannot be used: every message is a sentence a person can act on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PhotoError {
+    /// A file of no bytes.
+    #[error("This file is empty. Choose a PNG, JPEG, WebP, GIF or BMP picture.")]
+    Empty,
+
+    /// A file longer than [`MAX_BYTES`].
+    #[error("This file has {:.1} MiB, more than the {} MiB that are read. Choose a smaller picture.", mib(*found), mib(*limit))]
+    TooManyBytes {
+        /// Its length in bytes.
+        found: usize,
+        /// [`MAX_BYTES`].
+        limit: usize,
+    },
+
+    /// A file that is something else.
+    #[error("This file is {what}. Choose a PNG, JPEG, WebP, GIF or BMP picture.")]
+    NotAPicture {
+        /// What it is by its first bytes, such as `an SVG drawing`.
+        what: &'static str,
+    },
+
+    /// A picture in a format that is not read.
+    #[error("Pictures in the format {format} cannot be read here. Save this one as PNG or JPEG and choose that.")]
+    UnsupportedFormat {
+        /// The format, such as `HEIC`.
+        format: String,
+    },
+
+    /// A picture that ends too early, or is wrong inside.
+    #[error("This {format} picture is damaged or incomplete ({detail}). Choose another, or save it anew.")]
+    Damaged {
+        /// The format, such as `PNG`.
+        format: &'static str,
+        /// What the decoder said.
+        detail: String,
+    },
+
+    /// A picture of more than [`MAX_PIXELS`], or a side longer than [`MAX_SIDE`].
+    #[error(
+        "This picture has {width}×{height} pixels, more than the {} million, and {MAX_SIDE} a side, that are read. \
+         Choose a smaller one.", MAX_PIXELS / 1_000_000
+    )]
+    TooLarge {
+        /// Its width in pixels.
+        width: u32,
+        /// Its height in pixels.
+        height: u32,
+    },
+
+    /// A picture with a side shorter than [`MIN_SIDE`].
+    #[error(
+        "This picture has {width}×{height} pixels; at least {MIN_SIDE}×{MIN_SIDE} are needed. Choose a larger one."
+    )]
+    TooSmall {
+        /// Its width in pixels.
+        width: u32,
+        /// Its height in pixels.
+        height: u32,
+    },
+
+    /// A shape that no photo has.
+    #[error("A photo has 1 or 3 channels and 1 to {MAX_SIDE} pixels a side, not {channels} and {width}×{height}.")]
+    Shape {
+        /// The channels asked for.
+        channels: usize,
+        /// The height asked for.
+        height: usize,
+        /// The width asked for.
+        width: usize,
+    },
+
+    /// Values that are too few or too many for their shape.
+    #[error("A photo of this shape has {expected} values, not {found}.")]
+    Length {
+        /// How many the shape has.
+        expected: usize,
+        /// How many were given.
+        found: usize,
+    },
+}
+
+/// Decodes a PNG, JPEG, WebP, GIF (first frame) or BMP file into a photo of `channels`×`height`×`width`.
+///
+/// The picture is turned upright (EXIF), its transparent parts become black, as the background of the COIL-20
+/// pictures is; then it is cropped around its centre to the shape asked for and resized with an antialiased bilinear
+/// filter, which does not overshoot at edges. Grey is luma as in Rec. 709; 16 bits become 8; colour profiles are
+/// ignored. A picture that already has the size passes pixel by pixel, so that a photo saved with [`Photo::png`] is
+/// read back unchanged.
+///
+/// # Errors
+///
+/// Every [`PhotoError`] but [`PhotoError::Length`].
+pub fn decode(bytes: &[u8], channels: usize, height: usize, width: usize) -> Result<Photo, PhotoError> {
+    check_shape(channels, height, width)?;
+    let (format, name) = readable_format(bytes)?;
+    let damaged = |error: ImageError| match error {
+        ImageError::Unsupported(error) => PhotoError::UnsupportedFormat { format: format!("{name} ({error})") },
+        error => PhotoError::Damaged { format: name, detail: innermost(&error) },
+    };
+
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let mut limits = Limits::no_limits(); // the sides are checked below, in our own words
+    limits.max_alloc = Some(MAX_MEMORY);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(damaged)?;
+
+    let (found_width, found_height) = decoder.dimensions();
+    let (shorter, longer) = (found_width.min(found_height), found_width.max(found_height));
+    if longer > MAX_SIDE || u64::from(shorter) * u64::from(longer) > MAX_PIXELS {
+        return Err(PhotoError::TooLarge { width: found_width, height: found_height });
+    }
+    if shorter < MIN_SIDE {
+        return Err(PhotoError::TooSmall { width: found_width, height: found_height });
+    }
+    if format == ImageFormat::Jpeg && !jpeg_ends(bytes) {
+        return Err(PhotoError::Damaged { format: name, detail: "unexpected end of file".into() });
+    }
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let picture = DynamicImage::from_decoder(decoder).map_err(damaged)?;
+
+    // Turned last, when it is small; until then the sides asked for are those of the picture as it lies in the file.
+    let (fit_width, fit_height) = if is_quarter_turn(orientation) { (height, width) } else { (width, height) };
+    let mut picture = fit(&flatten(picture, channels), fit_width as u32, fit_height as u32);
+    picture.apply_orientation(orientation);
+    Ok(Photo { channels, height, width, pixels: picture.into_bytes() })
+}
+
+impl Photo {
+    /// A photo from RGBA, row by row, as a canvas has it; transparent parts become black.
+    ///
+    /// # Errors
+    ///
+    /// [`PhotoError::Shape`], [`PhotoError::Length`].
+    pub fn from_rgba(rgba: &[u8], channels: usize, height: usize, width: usize) -> Result<Self, PhotoError> {
+        check_shape(channels, height, width)?;
+        let picture = RgbaImage::from_raw(width as u32, height as u32, rgba.to_vec())
+            .filter(|_| rgba.len() == height * width * 4)
+            .ok_or(PhotoError::Length { expected: height * width * 4, found: rgba.len() })?;
+        Ok(Photo { channels, height, width, pixels: flatten(picture.into(), channels).into_bytes() })
+    }
+
+    /// A photo from values in \[0, 1\], shape \[C, H, W\], each rounded to the nearest of the 256 levels. Values beyond
+    /// are clamped; NaN becomes 0.
+    ///
+    /// # Errors
+    ///
+    /// [`PhotoError::Shape`], [`PhotoError::Length`].
+    pub fn from_unit(values: &[f32], channels: usize, height: usize, width: usize) -> Result<Self, PhotoError> {
+        check_shape(channels, height, width)?;
+        let area = height * width;
+        if values.len() != channels * area {
+            return Err(PhotoError::Length { expected: channels * area, found: values.len() });
+        }
+        let level = |value: f32| (value * 255.0).round() as u8; // `as` clamps
+        let pixels = (0..area * channels).map(|i| level(values[i % channels * area + i / channels])).collect();
+        Ok(Photo { channels, height, width, pixels })
+    }
+
+    /// Values in \[0, 1\], shape \[C, H, W\]: the levels divided by 255.
+    pub fn to_unit(&self) -> Vec<f32> {
+        let area = self.height * self.width;
+        let level = |i: usize| self.pixels[i % area * self.channels + i / area];
+        (0..area * self.channels).map(|i| f32::from(level(i)) / 255.0).collect()
+    }
+
+    /// Opaque RGBA, row by row, as a canvas takes it.
+    pub fn rgba(&self) -> Vec<u8> {
+        let rgba = |pixel: &[u8]| [pixel[0], pixel[self.channels / 2], pixel[self.channels - 1], 255];
+        self.pixels.chunks_exact(self.channels).flat_map(rgba).collect()
+    }
+
+    /// The photo as a PNG file, lossless, 8-bit grey or RGB.
+    pub fn png(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let color = if self.channels == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
+        PngEncoder::new(&mut bytes)
+            .write_image(&self.pixels, self.width as u32, self.height as u32, color)
+            .expect("the shape is checked, and memory takes every byte");
+        bytes
+    }
+
+    /// 1 for grey, 3 for RGB.
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// Height in pixels.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// Width in pixels.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The pixels, row by row, the channels of each together.
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+}
+
+fn check_shape(channels: usize, height: usize, width: usize) -> Result<(), PhotoError> {
+    let sides = 1..=MAX_SIDE as usize;
+    if matches!(channels, 1 | 3) && sides.contains(&height) && sides.contains(&width) {
+        Ok(())
+    } else {
+        Err(PhotoError::Shape { channels, height, width })
+    }
+}
+
+/// The format of a file that is read, and its name.
+fn readable_format(bytes: &[u8]) -> Result<(ImageFormat, &'static str), PhotoError> {
+    if bytes.is_empty() {
+        return Err(PhotoError::Empty);
+    }
+    if bytes.len() > MAX_BYTES {
+        return Err(PhotoError::TooManyBytes { found: bytes.len(), limit: MAX_BYTES });
+    }
+    match image::guess_format(bytes) {
+        Ok(ImageFormat::Png) => Ok((ImageFormat::Png, "PNG")),
+        Ok(ImageFormat::Jpeg) => Ok((ImageFormat::Jpeg, "JPEG")),
+        Ok(ImageFormat::WebP) => Ok((ImageFormat::WebP, "WebP")),
+        Ok(ImageFormat::Gif) => Ok((ImageFormat::Gif, "GIF")),
+        Ok(ImageFormat::Bmp) => Ok((ImageFormat::Bmp, "BMP")),
+        _ => Err(recognise(bytes)),
+    }
+}
+
+/// What a file is that is not read, by its first bytes.
+fn recognise(bytes: &[u8]) -> PhotoError {
+    let unsupported = |format: &str| PhotoError::UnsupportedFormat { format: format.into() };
+    let not_a_picture = |what| PhotoError::NotAPicture { what };
+    let start = &bytes[..bytes.len().min(1024)];
+    match start {
+        [_, _, _, _, b'f', b't', b'y', b'p', brand @ ..] => match brand {
+            [b'h', b'e', ..] | [b'm' | b's', b'i' | b's', b'f', b'1', ..] => unsupported("HEIC"),
+            [b'a', b'v', b'i', ..] => unsupported("AVIF"),
+            _ => not_a_picture("a video"),
+        },
+        [b'I', b'I', b'*', 0, ..] | [b'M', b'M', 0, b'*', ..] => unsupported("TIFF"),
+        [0, 0, 1, 0, ..] => unsupported("ICO"),
+        [0xFF, 0x0A, ..] | [0, 0, 0, 12, b'J', b'X', b'L', b' ', ..] => unsupported("JPEG XL"),
+        [b'8', b'B', b'P', b'S', ..] => unsupported("Photoshop"),
+        [b'%', b'P', b'D', b'F', ..] => not_a_picture("a PDF document"),
+        [b'P', b'K', 3, 4, ..] => not_a_picture("a zip archive or an office document"),
+        _ if start.iter().any(|&byte| byte < b' ' && !byte.is_ascii_whitespace()) => {
+            not_a_picture("not a picture that is known here")
+        }
+        _ => {
+            let text = String::from_utf8_lossy(start).to_lowercase();
+            if text.contains("<svg") {
+                not_a_picture("an SVG drawing")
+            } else if text.contains("<html") {
+                not_a_picture("a web page")
+            } else {
+                not_a_picture("plain text")
+            }
+        }
+    }
+}
+
+/// Whether a JPEG has an end: the decoder makes what is missing grey and says nothing.
+fn jpeg_ends(bytes: &[u8]) -> bool {
+    // The segments before the picture are skipped by their lengths: a thumbnail in one of them has an end of its own.
+    let mut rest = bytes.get(2..).unwrap_or_default();
+    loop {
+        rest = match rest {
+            [0xFF, 0xDA, picture @ ..] => return picture.windows(2).any(|marker| marker == [0xFF, 0xD9]),
+            [0xFF, 0xFF, ..] => &rest[1..],
+            [0xFF, _, high, low, ..] => {
+                let length = usize::from(u16::from_be_bytes([*high, *low]));
+                rest.get(2 + length..).unwrap_or_default()
+            }
+            _ => return true, // wrong in another way, which the decoder tells
+        }
+    }
+}
+
+/// The one sentence at the bottom of an error.
+fn innermost(error: &ImageError) -> String {
+    let mut error: &dyn Error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string().trim().to_owned()
+}
+
+/// 8-bit grey or RGB, on black.
+fn flatten(picture: DynamicImage, channels: usize) -> DynamicImage {
+    let opaque = if picture.color().has_alpha() {
+        let mut rgba = picture.into_rgba8();
+        for pixel in rgba.pixels_mut() {
+            let [color @ .., alpha] = &mut pixel.0;
+            for level in color {
+                *level = ((u16::from(*level) * u16::from(*alpha) + 127) / 255) as u8;
+            }
+        }
+        rgba.into()
+    } else {
+        picture
+    };
+    if channels == 1 { opaque.into_luma8().into() } else { opaque.into_rgb8().into() }
+}
+
+/// The largest part around the centre that has the proportions of `width`×`height`, at that size.
+fn fit(picture: &DynamicImage, width: u32, height: u32) -> DynamicImage {
+    let (w, h) = picture.dimensions();
+    let part = |side: u32, numerator: u32, denominator: u32| {
+        let (numerator, denominator) = (u64::from(numerator), u64::from(denominator));
+        ((u64::from(side) * numerator + denominator / 2) / denominator).max(1) as u32 // at most the other side
+    };
+    let (crop_width, crop_height) = if u64::from(w) * u64::from(height) > u64::from(h) * u64::from(width) {
+        (part(h, width, height), h)
+    } else {
+        (w, part(w, height, width))
+    };
+    picture.crop_imm((w - crop_width) / 2, (h - crop_height) / 2, crop_width, crop_height).resize_exact(
+        width,
+        height,
+        FilterType::Triangle,
+    )
+}
+
+/// Whether an orientation exchanges width and height.
+fn is_quarter_turn(orientation: Orientation) -> bool {
+    use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
+    matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH)
+}
+
+fn mib(bytes: usize) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::iter;
+
+    use image::{
+        Delay, Frame, GrayImage, ImageBuffer, Luma, LumaA, Rgb, RgbImage, Rgba,
+        codecs::{gif::GifEncoder, jpeg::JpegEncoder},
+    };
+
+    use super::*;
+
+    fn encode(picture: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
+        let mut bytes = Cursor::new(Vec::new());
+        picture.into().write_to(&mut bytes, format).unwrap();
+        bytes.into_inner()
+    }
+
+    fn refusal(bytes: &[u8]) -> String {
+        decode(bytes, 1, 8, 8).unwrap_err().to_string()
+    }
+
+    /// A grey picture that no two crops, turns or formats make the same.
+    fn gradient(width: u32, height: u32) -> GrayImage {
+        GrayImage::from_fn(width, height, |x, y| Luma([(x * 11 + y * 17) as u8]))
+    }
+
+    /// A PNG written by hand, for what the encoder does not write: `scanlines` with their filter bytes.
+    fn png(header: [u32; 2], rest_of_header: [u8; 5], palette: &[u8], scanlines: &[u8]) -> Vec<u8> {
+        fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
+            let body = [kind, data].concat();
+            let crc = !body.iter().fold(!0u32, |crc, &byte| {
+                (0..8).fold(crc ^ u32::from(byte), |crc, _| crc >> 1 ^ if crc & 1 == 1 { 0xEDB8_8320 } else { 0 })
+            });
+            [&(data.len() as u32).to_be_bytes()[..], &body, &crc.to_be_bytes()].concat()
+        }
+        let (a, b) = scanlines.iter().fold((1u32, 0u32), |(a, b), &byte| {
+            let a = (a + u32::from(byte)) % 65521;
+            (a, (b + a) % 65521)
+        });
+        let length = scanlines.len() as u16;
+        let zlib = [
+            &[0x78, 1, 1][..], // one last block, stored
+            &length.to_le_bytes(),
+            &(!length).to_le_bytes(),
+            scanlines,
+            &(b << 16 | a).to_be_bytes(),
+        ];
+        let header = [&header[0].to_be_bytes()[..], &header[1].to_be_bytes(), &rest_of_header].concat();
+        let palette = if palette.is_empty() { vec![] } else { chunk(b"PLTE", palette) };
+        let signature = b"\x89PNG\r\n\x1A\n".to_vec();
+        [signature, chunk(b"IHDR", &header), palette, chunk(b"IDAT", &zlib.concat()), chunk(b"IEND", &[])].concat()
+    }
+
+    /// A JPEG of one flat block of `components`, written by hand: all coefficients are 0.
+    fn flat_jpeg(components: u8) -> Vec<u8> {
+        let segment = |marker: u8, body: Vec<u8>| {
+            [vec![0xFF, marker], (body.len() as u16 + 2).to_be_bytes().to_vec(), body].concat()
+        };
+        let one_code = |class: u8| iter::once(class).chain([1]).chain([0; 15]).chain([0]).collect::<Vec<u8>>();
+        let frame = (1..=components).flat_map(|id| [id, 0x11, 0]);
+        let scan = (1..=components).flat_map(|id| [id, 0]);
+        [
+            vec![0xFF, 0xD8],
+            segment(0xEE, b"Adobe\0\x64\0\0\0\0\0".to_vec()),
+            segment(0xDB, iter::once(0).chain([1; 64]).collect()),
+            segment(0xC0, [8, 0, 8, 0, 8, components].into_iter().chain(frame).collect()),
+            segment(0xC4, [one_code(0), one_code(0x10)].concat()),
+            segment(0xDA, iter::once(components).chain(scan).chain([0, 63, 0]).collect()),
+            vec![0, 0xFF, 0xD9], // two bits a component
+        ]
+        .concat()
+    }
+
+    /// A JPEG with an EXIF segment that holds nothing but the orientation.
+    fn jpeg_with_orientation(picture: &GrayImage, orientation: u8) -> Vec<u8> {
+        let mut jpeg = Vec::new();
+        JpegEncoder::new_with_quality(&mut jpeg, 100).encode_image(picture).unwrap();
+        let tag = [0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0]; // orientation, a short, one of it
+        let exif = [&b"Exif\0\0MM\0\x2A\0\0\0\x08\0\x01"[..], &tag, &[0; 4]].concat();
+        let segment = [&[0xFF, 0xE1][..], &(exif.len() as u16 + 2).to_be_bytes(), &exif].concat();
+        jpeg.splice(2..2, segment);
+        jpeg
+    }
+
+    #[test]
+    fn photos_survive_every_form() {
+        for channels in [1, 3] {
+            let values: Vec<f32> = (0..channels * 6 * 5).map(|i| i as f32 * 2.0 / 255.0).collect();
+            let photo = Photo::from_unit(&values, channels, 6, 5).unwrap();
+            assert_eq!((photo.channels(), photo.height(), photo.width()), (channels, 6, 5));
+            assert_eq!(photo.to_unit(), values, "planar and interleaved agree");
+            assert_eq!(Photo::from_rgba(&photo.rgba(), channels, 6, 5).unwrap(), photo);
+            assert_eq!(decode(&photo.png(), channels, 6, 5).unwrap(), photo);
+        }
+        let rgb = Photo::from_rgba(&[10, 20, 30, 255, 40, 50, 60, 255], 3, 1, 2).unwrap();
+        assert_eq!(rgb.pixels(), [10, 20, 30, 40, 50, 60]);
+        assert_eq!(rgb.to_unit(), [10.0, 40.0, 20.0, 50.0, 30.0, 60.0].map(|level: f32| level / 255.0));
+        assert_eq!(rgb.rgba(), [10, 20, 30, 255, 40, 50, 60, 255]);
+    }
+
+    #[test]
+    fn units_are_rounded_and_clamped() {
+        let values = [-0.1, 1.1, f32::NAN, 0.5 / 255.0 + 1e-6, 0.5 / 255.0 - 1e-6, 1.0];
+        assert_eq!(Photo::from_unit(&values, 1, 2, 3).unwrap().pixels(), [0, 255, 0, 1, 0, 255]);
+    }
+
+    #[test]
+    fn shapes_and_lengths_are_checked() {
+        for (channels, height, width) in [(2, 1, 1), (0, 1, 1), (1, 0, 1), (3, 1, usize::MAX)] {
+            let error = PhotoError::Shape { channels, height, width };
+            assert_eq!(Photo::from_unit(&[], channels, height, width), Err(error.clone()));
+            assert_eq!(Photo::from_rgba(&[], channels, height, width), Err(error.clone()));
+            assert_eq!(decode(&[], channels, height, width), Err(error));
+        }
+        assert_eq!(Photo::from_unit(&[0.0; 5], 3, 1, 2), Err(PhotoError::Length { expected: 6, found: 5 }));
+        for found in [7, 9] {
+            let error = PhotoError::Length { expected: 8, found };
+            assert_eq!(Photo::from_rgba(&vec![0; found], 1, 1, 2), Err(error));
+        }
+    }
+
+    #[test]
+    fn every_format_is_read_by_its_content() {
+        let picture = DynamicImage::ImageLuma8(gradient(16, 16)).into_rgb8();
+        let expected = gradient(16, 16).into_raw();
+        for format in [ImageFormat::Png, ImageFormat::WebP, ImageFormat::Gif, ImageFormat::Bmp] {
+            let photo = decode(&encode(picture.clone(), format), 1, 16, 16).unwrap();
+            assert_eq!(photo.pixels(), expected, "{format:?}");
+        }
+        let photo = decode(&jpeg_with_orientation(&gradient(16, 16), 1), 1, 16, 16).unwrap();
+        let worst = photo.pixels().iter().zip(&expected).map(|(a, b)| a.abs_diff(*b)).max();
+        assert!(worst <= Some(3), "JPEG at quality 100 rounds: {worst:?}");
+    }
+
+    #[test]
+    fn pixel_formats_become_8_bit() {
+        let one = |bytes: &[u8], channels| decode(bytes, channels, 2, 2).unwrap().pixels()[..channels].to_vec();
+        let grey16 = ImageBuffer::from_pixel(2, 2, Luma([0x8180u16]));
+        assert_eq!(one(&encode(grey16, ImageFormat::Png), 1), [0x81]);
+        let rgb16 = ImageBuffer::from_pixel(2, 2, Rgb([0u16, 0x8000, 0xFFFF]));
+        assert_eq!(one(&encode(rgb16, ImageFormat::Png), 3), [0, 128, 255]);
+        let half = ImageBuffer::from_pixel(2, 2, LumaA([200u8, 128]));
+        assert_eq!(one(&encode(half, ImageFormat::Png), 1), [100], "on black");
+        let clear = ImageBuffer::from_pixel(2, 2, Rgba([9u8, 99, 199, 0]));
+        assert_eq!(one(&encode(clear, ImageFormat::Png), 3), [0, 0, 0], "on black");
+        let green = RgbImage::from_pixel(2, 2, Rgb([0, 255, 0]));
+        assert_eq!(one(&encode(green, ImageFormat::Bmp), 1), [182], "71.5 % of the luma");
+        let grey = GrayImage::from_pixel(2, 2, Luma([77]));
+        assert_eq!(one(&encode(grey, ImageFormat::Png), 3), [77, 77, 77]);
+
+        let palette = png([2, 2], [8, 3, 0, 0, 0], &[0, 0, 0, 255, 128, 0], &[0, 1, 1, 0, 1, 1]);
+        assert_eq!(one(&palette, 3), [255, 128, 0]);
+        let one_bit = png([2, 2], [1, 0, 0, 0, 0], &[], &[0, 0x80, 0, 0]);
+        assert_eq!(decode(&one_bit, 1, 2, 2).unwrap().pixels(), [255, 0, 0, 0]);
+        // Adam7 gives a 2×2 picture its first pixel, then the second of the row, then the second row.
+        let interlaced = png([2, 2], [8, 0, 0, 0, 1], &[], &[0, 1, 0, 2, 0, 3, 4]);
+        assert_eq!(decode(&interlaced, 1, 2, 2).unwrap().pixels(), [1, 2, 3, 4]);
+        // Adobe's CMYK is inverted: a half of ink under a half of black leaves a quarter of the light.
+        assert_eq!(one(&flat_jpeg(4), 3), [64, 64, 64]);
+        assert_eq!(one(&flat_jpeg(1), 1), [128]);
+    }
+
+    #[test]
+    fn only_the_first_frame_of_an_animation_is_read() {
+        let mut bytes = Vec::new();
+        let mut encoder = GifEncoder::new(&mut bytes);
+        for level in [50, 200] {
+            let frame = RgbaImage::from_pixel(8, 8, Rgba([level, level, level, 255]));
+            encoder.encode_frame(Frame::from_parts(frame, 0, 0, Delay::from_numer_denom_ms(100, 1))).unwrap();
+        }
+        drop(encoder);
+        assert_eq!(decode(&bytes, 1, 8, 8).unwrap().pixels(), [50; 64]);
+    }
+
+    #[test]
+    fn cameras_held_askew_are_put_right() {
+        let (w, h) = (16, 8);
+        let picture = GrayImage::from_fn(w, h, |x, y| Luma([(x * 11 + y * 9) as u8]));
+        for orientation in 1..=8 {
+            let (width, height) = if orientation > 4 { (h, w) } else { (w, h) };
+            let jpeg = jpeg_with_orientation(&picture, orientation);
+            let photo = decode(&jpeg, 1, height as usize, width as usize).unwrap();
+            for (x, y, found) in GrayImage::from_raw(width, height, photo.pixels).unwrap().enumerate_pixels() {
+                // Where the pixel lies in the file, by the EXIF standard's table.
+                let (column, row) = match orientation {
+                    1 => (x, y),
+                    2 => (w - 1 - x, y),
+                    3 => (w - 1 - x, h - 1 - y),
+                    4 => (x, h - 1 - y),
+                    5 => (y, x),
+                    6 => (y, h - 1 - x),
+                    7 => (w - 1 - y, h - 1 - x),
+                    _ => (w - 1 - y, x),
+                };
+                let expected = picture.get_pixel(column, row)[0];
+                assert!(found[0].abs_diff(expected) <= 3, "orientation {orientation}, {x} {y}: {found:?} {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn pictures_are_cropped_around_their_centre() {
+        // Left, middle and right squares; upright, too.
+        let stripes = GrayImage::from_fn(30, 10, |x, _| Luma([[10, 100, 200][x as usize / 10]]));
+        let photo = decode(&encode(stripes.clone(), ImageFormat::Png), 1, 10, 10).unwrap();
+        assert_eq!(photo.pixels(), [100; 100]);
+        let upright = image::imageops::rotate90(&stripes);
+        assert_eq!(decode(&encode(upright, ImageFormat::Png), 1, 10, 10).unwrap().pixels(), [100; 100]);
+        // Shrinking averages, enlarging keeps what is flat, and thin pictures do neither harm.
+        let board = GrayImage::from_fn(64, 64, |x, y| Luma([if (x + y) % 2 == 0 { 0 } else { 255 }]));
+        let photo = decode(&encode(board, ImageFormat::Png), 1, 8, 8).unwrap();
+        assert!(photo.pixels().iter().all(|level| level.abs_diff(128) <= 2), "{:?}", photo.pixels());
+        let thin = GrayImage::from_pixel(2, 900, Luma([30]));
+        assert_eq!(decode(&encode(thin, ImageFormat::Png), 3, 5, 7).unwrap().pixels(), [30; 105]);
+    }
+
+    #[test]
+    fn what_is_no_picture_is_named() {
+        assert!(refusal(b"").starts_with("This file is empty."));
+        let svg = b"<?xml version=\"1.0\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\"/>";
+        assert_eq!(refusal(svg), "This file is an SVG drawing. Choose a PNG, JPEG, WebP, GIF or BMP picture.");
+        assert!(refusal(b"holiday.png\n").starts_with("This file is plain text."));
+        assert!(refusal("Grüße aus Köln".as_bytes()).starts_with("This file is plain text."));
+        assert!(refusal(b"<!DOCTYPE html><HTML>").starts_with("This file is a web page."));
+        assert!(refusal(b"%PDF-1.7\n").starts_with("This file is a PDF document."));
+        assert!(refusal(b"PK\x03\x04\x14\0").starts_with("This file is a zip archive or an office document."));
+        assert!(refusal(b"\0\0\0\x18ftypmp42").starts_with("This file is a video."));
+        assert!(refusal(&[7; 100]).starts_with("This file is not a picture that is known here."));
+        let formats: [(&[u8], &str); 6] = [
+            (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC"),
+            (b"\0\0\0\x18ftypmif1\0\0\0\0", "HEIC"),
+            (b"\0\0\0\x1Cftypavif\0\0\0\0", "AVIF"),
+            (b"II*\0\x08\0\0\0", "TIFF"),
+            (b"\0\0\0\x0CJXL \r\n\x87\n", "JPEG XL"),
+            (b"\0\0\x01\0\x01\0", "ICO"),
+        ];
+        for (bytes, format) in formats {
+            assert!(refusal(bytes).starts_with(&format!("Pictures in the format {format} cannot be read here.")));
+        }
+    }
+
+    #[test]
+    fn limits_are_kept() {
+        assert!(refusal(&vec![0; MAX_BYTES + 1]).starts_with("This file has 32.0 MiB, more than the 32 MiB"));
+        let single = refusal(&encode(gradient(1, 1), ImageFormat::Png));
+        assert_eq!(single, "This picture has 1×1 pixels; at least 2×2 are needed. Choose a larger one.");
+        assert!(refusal(&encode(gradient(9, 1), ImageFormat::Png)).starts_with("This picture has 9×1 pixels;"));
+        // Only the header says how large it is: the pixels are not there, and must not be waited or allocated for.
+        for (width, height) in [(10_000, 10_000), (16_385, 2), (100_000_000, 2)] {
+            let error = decode(&png([width, height], [8, 2, 0, 0, 0], &[], &[0]), 1, 8, 8);
+            assert_eq!(error, Err(PhotoError::TooLarge { width, height }));
+        }
+        let mut bmp = encode(RgbImage::new(2, 2), ImageFormat::Bmp);
+        bmp[18..22].copy_from_slice(&10_000i32.to_le_bytes());
+        bmp[22..26].copy_from_slice(&10_000i32.to_le_bytes());
+        assert_eq!(decode(&bmp, 1, 8, 8), Err(PhotoError::TooLarge { width: 10_000, height: 10_000 }));
+    }
+
+    #[test]
+    fn incomplete_pictures_are_refused() {
+        // Noise, since what compresses well is complete early.
+        let mut noise =
+            iter::successors(Some(1u32), |state| Some(state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223)));
+        let picture = RgbImage::from_fn(40, 30, |_, _| Rgb([0; 3].map(|_| (noise.next().unwrap() >> 24) as u8)));
+        for format in [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP, ImageFormat::Gif, ImageFormat::Bmp] {
+            let whole = encode(picture.clone(), format);
+            for tenth in 1..10 {
+                let message = refusal(&whole[..whole.len() * tenth / 10]);
+                assert!(message.contains("damaged or incomplete"), "{format:?}, {tenth} tenths: {message}");
+            }
+            // Whatever is wrong inside, the answer is a photo or a sentence.
+            for place in 0..whole.len() {
+                let mut wrong = whole.clone();
+                wrong[place] ^= 0x55;
+                let _ = decode(&wrong, 1, 8, 8);
+            }
+        }
+        // The end of a thumbnail is not the end of the picture.
+        let mut jpeg = jpeg_with_orientation(&gradient(40, 30), 1);
+        jpeg.splice(2..2, [0xFF, 0xE5, 0, 4, 0xFF, 0xD9]);
+        assert!(decode(&jpeg, 1, 8, 8).is_ok());
+        assert!(refusal(&jpeg[..jpeg.len() / 2]).starts_with("This JPEG picture is damaged or incomplete"));
+    }
+}

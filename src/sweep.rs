@@ -1,0 +1,96 @@
+//! An attack over a data set and a list of networks.
+
+use std::rc::Rc;
+
+use burn::tensor::Tensor;
+
+use crate::attack::{Attack, Run};
+use crate::classifier::{Frozen, Goal};
+use crate::error::Error;
+use crate::metrics::Measurement;
+
+/// Every image attacked with every network, batch by batch. Between the calls of [`advance`](Sweep::advance) nothing
+/// runs, so that the caller can show progress, cancel, or keep what is measured.
+pub struct Sweep<'a> {
+    attack: &'a dyn Attack,
+    models: &'a [Rc<Frozen>],
+    /// `[N, C, H, W]`, in [0, 1], on the device of the networks.
+    pixels: Tensor<4>,
+    classes: Vec<usize>,
+    batch: usize,
+    results: Vec<Vec<Measurement>>,
+    run: Option<Run<'a>>,
+}
+
+impl<'a> Sweep<'a> {
+    /// A sweep of `attack` over `pixels` `[N, C, H, W]` with their true `classes`, `batch` images at a time.
+    ///
+    /// # Errors
+    ///
+    /// If there is not one class for each image.
+    pub fn new(
+        attack: &'a dyn Attack,
+        models: &'a [Rc<Frozen>],
+        pixels: Tensor<4>,
+        classes: Vec<usize>,
+        batch: usize,
+    ) -> Result<Self, Error> {
+        let [images, ..] = pixels.dims();
+        if classes.len() != images {
+            return Err(Error::GoalLength { goals: classes.len(), images });
+        }
+        Ok(Self { attack, models, pixels, classes, batch: batch.max(1), results: Vec::new(), run: None })
+    }
+
+    /// Takes up to `steps` steps of the current batch. Returns how many attacks are finished, or nothing when all are.
+    ///
+    /// # Errors
+    ///
+    /// If the device fails, or a class does not exist.
+    pub async fn advance(&mut self, steps: usize) -> Result<Option<usize>, Error> {
+        if self.done() == self.total() {
+            return Ok(None);
+        }
+        let begun = match self.results.last() {
+            Some(results) if results.len() < self.classes.len() => results.len(),
+            _ => {
+                self.results.push(Vec::new());
+                0
+            }
+        };
+        let model = self.results.len() - 1;
+        let length = self.batch.min(self.classes.len() - begun);
+        let classes = &self.classes[begun..begun + length];
+        let mut run = match self.run.take() {
+            Some(run) => run,
+            None => {
+                let pixels = self.pixels.clone().narrow(0, begun, length);
+                Run::begin(self.attack, &self.models[model], pixels, Goal::Misread(classes.to_vec())).await?
+            }
+        };
+        if run.advance(steps).await?.is_some() {
+            self.run = Some(run);
+        } else {
+            let outcome = run.finish().await?;
+            self.results[model].extend(
+                outcome.images.iter().zip(classes).map(|(image, &class)| Measurement::new(image, class)),
+            );
+        }
+        Ok(Some(self.done()))
+    }
+
+    /// What is measured so far, one list for each network begun.
+    pub fn results(&self) -> &[Vec<Measurement>] {
+        &self.results
+    }
+
+    /// Attacks finished.
+    pub fn done(&self) -> usize {
+        self.results.iter().map(Vec::len).sum()
+    }
+
+    /// Attacks in all.
+    pub fn total(&self) -> usize {
+        self.models.len() * self.classes.len()
+    }
+}

@@ -1,0 +1,332 @@
+//! The wasm package: everything JavaScript sees. Plain objects and typed arrays in and out, so that they can be posted
+//! between a page and its worker; errors as JavaScript `Error`s with a sentence.
+
+mod device;
+mod objects;
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use burn::tensor::{Tensor, TensorData};
+use js_sys::Function;
+use tsify::Ts;
+use wasm_bindgen::prelude::*;
+use web_sys::AbortSignal;
+use web_time::Instant;
+
+use crate::attack::{self, Outcome, Run};
+use crate::catalog::{Catalog, Family};
+use crate::classifier::{Criterion, Frozen, Goal, read};
+use crate::error::Error;
+use crate::metrics::summarise;
+use crate::photo::{self, Photo};
+use crate::report::{
+    AttackOptions, AttackProgress, AttackReport, Prediction, SweepPoint, SweepProgress, SweepReport,
+};
+use crate::sweep::Sweep;
+use device::{ActiveDevice, DeviceReport};
+use objects::{AttackInfos, AttackResult, Inspection, Picture, Predictions, aborted};
+
+unsafe extern "C" {
+    /// Runs the module's static constructors, of which CubeCL has thousands.
+    safe fn __wasm_call_ctors();
+}
+
+/// Runs the static constructors once; unless called by hand, the linker has every export run all of them again.
+#[wasm_bindgen(start)]
+fn start() {
+    __wasm_call_ctors();
+    console_error_panic_hook::set_once();
+}
+
+/// How long the device may work before the worker looks at its messages and tells its progress.
+const SLICE_MILLISECONDS: f64 = 60.0;
+
+/// Images attacked at once in a sweep.
+const SWEEP_BATCH: usize = 8;
+
+/// A session on one device: the networks loaded, and what can be done with them.
+///
+/// ```js
+/// import init, { Decoy } from "decoy";
+/// await init({ module_or_path: "decoy_bg.wasm" });
+/// const decoy = await Decoy.create(await (await fetch("models/models.json")).text(), "auto");
+/// const [model] = decoy.catalog().families[0].models;
+/// await decoy.loadModel(model.id, new Uint8Array(await (await fetch("models/" + model.file)).arrayBuffer()));
+/// const picture = decoy.decode("coil20", new Uint8Array(await file.arrayBuffer()));
+/// const { report, adversarial } = await decoy.attack(model.id, picture, { attack: "ddn" });
+/// ```
+#[wasm_bindgen]
+pub struct Decoy {
+    catalog: Catalog,
+    device: RefCell<ActiveDevice>,
+    networks: RefCell<HashMap<String, Rc<Frozen>>>,
+}
+
+#[wasm_bindgen]
+impl Decoy {
+    /// Reads the catalogue (the text of `models.json`) and opens the device: `"webgpu"`, `"cpu"`, or `"auto"` for
+    /// WebGPU where there is an adapter. Where WebGPU cannot be had, the CPU serves and `device().notice` says so.
+    pub async fn create(
+        catalog: String,
+        #[wasm_bindgen(unchecked_param_type = "\"auto\" | \"webgpu\" | \"cpu\"")] device: String,
+    ) -> Result<Decoy, JsError> {
+        Ok(Decoy {
+            catalog: Catalog::parse(&catalog)?,
+            device: RefCell::new(ActiveDevice::open(&device).await?),
+            networks: RefCell::default(),
+        })
+    }
+
+    /// Where the tensors live.
+    pub fn device(&self) -> Result<Ts<DeviceReport>, JsError> {
+        Ok(self.device.borrow().report.into_ts()?)
+    }
+
+    /// The families and models there are.
+    pub fn catalog(&self) -> Result<Ts<Catalog>, JsError> {
+        Ok(self.catalog.into_ts()?)
+    }
+
+    /// The attacks there are, with their parameters.
+    pub fn attacks(&self) -> Result<AttackInfos, JsError> {
+        objects::list(&attack::menu())
+    }
+
+    /// Loads a network from the bytes of its weights file, whose length and checksum must be the catalogue's. The first
+    /// one on WebGPU is compared with the CPU; if they differ, the CPU serves from then on.
+    #[wasm_bindgen(js_name = loadModel)]
+    pub async fn load_model(&self, id: String, weights: Vec<u8>) -> Result<(), JsError> {
+        let (family, entry) = self.catalog.model(&id)?;
+        let device = self.device.borrow().clone();
+        let mut network = family.load(entry, &weights, &device.device)?;
+        if device.unchecked() {
+            let reference = family.load(entry, &weights, &ActiveDevice::cpu().device)?;
+            let checked = device.check(&network, &reference, family.input).await?;
+            if !checked.is_webgpu() {
+                network = reference;
+            }
+            *self.device.borrow_mut() = checked;
+        }
+        self.networks.borrow_mut().insert(id, Rc::new(network));
+        Ok(())
+    }
+
+    /// Whether a network is loaded.
+    #[wasm_bindgen(js_name = hasModel)]
+    pub fn has_model(&self, id: &str) -> bool {
+        self.networks.borrow().contains_key(id)
+    }
+
+    /// A picture file (PNG, JPEG, WebP, GIF, BMP) as the networks of a family see it: upright, cropped to the middle,
+    /// resized, grey where they see grey.
+    pub fn decode(&self, family: &str, bytes: &[u8]) -> Result<Picture, JsError> {
+        let input = self.catalog.family(family)?.input;
+        Ok(objects::picture(&photo::decode(bytes, input.channels, input.height, input.width).map_err(Error::from)?))
+    }
+
+    /// What a network sees in a picture: all classes, the most probable first.
+    pub async fn predict(&self, model: String, picture: Picture) -> Result<Predictions, JsError> {
+        let (family, network) = self.network(&model)?;
+        let answer = network.predict(self.pixels(family, &[picture])?).await?.remove(0);
+        objects::list(&Prediction::top(&answer, &family.labels, family.labels.len()))
+    }
+
+    /// Changes a picture until the network misreads it. `onProgress` is called a few times a second; an aborted
+    /// `signal` rejects with an `AbortError`.
+    pub async fn attack(
+        &self,
+        model: String,
+        picture: Picture,
+        options: Ts<AttackOptions>,
+        #[wasm_bindgen(js_name = onProgress, unchecked_optional_param_type = "(progress: AttackProgress) => void")]
+        on_progress: Option<Function>,
+        signal: Option<AbortSignal>,
+    ) -> Result<AttackResult, JsValue> {
+        let began = Instant::now();
+        let options = options.to_rust().map_err(JsError::from)?;
+        let (family, network) = self.network(&model)?;
+        let attack = attack::build(&options).map_err(JsError::from)?;
+        let pixels = self.pixels(family, &[picture])?;
+        let goal = match &options.target {
+            Some(label) => Goal::Read(vec![family.class(label).map_err(JsError::from)?]),
+            None => Goal::Misread(vec![network.predict(pixels.clone()).await.map_err(JsError::from)?[0].class()]),
+        };
+        let mut run = Run::begin(&*attack, &network, pixels.clone(), goal).await.map_err(JsError::from)?;
+        let pace = Pace::new();
+        while let Some(progress) = run.advance(pace.steps()).await.map_err(JsError::from)? {
+            let image = progress.images[0];
+            let progress = AttackProgress {
+                step: progress.step,
+                steps: progress.steps,
+                confidence: image.confidence,
+                l2: image.norm,
+                found: image.norm.is_some(),
+                milliseconds: milliseconds(began),
+            };
+            pace.pause(on_progress.as_ref(), &progress.into_ts().map_err(JsError::from)?.into()).await?;
+            if aborted(signal.as_ref()) {
+                return Err(objects::abort_error());
+            }
+        }
+        let outcome = run.finish().await.map_err(JsError::from)?;
+        let report = AttackReport::new(&model, family, &options, &outcome, 0, milliseconds(began));
+        Ok(self.result(family, report, outcome, pixels).await?)
+    }
+
+    /// Attacks every picture with every model, for the chart. `classes` are the true classes. An aborted `signal`
+    /// resolves with what is measured so far.
+    #[allow(clippy::too_many_arguments)] // the signature is JavaScript's
+    pub async fn sweep(
+        &self,
+        models: Vec<String>,
+        pictures: Vec<Picture>,
+        classes: Vec<u32>,
+        options: Ts<AttackOptions>,
+        #[wasm_bindgen(js_name = onProgress, unchecked_optional_param_type = "(progress: SweepProgress) => void")]
+        on_progress: Option<Function>,
+        signal: Option<AbortSignal>,
+    ) -> Result<Ts<SweepReport>, JsValue> {
+        let began = Instant::now();
+        let attack = attack::build(&options.to_rust().map_err(JsError::from)?).map_err(JsError::from)?;
+        let networks =
+            models.iter().map(|model| Ok(self.network(model)?.1)).collect::<Result<Vec<_>, JsError>>()?;
+        let Some(first) = models.first() else {
+            return Err(JsError::new("a sweep needs at least one model").into());
+        };
+        let pixels = self.pixels(self.network(first)?.0, &pictures)?;
+        let classes = classes.into_iter().map(|class| class as usize).collect();
+        let mut sweep = Sweep::new(&*attack, &networks, pixels, classes, SWEEP_BATCH).map_err(JsError::from)?;
+        let pace = Pace::new();
+        let mut cancelled = false;
+        let mut told = usize::MAX;
+        while let Some(done) = sweep.advance(pace.steps()).await.map_err(JsError::from)? {
+            let tell = on_progress.as_ref().filter(|_| done != told);
+            let progress = match tell {
+                None => JsValue::UNDEFINED,
+                Some(_) => SweepProgress {
+                    done,
+                    total: sweep.total(),
+                    milliseconds: milliseconds(began),
+                    points: self.points(&models, &sweep)?,
+                }
+                .into_ts()
+                .map_err(JsError::from)?
+                .into(),
+            };
+            pace.pause(tell, &progress).await?;
+            told = done;
+            if aborted(signal.as_ref()) {
+                cancelled = true;
+                break;
+            }
+        }
+        let report =
+            SweepReport { points: self.points(&models, &sweep)?, cancelled, milliseconds: milliseconds(began) };
+        Ok(report.into_ts().map_err(JsError::from)?)
+    }
+
+    /// The logits of a picture and the gradient of the cross-entropy of the predicted class in its pixels: for
+    /// comparing devices.
+    pub async fn inspect(&self, model: String, picture: Picture) -> Result<Inspection, JsError> {
+        let (family, network) = self.network(&model)?;
+        let pixels = self.pixels(family, &[picture])?;
+        let class = network.predict(pixels.clone()).await?[0].class();
+        let criterion = Criterion::new(&Goal::Misread(vec![class]), family.labels.len(), network.device())?;
+        let (logits, gradient) = network.gradient(pixels, |logits| criterion.cross_entropy(logits));
+        objects::inspection(&read(logits).await?, &read(gradient).await?)
+    }
+}
+
+impl Decoy {
+    fn network(&self, id: &str) -> Result<(&Family, Rc<Frozen>), JsError> {
+        let (family, _) = self.catalog.model(id)?;
+        let network = self.networks.borrow().get(id).cloned();
+        let network = network.ok_or_else(|| JsError::new(&format!("the weights of {id} are not loaded yet")))?;
+        Ok((family, network))
+    }
+
+    /// Pictures as a batch `[N, C, H, W]` on the device.
+    fn pixels(&self, family: &Family, pictures: &[Picture]) -> Result<Tensor<4>, JsError> {
+        let input = family.input;
+        let mut values = Vec::with_capacity(pictures.len() * input.channels * input.height * input.width);
+        for picture in pictures {
+            values.extend(objects::photo(picture, input)?.to_unit());
+        }
+        let shape = [pictures.len(), input.channels, input.height, input.width];
+        Ok(Tensor::from_data(TensorData::new(values, shape), &self.device.borrow().device))
+    }
+
+    fn points(&self, models: &[String], sweep: &Sweep) -> Result<Vec<SweepPoint>, JsError> {
+        let points = models.iter().zip(sweep.results()).filter(|(_, results)| !results.is_empty());
+        points
+            .map(|(model, results)| {
+                let sigma = self.catalog.model(model)?.1.sigma;
+                Ok(SweepPoint { model: model.clone(), sigma, summary: summarise(results) })
+            })
+            .collect()
+    }
+
+    async fn result(
+        &self,
+        family: &Family,
+        report: AttackReport,
+        outcome: Outcome,
+        original: Tensor<4>,
+    ) -> Result<AttackResult, JsError> {
+        let input = family.input;
+        let photo = |values: &[f32]| -> Result<Photo, Error> {
+            Ok(Photo::from_unit(values, input.channels, input.height, input.width)?)
+        };
+        let original = read(original).await?;
+        let adversarial = read(outcome.eight_bit).await?;
+        let largest = report.eight_bit.norms.linf.max(1.0 / 255.0);
+        let factor = (0.5 / largest).floor().max(1.0);
+        let difference: Vec<f32> =
+            adversarial.iter().zip(&original).map(|(after, before)| 0.5 + (after - before) * factor as f32).collect();
+        let image = &outcome.images[0];
+        objects::AttackParts {
+            report,
+            original_predictions: Prediction::top(&image.original, &family.labels, 5),
+            adversarial_predictions: Prediction::top(&image.eight_bit.adversarial, &family.labels, 5),
+            adversarial: photo(&adversarial)?,
+            difference: photo(&difference)?,
+            factor,
+        }
+        .into_js()
+    }
+}
+
+fn milliseconds(began: Instant) -> f64 {
+    began.elapsed().as_secs_f64() * 1e3
+}
+
+/// Finds out how many steps fit between two looks at the worker's messages.
+struct Pace {
+    steps: Cell<usize>,
+    since: Cell<Instant>,
+}
+
+impl Pace {
+    fn new() -> Self {
+        Self { steps: Cell::new(1), since: Cell::new(Instant::now()) }
+    }
+
+    fn steps(&self) -> usize {
+        self.steps.get()
+    }
+
+    /// Tells `progress`, lets the worker read its messages, and fits the number of steps to the time they take.
+    async fn pause(&self, on_progress: Option<&Function>, progress: &JsValue) -> Result<(), JsValue> {
+        let taken = milliseconds(self.since.get());
+        let fitting = self.steps() as f64 * SLICE_MILLISECONDS / taken.max(1.0);
+        self.steps.set(fitting.clamp(1.0, 10.0) as usize);
+        if let Some(on_progress) = on_progress {
+            on_progress.call1(&JsValue::NULL, progress)?;
+        }
+        gloo_timers::future::TimeoutFuture::new(0).await;
+        self.since.set(Instant::now());
+        Ok(())
+    }
+}

@@ -1,0 +1,160 @@
+//! The device of a session: WebGPU where it is there and computes rightly, else the CPU.
+
+use std::cell::RefCell;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use burn_wgpu::{WgpuBackend, WgpuSetup};
+use serde::{Deserialize, Serialize};
+use tsify::Tsify;
+use wasm_bindgen::prelude::*;
+
+use crate::catalog::Input;
+use crate::classifier::{Criterion, Frozen, Goal, read};
+use crate::error::Error;
+
+/// Where the tensors live.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Tsify)]
+#[tsify(missing_as_null)]
+pub struct DeviceReport {
+    /// `webgpu` or `cpu`.
+    #[tsify(type = "\"webgpu\" | \"cpu\"")]
+    pub kind: String,
+    /// Name of the adapter, or “CPU”.
+    pub name: String,
+    /// Why it is not the one asked for, in a sentence.
+    pub notice: Option<String>,
+    /// How WebGPU compares with the CPU, once the first network is loaded.
+    pub check: Option<DeviceCheck>,
+}
+
+/// A comparison of WebGPU with the CPU on one picture and one network.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, Tsify)]
+pub struct DeviceCheck {
+    /// Largest difference of a logit, relative to the largest logit.
+    pub logits: f32,
+    /// Largest difference of the gradient in a pixel, relative to the largest one.
+    pub gradient: f32,
+    /// Whether both are within rounding.
+    pub agrees: bool,
+}
+
+/// Rounding in another order moves logits and gradients by 1e-6 of the largest; a wrong kernel by far more than this.
+const TOLERANCE: f32 = 1e-3;
+
+#[derive(Clone)]
+pub struct ActiveDevice {
+    pub device: Device,
+    pub report: DeviceReport,
+}
+
+thread_local! {
+    /// Burn's WebGPU runtime can be opened once for each module.
+    static WEBGPU: RefCell<Option<(Device, String)>> = const { RefCell::new(None) };
+}
+
+impl ActiveDevice {
+    /// Opens the device that `choice` names: `auto`, `webgpu` or `cpu`.
+    pub async fn open(choice: &str) -> Result<Self, JsError> {
+        match choice {
+            "cpu" => Ok(Self::cpu()),
+            "auto" | "webgpu" => Ok(match webgpu().await {
+                Ok((device, name)) => Self {
+                    device,
+                    report: DeviceReport { kind: "webgpu".to_owned(), name, notice: None, check: None },
+                },
+                Err(reason) => Self::cpu_because(format!(
+                    "This browser offers no WebGPU here ({reason}), so the processor computes; it gives the same \
+                     results."
+                )),
+            }),
+            _ => Err(JsError::new(&format!("the device is “{choice}”: expected auto, webgpu or cpu"))),
+        }
+    }
+
+    pub fn cpu() -> Self {
+        Self {
+            device: Device::flex(),
+            report: DeviceReport { kind: "cpu".to_owned(), name: "CPU".to_owned(), notice: None, check: None },
+        }
+    }
+
+    fn cpu_because(notice: String) -> Self {
+        let mut cpu = Self::cpu();
+        cpu.report.notice = Some(notice);
+        cpu
+    }
+
+    pub fn is_webgpu(&self) -> bool {
+        self.report.kind == "webgpu"
+    }
+
+    /// Whether it is still to be compared with the CPU.
+    pub fn unchecked(&self) -> bool {
+        self.is_webgpu() && self.report.check.is_none()
+    }
+
+    /// Compares `network`, which is on this device, with the same one on the CPU. Returns this device with the result,
+    /// or the CPU if they differ.
+    pub async fn check(mut self, network: &Frozen, reference: &Frozen, input: Input) -> Result<Self, Error> {
+        let (logits, gradient) = look(network, input).await?;
+        let (expected_logits, expected_gradient) = look(reference, input).await?;
+        let mut check = DeviceCheck {
+            logits: difference(&logits, &expected_logits),
+            gradient: difference(&gradient, &expected_gradient),
+            agrees: false,
+        };
+        check.agrees = check.logits < TOLERANCE && check.gradient < TOLERANCE;
+        if !check.agrees {
+            let name = self.report.name;
+            self = Self::cpu_because(format!(
+                "WebGPU on {name} computes other numbers than the processor, so the processor is used."
+            ));
+        }
+        self.report.check = Some(check);
+        Ok(self)
+    }
+}
+
+async fn webgpu() -> Result<(Device, String), String> {
+    if let Some(opened) = WEBGPU.with_borrow(Clone::clone) {
+        return Ok(opened);
+    }
+    let (device, setup) = Device::wgpu_options()
+        .graphics_api(WgpuBackend::WebGpu)
+        .init_with_setup_async()
+        .await
+        .map_err(|error| error.to_string())?;
+    let opened = (device, adapter_name(&setup));
+    WEBGPU.set(Some(opened.clone()));
+    Ok(opened)
+}
+
+fn adapter_name(setup: &WgpuSetup) -> String {
+    let info = setup.adapter.get_info();
+    [info.name, info.driver_info, info.driver]
+        .into_iter()
+        .find(|name| !name.is_empty())
+        .unwrap_or_else(|| "a GPU without a name".to_owned())
+}
+
+/// Logits and input gradient of a smooth picture with some of everything in it.
+async fn look(network: &Frozen, input: Input) -> Result<(Vec<f32>, Vec<f32>), Error> {
+    let shape = [1, input.channels, input.height, input.width];
+    let values: Vec<f32> =
+        (0..shape.iter().product()).map(|index: usize| 0.5 + 0.5 * (index as f32 * 0.37).sin()).collect();
+    let pixels = Tensor::from_data(TensorData::new(values, shape), network.device());
+    let logits = network.logits(pixels.clone());
+    let criterion = Criterion::new(&Goal::Misread(vec![0]), logits.dims()[1], network.device())?;
+    let (logits, gradient) = network.gradient(pixels, |logits| criterion.log_odds(logits));
+    Ok((read(logits).await?, read(gradient).await?))
+}
+
+/// The largest difference, relative to the largest expected value; infinite where a value is not a number.
+fn difference(found: &[f32], expected: &[f32]) -> f32 {
+    let largest = expected.iter().fold(f32::MIN_POSITIVE, |largest, value| largest.max(value.abs()));
+    found
+        .iter()
+        .zip(expected)
+        .map(|(found, expected)| (found - expected).abs() / largest)
+        .fold(0.0, |worst, next| if next.is_nan() { f32::INFINITY } else { worst.max(next) })
+}

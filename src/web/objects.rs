@@ -1,0 +1,160 @@
+//! The plain objects that cross into JavaScript, where a typed array takes the place of a list of numbers.
+
+use js_sys::{Error as JsErrorObject, Float32Array, Object, Reflect, Uint8Array, Uint8ClampedArray};
+use serde::Serialize;
+use serde_wasm_bindgen::Serializer;
+use wasm_bindgen::prelude::*;
+use web_sys::AbortSignal;
+
+use crate::catalog::Input;
+use crate::photo::Photo;
+use crate::report::{AttackReport, Prediction};
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+/** A picture at a network's input size, as the network sees it. */
+export interface Picture {
+    width: number;
+    height: number;
+    /** Red, green, blue, alpha, row by row: what a canvas draws. */
+    rgba: Uint8ClampedArray<ArrayBuffer>;
+}
+
+/** What an attack on one picture achieved, with the pictures. */
+export interface AttackResult {
+    report: AttackReport;
+    /** The five most probable classes of the original. */
+    original_predictions: Prediction[];
+    /** The five most probable classes of the 8-bit adversarial picture. */
+    adversarial_predictions: Prediction[];
+    /** The 8-bit adversarial picture: what `png` holds. */
+    adversarial: Picture;
+    /** The change times `factor` around middle grey. */
+    difference: Picture;
+    factor: number;
+    png: Uint8Array<ArrayBuffer>;
+}
+
+/** What a network computes for one picture. */
+export interface Inspection {
+    /** One value a class. */
+    logits: Float32Array<ArrayBuffer>;
+    /** One value a pixel and channel, channel by channel, row by row. */
+    gradient: Float32Array<ArrayBuffer>;
+}
+"#;
+
+#[wasm_bindgen]
+extern "C" {
+    /// A picture at a network's input size.
+    #[wasm_bindgen(typescript_type = "Picture")]
+    pub type Picture;
+    #[wasm_bindgen(method, getter)]
+    fn width(this: &Picture) -> usize;
+    #[wasm_bindgen(method, getter)]
+    fn height(this: &Picture) -> usize;
+    #[wasm_bindgen(method, getter)]
+    fn rgba(this: &Picture) -> Uint8ClampedArray;
+
+    /// What an attack on one picture achieved.
+    #[wasm_bindgen(typescript_type = "AttackResult")]
+    pub type AttackResult;
+
+    /// What a network computes for one picture.
+    #[wasm_bindgen(typescript_type = "Inspection")]
+    pub type Inspection;
+
+    /// A list of predictions.
+    #[wasm_bindgen(typescript_type = "Prediction[]")]
+    pub type Predictions;
+
+    /// A list of attacks.
+    #[wasm_bindgen(typescript_type = "AttackInfo[]")]
+    pub type AttackInfos;
+}
+
+/// The parts of an [`AttackResult`].
+pub struct AttackParts {
+    pub report: AttackReport,
+    pub original_predictions: Vec<Prediction>,
+    pub adversarial_predictions: Vec<Prediction>,
+    pub adversarial: Photo,
+    pub difference: Photo,
+    pub factor: f64,
+}
+
+impl AttackParts {
+    pub fn into_js(self) -> Result<AttackResult, JsError> {
+        Ok(object([
+            ("report", plain(&self.report)?),
+            ("original_predictions", plain(&self.original_predictions)?),
+            ("adversarial_predictions", plain(&self.adversarial_predictions)?),
+            ("png", Uint8Array::from(self.adversarial.png().as_slice()).into()),
+            ("adversarial", picture(&self.adversarial).into()),
+            ("difference", picture(&self.difference).into()),
+            ("factor", self.factor.into()),
+        ])
+        .unchecked_into())
+    }
+}
+
+/// A photo as JavaScript sees it.
+pub fn picture(photo: &Photo) -> Picture {
+    object([
+        ("width", photo.width().into()),
+        ("height", photo.height().into()),
+        ("rgba", Uint8ClampedArray::from(photo.rgba().as_slice()).into()),
+    ])
+    .unchecked_into()
+}
+
+/// A picture from JavaScript, if it has the size and the values that `input` needs.
+pub fn photo(picture: &Picture, input: Input) -> Result<Photo, JsError> {
+    if (picture.width(), picture.height()) != (input.width, input.height) {
+        return Err(JsError::new(&format!(
+            "the picture has {}×{} pixels: expected {}×{}, as decode() makes it",
+            picture.width(),
+            picture.height(),
+            input.width,
+            input.height
+        )));
+    }
+    Ok(Photo::from_rgba(&picture.rgba().to_vec(), input.channels, input.height, input.width)?)
+}
+
+pub fn inspection(logits: &[f32], gradient: &[f32]) -> Result<Inspection, JsError> {
+    Ok(object([
+        ("logits", Float32Array::from(logits).into()),
+        ("gradient", Float32Array::from(gradient).into()),
+    ])
+    .unchecked_into())
+}
+
+/// A list of plain objects, as the type of list that is asked for.
+pub fn list<T: Serialize, L: JsCast>(values: &[T]) -> Result<L, JsError> {
+    Ok(plain(values)?.unchecked_into())
+}
+
+/// Whether the caller wants no more of it.
+pub fn aborted(signal: Option<&AbortSignal>) -> bool {
+    signal.is_some_and(AbortSignal::aborted)
+}
+
+/// The error an aborted promise rejects with.
+pub fn abort_error() -> JsValue {
+    let error = JsErrorObject::new("the attack was cancelled");
+    error.set_name("AbortError");
+    error.into()
+}
+
+fn plain<T: Serialize + ?Sized>(value: &T) -> Result<JsValue, JsError> {
+    Ok(value.serialize(&Serializer::new().serialize_missing_as_null(true))?)
+}
+
+fn object<const N: usize>(entries: [(&str, JsValue); N]) -> Object {
+    let object = Object::new();
+    for (name, value) in entries {
+        Reflect::set(&object, &name.into(), &value).expect("a new object takes any property");
+    }
+    object
+}

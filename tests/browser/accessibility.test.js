@@ -1,0 +1,84 @@
+// Keyboard, screen reader, small and large screens, light and dark.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import axe from 'axe-core';
+import { fool, give, launch, ready, runOn, says, verdict, visit } from './site.js';
+
+/** @typedef {import('./site.js').Page} Page */
+/** @typedef {import('playwright-core').Locator} Locator */
+
+/** @type {import('./site.js').Browser} */
+let browser;
+before(async () => (browser = await launch()));
+after(() => browser.close());
+
+for (const width of [390, 1280]) {
+  for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
+    test(`axe finds nothing serious, and nothing overflows, ${width} px, ${colorScheme}`, async () => {
+      await visit(browser, async (page) => {
+        await runOn(page, 'CPU');
+        await ready(page);
+        await inspect(page, 'ready');
+        await fool(page);
+        await page.getByText('The same figures as a table').click();
+        await give(page, { name: 'no.png', mimeType: 'image/png', buffer: Buffer.from('no picture') });
+        await page.getByRole('alert').getByRole('button').waitFor();
+        await inspect(page, 'fooled, with an error');
+      }, { viewport: { width, height: 844 }, colorScheme });
+    });
+  }
+}
+
+/** @param {Page} page @param {string} when */
+async function inspect(page, when) {
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate(() => /** @type {any} */ (globalThis).axe.run(document, { resultTypes: ['violations'] }));
+  const serious = violations.filter((/** @type {any} */ { impact }) => impact === 'serious' || impact === 'critical');
+  assert.deepEqual(serious.map((/** @type {any} */ { id, nodes }) => `${id}: ${nodes.map((/** @type {any} */ { html }) => html)}`), [], when);
+  const [content, screen] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
+  assert.equal(content, screen, `${when}: the page scrolls sideways`);
+}
+
+test('the whole path works with the keyboard alone', async () => {
+  await visit(browser, async (page) => {
+    const device = page.getByLabel('Run on');
+    await tabTo(page, device);
+    await page.keyboard.type('CPU');
+    await ready(page);
+
+    await tabTo(page, page.getByRole('button', { name: 'Fool the network' }));
+    await page.keyboard.press('Enter');
+    await says(page, /^Fooled/);
+
+    await tabTo(page, page.getByRole('slider', { name: 'Noise in the network’s training' }));
+    await page.keyboard.press('ArrowRight');
+    await says(page, /The network sees/);
+    assert.equal(await page.locator('#dial-value').textContent(), 'σ = 0.01');
+
+    await tabTo(page, page.getByLabel('Use a picture of your own'), 'Shift+Tab');
+    const chooser = page.waitForEvent('filechooser');
+    await page.keyboard.press('Enter');
+    assert.ok(await chooser);
+
+    await tabTo(page, page.getByRole('button', { name: 'Fool the network' }), 'Shift+Tab');
+    await page.keyboard.press('Space');
+    await page.keyboard.press('Escape');
+    await verdict(page).filter({ hasText: /^(Cancelled|Fooled)/ }).waitFor();
+  });
+});
+
+/** Presses Tab until the element has the focus, which must show. @param {Page} page @param {Locator} element @param {'Tab' | 'Shift+Tab'} [key] */
+async function tabTo(page, element, key = 'Tab') {
+  for (let presses = 0; presses < 80; presses += 1) {
+    await page.keyboard.press(key);
+    if (!(await element.evaluate((node) => node === document.activeElement))) continue;
+    const ring = await element.evaluate((node) => {
+      const marked = [node, node.nextElementSibling].filter((candidate) => candidate !== null);
+      return marked.some((candidate) => getComputedStyle(candidate).outlineStyle !== 'none');
+    });
+    assert.ok(ring, 'the focus shows');
+    return;
+  }
+  assert.fail(`the keyboard does not reach ${element}`);
+}

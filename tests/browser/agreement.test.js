@@ -1,0 +1,47 @@
+// The same logits and the same gradient on WebGPU, on the CPU in wasm, and natively.
+
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { after, before, test } from 'node:test';
+import { launch, visit } from './site.js';
+
+/** Written by the native command: a network, a picture of grey bytes, and what came out. */
+const golden = JSON.parse(await readFile(new URL('../fixtures/golden.json', import.meta.url), 'utf8'));
+
+/** @type {import('./site.js').Browser} */
+let browser;
+before(async () => (browser = await launch()));
+after(() => browser.close());
+
+for (const kind of /** @type {const} */ (['cpu', 'webgpu'])) {
+  test(`logits and gradient on ${kind} are the native ones`, async () => {
+    await visit(browser, async (page) => {
+      const { report, logits, gradient } = await page.evaluate(async ({ golden, kind }) => {
+        /** @type {typeof import('../../pkg/decoy.js')} */
+        const { default: init, Decoy } = await import(new URL('pkg/decoy.js', location.href).href);
+        await init({ module_or_path: new URL('pkg/decoy_bg.wasm', location.href) });
+        const decoy = await Decoy.create(await (await fetch('models/models.json')).text(), kind);
+        const entry = decoy.catalog().families.flatMap(({ models }) => models).find(({ id }) => id === golden.model);
+        const weights = await (await fetch(`models/${entry?.file}`)).arrayBuffer();
+        await decoy.loadModel(golden.model, new Uint8Array(weights));
+        const rgba = new Uint8ClampedArray(4 * golden.pixels.length);
+        golden.pixels.forEach((/** @type {number} */ grey, /** @type {number} */ index) => rgba.set([grey, grey, grey, 255], 4 * index));
+        const { logits, gradient } = await decoy.inspect(golden.model, { width: golden.width, height: golden.height, rgba });
+        return { report: decoy.device(), logits: [...logits], gradient: [...gradient] };
+      }, { golden, kind });
+
+      assert.equal(report.kind, kind, report.notice ?? '');
+      // Sums of thousands of f32 products in another order differ in the last digits, never in the fourth.
+      close(logits, golden.logits, 1e-4, 'logits');
+      close(gradient, golden.gradient, 1e-3, 'gradient');
+    });
+  });
+}
+
+/** @param {number[]} found @param {number[]} expected @param {number} tolerance a share of the largest @param {string} what */
+function close(found, expected, tolerance, what) {
+  assert.equal(found.length, expected.length, what);
+  const largest = Math.max(...expected.map(Math.abs));
+  const difference = Math.max(...found.map((value, index) => Math.abs(value - expected[index])));
+  assert.ok(difference <= tolerance * largest, `${what} differ by ${difference}, the largest is ${largest}`);
+}

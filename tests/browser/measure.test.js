@@ -1,0 +1,46 @@
+// “Measure here”: a short measurement completes, a long one is cancelled.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { address, launch, ready, runOn, visit, withoutGallery } from './site.js';
+
+/** @type {import('./site.js').Browser} */
+let browser;
+before(async () => (browser = await launch()));
+after(() => browser.close());
+
+/** @param {import('./site.js').Page} page @param {number} images @param {number} steps */
+async function measure(page, images, steps) {
+  await runOn(page, 'CPU');
+  await ready(page);
+  await page.getByText('The same figures as a table').click();
+  await page.getByLabel('Steps', { exact: true }).fill(String(steps));
+  await page.getByLabel('Number of pictures').fill(String(images));
+  await page.getByRole('button', { name: 'Measure here' }).click();
+}
+
+test('a short measurement is drawn beside the shipped curve', { skip: withoutGallery }, async () => {
+  const { families: [{ models }] } = await (await fetch(new URL('models/models.json', address))).json();
+  await visit(browser, async (page) => {
+    await measure(page, 5, 10);
+    await page.getByText(`Measured 5 pictures on ${models.length} networks`).waitFor();
+    const cells = await page.locator('td.here').allTextContents();
+    assert.equal(cells.length, models.length);
+    for (const cell of cells) assert.match(cell, /^[\d.∞]+/);
+    await page.getByRole('listitem').filter({ hasText: 'measured here, 5 pictures' }).waitFor();
+    assert.ok(await page.getByRole('button', { name: 'Fool the network' }).isEnabled());
+  });
+});
+
+test('a long measurement is cancelled, and what conflicts with it waits', { skip: withoutGallery }, async () => {
+  await visit(browser, async (page) => {
+    await measure(page, 200, 100);
+    await page.getByText(/^[1-9]\d* of \d+ attacks/).waitFor();
+    assert.ok(await page.getByRole('button', { name: 'Fool the network' }).isDisabled());
+    assert.ok(await page.getByRole('slider', { name: 'Noise in the network’s training' }).isDisabled());
+    await page.getByRole('button', { name: 'Cancel measuring' }).click();
+    await page.getByText(/^Cancelled/).waitFor();
+    assert.ok(await page.getByRole('button', { name: 'Measure here' }).isEnabled());
+    assert.ok(await page.getByRole('button', { name: 'Fool the network' }).isEnabled());
+  });
+});

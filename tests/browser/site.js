@@ -1,0 +1,106 @@
+// What every browser test shares: a browser, a page that must stay free of errors, and pictures to give it.
+
+import assert from 'node:assert/strict';
+import { chromium } from 'playwright-core';
+
+/** @typedef {import('playwright-core').Browser} Browser */
+/** @typedef {import('playwright-core').Page} Page */
+/** @typedef {{ name: string, mimeType: string, buffer: Buffer }} Upload */
+
+export const address = process.env.DECOY_URL ?? 'http://127.0.0.1:8080/';
+
+/** Software WebGPU takes seconds where a graphics card takes none. */
+const PATIENCE = 180_000;
+
+/** @type {{ galleries: string[] }} */
+const { galleries } = await (await fetch(new URL('gallery/gallery.json', address))).json();
+
+/** Given as `skip` to a test that needs the gallery: the reason, where there is none. */
+export const withoutGallery = galleries.includes('coil20') ? false : 'COIL-20 is not here: the site was built without its gallery';
+
+/** @param {{ webgpu?: boolean }} [options] */
+export function launch({ webgpu = true } = {}) {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: [
+      '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+      '--disable-background-networking', '--disable-component-update', '--disable-sync',
+      ...(webgpu ? ['--enable-unsafe-webgpu'] : []),
+    ],
+  });
+}
+
+/**
+ * Opens the page, uses it, and fails on any error that it or its worker has reported.
+ * @param {Browser} browser @param {(page: Page) => Promise<unknown>} use @param {import('playwright-core').BrowserContextOptions} [options]
+ */
+export async function visit(browser, use, options) {
+  const page = await browser.newPage(options);
+  page.setDefaultTimeout(PATIENCE);
+  /** @type {string[]} */
+  const errors = [];
+  page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
+  page.on('pageerror', (error) => errors.push(String(error)));
+  try {
+    await page.goto(address);
+    await use(page);
+  } finally {
+    await page.close();
+  }
+  assert.deepEqual(errors, [], 'the page reported errors');
+}
+
+/** What the page says of the picture. @param {Page} page */
+export const verdict = (page) => page.locator('#verdict');
+
+/** Waits until the page says this, and returns it. @param {Page} page @param {RegExp} words @returns {Promise<string>} */
+export async function says(page, words) {
+  const line = verdict(page).filter({ hasText: words });
+  await line.waitFor();
+  return (await line.textContent()) ?? '';
+}
+
+/** The label that the page quotes in “…”. @param {string} text */
+export const quoted = (text) => /“([^”]+)”/.exec(text)?.[1];
+
+/** Waits for a picture and its prediction: the duck, else one of our own. @param {Page} page */
+export async function ready(page) {
+  if (withoutGallery) await give(page, await photo(page, 'image/png'));
+  return says(page, /The network sees/);
+}
+
+/** @param {Page} page @param {Upload} upload */
+export const give = (page, upload) => page.getByLabel('Use a picture of your own').setInputFiles(upload);
+
+/** @param {Page} page @param {'automatic' | 'WebGPU' | 'CPU'} device */
+export const runOn = (page, device) => page.getByLabel('Run on').selectOption(device);
+
+/** Presses the button and waits for the outcome. @param {Page} page */
+export async function fool(page) {
+  await page.getByRole('button', { name: 'Fool the network' }).click();
+  return says(page, /^Fooled/);
+}
+
+/**
+ * A photo of nothing in particular, drawn by the browser.
+ * @param {Page} page @param {'image/png' | 'image/jpeg'} mimeType @param {number} [width] @param {number} [height]
+ * @returns {Promise<Upload>}
+ */
+export async function photo(page, mimeType, width = 400, height = 300) {
+  const bytes = await page.evaluate(async ({ mimeType, width, height }) => {
+    const canvas = new OffscreenCanvas(width, height);
+    const drawing = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext('2d'));
+    const sky = drawing.createLinearGradient(0, 0, width, height);
+    sky.addColorStop(0, '#204060');
+    sky.addColorStop(1, '#d0b080');
+    drawing.fillStyle = sky;
+    drawing.fillRect(0, 0, width, height);
+    drawing.fillStyle = '#f0e8d0';
+    drawing.beginPath();
+    drawing.ellipse(width / 2, height / 2, width / 4, height / 3, 0.4, 0, 7);
+    drawing.fill();
+    const blob = await canvas.convertToBlob({ type: mimeType });
+    return [...new Uint8Array(await blob.arrayBuffer())];
+  }, { mimeType, width, height });
+  return { name: `drawn.${mimeType.slice(6)}`, mimeType, buffer: Buffer.from(bytes) };
+}

@@ -1,0 +1,105 @@
+// Pictures of one's own: read, attacked, saved and read again; and what is no picture is refused.
+
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { after, before, test } from 'node:test';
+import { crc32 } from 'node:zlib';
+import { fool, give, launch, photo, quoted, ready, runOn, says, verdict, visit } from './site.js';
+
+/** @typedef {import('./site.js').Page} Page */
+
+/** @type {import('./site.js').Browser} */
+let browser;
+before(async () => (browser = await launch()));
+after(() => browser.close());
+
+for (const mimeType of /** @type {const} */ (['image/png', 'image/jpeg'])) {
+  test(`a ${mimeType.slice(6)} is read, attacked and saved, and the saved file is misread`, async () => {
+    await visit(browser, async (page) => {
+      await runOn(page, 'CPU');
+      await give(page, await photo(page, mimeType));
+      await page.getByRole('img', { name: /^The original picture: drawn/ }).waitFor();
+      const before = quoted(await says(page, /The network sees/));
+      await fool(page);
+
+      const promise = (await page.locator('#eight-bit').textContent()) ?? '';
+      assert.match(promise, /still misread/);
+      const downloading = page.waitForEvent('download');
+      await page.getByRole('link', { name: 'Download the picture (PNG)' }).click();
+      const download = await downloading;
+      assert.equal(download.suggestedFilename(), 'drawn-sigma-0.00-ddn.png');
+
+      await give(page, { name: 'saved.png', mimeType: 'image/png', buffer: await readFile(await download.path()) });
+      await page.getByRole('img', { name: 'The original picture: saved.png' }).waitFor();
+      const after = quoted(await says(page, /The network sees/));
+      assert.equal(after, quoted(promise));
+      assert.notEqual(after, before);
+    });
+  });
+}
+
+test('a picture can be dropped and pasted', async () => {
+  await visit(browser, async (page) => {
+    await runOn(page, 'CPU');
+    const { buffer } = await photo(page, 'image/png');
+    for (const [type, name] of [['drop', 'dropped.png'], ['paste', 'pasted.png']]) {
+      await page.evaluate(({ type, name, bytes }) => {
+        const transfer = new DataTransfer();
+        transfer.items.add(new File([new Uint8Array(bytes)], name, { type: 'image/png' }));
+        const event = type === 'drop'
+          ? new DragEvent('drop', { dataTransfer: transfer, bubbles: true, cancelable: true })
+          : new ClipboardEvent('paste', { clipboardData: transfer, bubbles: true, cancelable: true });
+        document.body.dispatchEvent(event);
+      }, { type, name, bytes: [...buffer] });
+      await page.getByRole('img', { name: `The original picture: ${name}` }).waitFor();
+    }
+  });
+});
+
+test('what is no picture is refused with words, and the page stays as it was', async (t) => {
+  await visit(browser, async (page) => {
+    await runOn(page, 'CPU');
+    await ready(page);
+    await fool(page);
+    const before = await state(page);
+    const { buffer: png } = await photo(page, 'image/png');
+    /** @type {[string, string, Buffer][]} */
+    const bad = [
+      ['an empty file', 'empty.png', Buffer.alloc(0)],
+      ['a text named .png', 'letter.png', Buffer.from('Dear network, this is a duck.\n'.repeat(50))],
+      ['an SVG', 'drawing.svg', Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"><rect width="64" height="64"/></svg>')],
+      ['a truncated PNG', 'half.png', png.subarray(0, png.length / 2)],
+      ['a picture of 1 × 1', 'dot.png', (await photo(page, 'image/png', 1, 1)).buffer],
+      ['a picture of 100 megapixels', 'huge.png', Buffer.concat([png.subarray(0, 8), header(10_000, 10_000), png.subarray(33)])],
+    ];
+    for (const [what, name, buffer] of bad) {
+      await t.test(what, async () => {
+        await give(page, { name, mimeType: 'image/png', buffer });
+        const alert = page.getByRole('alert');
+        await alert.getByText(/\w.*\.$/).waitFor();
+        t.diagnostic(`${what}: ${await alert.locator('p').textContent()}`);
+        assert.deepEqual(await state(page), before);
+        await alert.getByRole('button', { name: 'Dismiss' }).click();
+        await alert.waitFor({ state: 'hidden' });
+      });
+    }
+  });
+});
+
+/** What a person sees of the experiment, pixels included. @param {Page} page */
+async function state(page) {
+  const pictures = await page.locator('#stage canvas').evaluateAll((canvases) => canvases.map((canvas) => /** @type {HTMLCanvasElement} */ (canvas).toDataURL()));
+  return { pictures, verdict: await verdict(page).textContent(), words: await page.locator('#stage').innerText() };
+}
+
+/** The IHDR chunk of a grey PNG of this size. @param {number} width @param {number} height */
+function header(width, height) {
+  const chunk = Buffer.alloc(25);
+  chunk.writeUInt32BE(13, 0);
+  chunk.write('IHDR', 4, 'latin1');
+  chunk.writeUInt32BE(width, 8);
+  chunk.writeUInt32BE(height, 12);
+  chunk[16] = 8;
+  chunk.writeUInt32BE(crc32(chunk.subarray(4, 21)), 21);
+  return chunk;
+}

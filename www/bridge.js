@@ -1,0 +1,118 @@
+// The page's one line to the worker: every call is a promise with progress, and can be cancelled.
+
+/** @typedef {import('../pkg/decoy.js').Picture} Picture */
+/** @typedef {import('../pkg/decoy.js').DeviceReport} DeviceReport */
+/** @typedef {import('../pkg/decoy.js').AttackOptions} AttackOptions */
+/** @typedef {{ received: number, bytes: number }} Loading the weights of a network under way */
+/** @typedef {{ device: DeviceReport, attacks: import('../pkg/decoy.js').AttackInfo[] }} Started */
+
+/**
+ * @template Progress
+ * @typedef {{ signal?: AbortSignal, progress?: (progress: Progress) => void, loading?: (loading: Loading) => void }} Watch
+ */
+
+/**
+ * @typedef {{ id: number, result?: any, error?: { name: string, message: string }, progress?: any, loading?: Loading }} Answer
+ */
+
+/** A worker with the wasm module in it. One that has crashed or was closed refuses every call. */
+export class Bridge {
+  #worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+  /** @type {Map<number, { resolve: (result: any) => void, reject: (error: Error) => void, watch: Watch<any> }>} */
+  #calls = new Map();
+  #last = 0;
+  /** @type {string | null} */
+  #closed = null;
+
+  /** @param {(device: DeviceReport) => void} onDevice called whenever the device's report may have changed */
+  constructor(onDevice) {
+    this.#worker.onmessage = ({ data }) => (data.device ? onDevice(data.device) : this.#receive(data));
+    this.#worker.onerror = (event) => {
+      this.close(`The computation stopped unexpectedly (${event.message || 'its program could not be loaded'}). Try again: it starts afresh.`);
+    };
+  }
+
+  get closed() {
+    return this.#closed !== null;
+  }
+
+  /** Ends the worker; everything still under way is rejected with this sentence. @param {string} reason */
+  close(reason) {
+    if (this.closed) return;
+    this.#closed = reason;
+    this.#worker.terminate();
+    for (const { reject } of this.#calls.values()) reject(new Error(reason));
+    this.#calls.clear();
+  }
+
+  /**
+   * Compiles the module, sets up the device. Once, before anything else.
+   * @param {string} catalog the text of models.json
+   * @param {import('../pkg/decoy.js').DeviceChoice} device
+   * @returns {Promise<Started>}
+   */
+  start(catalog, device) {
+    return this.#call('start', [catalog, device]);
+  }
+
+  /**
+   * Any picture file as the network sees it. The bytes are handed over.
+   * @param {string} family @param {Uint8Array} bytes
+   * @returns {Promise<Picture>}
+   */
+  decode(family, bytes) {
+    return this.#call('decode', [family, bytes], {}, [bytes.buffer]);
+  }
+
+  /**
+   * @param {string} model @param {Picture} picture @param {Watch<unknown>} [watch]
+   * @returns {Promise<import('../pkg/decoy.js').Prediction[]>}
+   */
+  predict(model, picture, watch) {
+    return this.#call('predict', [model, picture], watch);
+  }
+
+  /**
+   * @param {string} model @param {Picture} picture @param {AttackOptions} options
+   * @param {Watch<import('../pkg/decoy.js').AttackProgress>} [watch]
+   * @returns {Promise<import('../pkg/decoy.js').AttackResult>}
+   */
+  attack(model, picture, options, watch) {
+    return this.#call('attack', [model, picture, options], watch);
+  }
+
+  /**
+   * @param {string[]} models @param {Picture[]} pictures @param {Uint32Array} classes @param {AttackOptions} options
+   * @param {Watch<import('../pkg/decoy.js').SweepProgress>} [watch]
+   * @returns {Promise<import('../pkg/decoy.js').SweepReport>}
+   */
+  sweep(models, pictures, classes, options, watch) {
+    return this.#call('sweep', [models, pictures, classes, options], watch);
+  }
+
+  /**
+   * @param {string} method @param {unknown[]} args @param {Watch<any>} [watch] @param {Transferable[]} [transfer]
+   * @returns {Promise<any>}
+   */
+  #call(method, args, watch = {}, transfer = []) {
+    if (this.#closed !== null) return Promise.reject(new Error(this.#closed));
+    if (watch.signal?.aborted) return Promise.reject(watch.signal.reason);
+    const id = ++this.#last;
+    return new Promise((resolve, reject) => {
+      this.#calls.set(id, { resolve, reject, watch });
+      watch.signal?.addEventListener('abort', () => this.#worker.postMessage({ cancel: id }), { once: true });
+      this.#worker.postMessage({ id, method, args }, transfer);
+    });
+  }
+
+  /** @param {Answer} answer */
+  #receive(answer) {
+    const call = this.#calls.get(answer.id);
+    if (!call) return;
+    if (answer.progress) return call.watch.progress?.(answer.progress);
+    if (answer.loading) return call.watch.loading?.(answer.loading);
+    this.#calls.delete(answer.id);
+    if (answer.error) call.reject(Object.assign(new Error(answer.error.message), { name: answer.error.name }));
+    else call.resolve(answer.result);
+  }
+}

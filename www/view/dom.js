@@ -1,0 +1,24 @@
+// The two ways in which the widgets touch the document.
+
+/**
+ * The element with this id, which is one of this type.
+ * @template {HTMLElement} T
+ * @param {string} id @param {{ new (): T, prototype: T }} type
+ * @returns {T}
+ */
+export function find(id, type) {
+  const element = document.getElementById(id);
+  if (!(element instanceof type)) throw new Error(`index.html has no ${type.name} called ${id}`);
+  return element;
+}
+
+/**
+ * @template {keyof HTMLElementTagNameMap} T
+ * @param {T} tag @param {Partial<HTMLElementTagNameMap[T]>} [properties] @param {(Node | string)[]} children
+ * @returns {HTMLElementTagNameMap[T]}
+ */
+export function make(tag, properties = {}, ...children) {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
+}

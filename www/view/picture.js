@@ -1,0 +1,47 @@
+// One framed picture, or the words that stand in its place.
+
+import { find } from './dom.js';
+
+/** @param {string} name the id of the canvas; `name-wait` and `name-name` are its placeholder and caption */
+export function framed(name) {
+  const canvas = find(name, HTMLCanvasElement);
+  const wait = find(`${name}-wait`, HTMLElement);
+  const caption = find(`${name}-name`, HTMLElement);
+
+  /** @param {boolean} shown */
+  const reveal = (shown) => {
+    canvas.hidden = !shown;
+    wait.hidden = shown;
+  };
+
+  /** @param {number} width @param {number} height @param {string} words @param {string} label */
+  const context = (width, height, words, label) => {
+    Object.assign(canvas, { width, height });
+    canvas.ariaLabel = label;
+    caption.textContent = words;
+    reveal(true);
+    // Enlarged pixels are shown as they are; a picture made smaller is smoothed.
+    canvas.classList.toggle('magnified', canvas.clientWidth > width);
+    return /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'));
+  };
+
+  return {
+    /** @param {import('../../pkg/decoy.js').Picture} picture @param {string} words @param {string} label */
+    show({ width, height, rgba }, words, label) {
+      const drawing = context(width, height, words, label);
+      const image = drawing.createImageData(width, height);
+      image.data.set(rgba);
+      drawing.putImageData(image, 0, 0);
+    },
+
+    /** A picture that the page has before the network has seen it. @param {HTMLImageElement} image @param {string} words @param {string} label */
+    preview(image, words, label) {
+      context(image.naturalWidth, image.naturalHeight, words, label).drawImage(image, 0, 0);
+    },
+
+    clear() {
+      caption.textContent = '';
+      reveal(false);
+    },
+  };
+}

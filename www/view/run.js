@@ -1,0 +1,64 @@
+// What goes on right now: the verdict, the search while it runs, and what a screen reader hears of it.
+
+import { find } from './dom.js';
+import { figure, percent } from './words.js';
+
+const verdict = find('verdict', HTMLElement);
+const detail = find('detail', HTMLElement);
+const run = find('run', HTMLElement);
+const label = find('run-label', HTMLElement);
+const value = find('run-figure', HTMLOutputElement);
+const meter = find('run-meter', HTMLElement);
+const steps = find('run-steps', HTMLProgressElement);
+const note = find('run-note', HTMLElement);
+const spoken = find('spoken', HTMLElement);
+
+/** Screen readers hear the falling confidence at most this often. */
+const SPOKEN_EVERY = 3000;
+let spokenAt = 0;
+
+/** @param {string} words @param {string} [more] @param {'fooled' | 'failed' | ''} [tone] */
+export function tell(words, more = '', tone = '') {
+  run.hidden = true;
+  verdict.className = tone;
+  // The same words again are not news.
+  if (verdict.textContent !== words) verdict.textContent = words;
+  detail.textContent = more;
+}
+
+/** @param {string} words @param {import('../bridge.js').Loading} loading */
+export function tellLoading(words, { received, bytes }) {
+  tell(words, `${Math.round((100 * received) / bytes)} % of ${(bytes / 1e6).toFixed(1)} MB`);
+}
+
+/** @param {string} seen what the network sees in the picture, before the attack */
+export function begin(seen) {
+  tell('Searching for the smallest change…');
+  run.hidden = false;
+  label.textContent = `Confidence in “${seen}”`;
+  spokenAt = performance.now();
+  steps.removeAttribute('value');
+  show(1);
+  note.textContent = '';
+}
+
+/** @param {import('../../pkg/decoy.js').AttackProgress} progress */
+export function advance(progress) {
+  show(progress.confidence);
+  steps.max = progress.steps;
+  steps.value = progress.step;
+  const best = progress.l2 === null ? 'not fooled yet' : `fooled; smallest change so far ‖Δx‖₂ = ${figure(progress.l2)}`;
+  note.textContent = `Step ${progress.step} of ${progress.steps}: ${best}`;
+  if (performance.now() - spokenAt > SPOKEN_EVERY) {
+    spokenAt = performance.now();
+    spoken.textContent = `${label.textContent} ${percent(progress.confidence)}. ${note.textContent}`;
+  }
+}
+
+/** @param {number} confidence */
+function show(confidence) {
+  value.textContent = percent(confidence);
+  meter.ariaValueNow = String(Math.round(100 * confidence));
+  meter.ariaValueText = percent(confidence);
+  /** @type {HTMLElement} */ (meter.firstElementChild).style.width = `${100 * confidence}%`;
+}

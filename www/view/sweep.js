@@ -1,0 +1,53 @@
+// “Measure here”: how many pictures, how far it is, and the way to stop.
+
+import { find } from './dom.js';
+import { duration } from './words.js';
+
+const form = find('sweep', HTMLFormElement);
+const images = find('images', HTMLInputElement);
+const start = find('sweep-start', HTMLButtonElement);
+const cancel = find('sweep-cancel', HTMLButtonElement);
+const run = find('sweep-run', HTMLElement);
+const progress = find('sweep-progress', HTMLProgressElement);
+const count = find('sweep-count', HTMLElement);
+const status = find('sweep-status', HTMLElement);
+
+/** @param {(images: number) => void} onStart @param {() => void} onCancel */
+export function sweepForm(onStart, onCancel) {
+  form.onsubmit = (event) => {
+    event.preventDefault();
+    onStart(images.valueAsNumber);
+  };
+  cancel.onclick = () => {
+    status.textContent = 'Stopping…';
+    onCancel();
+  };
+
+  return {
+    /** @param {boolean} running */
+    running(running) {
+      // The keyboard stays where it was pressed: on the button that takes the other's place.
+      const had = document.activeElement === start || document.activeElement === cancel;
+      start.hidden = run.hidden = cancel.hidden = false;
+      if (had) (running ? cancel : start).focus();
+      start.hidden = running;
+      cancel.hidden = run.hidden = !running;
+      progress.removeAttribute('value');
+      count.textContent = '';
+    },
+
+    /** @param {string} words */
+    tell(words) {
+      if (status.textContent !== words) status.textContent = words;
+    },
+
+    /** @param {import('../../pkg/decoy.js').SweepProgress} state @param {number} networks */
+    advance({ done, total, milliseconds, points }, networks) {
+      progress.max = total;
+      progress.value = done;
+      count.textContent = `${done} of ${total} attacks${done ? `, about ${duration((milliseconds * (total - done)) / done)} left` : ''}`;
+      // Told once a network: a live region that changes with every picture is noise.
+      this.tell(`${points.length} of ${networks} networks measured.`);
+    },
+  };
+}

@@ -1,0 +1,69 @@
+//! Commands and steps: said before they start, timed when they end.
+
+use std::{
+    env,
+    io::{BufRead, BufReader, Write},
+    process::{Command, ExitStatus, Stdio},
+    time::Instant,
+};
+
+use anyhow::{Context, Result, ensure};
+use indicatif::HumanDuration;
+
+/// Announces a step, does it, and says how long it took.
+pub fn step<T>(title: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    println!("── {title}");
+    let start = Instant::now();
+    let result = work();
+    let time = start.elapsed();
+    match time.as_secs() {
+        0..10 => println!("   took {:.1} seconds", time.as_secs_f32()),
+        _ => println!("   took {}", HumanDuration(time)),
+    }
+    result
+}
+
+/// The cargo that runs this program.
+pub fn cargo(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
+    command.args(arguments);
+    command
+}
+
+/// Runs a command to its end; anything but success is an error.
+pub fn run(command: &mut Command) -> Result<()> {
+    let status = command.stdin(Stdio::null()).status();
+    succeeded(command, status.with_context(|| cannot_start(command))?)
+}
+
+/// Runs a command to its end, showing what it prints and returning it too.
+pub fn run_and_listen(command: &mut Command) -> Result<(ExitStatus, String)> {
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+    let mut child = child.with_context(|| cannot_start(command))?;
+    let mut printed = String::new();
+    let mut output = BufReader::new(child.stdout.take().expect("stdout is piped"));
+    let mut line = Vec::new();
+    while output.read_until(b'\n', &mut line)? > 0 {
+        std::io::stdout().write_all(&line)?;
+        printed += &String::from_utf8_lossy(&line);
+        line.clear();
+    }
+    Ok((child.wait()?, printed))
+}
+
+/// An error that names the command, unless it succeeded.
+pub fn succeeded(command: &Command, status: ExitStatus) -> Result<()> {
+    ensure!(status.success(), "`{}` failed ({status})", shown(command));
+    Ok(())
+}
+
+fn cannot_start(command: &Command) -> String {
+    format!("cannot run `{}`; is it installed?", shown(command))
+}
+
+fn shown(command: &Command) -> String {
+    let program = std::path::Path::new(command.get_program());
+    let words = program.file_name().into_iter().chain(command.get_args());
+    let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
+    words.join(" ")
+}

@@ -1,0 +1,82 @@
+//! The compressed copies that a web server can send in place of the files of dist/, and their sizes.
+
+use std::{
+    fs::{self, File},
+    io::{Read, Write},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use brotli::enc::BrotliEncoderParams;
+use flate2::{Compression, write::GzEncoder};
+use indicatif::DecimalBytes;
+
+use crate::{command::step, site::SITE};
+
+/// The endings of files that compress well.
+const ENDINGS: [&str; 6] = ["css", "html", "js", "json", "svg", "wasm"];
+
+/// Bytes of a file or of several: as they are, with gzip, with brotli.
+#[derive(Clone, Copy, Default)]
+struct Sizes {
+    raw: u64,
+    gzip: u64,
+    brotli: u64,
+}
+
+/// Writes `.gz` and `.br` files beside the page and its code, and prints what they weigh.
+pub fn site() -> Result<()> {
+    let (mut wasm, mut glue, mut page) = (Sizes::default(), Sizes::default(), Sizes::default());
+    step("Compressing the site", || {
+        for path in compressible(Path::new(SITE))? {
+            let sizes = compress(&path).with_context(|| format!("cannot compress {}", path.display()))?;
+            let part = match path.extension().and_then(|end| end.to_str()) {
+                Some("wasm") => &mut wasm,
+                _ if path.ends_with("pkg/decoy.js") => &mut glue,
+                Some("css" | "html" | "js") => &mut page,
+                _ => continue, // data: fetched after the page is there
+            };
+            part.raw += sizes.raw;
+            part.gzip += sizes.gzip;
+            part.brotli += sizes.brotli;
+        }
+        Ok(())
+    })?;
+    println!("\n{:16}{:>12}{:>12}{:>12}", "", "raw", "gzip", "brotli");
+    for (name, Sizes { raw, gzip, brotli }) in [("decoy_bg.wasm", wasm), ("decoy.js", glue), ("page", page)] {
+        let [raw, gzip, brotli] = [raw, gzip, brotli].map(|bytes| DecimalBytes(bytes).to_string());
+        println!("{name:16}{raw:>12}{gzip:>12}{brotli:>12}");
+    }
+    Ok(())
+}
+
+/// The files to compress, but none of the gallery's: those are photographs.
+fn compressible(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            files.extend(compressible(&path)?);
+        } else if path.extension().and_then(|end| end.to_str()).is_some_and(|end| ENDINGS.contains(&end)) {
+            files.push(path);
+        }
+    }
+    Ok(files)
+}
+
+fn compress(path: &Path) -> Result<Sizes> {
+    let mut bytes = Vec::new();
+    File::open(path)?.read_to_end(&mut bytes)?;
+
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    gzip.write_all(&bytes)?;
+    let gzip = gzip.finish()?;
+
+    let mut brotli = Vec::new();
+    brotli::BrotliCompress(&mut bytes.as_slice(), &mut brotli, &BrotliEncoderParams::default())?; // quality 11
+
+    let beside = |ending: &str| PathBuf::from(format!("{}.{ending}", path.display()));
+    fs::write(beside("gz"), &gzip)?;
+    fs::write(beside("br"), &brotli)?;
+    Ok(Sizes { raw: bytes.len() as u64, gzip: gzip.len() as u64, brotli: brotli.len() as u64 })
+}

@@ -1,0 +1,92 @@
+//! The site in dist/: the page, the package, the models, the gallery, and the npm packages the page uses.
+
+use std::{fs, path::Path, process::Command};
+
+use anyhow::{Context, Result};
+use decoy_data::coil20::{self, Coil20};
+use serde_json::{Value, json};
+
+use crate::{
+    command::{run, step},
+    wasm::{self, PACKAGE, Profile, copy_folder},
+};
+
+/// The assembled site.
+pub const SITE: &str = "dist";
+
+/// What the page takes from npm packages.
+const VENDORED: [&str; 2] = ["node_modules/uplot/dist/uPlot.esm.js", "node_modules/uplot/dist/uPlot.min.css"];
+
+/// What the page takes from the npm package `decoy`.
+const WASM: [&str; 3] = ["decoy.js", "decoy_bg.wasm", "decoy.d.ts"];
+
+/// Builds the library and assembles the site around it.
+pub fn build(profile: Profile, coil20: &Option<Coil20>) -> Result<()> {
+    npm_packages()?;
+    wasm::build(profile)?;
+    step("Assembling the site in dist/", || assemble(coil20.as_ref()))
+}
+
+/// Installs the npm packages of the lock file, unless they were installed after it was written.
+pub fn npm_packages() -> Result<()> {
+    let modified = |path| fs::metadata(path).and_then(|data| data.modified());
+    let wanted = modified("package-lock.json").context("package-lock.json")?;
+    if modified("node_modules/.package-lock.json").is_ok_and(|installed| installed >= wanted) {
+        return Ok(());
+    }
+    let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
+    step("Installing the npm packages", || run(Command::new(npm).arg("ci")))
+}
+
+fn assemble(coil20: Option<&Coil20>) -> Result<()> {
+    let site = Path::new(SITE);
+    copy_folder(Path::new("www"), site)?;
+    for file in WASM {
+        copy_into(&site.join("pkg"), &Path::new(PACKAGE).join(file))?;
+    }
+    for file in VENDORED {
+        copy_into(&site.join("vendor"), Path::new(file))?;
+    }
+
+    let gallery = site.join("gallery");
+    fs::create_dir_all(&gallery)?;
+    let galleries = if coil20.is_some() { vec!["coil20"] } else { vec![] };
+    write_json(&gallery.join("gallery.json"), &json!({ "galleries": galleries }))?;
+    match coil20 {
+        Some(coil20) => add_gallery(&gallery.join("coil20"), coil20),
+        None => {
+            println!(
+                "   without the COIL-20 gallery: add it with `--data PATH`, a folder or a zip, or `cargo xtask data`"
+            );
+            Ok(())
+        }
+    }
+}
+
+fn add_gallery(folder: &Path, coil20: &Coil20) -> Result<()> {
+    fs::create_dir_all(folder)?;
+    for image in &coil20.images {
+        fs::write(folder.join(image.file_name()), &image.png)?;
+    }
+    write_json(
+        &folder.join("gallery.json"),
+        &json!({
+            "family": "coil20",
+            "labels": coil20::LABELS,
+            "poses": coil20::POSES,
+            "degrees_per_pose": 360 / coil20::POSES,
+            "file": "obj{object}__{pose}.png",
+        }),
+    )
+}
+
+fn copy_into(folder: &Path, file: &Path) -> Result<()> {
+    fs::create_dir_all(folder)?;
+    let name = file.file_name().expect("a file has a name");
+    fs::copy(file, folder.join(name)).with_context(|| format!("cannot copy {}", file.display()))?;
+    Ok(())
+}
+
+fn write_json(path: &Path, value: &Value) -> Result<()> {
+    fs::write(path, format!("{value}\n")).with_context(|| format!("cannot write {}", path.display()))
+}

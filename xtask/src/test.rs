@@ -1,0 +1,248 @@
+//! Everything CI does, cheapest first: the first step that fails is the last.
+
+use std::{
+    fmt, fs,
+    iter::Sum,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+};
+
+use anyhow::{Result, ensure};
+use decoy_data::coil20::Coil20;
+
+use crate::{
+    chromium,
+    command::{cargo, run, run_and_listen, step},
+    data, serve, site,
+    wasm::{PACKAGE, Profile, TARGET},
+};
+
+const BROWSER_TESTS: &str = "tests/browser";
+
+/// Where node writes its results for this program; people read them on the terminal.
+const NODE_RESULTS: &str = "target/browser-tests.tap";
+
+/// Tests counted; a step without tests counts as one.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Counts {
+    passed: u32,
+    failed: u32,
+    skipped: u32,
+}
+
+/// Runs every step.
+pub fn everything(data: Option<&Path>) -> ExitCode {
+    let mut session = Session::default();
+    let result = session.native(data).and_then(|coil20| session.browser(&coil20));
+    session.end(result)
+}
+
+/// Runs what needs no wasm build; types are checked when an earlier build has made those of the package.
+pub fn quick(data: Option<&Path>) -> ExitCode {
+    let mut session = Session::default();
+    let result = session.native(data).and_then(|_| session.types());
+    session.end(result)
+}
+
+/// The steps done so far.
+#[derive(Default)]
+struct Session {
+    counts: Counts,
+}
+
+impl Session {
+    /// The steps on the machine itself; returns the data set for those in the browser.
+    fn native(&mut self, data: Option<&Path>) -> Result<Option<Coil20>> {
+        self.check("Format", || run(&mut cargo(&["fmt", "--all", "--check"])))?;
+        self.check("Clippy", || {
+            run(&mut cargo(&["clippy", "--release", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
+        })?;
+        let coil20 = data::seek(data)?;
+        self.tests("Native tests", || {
+            let mut command = cargo(&["test", "--release", "--workspace", "--no-fail-fast"]);
+            if let Some(coil20) = &coil20 {
+                command.env("COIL20", fs::canonicalize(&coil20.source)?); // tests run in their package's folder
+            }
+            let (status, printed) = run_and_listen(&mut command)?;
+            Ok((cargo_counts(&printed), status.success()))
+        })?;
+        self.check("Documentation", || {
+            // Libraries alone: the command `decoy` would overwrite the pages of the library `decoy`.
+            run(cargo(&["doc", "--release", "--no-deps", "--workspace", "--lib"]).env("RUSTDOCFLAGS", "-Dwarnings"))
+        })?;
+        Ok(coil20)
+    }
+
+    /// The steps that need the built site.
+    fn browser(&mut self, coil20: &Option<Coil20>) -> Result<()> {
+        site::build(Profile::Quick, coil20)?;
+        self.counts.passed += 1;
+        self.check("Clippy for the browser", clippy_for_wasm)?;
+        self.types()?;
+        let chromium = chromium::find()?;
+        self.tests("Browser tests", || browser_tests(&chromium))
+    }
+
+    fn types(&mut self) -> Result<()> {
+        site::npm_packages()?;
+        if !Path::new(PACKAGE).join("decoy.d.ts").exists() {
+            println!("── Types of the JavaScript: skipped, since no build has made pkg/decoy.d.ts yet");
+            self.counts.skipped += 1;
+            return Ok(());
+        }
+        self.check("Types of the JavaScript", || {
+            run(Command::new("node").args(["node_modules/typescript/bin/tsc", "--project", "jsconfig.json"]))
+        })
+    }
+
+    /// A step that passes or fails as a whole.
+    fn check(&mut self, title: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
+        step(title, work)?;
+        self.counts.passed += 1;
+        Ok(())
+    }
+
+    /// A step of many tests: how many, and whether their runner was content.
+    fn tests(&mut self, title: &str, work: impl FnOnce() -> Result<(Counts, bool)>) -> Result<()> {
+        let (counts, content) = step(title, work)?;
+        self.counts = [self.counts, counts].into_iter().sum();
+        ensure!(content && counts.failed == 0, "{title}: {counts}");
+        ensure!(counts.passed > 0, "{title}: none ran");
+        Ok(())
+    }
+
+    /// Prints what went wrong and, as the last line, the sum.
+    fn end(mut self, result: Result<()>) -> ExitCode {
+        if let Err(error) = &result {
+            eprintln!("error: {error:#}");
+            self.counts.failed = self.counts.failed.max(1); // a step that failed outside of its tests
+        }
+        println!("\n{}", self.counts);
+        ExitCode::from(u8::from(result.is_err()))
+    }
+}
+
+impl Sum for Counts {
+    fn sum<I: Iterator<Item = Counts>>(all: I) -> Counts {
+        all.fold(Counts::default(), |sum, next| Counts {
+            passed: sum.passed + next.passed,
+            failed: sum.failed + next.failed,
+            skipped: sum.skipped + next.skipped,
+        })
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} passed, {} failed", self.passed, self.failed)?;
+        match self.skipped {
+            0 => Ok(()),
+            skipped => write!(f, ", {skipped} skipped"),
+        }
+    }
+}
+
+/// Lints what is compiled for the browser only. `cargo clippy` would check all dependencies once more; clippy in the
+/// compiler's place takes those that are built.
+fn clippy_for_wasm() -> Result<()> {
+    let mut command = cargo(&["rustc", "--release", "--target", TARGET, "--package", "decoy", "--lib"]);
+    command.args(["--crate-type", "rlib", "--", "--deny", "warnings"]);
+    run(command.env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver"))
+}
+
+fn browser_tests(chromium: &Path) -> Result<(Counts, bool)> {
+    let address = serve::start(serve::listen(0)?)?;
+    let (status, _) = run_and_listen(
+        Command::new("node")
+            .args(["--test", "--test-concurrency=1"])
+            .args(["--test-reporter=spec", "--test-reporter-destination=stdout"])
+            .args(["--test-reporter=tap", &format!("--test-reporter-destination={NODE_RESULTS}")])
+            .args(test_files(Path::new(BROWSER_TESTS))?)
+            .env("DECOY_URL", address)
+            .env("CHROMIUM", chromium),
+    )?;
+    Ok((node_counts(&fs::read_to_string(NODE_RESULTS)?), status.success()))
+}
+
+/// `*.test.js` in a folder, in order; named one by one, since versions of node differ in what a folder means.
+fn test_files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
+    let is_test = |path: &PathBuf| path.to_string_lossy().ends_with(".test.js");
+    let mut files: Vec<_> = entries.into_iter().map(|entry| entry.path()).filter(is_test).collect();
+    ensure!(!files.is_empty(), "there are no tests in {}", folder.display());
+    files.sort();
+    Ok(files)
+}
+
+/// The sum of cargo's lines `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
+fn cargo_counts(printed: &str) -> Counts {
+    let results = printed.lines().filter_map(|line| line.strip_prefix("test result: "));
+    results
+        .map(|result| {
+            let number = |name: &str| {
+                let part = result.split([';', '.']).find_map(|part| part.trim().strip_suffix(name));
+                part.and_then(|number| number.trim().parse().ok()).unwrap_or(0)
+            };
+            Counts { passed: number("passed"), failed: number("failed"), skipped: number("ignored") }
+        })
+        .sum()
+}
+
+/// The closing lines of node's TAP output, `# pass 3` and so on; tests may print such lines too, before those.
+fn node_counts(tap: &str) -> Counts {
+    let number = |name: &str| {
+        let lines = tap.lines().rev().filter_map(|line| line.strip_prefix("# ")?.strip_prefix(name));
+        lines.filter_map(|rest| rest.strip_prefix(' ')?.parse::<u32>().ok()).next().unwrap_or(0)
+    };
+    Counts {
+        passed: number("pass"),
+        failed: number("fail") + number("cancelled"),
+        skipped: number("skipped") + number("todo"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargo_is_counted() {
+        let printed = "\
+running 2 tests
+test a ... ok
+test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 3 filtered out; finished in 0.03s
+noise: test result: ok. 9 passed; 9 failed
+test result: FAILED. 10 passed; 1 failed; 4 ignored; 0 measured; 0 filtered out; finished in 61.25s
+";
+        assert_eq!(cargo_counts(printed), Counts { passed: 12, failed: 1, skipped: 4 });
+        assert_eq!(cargo_counts("error: could not compile"), Counts::default());
+    }
+
+    #[test]
+    fn node_is_counted() {
+        let tap = "\
+TAP version 13
+# pass 99
+# Subtest: pass 98
+ok 1 - the page loads
+1..5
+# tests 6
+# suites 0
+# pass 2
+# fail 1
+# cancelled 1
+# skipped 1
+# todo 1
+# duration_ms 163.4
+";
+        assert_eq!(node_counts(tap), Counts { passed: 2, failed: 2, skipped: 2 });
+        assert_eq!(node_counts("TAP version 13\n"), Counts::default());
+    }
+
+    #[test]
+    fn counts_are_one_line() {
+        let counts = Counts { passed: 3, failed: 0, skipped: 0 };
+        assert_eq!(counts.to_string(), "3 passed, 0 failed");
+        assert_eq!(Counts { skipped: 2, ..counts }.to_string(), "3 passed, 0 failed, 2 skipped");
+    }
+}

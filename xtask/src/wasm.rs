@@ -1,0 +1,178 @@
+//! The library for the browser: the wasm target, the build, the JavaScript glue, the npm package.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+use wait_timeout::ChildExt;
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::command::{cargo, run, step, succeeded};
+
+/// The target of everything here.
+pub const TARGET: &str = "wasm32-unknown-unknown";
+
+/// The npm package as it is published.
+pub const PACKAGE: &str = "pkg";
+
+/// How the library is compiled.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Profile {
+    /// The profile of daily work.
+    Quick,
+    /// The small build that is published.
+    Small,
+}
+
+impl Profile {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Quick => "release",
+            Self::Small => "small",
+        }
+    }
+}
+
+/// Builds the library for the browser and the npm package around it.
+pub fn build(profile: Profile) -> Result<()> {
+    install_target()?;
+    let wasm = step(
+        &format!(
+            "Building the library for the browser, profile `{}` (about ten minutes the first time)",
+            profile.name()
+        ),
+        || compile(profile),
+    )?;
+    step("Making the npm package in pkg/", || publish(&glue(&wasm, profile)?))
+}
+
+/// Makes sure that the compiler knows the wasm target.
+pub fn install_target() -> Result<()> {
+    if target_installed()? {
+        return Ok(());
+    }
+    step("Installing the wasm target with rustup", || {
+        if !rustup_target()? {
+            println!("   rustup cannot install it here");
+        }
+        Ok(())
+    })?;
+    if target_installed()? {
+        return Ok(());
+    }
+    step("Building the wasm target from its source", || {
+        run(Command::new("bash").args(["xtask/wasm-target.sh", "target/wasm-target"]))
+    })
+}
+
+fn target_installed() -> Result<bool> {
+    let output = Command::new("rustc")
+        .args(["--print", "target-libdir", "--target", TARGET])
+        .output()
+        .context("cannot run `rustc`; is it installed?")?;
+    let folder = String::from_utf8(output.stdout)?;
+    let files = fs::read_dir(folder.trim()).into_iter().flatten().flatten();
+    Ok(files.map(|file| file.file_name()).any(|name| name.to_string_lossy().starts_with("libstd-")))
+}
+
+/// True if rustup installed the target; a machine without rustup or without a way to its server is no error.
+fn rustup_target() -> Result<bool> {
+    let rustup = Command::new("rustup").args(["target", "add", TARGET]).stdin(Stdio::null()).spawn();
+    let Ok(mut child) = rustup else {
+        return Ok(false);
+    };
+    let Some(status) = child.wait_timeout(Duration::from_secs(120))? else {
+        child.kill()?;
+        child.wait()?;
+        return Ok(false);
+    };
+    Ok(status.success())
+}
+
+/// Compiles the library and returns the path of the wasm file.
+fn compile(profile: Profile) -> Result<PathBuf> {
+    let mut command = cargo(&["build", "--package", "decoy", "--lib", "--target", TARGET]);
+    command.args(["--profile", profile.name()]);
+    command.arg("--message-format=json-render-diagnostics"); // it alone tells where the file is
+    let output = command.stderr(Stdio::inherit()).output()?;
+    succeeded(&command, output.status)?;
+
+    let messages = String::from_utf8(output.stdout)?;
+    let files = messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| message["target"]["name"] == "decoy")
+        .filter_map(|message| message["filenames"].as_array().cloned())
+        .flatten();
+    let mut paths = files.filter_map(|file| file.as_str().map(PathBuf::from));
+    paths.find(|path| path.extension().is_some_and(|end| end == "wasm")).context("cargo built no wasm file")
+}
+
+/// Runs wasm-bindgen, unless its output is newer than the wasm file, and returns the folder of that output.
+fn glue(wasm: &Path, profile: Profile) -> Result<PathBuf> {
+    let folder = wasm.with_file_name("pkg");
+    let modified = |path: &Path| fs::metadata(path).and_then(|data| data.modified());
+    if let Ok(made) = modified(&folder.join("decoy_bg.wasm"))
+        && made > modified(wasm)?
+    {
+        return Ok(folder);
+    }
+    Bindgen::new()
+        .input_path(wasm)
+        .web(true)?
+        .typescript(true)
+        .omit_default_module_path(false) // `init()` finds the wasm file beside the script
+        .remove_name_section(profile == Profile::Small) // names of functions, for stack traces only
+        .generate(&folder)
+        .context("wasm-bindgen failed")?;
+    Ok(folder)
+}
+
+/// Makes a complete npm package of wasm-bindgen's output.
+fn publish(glue: &Path) -> Result<()> {
+    let package = Path::new(PACKAGE);
+    copy_folder(glue, package)?;
+    for license in ["LICENSE-MIT", "LICENSE-APACHE"] {
+        fs::copy(license, package.join(license)).context(license)?;
+    }
+    fs::write(package.join("README.md"), include_str!("../npm-readme.md"))?;
+    let manifest = json!({
+        "name": "decoy",
+        "version": env!("CARGO_PKG_VERSION"),
+        "description": "Fool a neural network in the browser and measure how little it takes",
+        "license": "MIT OR Apache-2.0",
+        "type": "module",
+        "main": "decoy.js",
+        "types": "decoy.d.ts",
+        "files": ["decoy.js", "decoy.d.ts", "decoy_bg.wasm", "decoy_bg.wasm.d.ts", "snippets", "LICENSE-*"],
+        "sideEffects": ["./decoy.js", "./snippets/*"],
+    });
+    fs::write(package.join("package.json"), format!("{manifest:#}\n"))?;
+    Ok(())
+}
+
+/// Makes `to` an exact copy of the folder `from`.
+pub fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    if to.exists() {
+        fs::remove_dir_all(to)?;
+    }
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            copy_folder(&entry.path(), &target)?;
+        } else if kind.is_file() {
+            fs::copy(entry.path(), target)?;
+        } else {
+            bail!("{} is neither a file nor a folder", entry.path().display());
+        }
+    }
+    Ok(())
+}
