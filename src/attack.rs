@@ -109,10 +109,7 @@ impl Best {
     /// Nothing found yet.
     pub fn none(problem: &Problem) -> Self {
         let [images, ..] = problem.pixels.dims();
-        Self {
-            pixels: problem.pixels.clone(),
-            norm: Tensor::full([images], Self::NONE, &problem.pixels.device()),
-        }
+        Self { pixels: problem.pixels.clone(), norm: Tensor::full([images], Self::NONE, &problem.pixels.device()) }
     }
 
     /// Where something is found, `[N]`.

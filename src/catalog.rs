@@ -124,14 +124,8 @@ impl Catalog {
     ///
     /// If there is none.
     pub fn model(&self, id: &str) -> Result<(&Family, &ModelEntry), Error> {
-        let all = || {
-            self.families
-                .iter()
-                .flat_map(|family| family.models.iter().map(move |model| (family, model)))
-        };
-        all()
-            .find(|(_, model)| model.id == id)
-            .ok_or_else(|| unknown("model", id, all().map(|(_, model)| &*model.id)))
+        let all = || self.families.iter().flat_map(|family| family.models.iter().map(move |model| (family, model)));
+        all().find(|(_, model)| model.id == id).ok_or_else(|| unknown("model", id, all().map(|(_, model)| &*model.id)))
     }
 }
 
@@ -154,16 +148,9 @@ impl Family {
     ///
     /// If the file is not the one the catalogue describes.
     pub fn load(&self, entry: &ModelEntry, bytes: &[u8], device: &Device) -> Result<Frozen, Error> {
-        let mismatch = |expected: String, found: String| Error::Weights {
-            model: entry.id.clone(),
-            expected,
-            found,
-        };
+        let mismatch = |expected: String, found: String| Error::Weights { model: entry.id.clone(), expected, found };
         if bytes.len() != entry.bytes as usize {
-            return Err(mismatch(
-                format!("{} bytes", entry.bytes),
-                format!("{} bytes", bytes.len()),
-            ));
+            return Err(mismatch(format!("{} bytes", entry.bytes), format!("{} bytes", bytes.len())));
         }
         let found = weights::sha256(bytes);
         if found != entry.sha256 {
@@ -171,10 +158,7 @@ impl Family {
         }
         match self.architecture {
             Architecture::Compact => {
-                let mut model = CompactConfig {
-                    classes: self.labels.len(),
-                }
-                .init(device);
+                let mut model = CompactConfig { classes: self.labels.len() }.init(device);
                 weights::from_safetensors(&entry.id, &mut model, bytes)?;
                 Ok(Frozen::new(&model))
             }
@@ -183,9 +167,5 @@ impl Family {
 }
 
 fn unknown<'a>(what: &'static str, found: &str, known: impl Iterator<Item = &'a str>) -> Error {
-    Error::Unknown {
-        what,
-        found: found.to_owned(),
-        expected: known.collect::<Vec<_>>().join(", "),
-    }
+    Error::Unknown { what, found: found.to_owned(), expected: known.collect::<Vec<_>>().join(", ") }
 }

@@ -30,15 +30,8 @@ impl Frozen {
     /// If the model has no weights, and so no device.
     pub fn new<M: Module + Classifier + 'static>(model: &M) -> Self {
         let model = model.valid();
-        let device = model
-            .devices()
-            .into_iter()
-            .next()
-            .expect("a classifier has weights, and they are on a device");
-        Self {
-            model: Box::new(model),
-            device,
-        }
+        let device = model.devices().into_iter().next().expect("a classifier has weights, and they are on a device");
+        Self { model: Box::new(model), device }
     }
 
     /// The device of the weights: pixels must be there too.
@@ -71,9 +64,7 @@ impl Frozen {
         let pixels = pixels.autodiff().require_grad();
         let logits = self.model.logits(pixels.clone());
         let mut gradients = objective(logits.clone()).sum().backward();
-        let gradient = pixels
-            .grad_remove(&mut gradients)
-            .unwrap_or_else(|| pixels.clone().inner().zeros_like());
+        let gradient = pixels.grad_remove(&mut gradients).unwrap_or_else(|| pixels.clone().inner().zeros_like());
         (logits.inner(), gradient)
     }
 
@@ -176,9 +167,7 @@ impl Criterion {
         }
         let indices: Vec<i32> = goal.classes().iter().map(|&class| class as i32).collect();
         Ok(Self {
-            one_hot: Tensor::<1, Int>::from_data(indices.as_slice(), device)
-                .one_hot::<2>(classes)
-                .float(),
+            one_hot: Tensor::<1, Int>::from_data(indices.as_slice(), device).one_hot::<2>(classes).float(),
             sign: match goal {
                 Goal::Misread(_) => 1.0,
                 Goal::Read(_) => -1.0,
@@ -238,11 +227,7 @@ impl Criterion {
 
     /// The one-hot matrix, inside autodiff when the logits are.
     fn like(&self, logits: &Tensor<2>) -> Tensor<2> {
-        if logits.is_autodiff() {
-            self.one_hot.clone().autodiff()
-        } else {
-            self.one_hot.clone()
-        }
+        if logits.is_autodiff() { self.one_hot.clone().autodiff() } else { self.one_hot.clone() }
     }
 }
 
@@ -255,10 +240,6 @@ const EXCLUDED: f32 = 1e9;
 ///
 /// If the device fails.
 pub(crate) async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, Error> {
-    let data = tensor
-        .into_data_async()
-        .await
-        .map_err(|error| Error::Device(error.to_string()))?;
-    data.try_to_vec::<f32>()
-        .map_err(|error| Error::Device(format!("{error:?}")))
+    let data = tensor.into_data_async().await.map_err(|error| Error::Device(error.to_string()))?;
+    data.try_to_vec::<f32>().map_err(|error| Error::Device(format!("{error:?}")))
 }

@@ -118,11 +118,7 @@ pub fn bootstrap(values: &[f64], statistic: fn(&[f64]) -> f64) -> Interval {
         .collect();
     statistics.sort_by(f64::total_cmp);
     let percentile = |share: f64| statistics[(share * (RESAMPLES - 1) as f64).round() as usize];
-    Interval {
-        value: finite(statistic(values)),
-        low: finite(percentile(0.025)),
-        high: finite(percentile(0.975)),
-    }
+    Interval { value: finite(statistic(values)), low: finite(percentile(0.025)), high: finite(percentile(0.975)) }
 }
 
 /// The share `successes / trials` with its 95 % Wilson score interval (Wilson 1927).

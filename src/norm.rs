@@ -78,12 +78,7 @@ pub struct Norms {
 
 impl Norms {
     /// No change at all.
-    pub const ZERO: Self = Self {
-        l0: 0.0,
-        l1: 0.0,
-        l2: 0.0,
-        linf: 0.0,
-    };
+    pub const ZERO: Self = Self { l0: 0.0, l1: 0.0, l2: 0.0, linf: 0.0 };
 
     /// The norms of every perturbation `[N, C, H, W]`, read back from the device.
     ///
@@ -91,17 +86,11 @@ impl Norms {
     ///
     /// If the device fails.
     pub async fn read(perturbation: Tensor<4>) -> Result<Vec<Self>, Error> {
-        let all = [Norm::L0, Norm::L1, Norm::L2, Norm::Linf]
-            .map(|norm| norm.measure(perturbation.clone()));
+        let all = [Norm::L0, Norm::L1, Norm::L2, Norm::Linf].map(|norm| norm.measure(perturbation.clone()));
         let rows = read(Tensor::stack::<2>(all.into(), 1)).await?;
         Ok(rows
             .chunks_exact(4)
-            .map(|row| Self {
-                l0: row[0].into(),
-                l1: row[1].into(),
-                l2: row[2].into(),
-                linf: row[3].into(),
-            })
+            .map(|row| Self { l0: row[0].into(), l1: row[1].into(), l2: row[2].into(), linf: row[3].into() })
             .collect())
     }
 }
@@ -112,10 +101,7 @@ mod tests {
     use burn::tensor::Device;
 
     fn perturbation() -> Tensor<4> {
-        Tensor::from_data(
-            [[[[3.0_f32, 0.0], [-4.0, 0.0]]], [[[0.0, 0.0], [0.0, 0.0]]]],
-            &Device::flex(),
-        )
+        Tensor::from_data([[[[3.0_f32, 0.0], [-4.0, 0.0]]], [[[0.0, 0.0], [0.0, 0.0]]]], &Device::flex())
     }
 
     #[test]

@@ -72,9 +72,8 @@ impl<'a> Sweep<'a> {
             self.run = Some(run);
         } else {
             let outcome = run.finish().await?;
-            self.results[model].extend(
-                outcome.images.iter().zip(classes).map(|(image, &class)| Measurement::new(image, class)),
-            );
+            self.results[model]
+                .extend(outcome.images.iter().zip(classes).map(|(image, &class)| Measurement::new(image, class)));
         }
         Ok(Some(self.done()))
     }

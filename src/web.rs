@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use burn::tensor::{Tensor, TensorData};
 use js_sys::Function;
-use tsify::Ts;
+use tsify::{Ts, Tsify};
 use wasm_bindgen::prelude::*;
 use web_sys::AbortSignal;
 use web_time::Instant;
@@ -21,9 +21,7 @@ use crate::classifier::{Criterion, Frozen, Goal, read};
 use crate::error::Error;
 use crate::metrics::summarise;
 use crate::photo::{self, Photo};
-use crate::report::{
-    AttackOptions, AttackProgress, AttackReport, Prediction, SweepPoint, SweepProgress, SweepReport,
-};
+use crate::report::{AttackOptions, AttackProgress, AttackReport, Prediction, SweepPoint, SweepProgress, SweepReport};
 use crate::sweep::Sweep;
 use device::{ActiveDevice, DeviceReport};
 use objects::{AttackInfos, AttackResult, Inspection, Picture, Predictions, aborted};
@@ -142,7 +140,7 @@ impl Decoy {
         options: Ts<AttackOptions>,
         #[wasm_bindgen(js_name = onProgress, unchecked_optional_param_type = "(progress: AttackProgress) => void")]
         on_progress: Option<Function>,
-        signal: Option<AbortSignal>,
+        #[wasm_bindgen(unchecked_optional_param_type = "AbortSignal")] signal: Option<AbortSignal>,
     ) -> Result<AttackResult, JsValue> {
         let began = Instant::now();
         let options = options.to_rust().map_err(JsError::from)?;
@@ -186,12 +184,11 @@ impl Decoy {
         options: Ts<AttackOptions>,
         #[wasm_bindgen(js_name = onProgress, unchecked_optional_param_type = "(progress: SweepProgress) => void")]
         on_progress: Option<Function>,
-        signal: Option<AbortSignal>,
+        #[wasm_bindgen(unchecked_optional_param_type = "AbortSignal")] signal: Option<AbortSignal>,
     ) -> Result<Ts<SweepReport>, JsValue> {
         let began = Instant::now();
         let attack = attack::build(&options.to_rust().map_err(JsError::from)?).map_err(JsError::from)?;
-        let networks =
-            models.iter().map(|model| Ok(self.network(model)?.1)).collect::<Result<Vec<_>, JsError>>()?;
+        let networks = models.iter().map(|model| Ok(self.network(model)?.1)).collect::<Result<Vec<_>, JsError>>()?;
         let Some(first) = models.first() else {
             return Err(JsError::new("a sweep needs at least one model").into());
         };

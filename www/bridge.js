@@ -2,6 +2,7 @@
 
 /** @typedef {import('../pkg/decoy.js').Picture} Picture */
 /** @typedef {import('../pkg/decoy.js').DeviceReport} DeviceReport */
+/** @typedef {Parameters<typeof import('../pkg/decoy.js').Decoy.create>[1]} DeviceChoice */
 /** @typedef {import('../pkg/decoy.js').AttackOptions} AttackOptions */
 /** @typedef {{ received: number, bytes: number }} Loading the weights of a network under way */
 /** @typedef {{ device: DeviceReport, attacks: import('../pkg/decoy.js').AttackInfo[] }} Started */
@@ -28,6 +29,7 @@ export class Bridge {
   constructor(onDevice) {
     this.#worker.onmessage = ({ data }) => (data.device ? onDevice(data.device) : this.#receive(data));
     this.#worker.onerror = (event) => {
+      event.preventDefault();
       this.close(`The computation stopped unexpectedly (${event.message || 'its program could not be loaded'}). Try again: it starts afresh.`);
     };
   }
@@ -48,7 +50,7 @@ export class Bridge {
   /**
    * Compiles the module, sets up the device. Once, before anything else.
    * @param {string} catalog the text of models.json
-   * @param {import('../pkg/decoy.js').DeviceChoice} device
+   * @param {DeviceChoice} device
    * @returns {Promise<Started>}
    */
   start(catalog, device) {

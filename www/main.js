@@ -131,7 +131,6 @@ if (gallery) {
   preview();
   look({});
 } else {
-  run.tell('Choose a picture to begin.');
   worker().catch(complain);
 }
 evaluations = await fetchEvaluations(family.id);
@@ -154,7 +153,7 @@ async function worker() {
 /** @param {Bridge} bridge */
 async function start(bridge) {
   try {
-    const choice = /** @type {import('../pkg/decoy.js').DeviceChoice} */ (deviceSelect.value);
+    const choice = /** @type {import('./bridge.js').DeviceChoice} */ (deviceSelect.value);
     const { device, attacks: infos } = await bridge.start(catalogText, choice);
     showDevice(device);
     attacks ??= attackForm(infos, family.labels, drawChart);
@@ -220,7 +219,7 @@ async function predict(job, { model, subject: from }) {
     if (!from || signal.aborted) return;
     const subject = 'picture' in from ? from : await fromGallery(bridge, from, signal);
     const loading = (/** @type {Loading} */ state) => {
-      if (!signal.aborted) run.tellLoading(`Fetching the network trained with ${sigma(model.sigma)}…`, state);
+      if (!signal.aborted) run.tellLoading(`the network trained with ${sigma(model.sigma)}`, state);
     };
     const predictions = await bridge.predict(model.id, subject.picture, { signal, loading });
     if (signal.aborted) return;
@@ -286,7 +285,7 @@ async function attack() {
   const { signal } = job;
   result = null;
   render();
-  run.begin(predictions[0].label);
+  run.begin(predictions.find(({ label }) => label === options.target) ?? predictions[0]);
   try {
     const bridge = await worker();
     const outcome = await bridge.attack(model.id, subject.picture, options, {
@@ -331,7 +330,6 @@ async function sweep(images) {
     const pictures = await Promise.all(views.map((view) => galleryPicture(bridge, view, signal)));
     const classes = Uint32Array.from(views, ({ object }) => object - 1);
     const show = (/** @type {import('../pkg/decoy.js').SweepPoint[]} */ points) => {
-      if (live?.points.length === points.length && live.options === options) return;
       live = { options, images, points };
       drawChart();
     };
@@ -343,8 +341,9 @@ async function sweep(images) {
       },
     });
     show(report.points);
-    const networks = counted(report.points.length, 'network');
-    measuring.tell(report.cancelled ? `Cancelled after ${networks}.` : `Measured ${counted(images, 'picture')} on ${networks} in ${duration(report.milliseconds)}.`);
+    measuring.tell(report.cancelled
+      ? 'Cancelled. What was measured until then is in the chart.'
+      : `Measured ${counted(images, 'picture')} on ${counted(report.points.length, 'network')} in ${duration(report.milliseconds)}.`);
   } catch (error) {
     measuring.tell(signal.aborted ? 'Cancelled.' : 'Nothing was measured.');
     if (!signal.aborted) complain(error);
@@ -377,13 +376,12 @@ function showControls(kind) {
   if (hadFocus && cancel.hidden) fool.focus();
   for (const name of ['picture', 'dial']) find(`${name}-fields`, HTMLFieldSetElement).disabled = kind === 'sweep';
   find('attack-fields', HTMLFieldSetElement).disabled = !attacks || kind === 'attack' || kind === 'sweep';
-  find('sweep-fields', HTMLFieldSetElement).disabled = !gallery || !attacks || kind === 'attack' || kind === 'sweep';
   deviceSelect.disabled = kind === 'attack' || kind === 'sweep';
-  measuring.running(kind === 'sweep');
+  measuring.show(kind === 'sweep', gallery !== null && attacks !== null && kind !== 'attack');
 }
 
 function showResult() {
-  const { model, subject, predictions } = shown ?? {};
+  const { subject, predictions } = shown ?? {};
   const outcome = result;
   const [seen] = predictions ?? [];
   const fooled = outcome?.report.success ? outcome.report.adversarial : undefined;
@@ -395,7 +393,7 @@ function showResult() {
   if (outcome) {
     const factor = +outcome.factor.toPrecision(3);
     difference.show(outcome.difference, `amplified ×${factor} (grey: none)`, `The change to the picture, amplified ${factor} times`);
-    adversarial.show(outcome.adversarial, fooled ? 'the original plus the change' : 'not found: this is how far it got', `The changed picture, which the network reads as ${outcome.report.adversarial.label}`);
+    adversarial.show(outcome.adversarial, fooled ? '= original + change' : 'not found: this is how far it got', `The changed picture, which the network reads as ${outcome.report.adversarial.label}`);
     bars(find('after', HTMLElement), outcome.adversarial_predictions, classes);
     norms(find('norms', HTMLElement), outcome.report.norms, width * height * channels);
     find('keep', HTMLElement).hidden = !fooled;
@@ -403,13 +401,18 @@ function showResult() {
     difference.clear();
     adversarial.clear();
   }
-  if (current?.kind === 'attack' || !model || !subject || !seen) return;
+  if (current?.kind === 'attack') return;
+  if (!subject || !seen) {
+    if (wanted.subject) run.tell('The network could not look at the picture.', 'Try again, or run on another device.');
+    else run.tell('Choose a picture to begin.');
+    return;
+  }
 
   const truth = subject.view && family.labels[subject.view.object - 1];
   const wrong = truth && seen.label !== truth ? ` It is wrong already: this is “${truth}”.` : '';
   const spent = outcome && `${counted(outcome.report.gradients, 'gradient')} and ${counted(outcome.report.forwards, 'prediction')} in ${duration(outcome.report.milliseconds)} on ${device ? deviceName(device) : 'this device'}.`;
   if (fooled) {
-    run.tell(`Fooled: “${seen.label}” is now “${fooled.label}”, ${percent(fooled.probability)} sure.`, `‖Δx‖₂ = ${figure(outcome?.report.norms.l2 ?? null)}. ${spent}`, 'fooled');
+    run.tell(`Fooled: “${seen.label}” is now “${fooled.label}”, ${percent(fooled.probability)} sure.`, `‖Δx‖₂ = ${figure(outcome?.report.norms.l2 ?? NaN)}. ${spent}`, 'fooled');
   } else if (outcome) {
     run.tell(`Not fooled: it still sees “${seen.label}”.`, `${outcome.report.message ?? ''} ${spent}`.trim(), 'failed');
   } else {
@@ -465,9 +468,13 @@ function drawChart() {
     },
   };
   robustness.show(curves);
-  const caption = evaluation
-    ? `${words.replace(/^./, (first) => first.toUpperCase())} against σ. Attack: ${evaluationName(evaluation)}; band: 95 % interval of the ${words.split(' ')[0]}. Pictures that a network misreads anyway are left out.`
-    : 'This copy of the site comes without measured results.';
-  find('chart-caption', HTMLElement).textContent = live ? `${caption} Measured here: ${attackWords(live.options, attacks?.title(live.options.attack) ?? '')}.` : caption;
+  find('chart-caption', HTMLElement).textContent = [
+    evaluation
+      ? `${words.replace(/^./, (first) => first.toUpperCase())} against σ, with 95 % intervals. Attack: ${evaluationName(evaluation)}.`
+      : 'This copy of the site comes without measured results.',
+    evaluation && 'Pictures that a network misreads without any attack are left out.',
+    main.some(({ summary }) => summary.failures > 0) && 'A picture that was not fooled counts as infinitely far, and an infinite figure is not drawn.',
+    live && `Measured here: ${attackWords(live.options, attacks?.title(live.options.attack) ?? '')}.`,
+  ].filter(Boolean).join(' ');
   figures(curves, new Map(main.map(({ sigma, summary }) => [sigma, summary])), evaluation ? evaluationName(evaluation) : 'No measured results');
 }

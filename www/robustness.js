@@ -4,7 +4,7 @@
 /** @typedef {import('../pkg/decoy.js').AttackOptions} AttackOptions */
 /** @typedef {{ model: string, sigma: number, seed: number, summary: Summary }} Measured */
 /** @typedef {{ file: string, family: string, attack: AttackOptions, split: 'all' | 'test', models: Measured[] }} Evaluation */
-/** @typedef {{ sigma: number, value: number, low: number, high: number }} Point not finite where pictures were not fooled */
+/** @typedef {{ sigma: number, value: number, low: number, high: number }} Point infinite where too many pictures were not fooled, not a number where none was attacked */
 /** @typedef {'mean_l2' | 'median_l2' | 'mean_linf' | 'median_linf'} Measure */
 
 /** @type {Record<Measure, { words: string, axis: string, norm: 'l2' | 'linf' }>} */
@@ -33,9 +33,9 @@ export async function json(path) {
 export function curve(measured, measure) {
   return measured
     .map(({ sigma, summary }) => {
-      // JSON has no infinity: where too many pictures were not fooled it says null.
+      const absent = summary.failures ? Infinity : NaN;
       const { value, low, high } = summary[measure];
-      return { sigma, value: value ?? Infinity, low: low ?? value ?? Infinity, high: high ?? Infinity };
+      return { sigma, value: value ?? absent, low: low ?? absent, high: high ?? absent };
     })
     .sort((a, b) => a.sigma - b.sigma);
 }

@@ -16,7 +16,7 @@ const calls = new Map();
 let turn = Promise.resolve();
 
 const methods = {
-  /** @param {Call} _ @param {string} catalog @param {import('../pkg/decoy.js').DeviceChoice} device */
+  /** @param {Call} _ @param {string} catalog @param {import('./bridge.js').DeviceChoice} device */
   async start(_, catalog, device) {
     /** @type {typeof import('../pkg/decoy.js')} */
     const { default: init, Decoy } = await import(new URL('pkg/decoy.js', site).href);

@@ -98,11 +98,11 @@ pub fn run(args: &AttackArgs) -> Result<()> {
             anyhow::Ok(run.finish().await?)
         })?;
         let milliseconds = began.elapsed().as_secs_f64() * 1e3;
-        let report =
-            AttackReport::new(&model.entry.id, &model.family, &options, &outcome, 0, milliseconds);
+        let report = AttackReport::new(&model.entry.id, &model.family, &options, &outcome, 0, milliseconds);
         failures += usize::from(!report.success);
         if let Some(out) = args.out.as_ref().filter(|_| report.success) {
-            let values = outcome.eight_bit.into_data().try_to_vec::<f32>().map_err(|error| anyhow::anyhow!("{error:?}"))?;
+            let values =
+                outcome.eight_bit.into_data().try_to_vec::<f32>().map_err(|error| anyhow::anyhow!("{error:?}"))?;
             let input = model.family.input;
             let photo = Photo::from_unit(&values, input.channels, input.height, input.width)?;
             std::fs::write(out, photo.png()).with_context(|| format!("writing {}", out.display()))?;
@@ -128,7 +128,10 @@ fn print(image: &str, report: &AttackReport) {
     println!("  ‖Δx‖    L2 {:.4}, L∞ {:.4}, L1 {:.2}, L0 {}", norms.l2, norms.linf, norms.l1, norms.l0);
     let rounded = &report.eight_bit;
     println!("  8-bit   {} ({:.2} %), L2 {:.4}", rounded.label, percent(rounded.probability), rounded.norms.l2);
-    println!("  cost    {} gradients, {} forward passes, {:.0} ms", report.gradients, report.forwards, report.milliseconds);
+    println!(
+        "  cost    {} gradients, {} forward passes, {:.0} ms",
+        report.gradients, report.forwards, report.milliseconds
+    );
     if let Some(message) = &report.message {
         println!("  {message}");
     }

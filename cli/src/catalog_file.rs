@@ -21,8 +21,8 @@ impl CatalogFile {
     /// The catalogue in `folder`.
     pub fn open(folder: &Path) -> Result<Self> {
         let path = folder.join("models.json");
-        let text = std::fs::read_to_string(&path)
-            .with_context(|| format!("no catalogue of models at {}", path.display()))?;
+        let text =
+            std::fs::read_to_string(&path).with_context(|| format!("no catalogue of models at {}", path.display()))?;
         Ok(Self {
             catalog: Catalog::parse(&text).with_context(|| path.display().to_string())?,
             folder: folder.to_owned(),
@@ -35,10 +35,7 @@ impl CatalogFile {
             return Self::open(folder);
         }
         std::fs::create_dir_all(folder)?;
-        Ok(Self {
-            catalog: Catalog::default(),
-            folder: folder.to_owned(),
-        })
+        Ok(Self { catalog: Catalog::default(), folder: folder.to_owned() })
     }
 
     /// Writes the catalogue back.
@@ -51,8 +48,8 @@ impl CatalogFile {
     /// The network of `entry`, from its file.
     pub fn load(&self, family: &Family, entry: &ModelEntry, device: &Device) -> Result<Frozen> {
         let path = self.folder.join(&entry.file);
-        let bytes = std::fs::read(&path)
-            .with_context(|| format!("the weights of {} at {}", entry.id, path.display()))?;
+        let bytes =
+            std::fs::read(&path).with_context(|| format!("the weights of {} at {}", entry.id, path.display()))?;
         Ok(family.load(entry, &bytes, device)?)
     }
 }

@@ -23,9 +23,7 @@ impl DeviceChoice {
         Ok(match self {
             Self::Cpu => Device::flex(),
             #[cfg(feature = "vulkan")]
-            Self::Vulkan => Device::wgpu_options()
-                .graphics_api(burn::tensor::wgpu::WgpuBackend::Vulkan)
-                .init()?,
+            Self::Vulkan => Device::wgpu_options().graphics_api(burn::tensor::wgpu::WgpuBackend::Vulkan).init()?,
             #[cfg(feature = "cuda")]
             Self::Cuda => Device::cuda(0),
         })

@@ -72,8 +72,7 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     let classes: Vec<usize> = images.iter().map(|image| image.class()).collect();
     let pixels: Vec<f32> =
         images.iter().flat_map(|image| image.pixels.iter().map(|&value| f32::from(value) / 255.0)).collect();
-    let pixels =
-        Tensor::<4>::from_data(TensorData::new(pixels, [classes.len(), 1, SIDE, SIDE]), &device);
+    let pixels = Tensor::<4>::from_data(TensorData::new(pixels, [classes.len(), 1, SIDE, SIDE]), &device);
 
     let fresh = Evaluation {
         family: family.id.clone(),
@@ -86,8 +85,7 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     };
     let mut evaluation = resume(&args.out, fresh)?;
     let total = (family.models.len() * classes.len()) as u64;
-    let bar = ProgressBar::new(total)
-        .with_style(ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} {eta}")?);
+    let bar = ProgressBar::new(total).with_style(ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} {eta}")?);
     for (index, entry) in family.models.iter().enumerate() {
         let before = index * classes.len();
         bar.set_position(before as u64);
@@ -134,12 +132,7 @@ fn resume(path: &Path, fresh: Evaluation) -> Result<Evaluation> {
     let begun: Evaluation =
         serde_json::from_str(&text).with_context(|| format!("{} is not a result file", path.display()))?;
     let what = |evaluation: &Evaluation| {
-        (
-            evaluation.family.clone(),
-            evaluation.attack.clone(),
-            evaluation.split.clone(),
-            evaluation.data_sha256.clone(),
-        )
+        (evaluation.family.clone(), evaluation.attack.clone(), evaluation.split.clone(), evaluation.data_sha256.clone())
     };
     ensure!(
         what(&begun) == what(&fresh),

@@ -9,12 +9,17 @@ mod pictures;
 mod predict;
 mod train;
 
-use anyhow::Result;
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 /// Fool neural networks, and measure how much it takes.
+///
+/// Networks are listed by `decoy models`. What one sees in a picture: `decoy predict --model coil20-sigma-0.05
+/// duck.png`. The smallest change that fools it: `decoy attack --model coil20-sigma-0.05 --out fooled.png duck.png`.
+/// Every command explains itself with `--help`; those with `--json` print one JSON object a line.
 #[derive(Parser)]
-#[command(version)]
+#[command(name = "decoy", version)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -35,12 +40,19 @@ enum Command {
     Train(train::Train),
 }
 
-fn main() -> Result<()> {
-    match Cli::parse().command {
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
         Command::Models(args) => models::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Attack(args) => attack::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Train(train) => train::run(train),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -10,8 +10,7 @@ use decoy::photo::{self, Photo};
 /// The picture at `path`, at the network's input size.
 pub fn open(path: &Path, input: Input) -> Result<Photo> {
     let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-    photo::decode(&bytes, input.channels, input.height, input.width)
-        .with_context(|| path.display().to_string())
+    photo::decode(&bytes, input.channels, input.height, input.width).with_context(|| path.display().to_string())
 }
 
 /// The pixels of one picture, `[1, C, H, W]`, in [0, 1].

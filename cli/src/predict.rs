@@ -42,8 +42,7 @@ pub fn run(args: &PredictArgs) -> Result<()> {
         let answer = pollster::block_on(model.network.predict(pixels))?.remove(0);
         let predictions = Prediction::top(&answer, &model.family.labels, args.top.into());
         if args.json {
-            let line =
-                Line { image: path.display().to_string(), model: &model.entry.id, predictions: &predictions };
+            let line = Line { image: path.display().to_string(), model: &model.entry.id, predictions: &predictions };
             println!("{}", serde_json::to_string(&line)?);
             continue;
         }

@@ -10,17 +10,15 @@ use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
 use burn::store::ModuleRecord;
 use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
 use clap::{Args, Subcommand};
-use decoy::catalog::{
-    Accuracies, Accuracy, Architecture, Catalog, Family, Input, ModelEntry,
-};
+use decoy::catalog::{Accuracies, Accuracy, Architecture, Catalog, Family, Input, ModelEntry};
 use decoy::classifier::{Classifier, Frozen};
 use decoy::model::compact::SIDE;
 use decoy::model::{Compact, CompactConfig, weights};
 use decoy_data::coil20::{self, Coil20, Split};
 use indicatif::{ProgressBar, ProgressStyle};
+use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
-use rand::SeedableRng;
 
 use crate::catalog_file::CatalogFile;
 use crate::device::DeviceChoice;
@@ -68,10 +66,7 @@ pub struct Coil20Args {
 pub fn run(train: Train) -> Result<()> {
     let Train::Coil20(args) = train;
     for &sigma in &args.sigma {
-        ensure!(
-            (0.0..=1.0).contains(&sigma),
-            "--sigma is {sigma}: expected 0 to 1, pixels being in [0, 1]"
-        );
+        ensure!((0.0..=1.0).contains(&sigma), "--sigma is {sigma}: expected 0 to 1, pixels being in [0, 1]");
     }
     ensure!(args.batch > 0, "--batch is 0: expected at least 1");
     ensure!(args.epochs > 0, "--epochs is 0: expected at least 1");
@@ -85,12 +80,7 @@ pub fn run(train: Train) -> Result<()> {
     let mut catalog = CatalogFile::open_or_new(&args.models)?;
     for &seed in &args.seed {
         for &sigma in &args.sigma {
-            let run = Run {
-                sigma,
-                seed,
-                args: &args,
-                device: &device,
-            };
+            let run = Run { sigma, seed, args: &args, device: &device };
             let model = run.train(&train, &INTERRUPTED)?;
             let entry = run.finish(&model, &train, &test)?;
             insert(&mut catalog.catalog, entry);
@@ -111,20 +101,11 @@ struct Images {
 
 impl Images {
     fn of(data: &Coil20, split: Split, device: &Device) -> Self {
-        let images: Vec<_> = data
-            .images
-            .iter()
-            .filter(|image| split.contains(image.pose))
-            .collect();
-        let pixels: Vec<f32> = images
-            .iter()
-            .flat_map(|image| image.pixels.iter().map(|&value| f32::from(value) / 255.0))
-            .collect();
+        let images: Vec<_> = data.images.iter().filter(|image| split.contains(image.pose)).collect();
+        let pixels: Vec<f32> =
+            images.iter().flat_map(|image| image.pixels.iter().map(|&value| f32::from(value) / 255.0)).collect();
         Self {
-            pixels: Tensor::from_data(
-                TensorData::new(pixels, [images.len(), 1, SIDE, SIDE]),
-                device,
-            ),
+            pixels: Tensor::from_data(TensorData::new(pixels, [images.len(), 1, SIDE, SIDE]), device),
             classes: images.iter().map(|image| image.class()).collect(),
         }
     }
@@ -139,11 +120,7 @@ impl Images {
         for (batch, classes) in self.classes.chunks(100).enumerate() {
             let pixels = self.pixels.clone().narrow(0, batch * 100, classes.len());
             let answers = pollster::block_on(model.predict(with_noise(pixels, sigma)))?;
-            right += answers
-                .iter()
-                .zip(classes)
-                .filter(|(answer, class)| answer.class() == **class)
-                .count();
+            right += answers.iter().zip(classes).filter(|(answer, class)| answer.class() == **class).count();
         }
         Ok(right as f64 / self.len() as f64)
     }
@@ -189,9 +166,8 @@ impl Run<'_> {
         }
 
         let steps = images.len().div_ceil(self.args.batch);
-        let progress = ProgressBar::new(u64::from(self.args.epochs) * steps as u64).with_style(
-            ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} {msg} {eta}")?,
-        );
+        let progress = ProgressBar::new(u64::from(self.args.epochs) * steps as u64)
+            .with_style(ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} {msg} {eta}")?);
         progress.set_prefix(self.id());
         progress.set_position(u64::from(first) * steps as u64);
         for epoch in first..self.args.epochs {
@@ -212,30 +188,17 @@ impl Run<'_> {
                     );
                 }
                 let picked = Tensor::<1, Int>::from_data(batch, self.device);
-                let classes: Vec<i32> =
-                    batch.iter().map(|&image| images.classes[image as usize] as i32).collect();
+                let classes: Vec<i32> = batch.iter().map(|&image| images.classes[image as usize] as i32).collect();
                 let classes = Tensor::<1, Int>::from_data(classes.as_slice(), self.device);
                 let pixels = with_noise(images.pixels.clone().select(0, picked), self.sigma);
 
                 let logits = model.logits(pixels.autodiff());
-                right = right
-                    + logits
-                        .clone()
-                        .inner()
-                        .argmax(1)
-                        .squeeze_dim::<1>(1)
-                        .equal(classes.clone())
-                        .int()
-                        .sum();
-                let loss = CrossEntropyLossConfig::new()
-                    .init(&device)
-                    .forward(logits, classes.autodiff());
+                right = right + logits.clone().inner().argmax(1).squeeze_dim::<1>(1).equal(classes.clone()).int().sum();
+                let loss = CrossEntropyLossConfig::new().init(&device).forward(logits, classes.autodiff());
                 loss_sum = loss_sum + loss.clone().inner() * batch.len() as f32;
                 let gradients = GradientsParams::from_grads(loss.backward(), &model);
-                let done = (f64::from(epoch) + step as f64 / steps as f64)
-                    / f64::from(self.args.epochs);
-                let rate =
-                    self.args.learning_rate * 0.5 * (1.0 + (std::f64::consts::PI * done).cos());
+                let done = (f64::from(epoch) + step as f64 / steps as f64) / f64::from(self.args.epochs);
+                let rate = self.args.learning_rate * 0.5 * (1.0 + (std::f64::consts::PI * done).cos());
                 model = optimizer.step(rate, model, gradients);
                 progress.inc(1);
             }
@@ -257,10 +220,7 @@ impl Run<'_> {
         let saved = Frozen::new(&saved);
         self.device.seed(u64::from(self.seed));
         let accuracy = |images: &Images| -> Result<Accuracy> {
-            Ok(Accuracy {
-                clean: images.accuracy(&saved, 0.0)?,
-                noisy: images.accuracy(&saved, self.sigma)?,
-            })
+            Ok(Accuracy { clean: images.accuracy(&saved, 0.0)?, noisy: images.accuracy(&saved, self.sigma)? })
         };
         let entry = ModelEntry {
             file: format!("{id}.safetensors"),
@@ -270,10 +230,7 @@ impl Run<'_> {
             epochs: self.args.epochs,
             bytes: bytes.len() as u32,
             sha256: weights::sha256(&bytes),
-            accuracy: Accuracies {
-                train: accuracy(train)?,
-                test: accuracy(test)?,
-            },
+            accuracy: Accuracies { train: accuracy(train)?, test: accuracy(test)? },
         };
         let file = self.args.models.join(&entry.file);
         std::fs::write(&file, bytes).with_context(|| format!("writing {}", file.display()))?;
@@ -312,10 +269,7 @@ impl Run<'_> {
         std::fs::create_dir_all(&self.args.checkpoints)?;
         model.clone().into_record().save(self.path("model"))?;
         optimizer.save(self.path("optimizer"))?;
-        let kept = Checkpoint {
-            epoch,
-            settings: self.settings(),
-        };
+        let kept = Checkpoint { epoch, settings: self.settings() };
         std::fs::write(self.path("json"), serde_json::to_string(&kept)?)?;
         Ok(())
     }
@@ -330,10 +284,7 @@ impl Run<'_> {
 
     /// What must be equal for a checkpoint to be gone on from.
     fn settings(&self) -> String {
-        format!(
-            "{} epochs, batch {}, learning rate {}",
-            self.args.epochs, self.args.batch, self.args.learning_rate
-        )
+        format!("{} epochs, batch {}, learning rate {}", self.args.epochs, self.args.batch, self.args.learning_rate)
     }
 }
 
@@ -362,7 +313,5 @@ fn insert(catalog: &mut Catalog, entry: ModelEntry) {
     };
     family.models.retain(|model| model.id != entry.id);
     family.models.push(entry);
-    family
-        .models
-        .sort_by(|a, b| a.sigma.total_cmp(&b.sigma).then(a.seed.cmp(&b.seed)));
+    family.models.sort_by(|a, b| a.sigma.total_cmp(&b.sigma).then(a.seed.cmp(&b.seed)));
 }

@@ -26,12 +26,7 @@ pub struct Ddn {
 
 impl Default for Ddn {
     fn default() -> Self {
-        Self {
-            steps: 100,
-            initial_norm: 1.0,
-            gamma: 0.05,
-            bisections: 8,
-        }
+        Self { steps: 100, initial_norm: 1.0, gamma: 0.05, bisections: 8 }
     }
 }
 
@@ -107,16 +102,13 @@ impl DdnSearch {
         let grown = (self.epsilon.clone() * self.growth.clone())
             .mask_where(self.best.found(), self.epsilon.clone() * (1.0 + gamma));
         let shrunk = self.epsilon.clone() * (1.0 - gamma);
-        self.epsilon = grown
-            .mask_where(adversarial, shrunk)
-            .min_pair(self.largest_norm.clone());
+        self.epsilon = grown.mask_where(adversarial, shrunk).min_pair(self.largest_norm.clone());
     }
 }
 
 impl Search for DdnSearch {
     fn step(&mut self, problem: &Problem) {
-        let (logits, gradient) =
-            problem.gradient(self.current.clone(), |logits| problem.criterion.log_odds(logits));
+        let (logits, gradient) = problem.gradient(self.current.clone(), |logits| problem.criterion.log_odds(logits));
         self.confidence = problem.criterion.confidence(logits.clone());
         let adversarial = problem.reached(logits);
         let perturbation = self.current.clone() - problem.pixels.clone();

@@ -92,12 +92,10 @@ impl Ascent {
     /// Looks at the current image, keeps it where it is adversarial, and returns the gradient there.
     fn look(&mut self, problem: &Problem) -> Tensor<4> {
         let criterion = &problem.criterion;
-        let (logits, gradient) = problem.gradient(self.current.clone(), |logits| {
-            match self.config.objective {
-                Objective::CrossEntropy => criterion.cross_entropy(logits),
-                Objective::Normalised => criterion.log_odds(logits),
-                Objective::Margin => criterion.margin(logits),
-            }
+        let (logits, gradient) = problem.gradient(self.current.clone(), |logits| match self.config.objective {
+            Objective::CrossEntropy => criterion.cross_entropy(logits),
+            Objective::Normalised => criterion.log_odds(logits),
+            Objective::Margin => criterion.margin(logits),
         });
         self.keep(problem, logits);
         match self.config.objective {
@@ -109,8 +107,7 @@ impl Ascent {
     fn keep(&mut self, problem: &Problem, logits: Tensor<2>) {
         self.confidence = problem.criterion.confidence(logits.clone());
         let norm = Norm::L2.measure(self.current.clone() - problem.pixels.clone());
-        self.best
-            .offer(self.current.clone(), norm, problem.reached(logits));
+        self.best.offer(self.current.clone(), norm, problem.reached(logits));
     }
 }
 

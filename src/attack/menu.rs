@@ -64,14 +64,11 @@ pub fn menu() -> Vec<AttackInfo> {
 /// If there is no attack of that name, it does not have such a parameter, or the value is out of range.
 pub fn build(options: &AttackOptions) -> Result<Box<dyn Attack>, Error> {
     let menu = menu();
-    let info = menu
-        .iter()
-        .find(|info| info.name == options.attack)
-        .ok_or_else(|| Error::Unknown {
-            what: "attack",
-            found: options.attack.clone(),
-            expected: menu.iter().map(|info| &*info.name).collect::<Vec<_>>().join(", "),
-        })?;
+    let info = menu.iter().find(|info| info.name == options.attack).ok_or_else(|| Error::Unknown {
+        what: "attack",
+        found: options.attack.clone(),
+        expected: menu.iter().map(|info| &*info.name).collect::<Vec<_>>().join(", "),
+    })?;
     check(info, "steps", options.steps.map(f64::from))?;
     check(info, "step_size", options.step_size)?;
     let ascent = |objective| -> Box<dyn Attack> {
@@ -103,13 +100,7 @@ fn info(attack: &dyn Attack, title: &str, summary: &str, parameters: Vec<Paramet
 }
 
 fn steps(default: usize) -> Parameter {
-    Parameter {
-        name: "steps".to_owned(),
-        label: "Steps".to_owned(),
-        min: 1.0,
-        max: 10_000.0,
-        default: default as f64,
-    }
+    Parameter { name: "steps".to_owned(), label: "Steps".to_owned(), min: 1.0, max: 10_000.0, default: default as f64 }
 }
 
 /// The shortest decimal of a single-precision default: 0.1, not 0.10000000149.

@@ -130,10 +130,7 @@ impl<'a> Run<'a> {
     ) -> Result<Self, Error> {
         let [images, ..] = pixels.dims();
         if goal.classes().len() != images {
-            return Err(Error::GoalLength {
-                goals: goal.classes().len(),
-                images,
-            });
+            return Err(Error::GoalLength { goals: goal.classes().len(), images });
         }
         let pixels = pixels.clamp(0.0, 1.0);
         let logits = classifier.logits(pixels.clone());
@@ -177,19 +174,11 @@ impl<'a> Run<'a> {
         self.step += steps;
         let images = self.look().await?;
         self.over = images.iter().all(|image| image.settled);
-        Ok(Some(Progress {
-            step: self.step,
-            steps: self.steps,
-            images,
-        }))
+        Ok(Some(Progress { step: self.step, steps: self.steps, images }))
     }
 
     async fn look(&self) -> Result<Vec<ImageProgress>, Error> {
-        let columns = vec![
-            self.search.confidence(),
-            self.search.best().norm.clone(),
-            self.search.settled(),
-        ];
+        let columns = vec![self.search.confidence(), self.search.best().norm.clone(), self.search.settled()];
         let rows = read(Tensor::stack::<2>(columns, 1)).await?;
         Ok(rows
             .chunks_exact(3)
@@ -213,9 +202,8 @@ impl<'a> Run<'a> {
         let pixels = &self.problem.pixels;
 
         // An image that was misread to begin with is its own answer.
-        let misread: Vec<bool> = (0..self.original.len())
-            .map(|image| self.reached(image, &self.original[image]))
-            .collect();
+        let misread: Vec<bool> =
+            (0..self.original.len()).map(|image| self.reached(image, &self.original[image])).collect();
         let mask = Tensor::<1, Bool>::from_data(misread.as_slice(), &pixels.device());
         let best = self.search.best();
         let adversarial = choose(best.found(), best.pixels.clone(), self.search.current());
@@ -270,8 +258,7 @@ impl<'a> Run<'a> {
             let rounded_answers = self.predict(rounded.clone()).await?;
             let mut settled = true;
             for image in 0..answers.len() {
-                let undone = self.reached(image, &answers[image])
-                    && !self.reached(image, &rounded_answers[image]);
+                let undone = self.reached(image, &answers[image]) && !self.reached(image, &rounded_answers[image]);
                 if undone && stretch[image] + 1 < STRETCHES.len() {
                     stretch[image] += 1;
                     settled = false;

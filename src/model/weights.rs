@@ -11,12 +11,8 @@ use crate::error::Error;
 ///
 /// If the weights cannot be read from their device.
 pub fn to_safetensors<M: ModuleSnapshot>(model: &str, module: &M) -> Result<Vec<u8>, Error> {
-    let mut store =
-        SafetensorsStore::from_bytes(None).with_to_adapter(HalfPrecisionAdapter::new());
-    store
-        .collect_from(module)
-        .and_then(|()| store.get_bytes())
-        .map_err(|error| unusable(model, error))
+    let mut store = SafetensorsStore::from_bytes(None).with_to_adapter(HalfPrecisionAdapter::new());
+    store.collect_from(module).and_then(|()| store.get_bytes()).map_err(|error| unusable(model, error))
 }
 
 /// Fills `module` with the weights of a safetensors file.
@@ -24,16 +20,9 @@ pub fn to_safetensors<M: ModuleSnapshot>(model: &str, module: &M) -> Result<Vec<
 /// # Errors
 ///
 /// If the file is damaged, or lacks a tensor, or has one of another shape or name.
-pub fn from_safetensors<M: ModuleSnapshot>(
-    model: &str,
-    module: &mut M,
-    bytes: &[u8],
-) -> Result<(), Error> {
-    let mut store = SafetensorsStore::from_bytes(Some(bytes.to_vec()))
-        .with_from_adapter(HalfPrecisionAdapter::new());
-    let applied = store
-        .apply_to(module)
-        .map_err(|error| unusable(model, error))?;
+pub fn from_safetensors<M: ModuleSnapshot>(model: &str, module: &mut M, bytes: &[u8]) -> Result<(), Error> {
+    let mut store = SafetensorsStore::from_bytes(Some(bytes.to_vec())).with_from_adapter(HalfPrecisionAdapter::new());
+    let applied = store.apply_to(module).map_err(|error| unusable(model, error))?;
     match applied.unused.first() {
         None => Ok(()),
         Some(tensor) => Err(unusable(model, format!("an unknown tensor “{tensor}”"))),
@@ -42,10 +31,7 @@ pub fn from_safetensors<M: ModuleSnapshot>(
 
 /// The SHA-256 of a file, in hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn unusable(model: &str, found: impl ToString) -> Error {

@@ -58,10 +58,9 @@ impl ActiveDevice {
         match choice {
             "cpu" => Ok(Self::cpu()),
             "auto" | "webgpu" => Ok(match webgpu().await {
-                Ok((device, name)) => Self {
-                    device,
-                    report: DeviceReport { kind: "webgpu".to_owned(), name, notice: None, check: None },
-                },
+                Ok((device, name)) => {
+                    Self { device, report: DeviceReport { kind: "webgpu".to_owned(), name, notice: None, check: None } }
+                }
                 Err(reason) => Self::cpu_because(format!(
                     "This browser offers no WebGPU here ({reason}), so the processor computes; it gives the same \
                      results."

@@ -123,11 +123,8 @@ pub fn photo(picture: &Picture, input: Input) -> Result<Photo, JsError> {
 }
 
 pub fn inspection(logits: &[f32], gradient: &[f32]) -> Result<Inspection, JsError> {
-    Ok(object([
-        ("logits", Float32Array::from(logits).into()),
-        ("gradient", Float32Array::from(gradient).into()),
-    ])
-    .unchecked_into())
+    Ok(object([("logits", Float32Array::from(logits).into()), ("gradient", Float32Array::from(gradient).into())])
+        .unchecked_into())
 }
 
 /// A list of plain objects, as the type of list that is asked for.

@@ -13,10 +13,10 @@ let browser;
 before(async () => (browser = await launch()));
 after(() => browser.close());
 
-for (const mimeType of /** @type {const} */ (['image/png', 'image/jpeg'])) {
-  test(`a ${mimeType.slice(6)} is read, attacked and saved, and the saved file is misread`, async () => {
+for (const [mimeType, device] of /** @type {const} */ ([['image/png', 'WebGPU'], ['image/jpeg', 'CPU']])) {
+  test(`a ${mimeType.slice(6)} is read, attacked on ${device} and saved, and the saved file is misread`, async () => {
     await visit(browser, async (page) => {
-      await runOn(page, 'CPU');
+      await runOn(page, device);
       await give(page, await photo(page, mimeType));
       await page.getByRole('img', { name: /^The original picture: drawn/ }).waitFor();
       const before = quoted(await says(page, /The network sees/));

@@ -6,7 +6,8 @@ const region = find('alert', HTMLElement);
 
 /** @param {unknown} error */
 export function complain(error) {
-  const sentence = error instanceof Error ? error.message : String(error);
+  const words = error instanceof Error ? error.message : String(error);
+  const sentence = words.replace(/^./, (first) => first.toUpperCase()).replace(/[^.!?]$/, '$&.');
   const dismiss = make('button', { type: 'button', onclick: forgive }, 'Dismiss');
   region.replaceChildren(make('p', {}, sentence), dismiss);
 }

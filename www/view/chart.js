@@ -124,7 +124,7 @@ function options(root, curves, read) {
 
 /** A value with its interval, where it has one. @param {Point} point */
 export function interval({ value, low, high }) {
-  return low === high ? figure(value) : `${figure(value)} (${figure(low)} to ${figure(high)})`;
+  return Object.is(low, high) ? figure(value) : `${figure(value)} (${figure(low)} to ${figure(high)})`;
 }
 
 /** @param {uPlot} u @param {number} x @param {number} y @returns {[number, number]} on the canvas */

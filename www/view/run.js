@@ -26,19 +26,20 @@ export function tell(words, more = '', tone = '') {
   detail.textContent = more;
 }
 
-/** @param {string} words @param {import('../bridge.js').Loading} loading */
-export function tellLoading(words, { received, bytes }) {
-  tell(words, `${Math.round((100 * received) / bytes)} % of ${(bytes / 1e6).toFixed(1)} MB`);
+/** @param {string} network @param {import('../bridge.js').Loading} loading */
+export function tellLoading(network, { received, bytes }) {
+  if (received < bytes) tell(`Fetching ${network}…`, `${Math.round((100 * received) / bytes)} % of ${(bytes / 1e6).toFixed(1)} MB`);
+  else tell(`Setting up ${network}…`);
 }
 
-/** @param {string} seen what the network sees in the picture, before the attack */
-export function begin(seen) {
+/** @param {import('../../pkg/decoy.js').Prediction} watched the label whose confidence falls or, where it is the target, rises */
+export function begin(watched) {
   tell('Searching for the smallest change…');
   run.hidden = false;
-  label.textContent = `Confidence in “${seen}”`;
+  label.textContent = `Confidence in “${watched.label}”`;
   spokenAt = performance.now();
   steps.removeAttribute('value');
-  show(1);
+  show(watched.probability);
   note.textContent = '';
 }
 

@@ -4,6 +4,7 @@ import { find } from './dom.js';
 import { duration } from './words.js';
 
 const form = find('sweep', HTMLFormElement);
+const fields = find('sweep-fields', HTMLFieldSetElement);
 const images = find('images', HTMLInputElement);
 const start = find('sweep-start', HTMLButtonElement);
 const cancel = find('sweep-cancel', HTMLButtonElement);
@@ -24,14 +25,16 @@ export function sweepForm(onStart, onCancel) {
   };
 
   return {
-    /** @param {boolean} running */
-    running(running) {
+    /** @param {boolean} running @param {boolean} available */
+    show(running, available) {
       // The keyboard stays where it was pressed: on the button that takes the other's place.
-      const had = document.activeElement === start || document.activeElement === cancel;
-      start.hidden = run.hidden = cancel.hidden = false;
-      if (had) (running ? cancel : start).focus();
+      const focused = document.activeElement === start || document.activeElement === cancel;
+      if (!running) fields.disabled = !available;
+      start.hidden = cancel.hidden = false;
+      if (focused) (running ? cancel : start).focus();
       start.hidden = running;
       cancel.hidden = run.hidden = !running;
+      if (running) fields.disabled = true;
       progress.removeAttribute('value');
       count.textContent = '';
     },
@@ -47,7 +50,7 @@ export function sweepForm(onStart, onCancel) {
       progress.value = done;
       count.textContent = `${done} of ${total} attacks${done ? `, about ${duration((milliseconds * (total - done)) / done)} left` : ''}`;
       // Told once a network: a live region that changes with every picture is noise.
-      this.tell(`${points.length} of ${networks} networks measured.`);
+      this.tell(`Measuring network ${points.length} of ${networks}…`);
     },
   };
 }

@@ -6,9 +6,9 @@ export const percent = (share) => `${(100 * share).toFixed(1)} %`;
 /** @param {number} sigma */
 export const sigma = (sigma) => `σ = ${sigma.toFixed(2)}`;
 
-/** Three significant digits; an infinite norm is that of a picture that was not fooled. @param {number | null} value */
+/** Three significant digits; an infinite norm is that of a picture that was not fooled. @param {number} value */
 export function figure(value) {
-  if (value === null || !Number.isFinite(value)) return '∞';
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? '–' : '∞';
   if (value === 0) return '0';
   if (Math.abs(value) >= 100) return Math.round(value).toLocaleString('en');
   return value.toFixed(Math.abs(value) >= 10 ? 1 : Math.abs(value) >= 1 ? 2 : 3);

@@ -25,7 +25,7 @@ pub fn find() -> Result<PathBuf> {
             run(Command::new("apt-get").args(arguments).arg("--quiet").env("DEBIAN_FRONTEND", "noninteractive"))
         };
         apt(&["update"])?;
-        apt(&["install", "--yes", "--no-install-recommends", "chromium"])
+        apt(&["install", "--yes", "chromium"])
     })?;
     installed().context("Debian's package chromium is installed, but there is no such command")
 }

@@ -154,7 +154,7 @@ fn browser_tests(chromium: &Path) -> Result<(Counts, bool)> {
     let address = serve::start(serve::listen(0)?)?;
     let (status, _) = run_and_listen(
         Command::new("node")
-            .args(["--test", "--test-concurrency=1"])
+            .args(["--test", "--test-concurrency=1", "--test-timeout=1800000"]) // a browser left open ends, too
             .args(["--test-reporter=spec", "--test-reporter-destination=stdout"])
             .args(["--test-reporter=tap", &format!("--test-reporter-destination={NODE_RESULTS}")])
             .args(test_files(Path::new(BROWSER_TESTS))?)

@@ -1,0 +1,110 @@
+//! Networks and pictures that the tests share.
+#![allow(dead_code)] // every test uses a part of it
+
+use std::path::Path;
+
+use burn::module::{Module, Param};
+use burn::tensor::{Device, Distribution, Tensor, TensorData};
+use decoy::attack::{Attack, Outcome, Run};
+use decoy::catalog::Catalog;
+use decoy::classifier::{Classifier, Frozen, Goal};
+
+/// z = W·x + b: the network with a closed-form answer.
+#[derive(Module, Debug)]
+pub struct Linear {
+    /// `[D, K]`
+    pub weight: Param<Tensor<2>>,
+    /// `[1, K]`
+    pub bias: Param<Tensor<2>>,
+}
+
+impl Linear {
+    /// Random weights for `[C, H, W]` pixels; the bias makes the logits of middle grey zero, so that the boundaries lie
+    /// near it, inside the box.
+    pub fn new(pixels: usize, classes: usize, seed: u64, device: &Device) -> Self {
+        device.seed(seed);
+        let weight = Tensor::<2>::random([pixels, classes], Distribution::Normal(0.0, 1.0), device);
+        let bias = weight.clone().sum_dim(0) * -0.5;
+        Self { weight: Param::from_tensor(weight), bias: Param::from_tensor(bias) }
+    }
+
+    /// min_k (z_y − z_k) / ‖w_k − w_y‖₂ for every row of `pixels`: the exact smallest L2 perturbation.
+    pub fn smallest_l2(&self, pixels: &Tensor<4>, classes: &[usize]) -> Vec<f32> {
+        let logits = rows(self.logits(pixels.clone()));
+        let weight = rows(self.weight.val().transpose());
+        logits
+            .iter()
+            .zip(classes)
+            .map(|(logits, &y)| {
+                (0..logits.len())
+                    .filter(|&k| k != y)
+                    .map(|k| {
+                        let gap = weight[k].iter().zip(&weight[y]).map(|(a, b)| (a - b).powi(2)).sum::<f32>();
+                        (logits[y] - logits[k]) / gap.sqrt()
+                    })
+                    .fold(f32::INFINITY, f32::min)
+            })
+            .collect()
+    }
+}
+
+impl Classifier for Linear {
+    fn logits(&self, pixels: Tensor<4>) -> Tensor<2> {
+        pixels.flatten::<2>(1, 3).matmul(self.weight.val()) + self.bias.val()
+    }
+}
+
+/// The rows of a matrix.
+pub fn rows(matrix: Tensor<2>) -> Vec<Vec<f32>> {
+    let [_, columns] = matrix.dims();
+    values(matrix).chunks(columns).map(<[f32]>::to_vec).collect()
+}
+
+/// All values of a tensor.
+pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().try_to_vec().expect("the tensors here are f32")
+}
+
+/// A shipped network.
+pub fn shipped(id: &str, device: &Device) -> Frozen {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("www/models");
+    let text = std::fs::read_to_string(folder.join("models.json")).expect("the catalogue is there");
+    let catalog = Catalog::parse(&text).expect("the catalogue is well formed");
+    let (family, entry) = catalog.model(id).expect("the network is in the catalogue");
+    let bytes = std::fs::read(folder.join(&entry.file)).expect("the weights are there");
+    family.load(entry, &bytes, device).expect("the weights are the catalogue's")
+}
+
+/// `[count, 1, 128, 128]`: a lit, textured shape on a background that is exactly black, like COIL-20's; part of it is
+/// exactly white.
+pub fn pictures(count: usize, device: &Device) -> Tensor<4> {
+    let mut pixels = Vec::with_capacity(count * 128 * 128);
+    for image in 0..count {
+        let (a, b) = (30 + 4 * (image % 6), 50 - 3 * (image % 5));
+        for y in 0..128_usize {
+            for x in 0..128_usize {
+                let (dx, dy) = (x.abs_diff(64), y.abs_diff(60 + image));
+                let inside = dx * dx * b * b + dy * dy * a * a < a * a * b * b;
+                let shade = 60 + (x * (3 + image) + y * 5) % 110 + if dx < 12 { 120 } else { 0 };
+                pixels.push(if inside { shade.min(255) as f32 / 255.0 } else { 0.0 });
+            }
+        }
+    }
+    Tensor::from_data(TensorData::new(pixels, [count, 1, 128, 128]), device)
+}
+
+/// What `network` reads in `pixels`.
+pub fn read(network: &Frozen, pixels: &Tensor<4>) -> Vec<usize> {
+    let answers = pollster::block_on(network.predict(pixels.clone())).expect("the CPU does not fail");
+    answers.iter().map(|answer| answer.class()).collect()
+}
+
+/// Runs `attack` to its end.
+pub fn run(attack: &dyn Attack, network: &Frozen, pixels: &Tensor<4>, goal: Goal) -> Outcome {
+    pollster::block_on(async {
+        let mut run = Run::begin(attack, network, pixels.clone(), goal).await?;
+        while run.advance(7).await?.is_some() {}
+        run.finish().await
+    })
+    .expect("the CPU does not fail")
+}
