@@ -1,7 +1,7 @@
 //! What an attack sees of a network: pixels in, logits out, and the gradient in between.
 
 use burn::module::Module;
-use burn::tensor::{Device, Int, Tensor, activation::softmax};
+use burn::tensor::{Device, Tensor, TensorData, activation::softmax};
 
 use crate::error::Error;
 
@@ -165,9 +165,14 @@ impl Criterion {
         if let Some(&class) = goal.classes().iter().find(|&&class| class >= classes) {
             return Err(Error::NoSuchClass { class, classes });
         }
-        let indices: Vec<i32> = goal.classes().iter().map(|&class| class as i32).collect();
+        // Built here and not by Burn's `one_hot`, which reads back to check its input, and so cannot run in a browser.
+        let mut one_hot = vec![0.0_f32; goal.classes().len() * classes];
+        for (image, class) in goal.classes().iter().enumerate() {
+            one_hot[image * classes + class] = 1.0;
+        }
+        let shape = [goal.classes().len(), classes];
         Ok(Self {
-            one_hot: Tensor::<1, Int>::from_data(indices.as_slice(), device).one_hot::<2>(classes).float(),
+            one_hot: Tensor::from_data(TensorData::new(one_hot, shape), device),
             sign: match goal {
                 Goal::Misread(_) => 1.0,
                 Goal::Read(_) => -1.0,

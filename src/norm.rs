@@ -31,27 +31,22 @@ impl Norm {
         let norm = match self {
             Norm::L0 => flat.not_equal_elem(0.0).float().sum_dim(1),
             Norm::L1 => flat.abs().sum_dim(1),
-            Norm::L2 => {
-                // Scaled by the largest value, or the squares of a tiny gradient underflow to 0.
-                let largest = flat.clone().abs().max_dim(1).clamp_min(f32::MIN_POSITIVE);
-                let scaled = flat / largest.clone();
-                (scaled.clone() * scaled).sum_dim(1).sqrt() * largest
-            }
+            Norm::L2 => (flat.clone() * flat).sum_dim(1).sqrt(),
             Norm::Linf => flat.abs().max_dim(1),
         };
         norm.squeeze_dim(1)
     }
 }
 
-/// Scales every tensor of a batch to L2 length 1; one that is zero stays zero.
+/// Scales every tensor of a batch to L2 length 1, however small it is; one that is zero stays zero.
 ///
 /// # Shapes
 /// - `gradient`: `[N, C, H, W]`
 /// - returns: `[N, C, H, W]`
 pub fn unit(gradient: Tensor<4>) -> Tensor<4> {
-    let flat: Tensor<2> = gradient.clone().flatten(1, 3);
-    let largest = per_image(flat.abs().max_dim(1).squeeze_dim(1).clamp_min(f32::MIN_POSITIVE));
-    let scaled = gradient / largest;
+    // Scaled by its largest value first, or the squares of a tiny gradient underflow to 0.
+    let largest = Norm::Linf.measure(gradient.clone()).clamp_min(f32::MIN_POSITIVE);
+    let scaled = gradient / per_image(largest);
     let length = Norm::L2.measure(scaled.clone()).clamp_min(f32::MIN_POSITIVE);
     scaled / per_image(length)
 }
@@ -114,7 +109,7 @@ mod tests {
     #[test]
     fn unit_survives_underflow_and_zero() {
         let tiny = unit(perturbation() * 1e-30);
-        let length = Norm::L2.measure(tiny).into_data().to_vec::<f32>().expect("f32");
+        let length = Norm::L2.measure(tiny).into_data().try_to_vec::<f32>().expect("f32");
         assert!((length[0] - 1.0).abs() < 1e-6, "{length:?}");
         assert_eq!(length[1], 0.0);
     }

@@ -86,6 +86,8 @@ let current = null;
 let looked = Promise.resolve();
 /** Said before the verdict, once. */
 let aside = '';
+/** Why the CPU has taken over from the GPU. */
+let refuge = '';
 
 /** @type {DeviceReport | null} */
 let device = null;
@@ -117,6 +119,7 @@ document.addEventListener('keydown', ({ key }) => {
 });
 deviceSelect.onchange = () => {
   session?.bridge.close('Another device was chosen.');
+  refuge = '';
   look({});
 };
 upload(open);
@@ -168,7 +171,7 @@ async function start(bridge) {
 /** @param {DeviceReport} report */
 function showDevice(report) {
   device = report;
-  find('device-report', HTMLElement).textContent = `Running on ${deviceName(report)}. ${report.notice ?? ''}`;
+  find('device-report', HTMLElement).textContent = `Running on ${deviceName(report)}. ${report.notice ?? refuge}`;
 }
 
 /** @param {DeviceReport} report */
@@ -195,6 +198,14 @@ function fail(job, error) {
   if (job !== current) return;
   if (job.signal.aborted) aside = 'Cancelled. ';
   else complain(error);
+}
+
+/** Where the choice is the page's, a GPU on which the computation crashes is not tried again. */
+function leaveGpu() {
+  if (!session?.bridge.closed || device?.kind !== 'webgpu' || deviceSelect.value !== 'auto') return false;
+  deviceSelect.value = 'cpu';
+  refuge = 'The computation on the GPU had stopped unexpectedly.';
+  return true;
 }
 
 // ---- looking at a picture
@@ -229,6 +240,7 @@ async function predict(job, { model, subject: from }) {
     result = null;
     forgive();
   } catch (error) {
+    if (job === current && leaveGpu()) return look({});
     fail(job, error);
     if (job === current && shown) wanted = { model: shown.model, subject: shown.subject };
   } finally {
@@ -298,6 +310,7 @@ async function attack() {
     if (outcome.report.success) trial(options).set(model.sigma, outcome.report);
     forgive();
   } catch (error) {
+    leaveGpu();
     fail(job, error);
   } finally {
     end(job);
@@ -474,7 +487,7 @@ function drawChart() {
       : 'This copy of the site comes without measured results.',
     evaluation && 'Pictures that a network misreads without any attack are left out.',
     main.some(({ summary }) => summary.failures > 0) && 'A picture that was not fooled counts as infinitely far, and an infinite figure is not drawn.',
-    live && `Measured here: ${attackWords(live.options, attacks?.title(live.options.attack) ?? '')}.`,
+    live?.points.length && `Measured here: ${attackWords(live.options, attacks?.title(live.options.attack) ?? '')}.`,
   ].filter(Boolean).join(' ');
   figures(curves, new Map(main.map(({ sigma, summary }) => [sigma, summary])), evaluation ? evaluationName(evaluation) : 'No measured results');
 }

@@ -39,9 +39,9 @@ impl GradientAscent {
             objective,
             steps: 100,
             step_size: match objective {
-                Objective::CrossEntropy => 1.0,
-                Objective::Normalised => 0.1,
-                Objective::Margin => 0.02,
+                Objective::CrossEntropy => 100.0,
+                Objective::Normalised => 0.2,
+                Objective::Margin => 0.04,
             },
             bisections: 10,
         }

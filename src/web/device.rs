@@ -61,10 +61,11 @@ impl ActiveDevice {
                 Ok((device, name)) => {
                     Self { device, report: DeviceReport { kind: "webgpu".to_owned(), name, notice: None, check: None } }
                 }
-                Err(reason) => Self::cpu_because(format!(
-                    "This browser offers no WebGPU here ({reason}), so the processor computes; it gives the same \
-                     results."
-                )),
+                Err(_) => Self::cpu_because(
+                    "This browser offers no GPU through WebGPU here, so the processor computes; the results are the \
+                     same."
+                        .to_owned(),
+                ),
             }),
             _ => Err(JsError::new(&format!("the device is “{choice}”: expected auto, webgpu or cpu"))),
         }

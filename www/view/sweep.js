@@ -50,7 +50,7 @@ export function sweepForm(onStart, onCancel) {
       progress.value = done;
       count.textContent = `${done} of ${total} attacks${done ? `, about ${duration((milliseconds * (total - done)) / done)} left` : ''}`;
       // Told once a network: a live region that changes with every picture is noise.
-      this.tell(`Measuring network ${points.length} of ${networks}…`);
+      this.tell(`Measuring network ${Math.max(points.length, 1)} of ${networks}…`);
     },
   };
 }
