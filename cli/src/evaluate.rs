@@ -100,14 +100,15 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
         }
         let measurements = &sweep.results()[0];
         let summary = summarise(measurements);
-        bar.println(format!(
+        let line = format!(
             "{}: mean ‖Δx‖₂ {}, {} of {} not fooled, {} misread without attack",
             entry.id,
             summary.mean_l2.value.map_or("∞".to_owned(), |mean| format!("{mean:.4}")),
             summary.failures,
             summary.images,
             summary.clean_errors,
-        ));
+        );
+        bar.suspend(|| println!("{line}"));
         evaluation.models.push(ModelEvaluation {
             model: entry.id.clone(),
             sigma: entry.sigma,

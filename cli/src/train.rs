@@ -144,11 +144,10 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// Names the noise level, and the seed where there are several.
     fn id(&self) -> String {
-        match self.seed {
-            1 => format!("coil20-sigma-{:.2}", self.sigma),
-            seed => format!("coil20-sigma-{:.2}-seed-{seed}", self.sigma),
-        }
+        let id = format!("coil20-sigma-{:.2}", self.sigma);
+        if self.args.seed.len() == 1 { id } else { format!("{id}-seed-{}", self.seed) }
     }
 
     fn train(&self, images: &Images, interrupted: &AtomicBool) -> Result<Compact> {

@@ -48,6 +48,8 @@ fn assemble(coil20: Option<&Coil20>) -> Result<()> {
         copy_into(&site.join("vendor"), Path::new(file))?;
     }
 
+    add_results(&site.join("robustness"))?;
+
     let gallery = site.join("gallery");
     fs::create_dir_all(&gallery)?;
     let galleries = if coil20.is_some() { vec!["coil20"] } else { vec![] };
@@ -61,6 +63,24 @@ fn assemble(coil20: Option<&Coil20>) -> Result<()> {
             Ok(())
         }
     }
+}
+
+/// Leaves out of the measured results what the page does not show, the figures of every single image, and lists them.
+fn add_results(folder: &Path) -> Result<()> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir("www/robustness").context("www/robustness")? {
+        let path = entry?.path();
+        let mut result: Value =
+            serde_json::from_slice(&fs::read(&path)?).with_context(|| path.display().to_string())?;
+        for model in result["models"].as_array_mut().into_iter().flatten() {
+            model.as_object_mut().and_then(|model| model.remove("images"));
+        }
+        let name = path.file_name().expect("a file has a name").to_string_lossy().into_owned();
+        write_json(&folder.join(&name), &result)?;
+        names.push(name);
+    }
+    names.sort();
+    write_json(&folder.join("index.json"), &json!({ "evaluations": names }))
 }
 
 fn add_gallery(folder: &Path, coil20: &Coil20) -> Result<()> {
