@@ -20,7 +20,7 @@ pub use menu::{build, menu};
 pub use run::{EightBit, ImageOutcome, ImageProgress, Outcome, Progress, Run};
 
 use crate::classifier::{Criterion, Frozen};
-use crate::norm::per_image;
+use crate::norm::{Norm, per_image};
 
 /// A method of attack with its parameters.
 pub trait Attack {
@@ -34,7 +34,7 @@ pub trait Attack {
     fn begin(&self, problem: &Problem) -> Box<dyn Search>;
 }
 
-/// One attack under way on one batch. All state stays on the device, one value or image per row; no row depends on
+/// One attack under way on one batch. All it knows stays on the device, one value or image per row; no row depends on
 /// another.
 pub trait Search {
     /// Takes one step.
@@ -43,17 +43,43 @@ pub trait Search {
     /// Work after the last step, such as a bisection. Nothing by default.
     fn polish(&mut self, _problem: &Problem) {}
 
+    /// Where it stands.
+    fn state(&self) -> &State;
+}
+
+/// Where a search stands, for every image of a batch.
+pub struct State {
+    /// The images as they are now, adversarial or not, `[N, C, H, W]`.
+    pub current: Tensor<4>,
     /// The best adversarial images so far.
-    fn best(&self) -> &Best;
-
-    /// The images as they stand, adversarial or not, `[N, C, H, W]`.
-    fn current(&self) -> Tensor<4>;
-
+    pub best: Best,
     /// The probability of the goal's class when the network last looked, `[N]`.
-    fn confidence(&self) -> Tensor<1>;
-
+    pub confidence: Tensor<1>,
     /// Where no further step changes anything, `[N]`, 1 or 0.
-    fn settled(&self) -> Tensor<1>;
+    pub settled: Tensor<1>,
+}
+
+impl State {
+    /// At the originals, with nothing found.
+    pub fn new(problem: &Problem) -> Self {
+        let best = Best::none(problem);
+        Self {
+            current: problem.pixels.clone(),
+            confidence: best.norm.ones_like(),
+            settled: best.norm.zeros_like(),
+            best,
+        }
+    }
+
+    /// Takes in the `logits` of the current images: keeps those that are adversarial and nearer in `norm` than the
+    /// best. Returns where they are adversarial, `[N]`.
+    pub fn look(&mut self, problem: &Problem, logits: Tensor<2>, norm: Norm) -> Tensor<1, Bool> {
+        self.confidence = problem.criterion.confidence(logits.clone());
+        let adversarial = problem.reached(logits);
+        let size = norm.measure(self.current.clone() - problem.pixels.clone());
+        self.best.offer(self.current.clone(), size, adversarial.clone());
+        adversarial
+    }
 }
 
 /// What a search works on, with a count of what it costs.

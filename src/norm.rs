@@ -8,6 +8,7 @@ use crate::error::Error;
 
 /// A norm of a perturbation Δx.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
 #[serde(rename_all = "lowercase")]
 pub enum Norm {
     /// How many pixel values changed at all.

@@ -278,8 +278,9 @@ impl Decoy {
         };
         let original = read(original).await?;
         let adversarial = read(outcome.eight_bit).await?;
-        let largest = report.eight_bit.norms.linf.max(1.0 / 255.0);
-        let factor = (0.5 / largest).floor().max(1.0);
+        // Four times the root mean square fill the range of greys; what is larger is cut off.
+        let typical = report.eight_bit.norms.l2 / (original.len() as f64).sqrt();
+        let factor = (0.125 / typical.max(1e-4)).floor().max(1.0);
         let difference: Vec<f32> =
             adversarial.iter().zip(&original).map(|(after, before)| 0.5 + (after - before) * factor as f32).collect();
         let image = &outcome.images[0];

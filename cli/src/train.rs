@@ -171,7 +171,7 @@ impl Run<'_> {
         progress.set_position(u64::from(first) * steps as u64);
         for epoch in first..self.args.epochs {
             // Seeded by epoch, so that a resumed run is the run without the interruption.
-            let stream = u64::from(self.seed) << 32 | u64::from(epoch) + 1;
+            let stream = (u64::from(self.seed) << 32) | (u64::from(epoch) + 1);
             device.seed(stream);
             let mut order: Vec<i32> = (0..images.len() as i32).collect();
             order.shuffle(&mut SmallRng::seed_from_u64(stream));

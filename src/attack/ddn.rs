@@ -2,7 +2,7 @@
 
 use burn::tensor::{Bool, Device, Tensor, TensorData};
 
-use super::{Attack, Best, Problem, Search, bisection::bisect};
+use super::{Attack, Problem, Search, State, bisection::bisect};
 use crate::norm::{Norm, per_image, unit};
 
 /// The smallest L2 perturbation, by steps of fixed direction and controlled length: the sphere on which the image is
@@ -48,7 +48,6 @@ impl Attack for Ddn {
         Box::new(DdnSearch {
             config: *self,
             step: 0,
-            current: pixels.clone(),
             epsilon: Tensor::full([images], self.initial_norm, &device),
             growth: (largest_norm.clone() / self.initial_norm)
                 .log()
@@ -59,8 +58,7 @@ impl Attack for Ddn {
             // Any direction will do where the gradient is zero; the same for every image, so that none depends on
             // its place in the batch.
             fallback: unit(pattern([1, channels, height, width], &device)),
-            best: Best::none(problem),
-            confidence: Tensor::ones([images], &device),
+            state: State::new(problem),
         })
     }
 }
@@ -76,8 +74,6 @@ fn pattern(shape: [usize; 4], device: &Device) -> Tensor<4> {
 struct DdnSearch {
     config: Ddn,
     step: usize,
-    /// x + δ, `[N, C, H, W]`
-    current: Tensor<4>,
     /// Radius of the sphere, `[N]`
     epsilon: Tensor<1>,
     /// Growth of the sphere while nothing is found, `[N]`
@@ -86,8 +82,7 @@ struct DdnSearch {
     largest_norm: Tensor<1>,
     /// `[1, C, H, W]`
     fallback: Tensor<4>,
-    best: Best,
-    confidence: Tensor<1>,
+    state: State,
 }
 
 impl DdnSearch {
@@ -100,7 +95,7 @@ impl DdnSearch {
     fn resize(&mut self, adversarial: Tensor<1, Bool>) {
         let gamma = self.config.gamma;
         let grown = (self.epsilon.clone() * self.growth.clone())
-            .mask_where(self.best.found(), self.epsilon.clone() * (1.0 + gamma));
+            .mask_where(self.state.best.found(), self.epsilon.clone() * (1.0 + gamma));
         let shrunk = self.epsilon.clone() * (1.0 - gamma);
         self.epsilon = grown.mask_where(adversarial, shrunk).min_pair(self.largest_norm.clone());
     }
@@ -108,39 +103,24 @@ impl DdnSearch {
 
 impl Search for DdnSearch {
     fn step(&mut self, problem: &Problem) {
-        let (logits, gradient) = problem.gradient(self.current.clone(), |logits| problem.criterion.log_odds(logits));
-        self.confidence = problem.criterion.confidence(logits.clone());
-        let adversarial = problem.reached(logits);
-        let perturbation = self.current.clone() - problem.pixels.clone();
-        let norm = Norm::L2.measure(perturbation.clone());
-        self.best.offer(self.current.clone(), norm, adversarial.clone());
+        let (logits, gradient) =
+            problem.gradient(self.state.current.clone(), |logits| problem.criterion.log_odds(logits));
+        let adversarial = self.state.look(problem, logits, Norm::L2);
 
-        let none = Norm::Linf.measure(gradient.clone()).equal_elem(0.0).float();
-        let direction = unit(gradient) + self.fallback.clone() * per_image(none);
-        let moved = perturbation + direction * self.step_length();
+        let flat = Norm::Linf.measure(gradient.clone()).equal_elem(0.0).float();
+        let direction = unit(gradient) + self.fallback.clone() * per_image(flat);
+        let moved = self.state.current.clone() - problem.pixels.clone() + direction * self.step_length();
         self.resize(adversarial);
         let onto_sphere = self.epsilon.clone() / Norm::L2.measure(moved.clone()).clamp_min(1e-12);
-        self.current = (problem.pixels.clone() + moved * per_image(onto_sphere)).clamp(0.0, 1.0);
+        self.state.current = (problem.pixels.clone() + moved * per_image(onto_sphere)).clamp(0.0, 1.0);
         self.step += 1;
     }
 
     fn polish(&mut self, problem: &Problem) {
-        bisect(problem, &mut self.best, self.config.bisections, Norm::L2);
+        bisect(problem, &mut self.state.best, self.config.bisections, Norm::L2);
     }
 
-    fn best(&self) -> &Best {
-        &self.best
-    }
-
-    fn current(&self) -> Tensor<4> {
-        self.current.clone()
-    }
-
-    fn confidence(&self) -> Tensor<1> {
-        self.confidence.clone()
-    }
-
-    fn settled(&self) -> Tensor<1> {
-        self.confidence.zeros_like()
+    fn state(&self) -> &State {
+        &self.state
     }
 }

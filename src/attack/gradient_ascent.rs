@@ -4,7 +4,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{Attack, Best, Problem, Search, bisection::bisect, choose};
+use super::{Attack, Problem, Search, State, bisection::bisect, choose};
 use crate::norm::{Norm, unit};
 
 /// What gradient ascent ascends.
@@ -66,78 +66,48 @@ impl Attack for GradientAscent {
     }
 
     fn begin(&self, problem: &Problem) -> Box<dyn Search> {
-        let [images, ..] = problem.pixels.dims();
-        let zeros = Tensor::zeros([images], &problem.pixels.device());
-        Box::new(Ascent {
-            config: *self,
-            current: problem.pixels.clone(),
-            best: Best::none(problem),
-            confidence: zeros.ones_like(),
-            vanished: zeros,
-        })
+        Box::new(Ascent { config: *self, state: State::new(problem) })
     }
 }
 
 struct Ascent {
     config: GradientAscent,
-    /// `[N, C, H, W]`
-    current: Tensor<4>,
-    best: Best,
-    confidence: Tensor<1>,
-    /// Where the gradient is too small to move a pixel, `[N]`, 1 or 0.
-    vanished: Tensor<1>,
+    state: State,
 }
 
 impl Ascent {
-    /// Looks at the current image, keeps it where it is adversarial, and returns the gradient there.
-    fn look(&mut self, problem: &Problem) -> Tensor<4> {
+    /// The step that the gradient at the current images asks for; keeps those that are adversarial.
+    fn climb(&mut self, problem: &Problem) -> Tensor<4> {
         let criterion = &problem.criterion;
-        let (logits, gradient) = problem.gradient(self.current.clone(), |logits| match self.config.objective {
+        let objective = self.config.objective;
+        let (logits, gradient) = problem.gradient(self.state.current.clone(), |logits| match objective {
             Objective::CrossEntropy => criterion.cross_entropy(logits),
             Objective::Normalised => criterion.log_odds(logits),
             Objective::Margin => criterion.margin(logits),
         });
-        self.keep(problem, logits);
-        match self.config.objective {
-            Objective::Normalised => unit(gradient),
-            _ => gradient,
-        }
-    }
-
-    fn keep(&mut self, problem: &Problem, logits: Tensor<2>) {
-        self.confidence = problem.criterion.confidence(logits.clone());
-        let norm = Norm::L2.measure(self.current.clone() - problem.pixels.clone());
-        self.best.offer(self.current.clone(), norm, problem.reached(logits));
+        self.state.look(problem, logits, Norm::L2);
+        let gradient = if objective == Objective::Normalised { unit(gradient) } else { gradient };
+        gradient * self.config.step_size
     }
 }
 
 impl Search for Ascent {
     fn step(&mut self, problem: &Problem) {
-        let step = self.look(problem) * self.config.step_size;
-        self.vanished = Norm::Linf.measure(step.clone()).lower_elem(VANISHED).float();
-        let moved = (self.current.clone() + step).clamp(0.0, 1.0);
-        self.current = choose(self.best.found(), self.current.clone(), moved);
+        let step = self.climb(problem);
+        let found = self.state.best.found();
+        let vanished = Norm::Linf.measure(step.clone()).lower_elem(VANISHED);
+        let moved = (self.state.current.clone() + step).clamp(0.0, 1.0);
+        self.state.current = choose(found.clone(), self.state.current.clone(), moved);
+        self.state.settled = vanished.bool_or(found).float();
     }
 
     fn polish(&mut self, problem: &Problem) {
-        let logits = problem.logits(self.current.clone());
-        self.keep(problem, logits);
-        bisect(problem, &mut self.best, self.config.bisections, Norm::L2);
+        let logits = problem.logits(self.state.current.clone());
+        self.state.look(problem, logits, Norm::L2);
+        bisect(problem, &mut self.state.best, self.config.bisections, Norm::L2);
     }
 
-    fn best(&self) -> &Best {
-        &self.best
-    }
-
-    fn current(&self) -> Tensor<4> {
-        self.current.clone()
-    }
-
-    fn confidence(&self) -> Tensor<1> {
-        self.confidence.clone()
-    }
-
-    fn settled(&self) -> Tensor<1> {
-        self.vanished.clone().max_pair(self.best.found().float())
+    fn state(&self) -> &State {
+        &self.state
     }
 }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use burn::tensor::{Bool, Tensor};
 
-use super::{Attack, Best, Problem, Search, choose};
+use super::{Attack, Best, Problem, Search, State, choose};
 use crate::classifier::{Criterion, Frozen, Goal, Probabilities, read};
 use crate::error::Error;
 use crate::norm::{Norms, per_image};
@@ -178,7 +178,8 @@ impl<'a> Run<'a> {
     }
 
     async fn look(&self) -> Result<Vec<ImageProgress>, Error> {
-        let columns = vec![self.search.confidence(), self.search.best().norm.clone(), self.search.settled()];
+        let state = self.search.state();
+        let columns = vec![state.confidence.clone(), state.best.norm.clone(), state.settled.clone()];
         let rows = read(Tensor::stack::<2>(columns, 1)).await?;
         Ok(rows
             .chunks_exact(3)
@@ -205,8 +206,8 @@ impl<'a> Run<'a> {
         let misread: Vec<bool> =
             (0..self.original.len()).map(|image| self.reached(image, &self.original[image])).collect();
         let mask = Tensor::<1, Bool>::from_data(misread.as_slice(), &pixels.device());
-        let best = self.search.best();
-        let adversarial = choose(best.found(), best.pixels.clone(), self.search.current());
+        let State { best, current, .. } = self.search.state();
+        let adversarial = choose(best.found(), best.pixels.clone(), current.clone());
         let adversarial = choose(mask, pixels.clone(), adversarial).clamp(0.0, 1.0);
 
         let answers = self.predict(adversarial.clone()).await?;
