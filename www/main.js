@@ -77,8 +77,8 @@ let result = null;
 let trials = new Map();
 /** What was measured here. @type {{ options: AttackOptions, images: number, points: import('../pkg/decoy.js').SweepPoint[] } | null} */
 let live = null;
-/** @type {Evaluation[]} */
-let evaluations = [];
+/** What was measured before, once it is here. @type {Evaluation[] | null} */
+let evaluations = null;
 
 /** @type {Job | null} */
 let current = null;
@@ -445,6 +445,7 @@ function offer(model, subject, { png, report }) {
 }
 
 function nameEvaluations() {
+  if (!evaluations) return;
   const chosen = Math.max(evaluationSelect.selectedIndex, 0);
   evaluationSelect.replaceChildren(...evaluations.map((evaluation) => new Option(evaluationName(evaluation))));
   evaluationSelect.selectedIndex = Math.min(chosen, evaluations.length - 1);
@@ -461,9 +462,9 @@ function evaluationName({ attack, split, models }) {
 function drawChart() {
   const measure = /** @type {import('./robustness.js').Measure} */ (measureSelect.value);
   const { words, axis, norm } = MEASURES[measure];
-  const evaluation = evaluations[evaluationSelect.selectedIndex];
+  const evaluation = evaluations?.[evaluationSelect.selectedIndex];
   const main = evaluation ? mainModels(evaluation, shipped) : [];
-  const seeds = evaluation ? [...otherSeeds(evaluation, evaluations, shipped).values()] : [];
+  const seeds = evaluation && evaluations ? [...otherSeeds(evaluation, evaluations, shipped).values()] : [];
   const options = attacks?.peek();
   const own = options ? [...(trials.get(JSON.stringify(options)) ?? [])] : [];
   const curves = {
@@ -484,7 +485,7 @@ function drawChart() {
   find('chart-caption', HTMLElement).textContent = [
     evaluation
       ? `${words.replace(/^./, (first) => first.toUpperCase())} against σ, with 95 % intervals. Attack: ${evaluationName(evaluation)}.`
-      : 'This copy of the site comes without measured results.',
+      : evaluations && 'This copy of the site comes without measured results.',
     evaluation && 'Pictures that a network misreads without any attack are left out.',
     main.some(({ summary }) => summary.failures > 0) && 'A picture that was not fooled counts as infinitely far, and an infinite figure is not drawn.',
     live?.points.length && `Measured here: ${attackWords(live.options, attacks?.title(live.options.attack) ?? '')}.`,

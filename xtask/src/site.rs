@@ -79,7 +79,7 @@ fn add_results(folder: &Path) -> Result<()> {
         write_json(&folder.join(&name), &result)?;
         names.push(name);
     }
-    names.sort();
+    names.sort_by_key(|name: &String| name.trim_end_matches(".json").to_owned()); // the main result before its variants
     write_json(&folder.join("index.json"), &json!({ "evaluations": names }))
 }
 
