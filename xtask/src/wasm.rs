@@ -43,7 +43,7 @@ pub fn build(profile: Profile) -> Result<()> {
     install_target()?;
     let wasm = step(
         &format!(
-            "Building the library for the browser, profile `{}` (about ten minutes the first time)",
+            "Building the library for the browser, profile `{}` (many minutes the first time)",
             profile.name()
         ),
         || compile(profile),
