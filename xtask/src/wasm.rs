@@ -42,10 +42,7 @@ impl Profile {
 pub fn build(profile: Profile) -> Result<()> {
     install_target()?;
     let wasm = step(
-        &format!(
-            "Building the library for the browser, profile `{}` (many minutes the first time)",
-            profile.name()
-        ),
+        &format!("Building the library for the browser, profile `{}` (many minutes the first time)", profile.name()),
         || compile(profile),
     )?;
     step("Making the npm package in pkg/", || publish(&glue(&wasm, profile)?))
