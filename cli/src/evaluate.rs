@@ -5,18 +5,18 @@ use std::process::Command;
 use std::rc::Rc;
 
 use anyhow::{Context, Result, ensure};
-use burn::tensor::{Tensor, TensorData};
 use clap::{Args, ValueEnum};
 use decoy::attack::build;
 use decoy::metrics::{columns, summarise};
 use decoy::report::{Evaluation, ModelEvaluation};
 use decoy::sweep::Sweep;
-use decoy_data::coil20::{self, SIDE};
+use decoy_data::coil20;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::attack::MethodArgs;
 use crate::catalog_file::CatalogFile;
 use crate::device::DeviceChoice;
+use crate::pictures::Images;
 
 /// What to measure, and where the result goes.
 #[derive(Args)]
@@ -68,11 +68,7 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
         Split::All => (coil20::Split::All, "all"),
         Split::Test => (coil20::Split::Test, "test"),
     };
-    let images: Vec<_> = data.split(split).collect();
-    let classes: Vec<usize> = images.iter().map(|image| image.class()).collect();
-    let pixels: Vec<f32> =
-        images.iter().flat_map(|image| image.pixels.iter().map(|&value| f32::from(value) / 255.0)).collect();
-    let pixels = Tensor::<4>::from_data(TensorData::new(pixels, [classes.len(), 1, SIDE, SIDE]), &device);
+    let Images { pixels, classes } = Images::of(&data, split, &device);
 
     let fresh = Evaluation {
         family: family.id.clone(),

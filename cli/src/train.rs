@@ -8,13 +8,13 @@ use burn::module::Module;
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
 use burn::store::ModuleRecord;
-use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
+use burn::tensor::{Device, Distribution, Int, Tensor};
 use clap::{Args, Subcommand};
 use decoy::catalog::{Accuracies, Accuracy, Architecture, Catalog, Family, Input, ModelEntry};
 use decoy::classifier::{Classifier, Frozen};
 use decoy::model::compact::SIDE;
 use decoy::model::{Compact, CompactConfig, weights};
-use decoy_data::coil20::{self, Coil20, Split};
+use decoy_data::coil20::{self, Split};
 use indicatif::{ProgressBar, ProgressStyle};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
@@ -22,6 +22,7 @@ use rand::seq::SliceRandom;
 
 use crate::catalog_file::CatalogFile;
 use crate::device::DeviceChoice;
+use crate::pictures::Images;
 
 /// What to train.
 #[derive(Subcommand)]
@@ -91,25 +92,7 @@ pub fn run(train: Train) -> Result<()> {
     Ok(())
 }
 
-/// Images and classes on the device.
-struct Images {
-    /// `[N, 1, 128, 128]`, in [0, 1].
-    pixels: Tensor<4>,
-    /// `[N]`
-    classes: Vec<usize>,
-}
-
 impl Images {
-    fn of(data: &Coil20, split: Split, device: &Device) -> Self {
-        let images: Vec<_> = data.images.iter().filter(|image| split.contains(image.pose)).collect();
-        let pixels: Vec<f32> =
-            images.iter().flat_map(|image| image.pixels.iter().map(|&value| f32::from(value) / 255.0)).collect();
-        Self {
-            pixels: Tensor::from_data(TensorData::new(pixels, [images.len(), 1, SIDE, SIDE]), device),
-            classes: images.iter().map(|image| image.class()).collect(),
-        }
-    }
-
     fn len(&self) -> usize {
         self.classes.len()
     }
