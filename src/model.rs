@@ -2,6 +2,8 @@
 //! [0, 1] and answers with logits.
 
 pub mod compact;
+pub mod efficientnet;
 pub mod weights;
 
 pub use compact::{Compact, CompactConfig};
+pub use efficientnet::{EfficientNetLite0, EfficientNetLite0Config};

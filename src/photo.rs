@@ -1,5 +1,8 @@
 //! Pictures as a network sees them: any picture file in, 8-bit pixels at the network's input size, PNG out.
 //!
+//! [`open`] reads a file once; from the [`Source`] it gives, any square is cropped as often as a frame moves. [`decode`]
+//! is both at once, around the centre.
+//!
 //! A file is read by its content, never by its name, and within limits: [`MAX_BYTES`], [`MAX_PIXELS`], [`MAX_SIDE`].
 //! Pictures come from anywhere, so that whatever is wrong with one is a [`PhotoError`], a sentence a person can act on.
 
@@ -9,6 +12,7 @@ use image::{
     DynamicImage, ExtendedColorType, GenericImageView, ImageDecoder, ImageEncoder, ImageError, ImageFormat,
     ImageReader, Limits, RgbaImage, codecs::png::PngEncoder, imageops::FilterType, metadata::Orientation,
 };
+use serde::{Deserialize, Serialize};
 
 /// The longest file that is read, in bytes.
 pub const MAX_BYTES: usize = 32 << 20;
@@ -24,6 +28,33 @@ pub const MIN_SIDE: u32 = 2;
 
 /// The most memory a decoder may take, in bytes: enough for [`MAX_PIXELS`] of 16-bit RGBA.
 const MAX_MEMORY: u64 = 512 << 20;
+
+/// The longest shorter side that a [`Source`] keeps, in pixels: many times what a network sees, yet cropped in no time.
+const KEPT_SIDE: u32 = 2048;
+
+/// How far a crop may lie beyond its picture, in pixels, because a sum of fractions was rounded.
+const SLACK: f64 = 1e-6;
+
+/// A picture file that has been read: upright, opaque, 8-bit, to be cropped as often as one likes.
+#[derive(Clone)]
+pub struct Source {
+    /// Grey or RGB; smaller than the file's picture where that is larger than anybody needs ([`KEPT_SIDE`]).
+    picture: DynamicImage,
+    width: u32,
+    height: u32,
+}
+
+/// A square part of a picture, in pixels of the upright picture.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
+pub struct Crop {
+    /// From the picture's left edge to the square's.
+    pub left: f64,
+    /// From the picture's top edge to the square's.
+    pub top: f64,
+    /// Width and height of the square.
+    pub side: f64,
+}
 
 /// An 8-bit image at the network's input size, grey (one channel) or RGB (three).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,6 +128,17 @@ pub enum PhotoError {
         height: u32,
     },
 
+    /// A crop that is no part of its picture.
+    #[error(
+        "The part to cut out does not lie inside the picture of {width}×{height} pixels. Move the frame back into it."
+    )]
+    Outside {
+        /// The picture's width in pixels.
+        width: u32,
+        /// Its height in pixels.
+        height: u32,
+    },
+
     /// A shape that no photo has.
     #[error("A photo has 1 or 3 channels and 1 to {MAX_SIDE} pixels a side, not {channels} and {width}×{height}.")]
     Shape {
@@ -118,19 +160,15 @@ pub enum PhotoError {
     },
 }
 
-/// Decodes a PNG, JPEG, WebP, GIF (first frame) or BMP file into a photo of `channels`×`height`×`width`.
+/// Reads a PNG, JPEG, WebP, GIF (first frame) or BMP file.
 ///
 /// The picture is turned upright (EXIF), its transparent parts become black, as the background of the COIL-20
-/// pictures is; then it is cropped around its centre to the shape asked for and resized with an antialiased bilinear
-/// filter, which does not overshoot at edges. Grey is luma as in Rec. 709; 16 bits become 8; colour profiles are
-/// ignored. A picture that already has the size passes pixel by pixel, so that a photo saved with [`Photo::png`] is
-/// read back unchanged.
+/// pictures is. 16 bits become 8; colour profiles are ignored.
 ///
 /// # Errors
 ///
-/// Every [`PhotoError`] but [`PhotoError::Length`].
-pub fn decode(bytes: &[u8], channels: usize, height: usize, width: usize) -> Result<Photo, PhotoError> {
-    check_shape(channels, height, width)?;
+/// Every [`PhotoError`] but [`PhotoError::Outside`], [`PhotoError::Shape`] and [`PhotoError::Length`].
+pub fn open(bytes: &[u8]) -> Result<Source, PhotoError> {
     let (format, name) = readable_format(bytes)?;
     let damaged = |error: ImageError| match error {
         ImageError::Unsupported(error) => PhotoError::UnsupportedFormat { format: format!("{name} ({error})") },
@@ -143,25 +181,112 @@ pub fn decode(bytes: &[u8], channels: usize, height: usize, width: usize) -> Res
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(damaged)?;
 
-    let (found_width, found_height) = decoder.dimensions();
-    let (shorter, longer) = (found_width.min(found_height), found_width.max(found_height));
+    let (width, height) = decoder.dimensions();
+    let (shorter, longer) = (width.min(height), width.max(height));
     if longer > MAX_SIDE || u64::from(shorter) * u64::from(longer) > MAX_PIXELS {
-        return Err(PhotoError::TooLarge { width: found_width, height: found_height });
+        return Err(PhotoError::TooLarge { width, height });
     }
     if shorter < MIN_SIDE {
-        return Err(PhotoError::TooSmall { width: found_width, height: found_height });
+        return Err(PhotoError::TooSmall { width, height });
     }
     if format == ImageFormat::Jpeg && !jpeg_ends(bytes) {
         return Err(PhotoError::Damaged { format: name, detail: "unexpected end of file".into() });
     }
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let picture = DynamicImage::from_decoder(decoder).map_err(damaged)?;
+    let mut picture = flatten(DynamicImage::from_decoder(decoder).map_err(damaged)?);
 
-    // Turned last, when it is small; until then the sides asked for are those of the picture as it lies in the file.
-    let (fit_width, fit_height) = if is_quarter_turn(orientation) { (height, width) } else { (width, height) };
-    let mut picture = fit(&flatten(picture, channels), fit_width as u32, fit_height as u32);
-    picture.apply_orientation(orientation);
-    Ok(Photo { channels, height, width, pixels: picture.into_bytes() })
+    let factor = shorter.div_ceil(KEPT_SIDE);
+    if factor > 1 {
+        // Each pixel becomes the mean of a square; the few that are over, at the edges, belong to none.
+        let [columns, rows] = [width, height].map(|side| side / factor);
+        let (left, top) = (width % factor / 2, height % factor / 2);
+        picture = picture.crop_imm(left, top, columns * factor, rows * factor).thumbnail_exact(columns, rows);
+    }
+    picture.apply_orientation(orientation); // last, when it is small
+    let (width, height) = if is_quarter_turn(orientation) { (height, width) } else { (width, height) };
+    Ok(Source { picture, width, height })
+}
+
+/// Reads a picture file as [`open`] does, crops it around its centre to the proportions of `height`×`width` and resizes
+/// it to a photo of that shape as [`Source::crop`] does.
+///
+/// A picture that already has the size passes pixel by pixel, so that a photo saved with [`Photo::png`] is read back
+/// unchanged.
+///
+/// # Errors
+///
+/// Every [`PhotoError`] but [`PhotoError::Outside`] and [`PhotoError::Length`].
+pub fn decode(bytes: &[u8], channels: usize, height: usize, width: usize) -> Result<Photo, PhotoError> {
+    check_shape(channels, height, width)?;
+    let source = open(bytes)?;
+    let (whole_width, whole_height) = (f64::from(source.width), f64::from(source.height));
+    Ok(source.fit([whole_width / 2.0, whole_height / 2.0], [whole_width, whole_height], channels, height, width))
+}
+
+impl Source {
+    /// Width of the upright picture in pixels, as the file has it.
+    pub fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// Height of the upright picture in pixels, as the file has it.
+    pub fn height(&self) -> u32 {
+        self.height
+    }
+
+    /// The largest square around the centre: what [`decode`] crops for a square photo.
+    pub fn centre(&self) -> Crop {
+        let side = self.width.min(self.height);
+        Crop { left: f64::from((self.width - side) / 2), top: f64::from((self.height - side) / 2), side: side.into() }
+    }
+
+    /// The whole picture in RGB, its longer side at most `side` pixels, never enlarged.
+    pub fn preview(&self, side: u32) -> Photo {
+        let (width, height) = self.picture.dimensions();
+        let longer = u64::from(width.max(height));
+        let side = u64::from(side).clamp(1, longer);
+        let shrunk = |length: u32| ((u64::from(length) * side + longer / 2) / longer).max(1) as usize;
+        self.resample([0, 0, width, height], 3, shrunk(height), shrunk(width))
+    }
+
+    /// The part `crop` as a photo of `channels`×`height`×`width`, resized with an antialiased bilinear filter, which does
+    /// not overshoot at edges. Grey is luma as in Rec. 709. Of the square, a photo that is not square shows the largest
+    /// part around the middle that has its proportions.
+    ///
+    /// # Errors
+    ///
+    /// [`PhotoError::Outside`], [`PhotoError::Shape`].
+    pub fn crop(&self, crop: Crop, channels: usize, height: usize, width: usize) -> Result<Photo, PhotoError> {
+        check_shape(channels, height, width)?;
+        let inside = |start: f64, whole: u32| start >= -SLACK && start + crop.side <= f64::from(whole) + SLACK;
+        if !(crop.side > 0.0 && inside(crop.left, self.width) && inside(crop.top, self.height)) {
+            return Err(PhotoError::Outside { width: self.width, height: self.height });
+        }
+        let middle = [crop.left, crop.top].map(|start| start + crop.side / 2.0);
+        Ok(self.fit(middle, [crop.side; 2], channels, height, width))
+    }
+
+    /// The largest part with the proportions of `height`×`width` that has the same `middle` (x, y) as the rectangle of
+    /// that `size` (width, height), as a photo of that shape.
+    fn fit(&self, middle: [f64; 2], size: [f64; 2], channels: usize, height: usize, width: usize) -> Photo {
+        let ([w, h], [to_w, to_h]) = (size, [width as f64, height as f64]);
+        let [w, h] = if w * to_h > h * to_w { [h * to_w / to_h, h] } else { [w, w * to_h / to_w] };
+        let (kept_width, kept_height) = self.picture.dimensions();
+        let (left, columns) = whole_pixels(middle[0], w, self.width, kept_width);
+        let (top, rows) = whole_pixels(middle[1], h, self.height, kept_height);
+        self.resample([left, top, columns, rows], channels, height, width)
+    }
+
+    /// The pixels `[left, top, width, height]` of what is kept, as a photo of `channels`×`height`×`width`.
+    fn resample(&self, part: [u32; 4], channels: usize, height: usize, width: usize) -> Photo {
+        let [left, top, columns, rows] = part;
+        let mut picture = self.picture.crop_imm(left, top, columns, rows);
+        if channels == 1 {
+            picture = picture.into_luma8().into(); // before it is resized: less to do
+        }
+        picture = picture.resize_exact(width as u32, height as u32, FilterType::Triangle);
+        Photo { channels, height, width, pixels: with_channels(picture, channels).into_bytes() }
+    }
 }
 
 impl Photo {
@@ -175,7 +300,7 @@ impl Photo {
         let picture = RgbaImage::from_raw(width as u32, height as u32, rgba.to_vec())
             .filter(|_| rgba.len() == height * width * 4)
             .ok_or(PhotoError::Length { expected: height * width * 4, found: rgba.len() })?;
-        Ok(Photo { channels, height, width, pixels: flatten(picture.into(), channels).into_bytes() })
+        Ok(Photo { channels, height, width, pixels: with_channels(flatten(picture.into()), channels).into_bytes() })
     }
 
     /// A photo from values in \[0, 1\], shape \[C, H, W\], each rounded to the nearest of the 256 levels. Values beyond
@@ -325,8 +450,9 @@ fn innermost(error: &ImageError) -> String {
     error.to_string().trim().to_owned()
 }
 
-/// 8-bit grey or RGB, on black.
-fn flatten(picture: DynamicImage, channels: usize) -> DynamicImage {
+/// 8-bit grey or RGB, as the picture is, on black.
+fn flatten(picture: DynamicImage) -> DynamicImage {
+    let channels = if picture.color().has_color() { 3 } else { 1 };
     let opaque = if picture.color().has_alpha() {
         let mut rgba = picture.into_rgba8();
         for pixel in rgba.pixels_mut() {
@@ -339,26 +465,20 @@ fn flatten(picture: DynamicImage, channels: usize) -> DynamicImage {
     } else {
         picture
     };
-    if channels == 1 { opaque.into_luma8().into() } else { opaque.into_rgb8().into() }
+    with_channels(opaque, channels)
 }
 
-/// The largest part around the centre that has the proportions of `width`×`height`, at that size.
-fn fit(picture: &DynamicImage, width: u32, height: u32) -> DynamicImage {
-    let (w, h) = picture.dimensions();
-    let part = |side: u32, numerator: u32, denominator: u32| {
-        let (numerator, denominator) = (u64::from(numerator), u64::from(denominator));
-        ((u64::from(side) * numerator + denominator / 2) / denominator).max(1) as u32 // at most the other side
-    };
-    let (crop_width, crop_height) = if u64::from(w) * u64::from(height) > u64::from(h) * u64::from(width) {
-        (part(h, width, height), h)
-    } else {
-        (w, part(w, height, width))
-    };
-    picture.crop_imm((w - crop_width) / 2, (h - crop_height) / 2, crop_width, crop_height).resize_exact(
-        width,
-        height,
-        FilterType::Triangle,
-    )
+fn with_channels(picture: DynamicImage, channels: usize) -> DynamicImage {
+    if channels == 1 { picture.into_luma8().into() } else { picture.into_rgb8().into() }
+}
+
+/// The whole pixels nearest to a stretch of `length` around `middle`: the first, and how many. Of the `whole` length,
+/// in which both are given, `kept` pixels are there.
+fn whole_pixels(middle: f64, length: f64, whole: u32, kept: u32) -> (u32, u32) {
+    let scale = f64::from(kept) / f64::from(whole);
+    let count = ((length * scale).round() as u32).clamp(1, kept); // the same wherever the stretch is moved
+    let first = (middle * scale - f64::from(count) / 2.0 - 0.5).ceil() as u32; // `as` clamps
+    (first.min(kept - count), count)
 }
 
 /// Whether an orientation exchanges width and height.
@@ -585,6 +705,105 @@ mod tests {
         assert!(photo.pixels().iter().all(|level| level.abs_diff(128) <= 2), "{:?}", photo.pixels());
         let thin = GrayImage::from_pixel(2, 900, Luma([30]));
         assert_eq!(decode(&encode(thin, ImageFormat::Png), 3, 5, 7).unwrap().pixels(), [30; 105]);
+    }
+
+    #[test]
+    fn any_square_is_cropped_from_an_open_picture() {
+        let (w, h) = (30, 20);
+        let picture = gradient(w, h);
+        let source = open(&encode(picture.clone(), ImageFormat::Png)).unwrap();
+        assert_eq!((source.width(), source.height()), (30, 20));
+        for (left, top, side) in [(0, 0, 20), (10, 0, 20), (7, 3, 16), (29, 19, 1), (0, 19, 1)] {
+            let expected = image::imageops::crop_imm(&picture, left, top, side, side).to_image().into_raw();
+            for fraction in [0.0, 0.4, -0.4] {
+                let near = |start: u32, whole: u32| (f64::from(start) + fraction).clamp(0.0, f64::from(whole - side));
+                let crop = Crop { left: near(left, w), top: near(top, h), side: f64::from(side) };
+                let photo = source.crop(crop, 1, side as usize, side as usize).unwrap();
+                assert_eq!(photo.pixels(), expected, "{crop:?}");
+            }
+        }
+        // Of a square, a wide photo is the middle.
+        let square = Crop { left: 4.0, top: 2.0, side: 16.0 };
+        let expected = image::imageops::crop_imm(&picture, 4, 6, 16, 8).to_image().into_raw();
+        assert_eq!(source.crop(square, 1, 8, 16).unwrap().pixels(), expected);
+        // What the page asks for and what the command line does are the same.
+        for (width, height) in [(30, 20), (20, 30), (31, 20), (20, 31), (17, 17)] {
+            let file = encode(gradient(width, height), ImageFormat::Png);
+            let source = open(&file).unwrap();
+            assert_eq!(source.crop(source.centre(), 3, 9, 9), decode(&file, 3, 9, 9), "{width}×{height}");
+        }
+    }
+
+    #[test]
+    fn crops_follow_the_upright_picture() {
+        let stripes = GrayImage::from_fn(30, 10, |x, _| Luma([[10, 100, 200][x as usize / 10]]));
+        // Turned clockwise by a quarter, the file's left is the picture's top.
+        let source = open(&jpeg_with_orientation(&stripes, 6)).unwrap();
+        assert_eq!((source.width(), source.height()), (10, 30));
+        let preview = source.preview(15);
+        assert_eq!((preview.channels(), preview.height(), preview.width()), (3, 15, 5));
+        for (top, level) in [(0.0, 10), (10.0, 100), (20.0, 200)] {
+            let photo = source.crop(Crop { left: 1.0, top: top + 1.0, side: 8.0 }, 1, 4, 4).unwrap();
+            assert!(photo.pixels().iter().all(|found| found.abs_diff(level) <= 3), "{level}: {:?}", photo.pixels());
+        }
+    }
+
+    #[test]
+    fn crops_outside_the_picture_are_refused() {
+        let source = open(&encode(gradient(30, 20), ImageFormat::Png)).unwrap();
+        let crop = |left, top, side| source.crop(Crop { left, top, side }, 1, 8, 8);
+        // A frame at the edge may lie beyond it by the rounding of its sums.
+        assert!(crop(10.0 + 1e-9, -1e-9, 20.0).is_ok());
+        assert!(crop(29.9, 19.9, 0.1).is_ok(), "a part of a pixel is that pixel");
+        let outside = [(-1.0, 0.0, 5.0), (0.0, -1.0, 5.0), (26.0, 0.0, 5.0), (0.0, 16.0, 5.0), (0.0, 0.0, 20.5)];
+        let nothing = [(0.0, 0.0, 0.0), (5.0, 5.0, -1.0)];
+        let no_number = [(f64::NAN, 0.0, 5.0), (0.0, f64::NAN, 5.0), (0.0, 0.0, f64::NAN), (0.0, 0.0, f64::INFINITY)];
+        for (left, top, side) in outside.into_iter().chain(nothing).chain(no_number) {
+            assert_eq!(
+                crop(left, top, side),
+                Err(PhotoError::Outside { width: 30, height: 20 }),
+                "{left} {top} {side}"
+            );
+        }
+        assert_eq!(
+            crop(0.0, 0.0, 0.0).unwrap_err().to_string(),
+            "The part to cut out does not lie inside the picture of 30×20 pixels. Move the frame back into it."
+        );
+        let shape = PhotoError::Shape { channels: 2, height: 8, width: 8 };
+        assert_eq!(source.crop(source.centre(), 2, 8, 8), Err(shape));
+    }
+
+    #[test]
+    fn previews_show_the_whole_picture() {
+        let source = open(&encode(gradient(30, 20), ImageFormat::Png)).unwrap();
+        let size = |side| {
+            let preview = source.preview(side);
+            (preview.width(), preview.height())
+        };
+        assert_eq!([size(640), size(30), size(15), size(1), size(0)], [(30, 20), (30, 20), (15, 10), (1, 1), (1, 1)]);
+        assert_eq!(source.preview(30).rgba(), Photo::from_rgba(&source.preview(30).rgba(), 1, 20, 30).unwrap().rgba());
+        let thin = open(&encode(GrayImage::from_pixel(2, 5000, Luma([30])), ImageFormat::Png)).unwrap();
+        assert_eq!((thin.preview(640).width(), thin.preview(640).height()), (1, 640));
+    }
+
+    #[test]
+    fn large_pictures_are_kept_smaller_and_cropped_alike() {
+        // Smooth, so that what is there does not depend on which pixel a resize begins with.
+        let (w, h) = (4500, 4200);
+        let level = |x: f64, y: f64| 128.0 + 60.0 * (x / 300.0).sin() + 60.0 * (y / 400.0).cos();
+        let picture =
+            GrayImage::from_fn(w, h, |x, y| Luma([level(f64::from(x) + 0.5, f64::from(y) + 0.5).round() as u8]));
+        let source = open(&encode(picture, ImageFormat::Bmp)).unwrap();
+        assert_eq!((source.width(), source.height()), (w, h));
+        assert_eq!(source.picture.dimensions(), (1500, 1400));
+        for crop in [source.centre(), Crop { left: 123.5, top: 77.25, side: 1000.0 }] {
+            let photo = source.crop(crop, 1, 50, 50).unwrap();
+            let place = |i: usize, start: f64| start + (i as f64 + 0.5) * crop.side / 50.0;
+            for (i, &found) in photo.pixels().iter().enumerate() {
+                let expected = level(place(i % 50, crop.left), place(i / 50, crop.top));
+                assert!((f64::from(found) - expected).abs() <= 2.0, "{crop:?}, {i}: {found} {expected}");
+            }
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod objects;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use burn::tensor::{Tensor, TensorData};
 use js_sys::Function;
@@ -20,7 +21,7 @@ use crate::catalog::{Catalog, Family};
 use crate::classifier::{Criterion, Frozen, Goal, read};
 use crate::error::Error;
 use crate::metrics::summarise;
-use crate::photo::{self, Photo};
+use crate::photo::{self, Crop, Photo};
 use crate::report::{AttackOptions, AttackProgress, AttackReport, Prediction, SweepPoint, SweepProgress, SweepReport};
 use crate::sweep::Sweep;
 use device::{ActiveDevice, DeviceReport};
@@ -40,6 +41,9 @@ fn start() {
 
 /// How long the device may work before the worker looks at its messages and tells its progress.
 const SLICE_MILLISECONDS: f64 = 60.0;
+
+/// How often the best picture so far is told while an attack runs.
+const SHOWING_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Images attacked at once in a sweep.
 const SWEEP_BATCH: usize = 8;
@@ -124,6 +128,19 @@ impl Decoy {
         Ok(objects::picture(&photo::decode(bytes, input.channels, input.height, input.width).map_err(Error::from)?))
     }
 
+    /// A picture file (PNG, JPEG, WebP, GIF, BMP), to choose a part of.
+    pub fn open(&self, bytes: &[u8]) -> Result<Source, JsError> {
+        Ok(Source(photo::open(bytes).map_err(Error::from)?))
+    }
+
+    /// That part of a picture as the networks of a family see it.
+    pub fn crop(&self, family: &str, source: &Source, crop: Ts<Crop>) -> Result<Picture, JsError> {
+        let input = self.catalog.family(family)?.input;
+        let crop = crop.to_rust()?;
+        let photo = source.0.crop(crop, input.channels, input.height, input.width).map_err(Error::from)?;
+        Ok(objects::picture(&photo))
+    }
+
     /// What a network sees in a picture: all classes, the most probable first.
     pub async fn predict(&self, model: String, picture: Picture) -> Result<Predictions, JsError> {
         let (family, network) = self.network(&model)?;
@@ -138,7 +155,7 @@ impl Decoy {
         model: String,
         picture: Picture,
         options: Ts<AttackOptions>,
-        #[wasm_bindgen(js_name = onProgress, unchecked_optional_param_type = "(progress: AttackProgress) => void")]
+        #[wasm_bindgen(js_name = onProgress, unchecked_optional_param_type = "(progress: LiveProgress) => void")]
         on_progress: Option<Function>,
         #[wasm_bindgen(unchecked_optional_param_type = "AbortSignal")] signal: Option<AbortSignal>,
     ) -> Result<AttackResult, JsValue> {
@@ -153,8 +170,15 @@ impl Decoy {
         };
         let mut run = Run::begin(&*attack, &network, pixels.clone(), goal).await.map_err(JsError::from)?;
         let pace = Pace::new();
+        let mut shown = Shown { norm: f32::INFINITY, at: began };
         while let Some(progress) = run.advance(pace.steps()).await.map_err(JsError::from)? {
             let image = progress.images[0];
+            let best = match image.norm {
+                Some(norm) if shown.is_due(norm) => {
+                    Some(to_photo(family, &read(run.best()).await.map_err(JsError::from)?)?)
+                }
+                _ => None,
+            };
             let progress = AttackProgress {
                 step: progress.step,
                 steps: progress.steps,
@@ -163,7 +187,7 @@ impl Decoy {
                 found: image.norm.is_some(),
                 milliseconds: milliseconds(began),
             };
-            pace.pause(on_progress.as_ref(), &progress.into_ts().map_err(JsError::from)?.into()).await?;
+            pace.pause(on_progress.as_ref(), &objects::live_progress(&progress, best.as_ref())?).await?;
             if aborted(signal.as_ref()) {
                 return Err(objects::abort_error());
             }
@@ -272,10 +296,6 @@ impl Decoy {
         outcome: Outcome,
         original: Tensor<4>,
     ) -> Result<AttackResult, JsError> {
-        let input = family.input;
-        let photo = |values: &[f32]| -> Result<Photo, Error> {
-            Ok(Photo::from_unit(values, input.channels, input.height, input.width)?)
-        };
         let original = read(original).await?;
         let adversarial = read(outcome.eight_bit).await?;
         // Four times the root mean square fill the range of greys; what is larger is cut off.
@@ -288,12 +308,59 @@ impl Decoy {
             report,
             original_predictions: Prediction::top(&image.original, &family.labels, 5),
             adversarial_predictions: Prediction::top(&image.eight_bit.adversarial, &family.labels, 5),
-            adversarial: photo(&adversarial)?,
-            difference: photo(&difference)?,
+            adversarial: to_photo(family, &adversarial)?,
+            difference: to_photo(family, &difference)?,
             factor,
         }
         .into_js()
     }
+}
+
+/// The best picture last shown while an attack runs.
+struct Shown {
+    norm: f32,
+    at: Instant,
+}
+
+impl Shown {
+    /// Whether a better one is to be shown now; if so, it counts as shown.
+    fn is_due(&mut self, norm: f32) -> bool {
+        let due = norm < self.norm && (self.norm.is_infinite() || self.at.elapsed() > SHOWING_INTERVAL);
+        if due {
+            *self = Self { norm, at: Instant::now() };
+        }
+        due
+    }
+}
+
+/// A picture file, upright, in the module's memory until it is freed.
+#[wasm_bindgen]
+pub struct Source(photo::Source);
+
+#[wasm_bindgen]
+impl Source {
+    /// Its width in pixels.
+    #[wasm_bindgen(getter)]
+    pub fn width(&self) -> u32 {
+        self.0.width()
+    }
+
+    /// Its height in pixels.
+    #[wasm_bindgen(getter)]
+    pub fn height(&self) -> u32 {
+        self.0.height()
+    }
+
+    /// The whole of it, the longer side at most `side` pixels.
+    pub fn preview(&self, side: u32) -> Picture {
+        objects::picture(&self.0.preview(side))
+    }
+}
+
+/// Values in [0, 1], `[C, H, W]`, as a photo in 256 shades.
+fn to_photo(family: &Family, values: &[f32]) -> Result<Photo, JsError> {
+    let input = family.input;
+    Ok(Photo::from_unit(values, input.channels, input.height, input.width).map_err(Error::from)?)
 }
 
 fn milliseconds(began: Instant) -> f64 {

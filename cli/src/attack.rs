@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::catalog_file::ModelArgs;
-use crate::pictures;
+use crate::pictures::{self, PictureArgs};
 
 /// The attack and its parameters.
 #[derive(Args)]
@@ -52,9 +52,8 @@ pub struct AttackArgs {
     /// One JSON object a line.
     #[arg(long)]
     json: bool,
-    /// PNG, JPEG, WebP, GIF or BMP files.
-    #[arg(required = true)]
-    images: Vec<PathBuf>,
+    #[command(flatten)]
+    pictures: PictureArgs,
 }
 
 #[derive(Serialize)]
@@ -67,17 +66,17 @@ struct Line {
 /// Runs `decoy attack`.
 pub fn run(args: &AttackArgs) -> Result<()> {
     ensure!(
-        args.out.is_none() || args.images.len() == 1,
+        args.out.is_none() || args.pictures.images.len() == 1,
         "--out names one file for {} pictures: expected one picture",
-        args.images.len()
+        args.pictures.images.len()
     );
     let options = args.method.options(args.target.clone());
     let attack = build(&options)?;
     let model = args.model.open()?;
     let target = args.target.as_deref().map(|label| model.family.class(label)).transpose()?;
     let mut failures = 0;
-    for path in &args.images {
-        let photo = pictures::open(path, model.family.input)?;
+    for path in &args.pictures.images {
+        let photo = args.pictures.open(path, model.family.input)?;
         let pixels = pictures::tensor(&photo, model.network.device());
         let began = Instant::now();
         let outcome = pollster::block_on(async {
@@ -114,7 +113,7 @@ pub fn run(args: &AttackArgs) -> Result<()> {
         }
     }
     if failures > 0 {
-        bail!("{failures} of {} pictures did not fool the network", args.images.len());
+        bail!("{failures} of {} pictures did not fool the network", args.pictures.images.len());
     }
     Ok(())
 }

@@ -3,10 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use burn::module::Module;
 use burn::tensor::Device;
+use burn_store::ModuleSnapshot;
 use clap::Args;
 use decoy::catalog::{Catalog, Family, ModelEntry};
-use decoy::classifier::Frozen;
+use decoy::classifier::{Classifier, Frozen};
+use decoy::model::weights;
 
 use crate::device::DeviceChoice;
 
@@ -45,13 +48,56 @@ impl CatalogFile {
         Ok(())
     }
 
+    /// The weights file of `entry`.
+    pub fn bytes(&self, entry: &ModelEntry) -> Result<Vec<u8>> {
+        let path = self.folder.join(&entry.file);
+        std::fs::read(&path).with_context(|| format!("the weights of {} at {}", entry.id, path.display()))
+    }
+
     /// The network of `entry`, from its file.
     pub fn load(&self, family: &Family, entry: &ModelEntry, device: &Device) -> Result<Frozen> {
-        let path = self.folder.join(&entry.file);
-        let bytes =
-            std::fs::read(&path).with_context(|| format!("the weights of {} at {}", entry.id, path.display()))?;
-        Ok(family.load(entry, &bytes, device)?)
+        Ok(family.load(entry, &self.bytes(entry)?, device)?)
     }
+
+    /// Writes the weights of a network beside the catalogue, and reads them back as they will be used.
+    pub fn write<M>(&self, id: &str, model: &M) -> Result<Written>
+    where
+        M: Module + Classifier + ModuleSnapshot + 'static,
+    {
+        let bytes = weights::to_safetensors(id, model)?;
+        let mut saved = model.clone();
+        weights::from_safetensors(id, &mut saved, &bytes)?;
+        let file = format!("{id}.safetensors");
+        let path = self.folder.join(&file);
+        std::fs::write(&path, &bytes).with_context(|| format!("writing {}", path.display()))?;
+        Ok(Written { file, bytes: bytes.len() as u32, sha256: weights::sha256(&bytes), network: Frozen::new(&saved) })
+    }
+
+    /// Puts a network in its place, in a family that is made if there is none, and writes the catalogue.
+    pub fn insert(&mut self, family: Family, entry: ModelEntry) -> Result<()> {
+        let families = &mut self.catalog.families;
+        let index = families.iter().position(|known| known.id == family.id).unwrap_or_else(|| {
+            families.push(Family { models: Vec::new(), ..family });
+            families.len() - 1
+        });
+        let models = &mut families[index].models;
+        models.retain(|model| model.id != entry.id);
+        models.push(entry);
+        models.sort_by(|a, b| a.sigma.total_cmp(&b.sigma).then(a.seed.cmp(&b.seed)));
+        self.save()
+    }
+}
+
+/// A weights file that was written.
+pub struct Written {
+    /// Its name.
+    pub file: String,
+    /// Its length.
+    pub bytes: u32,
+    /// Its checksum.
+    pub sha256: String,
+    /// The network read back from it.
+    pub network: Frozen,
 }
 
 /// Which network, and where it runs.

@@ -5,39 +5,38 @@ use std::process::Command;
 use std::rc::Rc;
 
 use anyhow::{Context, Result, ensure};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use decoy::attack::build;
+use decoy::catalog::ModelEntry;
 use decoy::metrics::{columns, summarise};
 use decoy::report::{Evaluation, ModelEvaluation};
 use decoy::sweep::Sweep;
-use decoy_data::coil20;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::attack::MethodArgs;
 use crate::catalog_file::CatalogFile;
 use crate::device::DeviceChoice;
-use crate::pictures::Images;
+use crate::pictures::{DataArgs, Images};
 
 /// What to measure, and where the result goes.
 #[derive(Args)]
 pub struct EvaluateArgs {
-    /// The family of networks, and with it the data set.
+    /// The family of networks, and with it the data set: coil20 or photos.
     #[arg(long, default_value = "coil20")]
     family: String,
     #[command(flatten)]
     method: MethodArgs,
-    /// Which images.
-    #[arg(long, default_value = "all")]
-    split: Split,
     /// The result; networks that a file of the same measurement holds already are not measured again.
     #[arg(long, value_name = "FILE.json")]
     out: PathBuf,
-    /// Images attacked at once.
-    #[arg(long, default_value_t = 60)]
-    batch: usize,
-    /// Folder or zip of COIL-20; else the variable COIL20; else downloaded.
+    /// Images attacked at once; as many as 60 small ones or 8 photographs if left out.
     #[arg(long)]
-    data: Option<PathBuf>,
+    batch: Option<usize>,
+    #[command(flatten)]
+    data: DataArgs,
+    /// Write the median ‖Δx‖₂ of each network into models.json too.
+    #[arg(long)]
+    update_catalog: bool,
     /// Folder of models.json and the weights.
     #[arg(long, default_value = "www/models")]
     models: PathBuf,
@@ -46,37 +45,23 @@ pub struct EvaluateArgs {
     device: DeviceChoice,
 }
 
-/// The images of a measurement.
-#[derive(Clone, Copy, ValueEnum)]
-enum Split {
-    /// Every image.
-    All,
-    /// Those held out of training.
-    Test,
-}
-
 /// Runs `decoy evaluate`.
 pub fn run(args: &EvaluateArgs) -> Result<()> {
     let options = args.method.options(None);
     let attack = build(&options)?;
     let device = args.device.open()?;
-    let file = CatalogFile::open(&args.models)?;
-    let family = file.catalog.family(&args.family)?;
-    ensure!(family.id == "coil20", "--family is {}: expected coil20, the one with a data set", family.id);
-    let data = coil20::load(args.data.as_deref())?;
-    let (split, name) = match args.split {
-        Split::All => (coil20::Split::All, "all"),
-        Split::Test => (coil20::Split::Test, "test"),
-    };
-    let Images { pixels, classes } = Images::of(&data, split, &device);
+    let mut file = CatalogFile::open(&args.models)?;
+    let family = file.catalog.family(&args.family)?.clone();
+    let (Images { pixels, classes }, data_sha256) = args.data.images(&family, &device)?;
+    let batch = args.batch.unwrap_or(if family.input.height > 128 { 8 } else { 60 });
 
     let fresh = Evaluation {
         family: family.id.clone(),
         attack: options.clone(),
-        split: name.to_owned(),
+        split: args.data.split.name().to_owned(),
         command: command(),
         commit: commit(),
-        data_sha256: data.sha256.clone(),
+        data_sha256,
         models: Vec::new(),
     };
     let mut evaluation = resume(&args.out, fresh)?;
@@ -89,8 +74,8 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
         if evaluation.models.iter().any(|done| done.sha256 == entry.sha256) {
             continue;
         }
-        let model = [Rc::new(file.load(family, entry, &device)?)];
-        let mut sweep = Sweep::new(&*attack, &model, pixels.clone(), classes.clone(), args.batch)?;
+        let model = [Rc::new(file.load(&family, entry, &device)?)];
+        let mut sweep = Sweep::new(&*attack, &model, pixels.clone(), classes.clone(), batch)?;
         while let Some(done) = pollster::block_on(sweep.advance(10))? {
             bar.set_position((before + done) as u64);
         }
@@ -117,6 +102,14 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
         write(&args.out, &evaluation)?;
     }
     bar.finish_and_clear();
+    if args.update_catalog {
+        for measured in evaluation.models {
+            if let Some(entry) = family.models.iter().find(|entry| entry.sha256 == measured.sha256) {
+                let perturbation = measured.summary.median_l2.value;
+                file.insert(family.clone(), ModelEntry { perturbation, ..entry.clone() })?;
+            }
+        }
+    }
     Ok(())
 }
 

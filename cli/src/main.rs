@@ -1,9 +1,11 @@
 //! The `decoy` command.
 
+mod accuracy;
 mod attack;
 mod catalog_file;
 mod device;
 mod evaluate;
+mod import;
 mod models;
 mod pictures;
 mod predict;
@@ -15,8 +17,8 @@ use clap::{Parser, Subcommand};
 
 /// Fool neural networks, and measure how much it takes.
 ///
-/// Networks are listed by `decoy models`. What one sees in a picture: `decoy predict --model coil20-sigma-0.05
-/// duck.png`. The smallest change that fools it: `decoy attack --model coil20-sigma-0.05 --out fooled.png duck.png`.
+/// Networks are listed by `decoy models`. What one sees in a picture: `decoy predict --model photos-sigma-0.00
+/// cat.jpg`. The smallest change that fools it: `decoy attack --model photos-sigma-0.00 --out fooled.png cat.jpg`.
 /// Every command explains itself with `--help`; those with `--json` print one JSON object a line.
 #[derive(Parser)]
 #[command(name = "decoy", version)]
@@ -33,19 +35,30 @@ enum Command {
     Predict(predict::PredictArgs),
     /// Change pictures until a network misreads them.
     Attack(attack::AttackArgs),
+    /// Measure how often networks are right when their images are noisy.
+    Accuracy(accuracy::AccuracyArgs),
     /// Attack a whole data set with every network of a family, and write the figures.
     Evaluate(evaluate::EvaluateArgs),
+    /// Bring published weights into the catalogue.
+    #[command(subcommand)]
+    Import(import::Import),
     /// Train networks with noise on their images.
     #[command(subcommand)]
     Train(train::Train),
 }
+
+/// Tensors are allocated and dropped at every step; the system's allocator gives their pages back each time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Models(args) => models::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Attack(args) => attack::run(&args),
+        Command::Accuracy(args) => accuracy::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Import(import) => import::run(import),
         Command::Train(train) => train::run(train),
     };
     match done {

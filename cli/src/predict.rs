@@ -1,14 +1,12 @@
 //! `decoy predict`: what a network sees in pictures.
 
-use std::path::PathBuf;
-
 use anyhow::Result;
 use clap::Args;
 use decoy::report::Prediction;
 use serde::Serialize;
 
 use crate::catalog_file::ModelArgs;
-use crate::pictures;
+use crate::pictures::{self, PictureArgs};
 
 /// Which pictures, and how to print what is seen in them.
 #[derive(Args)]
@@ -21,9 +19,8 @@ pub struct PredictArgs {
     /// One JSON object a line.
     #[arg(long)]
     json: bool,
-    /// PNG, JPEG, WebP, GIF or BMP files.
-    #[arg(required = true)]
-    images: Vec<PathBuf>,
+    #[command(flatten)]
+    pictures: PictureArgs,
 }
 
 #[derive(Serialize)]
@@ -36,8 +33,8 @@ struct Line<'a> {
 /// Runs `decoy predict`.
 pub fn run(args: &PredictArgs) -> Result<()> {
     let model = args.model.open()?;
-    for path in &args.images {
-        let photo = pictures::open(path, model.family.input)?;
+    for path in &args.pictures.images {
+        let photo = args.pictures.open(path, model.family.input)?;
         let pixels = pictures::tensor(&photo, model.network.device());
         let answer = pollster::block_on(model.network.predict(pixels))?.remove(0);
         let predictions = Prediction::top(&answer, &model.family.labels, args.top.into());

@@ -25,12 +25,26 @@ pub enum Error {
     },
 
     /// A file that is no zip archive, or a damaged one.
-    #[error("{}: expected a folder or a zip archive of COIL-20, found neither: {cause}", .path.display())]
+    #[error("{}: expected a folder or a zip archive, found neither: {cause}", .path.display())]
     NotAZip {
         /// The file.
         path: PathBuf,
         /// What the archive reader said.
         cause: String,
+    },
+
+    /// A folder or archive without a single photograph.
+    #[error("{}: expected JPEG or PNG files, found none", .path.display())]
+    NoPhotographs {
+        /// The folder or archive.
+        path: PathBuf,
+    },
+
+    /// A file whose name does not tell the class of what it shows.
+    #[error("{}: expected a name such as 0281_n02123045_tabby.jpg, which begins with the class, 0 to 999", .file.display())]
+    NoClass {
+        /// The file.
+        file: PathBuf,
     },
 
     /// A folder or archive without a single picture of the data set.

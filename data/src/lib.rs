@@ -5,5 +5,6 @@
 
 pub mod coil20;
 mod error;
+pub mod photographs;
 
 pub use error::Error;

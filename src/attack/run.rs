@@ -158,6 +158,12 @@ impl<'a> Run<'a> {
         &self.original
     }
 
+    /// The smallest adversarial images so far, and the originals where there is none yet, `[N, C, H, W]`; what
+    /// [`finish`](Run::finish) certifies.
+    pub fn best(&self) -> Tensor<4> {
+        self.search.state().best.pixels.clone()
+    }
+
     /// Takes up to `steps` steps, reads back once how far it is, and returns nothing when there is nothing left to do.
     ///
     /// # Errors

@@ -7,6 +7,8 @@ use burn_wgpu::{WgpuBackend, WgpuSetup};
 use serde::{Deserialize, Serialize};
 use tsify::Tsify;
 use wasm_bindgen::prelude::*;
+use web_time::Instant;
+use wgpu::DeviceType;
 
 use crate::catalog::Input;
 use crate::classifier::{Criterion, Frozen, Goal, read};
@@ -45,11 +47,22 @@ const TOLERANCE: f32 = 1e-3;
 pub struct ActiveDevice {
     pub device: Device,
     pub report: DeviceReport,
+    /// Whether the device may be another than WebGPU if that is faster.
+    free: bool,
+}
+
+/// A device opened by Burn's WebGPU runtime.
+#[derive(Clone)]
+struct WebGpu {
+    device: Device,
+    name: String,
+    /// Whether the browser emulates it on the processor.
+    software: bool,
 }
 
 thread_local! {
     /// Burn's WebGPU runtime can be opened once for each module.
-    static WEBGPU: RefCell<Option<(Device, String)>> = const { RefCell::new(None) };
+    static WEBGPU: RefCell<Option<WebGpu>> = const { RefCell::new(None) };
 }
 
 impl ActiveDevice {
@@ -58,9 +71,15 @@ impl ActiveDevice {
         match choice {
             "cpu" => Ok(Self::cpu()),
             "auto" | "webgpu" => Ok(match webgpu().await {
-                Ok((device, name)) => {
-                    Self { device, report: DeviceReport { kind: "webgpu".to_owned(), name, notice: None, check: None } }
-                }
+                Ok(WebGpu { software: true, name, .. }) if choice == "auto" => Self::cpu_because(format!(
+                    "The only WebGPU here is {name}, which is itself computed by the processor and slower than it, so \
+                     the processor computes."
+                )),
+                Ok(WebGpu { device, name, .. }) => Self {
+                    device,
+                    report: DeviceReport { kind: "webgpu".to_owned(), name, notice: None, check: None },
+                    free: choice == "auto",
+                },
                 Err(_) => Self::cpu_because(
                     "This browser offers no GPU through WebGPU here, so the processor computes; the results are the \
                      same."
@@ -75,6 +94,7 @@ impl ActiveDevice {
         Self {
             device: Device::flex(),
             report: DeviceReport { kind: "cpu".to_owned(), name: "CPU".to_owned(), notice: None, check: None },
+            free: false,
         }
     }
 
@@ -94,10 +114,12 @@ impl ActiveDevice {
     }
 
     /// Compares `network`, which is on this device, with the same one on the CPU. Returns this device with the result,
-    /// or the CPU if they differ.
+    /// or the CPU if they differ, or if it is free to be chosen and takes half the time.
     pub async fn check(mut self, network: &Frozen, reference: &Frozen, input: Input) -> Result<Self, Error> {
         let (logits, gradient) = look(network, input).await?;
+        let began = Instant::now();
         let (expected_logits, expected_gradient) = look(reference, input).await?;
+        let on_cpu = began.elapsed();
         let mut check = DeviceCheck {
             logits: difference(&logits, &expected_logits),
             gradient: difference(&gradient, &expected_gradient),
@@ -109,13 +131,26 @@ impl ActiveDevice {
             self = Self::cpu_because(format!(
                 "WebGPU on {name} computes other numbers than the processor, so the processor is used."
             ));
+        } else if self.free {
+            // The first look has compiled the shaders; the second one tells how long a step takes.
+            let began = Instant::now();
+            look(network, input).await?;
+            let on_gpu = began.elapsed();
+            if on_gpu > 2 * on_cpu {
+                let name = self.report.name;
+                self = Self::cpu_because(format!(
+                    "A step takes {} ms on {name} and {} ms on the processor, so the processor computes.",
+                    on_gpu.as_millis(),
+                    on_cpu.as_millis()
+                ));
+            }
         }
         self.report.check = Some(check);
         Ok(self)
     }
 }
 
-async fn webgpu() -> Result<(Device, String), String> {
+async fn webgpu() -> Result<WebGpu, String> {
     if let Some(opened) = WEBGPU.with_borrow(Clone::clone) {
         return Ok(opened);
     }
@@ -124,7 +159,8 @@ async fn webgpu() -> Result<(Device, String), String> {
         .init_with_setup_async()
         .await
         .map_err(|error| error.to_string())?;
-    let opened = (device, adapter_name(&setup));
+    let software = setup.adapter.get_info().device_type == DeviceType::Cpu;
+    let opened = WebGpu { device, name: adapter_name(&setup), software };
     WEBGPU.set(Some(opened.clone()));
     Ok(opened)
 }

@@ -8,7 +8,7 @@ use web_sys::AbortSignal;
 
 use crate::catalog::Input;
 use crate::photo::Photo;
-use crate::report::{AttackReport, Prediction};
+use crate::report::{AttackProgress, AttackReport, Prediction};
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
@@ -18,6 +18,12 @@ export interface Picture {
     height: number;
     /** Red, green, blue, alpha, row by row: what a canvas draws. */
     rgba: Uint8ClampedArray<ArrayBuffer>;
+}
+
+/** How far an attack is. */
+export interface LiveProgress extends AttackProgress {
+    /** The smallest change that fools so far, as a picture; told about twice a second, when there is a smaller one. */
+    best: Picture | null;
 }
 
 /** What an attack on one picture achieved, with the pictures. */
@@ -120,6 +126,14 @@ pub fn photo(picture: &Picture, input: Input) -> Result<Photo, JsError> {
         )));
     }
     Ok(Photo::from_rgba(&picture.rgba().to_vec(), input.channels, input.height, input.width)?)
+}
+
+/// Progress, with the best picture so far where there is a new one.
+pub fn live_progress(progress: &AttackProgress, best: Option<&Photo>) -> Result<JsValue, JsError> {
+    let value = plain(progress)?;
+    Reflect::set(&value, &"best".into(), &best.map_or(JsValue::NULL, |best| picture(best).into()))
+        .expect("a plain object takes any property");
+    Ok(value)
 }
 
 pub fn inspection(logits: &[f32], gradient: &[f32]) -> Result<Inspection, JsError> {

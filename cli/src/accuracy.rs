@@ -1,0 +1,87 @@
+//! `decoy accuracy`: how often the networks of a family are right when their images are noisy.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use burn::tensor::{Distribution, Tensor};
+use clap::Args;
+use decoy::catalog::Accuracy;
+use decoy::classifier::Frozen;
+
+use crate::catalog_file::CatalogFile;
+use crate::device::DeviceChoice;
+use crate::pictures::{DataArgs, Images};
+
+/// Images read at once.
+const BATCH: usize = 40;
+
+/// What to measure.
+#[derive(Args)]
+pub struct AccuracyArgs {
+    /// The family of networks, and with it the data set: coil20 or photos.
+    #[arg(long, default_value = "photos")]
+    family: String,
+    /// Standard deviations of the noise, pixels in [0, 1]; several with commas.
+    #[arg(long, value_delimiter = ',', default_value = "0,0.1,0.25,0.5")]
+    sigma: Vec<f64>,
+    /// Draws of the noise for every image.
+    #[arg(long, default_value_t = 1)]
+    draws: u32,
+    #[command(flatten)]
+    data: DataArgs,
+    /// Folder of models.json and the weights.
+    #[arg(long, default_value = "www/models")]
+    models: PathBuf,
+    /// Device to run on.
+    #[arg(long, default_value = "cpu")]
+    device: DeviceChoice,
+}
+
+/// Runs `decoy accuracy`.
+pub fn run(args: &AccuracyArgs) -> Result<()> {
+    let device = args.device.open()?;
+    let file = CatalogFile::open(&args.models)?;
+    let family = file.catalog.family(&args.family)?;
+    let (images, _) = args.data.images(family, &device)?;
+    println!("{} images, in % right with noise of σ", images.classes.len());
+    let header: String = args.sigma.iter().map(|sigma| format!("{sigma:>8}")).collect();
+    println!("{:<28}{header}", "model");
+    for entry in &family.models {
+        let network = file.load(family, entry, &device)?;
+        let mut line = format!("{:<28}", entry.id);
+        for &sigma in &args.sigma {
+            let mut sum = 0.0;
+            for draw in 0..args.draws {
+                device.seed(draw.into());
+                sum += right(&images, &network, sigma)?;
+            }
+            line += &format!("{:>8.1}", 100.0 * sum / f64::from(args.draws));
+        }
+        println!("{line}");
+    }
+    Ok(())
+}
+
+/// The share that `network` reads correctly of `images` as they are and with fresh noise of strength `sigma`.
+pub fn measure(images: &Images, network: &Frozen, sigma: f64) -> Result<Accuracy> {
+    Ok(Accuracy { clean: right(images, network, 0.0)?, noisy: right(images, network, sigma)? })
+}
+
+fn right(images: &Images, network: &Frozen, sigma: f64) -> Result<f64> {
+    let mut right = 0;
+    for (batch, classes) in images.classes.chunks(BATCH).enumerate() {
+        let pixels = images.pixels.clone().narrow(0, batch * BATCH, classes.len());
+        let answers = pollster::block_on(network.predict(with_noise(pixels, sigma)))?;
+        right += answers.iter().zip(classes).filter(|(answer, class)| answer.class() == **class).count();
+    }
+    Ok(right as f64 / images.classes.len() as f64)
+}
+
+/// Adds fresh Gaussian noise of standard deviation `sigma`.
+pub fn with_noise(pixels: Tensor<4>, sigma: f64) -> Tensor<4> {
+    if sigma == 0.0 {
+        return pixels;
+    }
+    let noise = pixels.random_like(Distribution::Normal(0.0, sigma));
+    pixels + noise
+}

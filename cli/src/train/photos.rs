@@ -1,0 +1,284 @@
+//! `decoy train photos`: the network for photographs, tuned on noisy photographs.
+//!
+//! The teacher is the clean network: what it sees in the clean crop is what the student shall see in the noisy one, so
+//! that photographs need no labels. The strength of the noise differs from image to image, since a network that sees
+//! only strong noise forgets clean images. The BatchNorm statistics are folded into the weights and so stay those of
+//! clean images; the student adapts its weights, in steps relative to the size of each tensor, which after folding
+//! differs a hundredfold between layers.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+use burn::module::Module;
+use burn::optim::{Adam, AdamConfig, GradientsParams, ModuleOptimizer, Optimizer};
+use burn::tensor::activation::{log_softmax, softmax};
+use burn::tensor::{Device, Distribution, Tensor, TensorData};
+use clap::Args;
+use decoy::catalog::{Accuracies, ModelEntry};
+use decoy::classifier::{Classifier, Frozen};
+use decoy::model::efficientnet::SIDE;
+use decoy::model::{EfficientNetLite0, EfficientNetLite0Config, weights};
+use decoy::photo::{self, Crop};
+use decoy_data::photographs::{self, Photograph};
+use rand::rngs::SmallRng;
+use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
+
+use super::{Checkpoints, check_sigma, interrupted, progress};
+use crate::accuracy;
+use crate::catalog_file::CatalogFile;
+use crate::device::DeviceChoice;
+use crate::pictures::{Images, Sample};
+
+/// How to tune on photographs.
+#[derive(Args)]
+pub struct PhotosArgs {
+    /// The largest noise level: standard deviation of the noise, pixels in [0, 1].
+    #[arg(long)]
+    sigma: f64,
+    /// The network to begin with.
+    #[arg(long, default_value = "photos-sigma-0.00")]
+    from: String,
+    /// The network that says what is to be seen.
+    #[arg(long, default_value = "photos-sigma-0.00")]
+    teacher: String,
+    /// Folder or zip of the ImageNet sample; every tenth photograph is held out.
+    #[arg(long, env = "IMAGENET_SAMPLE")]
+    data: PathBuf,
+    /// Folder or zip of more photographs, without labels.
+    #[arg(long)]
+    unlabelled: Option<PathBuf>,
+    /// Steps of the optimiser.
+    #[arg(long, default_value_t = 1000)]
+    steps: u32,
+    /// Images in a step.
+    #[arg(long, default_value_t = 16)]
+    batch: usize,
+    /// Largest step, relative to the root mean square of a tensor; it rises for a twentieth of the steps, then falls
+    /// to 0 along a cosine.
+    #[arg(long, default_value_t = 1.5e-3)]
+    learning_rate: f64,
+    /// Seed of crops, noise and order.
+    #[arg(long, default_value_t = 1)]
+    seed: u32,
+    /// Where weights and models.json are and go.
+    #[arg(long, default_value = "www/models")]
+    models: PathBuf,
+    /// Where the run is kept while it lasts, to go on from there after an interruption.
+    #[arg(long, default_value = "target/checkpoints")]
+    checkpoints: PathBuf,
+    /// Steps between two checkpoints.
+    #[arg(long, default_value_t = 50)]
+    checkpoint_every: u32,
+    /// Device to train on.
+    #[arg(long, default_value = "cpu")]
+    device: DeviceChoice,
+}
+
+/// Runs `decoy train photos`.
+pub fn run(args: &PhotosArgs) -> Result<()> {
+    check_sigma(args.sigma)?;
+    ensure!(args.sigma > 0.0, "--sigma is 0: that is the clean network, which `decoy import` makes");
+    ensure!(
+        args.batch > 0 && args.steps > 0 && args.checkpoint_every > 0,
+        "expected at least 1 step, image, checkpoint"
+    );
+    let device = args.device.open()?;
+    let mut catalog = CatalogFile::open(&args.models)?;
+    let sample = Sample::load(&args.data)?;
+    let mut photographs = sample.train.clone();
+    if let Some(path) = &args.unlabelled {
+        photographs.extend(photographs::load(path)?.photographs);
+    }
+
+    let (family, from) = catalog.catalog.model(&args.from)?;
+    let family = family.clone();
+    let mut model = EfficientNetLite0Config { classes: family.labels.len() }.init(&device.clone().autodiff());
+    weights::from_safetensors(&from.id, &mut model, &catalog.bytes(from)?)?;
+    let (_, teacher) = catalog.catalog.model(&args.teacher)?;
+    let teacher = catalog.load(&family, teacher, &device)?;
+
+    let run = Run { args, device: &device };
+    let model = run.train(model, &teacher, &photographs)?;
+    let entry = run.finish(&catalog, &model, &sample, photographs.len())?;
+    catalog.insert(family, entry)?;
+    run.checkpoints().forget()
+}
+
+struct Run<'a> {
+    args: &'a PhotosArgs,
+    device: &'a Device,
+}
+
+impl Run<'_> {
+    fn id(&self) -> String {
+        format!("photos-sigma-{:.2}", self.args.sigma)
+    }
+
+    fn checkpoints(&self) -> Checkpoints<'_> {
+        let PhotosArgs { steps, batch, learning_rate, from, teacher, seed, .. } = self.args;
+        Checkpoints {
+            folder: &self.args.checkpoints,
+            id: self.id(),
+            settings: format!(
+                "{steps} steps, batch {batch}, learning rate {learning_rate}, from {from}, teacher {teacher}, seed {seed}"
+            ),
+        }
+    }
+
+    fn train(
+        &self,
+        model: EfficientNetLite0,
+        teacher: &Frozen,
+        photographs: &[Photograph],
+    ) -> Result<EfficientNetLite0> {
+        let args = self.args;
+        let checkpoints = self.checkpoints();
+        let optimizer = ModuleOptimizer::from(Relative(AdamConfig::new().build()));
+        let (mut model, mut optimizer, first) = checkpoints.resume(model, optimizer)?;
+        let bar = progress(&self.id(), args.steps.into())?;
+        bar.set_position(first.into());
+        let mut loss_average = None;
+        for step in first..args.steps {
+            if interrupted() {
+                checkpoints.save(step, &model, &optimizer)?;
+                return Err(checkpoints.interruption());
+            }
+            // Seeded by step, so that a resumed run is the run without the interruption.
+            let stream = (u64::from(args.seed) << 32) | u64::from(step);
+            self.device.seed(stream);
+            let mut rng = SmallRng::seed_from_u64(stream);
+            let clean = self.batch(photographs, step, &mut rng)?;
+            let noisy = clean.clone() + self.noise(&clean);
+            let target = softmax(teacher.logits(clean), 1);
+
+            let answer = log_softmax(model.logits(noisy.autodiff()), 1);
+            let loss = -(answer * target.autodiff()).sum() / args.batch as f32;
+            let value = loss.clone().inner().into_scalar::<f32>();
+            ensure!(value.is_finite(), "the loss at step {step} is {value}: try a smaller --learning-rate");
+            let gradients = GradientsParams::from_grads(loss.backward(), &model);
+            model = optimizer.step(self.rate(step), model, gradients);
+
+            let average = loss_average.map_or(value, |average: f32| 0.95 * average + 0.05 * value);
+            loss_average = Some(average);
+            bar.set_message(format!("loss {average:.3}"));
+            bar.inc(1);
+            if (step + 1) % args.checkpoint_every == 0 && step + 1 < args.steps {
+                checkpoints.save(step + 1, &model, &optimizer)?;
+                if bar.is_hidden() {
+                    eprintln!("{}: {} of {} steps, loss {average:.3}", self.id(), step + 1, args.steps);
+                }
+            }
+        }
+        bar.finish();
+        Ok(model)
+    }
+
+    fn rate(&self, step: u32) -> f64 {
+        let done = f64::from(step) / f64::from(self.args.steps);
+        let warm = (20.0 * (done + 1.0 / f64::from(self.args.steps))).min(1.0);
+        self.args.learning_rate * warm * 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
+    }
+
+    /// The crops of a step, `[N, 3, 224, 224]`: every photograph once in a pass, in an order of its own.
+    fn batch(&self, photographs: &[Photograph], step: u32, rng: &mut SmallRng) -> Result<Tensor<4>> {
+        let batch = self.args.batch;
+        let place = step as usize * batch;
+        let mut pixels = Vec::with_capacity(batch * 3 * SIDE * SIDE);
+        let mut order = (usize::MAX, Vec::new());
+        for place in place..place + batch {
+            let pass = place / photographs.len();
+            if order.0 != pass {
+                let mut indices: Vec<usize> = (0..photographs.len()).collect();
+                indices.shuffle(&mut SmallRng::seed_from_u64((u64::from(self.args.seed) << 32) + pass as u64));
+                order = (pass, indices);
+            }
+            let photograph = &photographs[order.1[place % photographs.len()]];
+            pixels.extend(crop(photograph, rng).with_context(|| photograph.name.clone())?);
+        }
+        Ok(Tensor::from_data(TensorData::new(pixels, [batch, 3, SIDE, SIDE]), self.device))
+    }
+
+    /// Gaussian noise whose strength differs from image to image: σ times the root of a uniform number, so that
+    /// strong noise is seen more often than weak.
+    fn noise(&self, like: &Tensor<4>) -> Tensor<4> {
+        let strength = Tensor::<4>::random([like.dims()[0], 1, 1, 1], Distribution::Uniform(0.0, 1.0), self.device);
+        like.random_like(Distribution::Normal(0.0, self.args.sigma)) * strength.sqrt()
+    }
+
+    fn finish(
+        &self,
+        catalog: &CatalogFile,
+        model: &EfficientNetLite0,
+        sample: &Sample,
+        photographs: usize,
+    ) -> Result<ModelEntry> {
+        let args = self.args;
+        let id = self.id();
+        let written = catalog.write(&id, &model.valid())?;
+        self.device.seed(u64::from(args.seed));
+        let measure = |photographs: &[Photograph]| {
+            accuracy::measure(&Images::of_photographs(photographs, self.device)?, &written.network, args.sigma)
+        };
+        let accuracy = Accuracies { train: measure(&sample.train)?, test: measure(&sample.test)? };
+        println!(
+            "{id}: held out {:.2} % right, {:.2} % under its own noise",
+            100.0 * accuracy.test.clean,
+            100.0 * accuracy.test.noisy,
+        );
+        Ok(ModelEntry {
+            recipe: format!(
+                "{} tuned for {} steps of {} crops from {photographs} photographs with Gaussian noise of strength 0 to {}, \
+                 to see what {} sees without noise.",
+                args.from, args.steps, args.batch, args.sigma, args.teacher,
+            ),
+            id,
+            sigma: args.sigma,
+            seed: args.seed,
+            file: written.file,
+            bytes: written.bytes,
+            sha256: written.sha256,
+            accuracy,
+            perturbation: None,
+        })
+    }
+}
+
+/// A random square of a photograph, three quarters to all of its shorter side, mirrored or not: values in [0, 1],
+/// `[3, 224, 224]`.
+fn crop(photograph: &Photograph, rng: &mut SmallRng) -> Result<Vec<f32>> {
+    let source = photo::open(&photograph.bytes)?;
+    let (width, height) = (f64::from(source.width()), f64::from(source.height()));
+    let side = width.min(height) * rng.random_range(0.75..=1.0);
+    let crop = Crop { left: rng.random_range(0.0..=width - side), top: rng.random_range(0.0..=height - side), side };
+    let mut values = source.crop(crop, 3, SIDE, SIDE)?.to_unit();
+    if rng.random() {
+        values.chunks_exact_mut(SIDE).for_each(<[f32]>::reverse);
+    }
+    Ok(values)
+}
+
+/// Adam with steps relative to the root mean square of each tensor.
+#[derive(Clone)]
+struct Relative(Adam);
+
+impl Optimizer for Relative {
+    type State<const D: usize> = <Adam as Optimizer>::State<D>;
+
+    fn step<const D: usize>(
+        &self,
+        rate: f64,
+        tensor: Tensor<D>,
+        gradient: Tensor<D>,
+        state: Option<Self::State<D>>,
+    ) -> (Tensor<D>, Option<Self::State<D>>) {
+        // Adam's step does not depend on the scale of the gradient, so that the tensor alone is scaled.
+        let size = tensor.clone().square().mean().sqrt().clamp_min(1e-6).unsqueeze::<D>();
+        let (tensor, state) = self.0.step(rate, tensor / size.clone(), gradient, state);
+        (tensor * size, state)
+    }
+
+    fn to_device<const D: usize>(state: Self::State<D>, device: &Device) -> Self::State<D> {
+        Adam::to_device(state, device)
+    }
+}
