@@ -196,3 +196,83 @@ fn sized(name: &str, values: Vec<f32>, expected: usize) -> Result<Vec<f32>, Erro
         found: values.len().to_string(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::{Distribution, Tolerance};
+
+    /// Tensors of a reference whose only BatchNorm with an effect is the stem's.
+    fn tensor(name: &str) -> Vec<f32> {
+        let layers = EfficientNetLite0Config { classes: CLASSES }.init(&Device::flex());
+        let outputs = |conv: &Conv2d| conv.weight.dims()[0];
+        let conv = |name: &str| match name.strip_prefix("_blocks.").and_then(|rest| rest.split_once('.')) {
+            Some((index, part)) => {
+                let block = &layers.blocks[index.parse::<usize>().expect("an index")];
+                match part {
+                    "_expand_conv" | "_bn0" => block.expand.clone().expect("it is wider inside"),
+                    "_depthwise_conv" | "_bn1" => block.depthwise.clone(),
+                    _ => block.project.clone(),
+                }
+            }
+            None if matches!(name, "_conv_stem" | "_bn0") => layers.stem.clone(),
+            None => layers.head.clone(),
+        };
+        let (layer, part) = name.rsplit_once('.').expect("layer and part");
+        let ramp = |length: usize, from: f32| (0..length).map(|i| from + 0.01 * (i % 7) as f32).collect();
+        match (layer, part) {
+            ("_fc", "weight") => ramp(CLASSES * 1280, -0.02),
+            ("_fc", _) => ramp(CLASSES, 0.0),
+            ("_bn0", "weight") => ramp(32, 0.5),
+            ("_bn0", "bias") => ramp(32, -0.1),
+            ("_bn0", "running_mean") => ramp(32, 0.2),
+            ("_bn0", "running_var") => ramp(32, 0.7),
+            (bn, "weight") if bn.contains("_bn") => vec![1.0; outputs(&conv(bn))],
+            (bn, "running_var") => vec![1.0 - BATCH_NORM_EPSILON; outputs(&conv(bn))],
+            (bn, "bias" | "running_mean") => vec![0.0; outputs(&conv(bn))],
+            (layer, _) => ramp(conv(layer).weight.dims().iter().product(), -0.03),
+        }
+    }
+
+    #[test]
+    fn a_folded_batch_norm_gives_what_the_norm_gave() {
+        let device = Device::flex();
+        let folded =
+            EfficientNetLite0::from_reference(|name| Ok(tensor(name)), &device).expect("every tensor is there");
+        let pixels = Tensor::<4>::random([1, 3, SIDE, SIDE], Distribution::Uniform(-1.0, 1.0), &device);
+
+        let mut raw = EfficientNetLite0Config { classes: CLASSES }.init(&device).stem;
+        raw.weight =
+            Param::from_tensor(Tensor::from_data(TensorData::new(tensor("_conv_stem.weight"), [32, 3, 3, 3]), &device));
+        raw.bias = None;
+        let per_channel = |part: &str| {
+            let values = TensorData::new(tensor(&format!("_bn0.{part}")), [1, 32, 1, 1]);
+            Tensor::<4>::from_data(values, &device)
+        };
+        let x = raw.forward(pixels.clone()) - per_channel("running_mean");
+        let x = x / (per_channel("running_var") + BATCH_NORM_EPSILON).sqrt();
+        let expected = x * per_channel("weight") + per_channel("bias");
+        let found = folded.stem.forward(pixels);
+        assert_eq!(found.dims(), [1, 32, 112, 112]);
+        found.into_data().assert_approx_eq::<f32>(&expected.into_data(), Tolerance::rel_abs(1e-4, 1e-5));
+    }
+
+    #[test]
+    fn a_reference_of_another_size_is_refused() {
+        let shorter = |name: &str| Ok(tensor(name).split_off(1));
+        let refused = EfficientNetLite0::from_reference(shorter, &Device::flex());
+        assert!(matches!(refused, Err(Error::Weights { .. })));
+    }
+
+    #[test]
+    fn relu6_is_a_clamp_with_its_gradient() {
+        let device = Device::flex();
+        let x = Tensor::<4>::from_data([[[[-1.0, 0.5, 5.9, 6.1, 80.0]]]], &device).autodiff().require_grad();
+        let y = relu6(x.clone());
+        let gradient = x.grad(&y.clone().sum().backward()).expect("it takes part");
+        y.inner()
+            .into_data()
+            .assert_approx_eq::<f32>(&TensorData::from([[[[0.0, 0.5, 5.9, 6.0, 6.0]]]]), Tolerance::default());
+        gradient.into_data().assert_eq(&TensorData::from([[[[0.0f32, 1.0, 1.0, 0.0, 0.0]]]]), true);
+    }
+}
