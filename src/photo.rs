@@ -29,6 +29,10 @@ pub const MIN_SIDE: u32 = 2;
 /// The most memory a decoder may take, in bytes: enough for [`MAX_PIXELS`] of 16-bit RGBA.
 const MAX_MEMORY: u64 = 512 << 20;
 
+/// The most scans of a progressive JPEG of [`MAX_PIXELS`], each of which takes as long as a picture of one; smaller ones
+/// may have more. Cameras and programs write about ten.
+const MAX_SCANS: u64 = 20;
+
 /// The longest shorter side that a [`Source`] keeps, in pixels: many times what a network sees, yet cropped in no time.
 const KEPT_SIDE: u32 = 2048;
 
@@ -169,39 +173,9 @@ pub enum PhotoError {
 ///
 /// Every [`PhotoError`] but [`PhotoError::Outside`], [`PhotoError::Shape`] and [`PhotoError::Length`].
 pub fn open(bytes: &[u8]) -> Result<Source, PhotoError> {
-    let (format, name) = readable_format(bytes)?;
-    let damaged = |error: ImageError| match error {
-        ImageError::Unsupported(error) => PhotoError::UnsupportedFormat { format: format!("{name} ({error})") },
-        error => PhotoError::Damaged { format: name, detail: innermost(&error) },
-    };
-
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    let mut limits = Limits::no_limits(); // the sides are checked below, in our own words
-    limits.max_alloc = Some(MAX_MEMORY);
-    reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(damaged)?;
-
-    let (width, height) = decoder.dimensions();
-    let (shorter, longer) = (width.min(height), width.max(height));
-    if longer > MAX_SIDE || u64::from(shorter) * u64::from(longer) > MAX_PIXELS {
-        return Err(PhotoError::TooLarge { width, height });
-    }
-    if shorter < MIN_SIDE {
-        return Err(PhotoError::TooSmall { width, height });
-    }
-    if format == ImageFormat::Jpeg && !jpeg_ends(bytes) {
-        return Err(PhotoError::Damaged { format: name, detail: "unexpected end of file".into() });
-    }
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut picture = flatten(DynamicImage::from_decoder(decoder).map_err(damaged)?);
-
-    let factor = shorter.div_ceil(KEPT_SIDE);
-    if factor > 1 {
-        // Each pixel becomes the mean of a square; the few that are over, at the edges, belong to none.
-        let [columns, rows] = [width, height].map(|side| side / factor);
-        let (left, top) = (width % factor / 2, height % factor / 2);
-        picture = picture.crop_imm(left, top, columns * factor, rows * factor).thumbnail_exact(columns, rows);
-    }
+    let (picture, orientation) = read(bytes)?;
+    let (width, height) = picture.dimensions();
+    let mut picture = reduce(flatten(picture));
     picture.apply_orientation(orientation); // last, when it is small
     let (width, height) = if is_quarter_turn(orientation) { (height, width) } else { (width, height) };
     Ok(Source { picture, width, height })
@@ -373,6 +347,46 @@ fn check_shape(channels: usize, height: usize, width: usize) -> Result<(), Photo
     }
 }
 
+/// The picture as it lies in the file, and how it is to be turned.
+fn read(bytes: &[u8]) -> Result<(DynamicImage, Orientation), PhotoError> {
+    let (format, name) = readable_format(bytes)?;
+    let damage = |detail: &str| PhotoError::Damaged { format: name, detail: detail.into() };
+    let damaged = |error: ImageError| match error {
+        ImageError::Unsupported(error) => PhotoError::UnsupportedFormat { format: format!("{name} ({error})") },
+        error => damage(&innermost(&error)),
+    };
+
+    // What a decoder would panic at is refused before: where a panic aborts, as in the browser, nothing catches it.
+    let sound = match format {
+        ImageFormat::Png => png_palette_is_whole(bytes).then_some(bytes),
+        ImageFormat::WebP => sound_webp(bytes),
+        _ => Some(bytes),
+    };
+    let bytes = sound.ok_or_else(|| damage("a part of a wrong length"))?;
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let mut limits = Limits::no_limits(); // the sides are checked below, in our own words
+    limits.max_alloc = Some(MAX_MEMORY);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(damaged)?;
+
+    let (width, height) = decoder.dimensions();
+    let (shorter, longer) = (width.min(height), width.max(height));
+    if longer > MAX_SIDE || u64::from(shorter) * u64::from(longer) > MAX_PIXELS {
+        return Err(PhotoError::TooLarge { width, height });
+    }
+    if shorter < MIN_SIDE {
+        return Err(PhotoError::TooSmall { width, height });
+    }
+    if format == ImageFormat::Jpeg {
+        let scans = jpeg_scans(bytes).ok_or_else(|| damage("unexpected end of file"))?;
+        if scans as u64 * u64::from(shorter) * u64::from(longer) > MAX_SCANS * MAX_PIXELS {
+            return Err(damage(&format!("{scans} scans")));
+        }
+    }
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    Ok((DynamicImage::from_decoder(decoder).map_err(damaged)?, orientation))
+}
+
 /// The format of a file that is read, and its name.
 fn readable_format(bytes: &[u8]) -> Result<(ImageFormat, &'static str), PhotoError> {
     if bytes.is_empty() {
@@ -424,21 +438,77 @@ fn recognise(bytes: &[u8]) -> PhotoError {
     }
 }
 
-/// Whether a JPEG has an end: the decoder makes what is missing grey and says nothing.
-fn jpeg_ends(bytes: &[u8]) -> bool {
+/// How many scans a JPEG has, if it has an end: the decoder makes what is missing grey and says nothing.
+fn jpeg_scans(bytes: &[u8]) -> Option<usize> {
     // The segments before the picture are skipped by their lengths: a thumbnail in one of them has an end of its own.
     let mut rest = bytes.get(2..).unwrap_or_default();
     loop {
         rest = match rest {
-            [0xFF, 0xDA, picture @ ..] => return picture.windows(2).any(|marker| marker == [0xFF, 0xD9]),
+            [0xFF, 0xDA, picture @ ..] => {
+                let end = picture.windows(2).position(|marker| marker == [0xFF, 0xD9])?;
+                let further = picture[..end].windows(2).filter(|marker| *marker == [0xFF, 0xDA]);
+                return Some(1 + further.count());
+            }
             [0xFF, 0xFF, ..] => &rest[1..],
             [0xFF, _, high, low, ..] => {
                 let length = usize::from(u16::from_be_bytes([*high, *low]));
                 rest.get(2 + length..).unwrap_or_default()
             }
-            _ => return true, // wrong in another way, which the decoder tells
+            _ => return Some(1), // wrong in another way, which the decoder tells
         }
     }
+}
+
+/// Whether the palette of a PNG, if it has one, ends with a whole colour: the decoder panics at a part of one.
+fn png_palette_is_whole(bytes: &[u8]) -> bool {
+    let mut chunks = bytes.get(8..).unwrap_or_default();
+    while let Some(([l0, l1, l2, l3, kind @ ..], rest)) = chunks.split_first_chunk::<8>() {
+        let length = u32::from_be_bytes([*l0, *l1, *l2, *l3]) as usize;
+        if kind == b"PLTE" {
+            return length.is_multiple_of(3);
+        }
+        chunks = rest.get(length.saturating_add(4)..).unwrap_or_default(); // after its checksum
+    }
+    true
+}
+
+/// A WebP without what may follow it, if its chunks lie inside it and the frames of an animation have the sizes they
+/// say: the decoder believes both, makes room for gigabytes of EXIF and panics where a frame is larger.
+fn sound_webp(bytes: &[u8]) -> Option<&[u8]> {
+    let length = u32::from_le_bytes(*bytes.get(4..)?.first_chunk()?) as usize;
+    let webp = bytes.get(..length.checked_add(8)?)?;
+    chunks_are_sound(webp.get(12..)?, None).then_some(webp)
+}
+
+/// Whether `chunks` lie inside one another, and are as large as their `frame` (width, height) if they are parts of one.
+fn chunks_are_sound(mut chunks: &[u8], frame: Option<(u32, u32)>) -> bool {
+    let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |number, &byte| number << 8 | u32::from(byte));
+    while let Some((header, rest)) = chunks.split_first_chunk::<8>() {
+        let length = number(&header[4..]) as usize;
+        let Some(content) = rest.get(..length) else { return false };
+        chunks = rest.get(length + length % 2..).unwrap_or_default();
+        let sound = match (&header[..4], frame) {
+            // Place, width, height, duration and flags, then the chunks of the frame.
+            (b"ANMF", None) => {
+                content.len() >= 16 && {
+                    let frame = (number(&content[6..9]) + 1, number(&content[9..12]) + 1);
+                    chunks_are_sound(&content[16..], Some(frame))
+                }
+            }
+            // Whatever follows is decoded as the frame's colours.
+            (b"ALPH", Some(_)) => chunks.starts_with(b"VP8 "),
+            // Width and height in 14 bits each, after 6 bytes.
+            (b"VP8 ", Some(frame)) => {
+                let size = |bytes: &[u8]| (number(&bytes[..2]) & 0x3FFF, number(&bytes[2..]) & 0x3FFF);
+                content.get(6..10).is_some_and(|bytes| size(bytes) == frame)
+            }
+            _ => true,
+        };
+        if !sound {
+            return false;
+        }
+    }
+    true
 }
 
 /// The one sentence at the bottom of an error.
@@ -466,6 +536,19 @@ fn flatten(picture: DynamicImage) -> DynamicImage {
         picture
     };
     with_channels(opaque, channels)
+}
+
+/// A picture whose shorter side is [`KEPT_SIDE`] at most.
+fn reduce(picture: DynamicImage) -> DynamicImage {
+    let (width, height) = picture.dimensions();
+    let factor = width.min(height).div_ceil(KEPT_SIDE);
+    if factor <= 1 {
+        return picture;
+    }
+    // Each pixel becomes the mean of a square; the few that are over, at the edges, belong to none.
+    let [columns, rows] = [width, height].map(|side| side / factor);
+    let (left, top) = (width % factor / 2, height % factor / 2);
+    picture.crop_imm(left, top, columns * factor, rows * factor).thumbnail_exact(columns, rows)
 }
 
 fn with_channels(picture: DynamicImage, channels: usize) -> DynamicImage {
@@ -867,6 +950,13 @@ mod tests {
                 let _ = decode(&wrong, 1, 8, 8);
             }
         }
+        // Scan upon scan of a large picture would take minutes.
+        let mut large = encode(gradient(16, 16), ImageFormat::Jpeg);
+        let place = |jpeg: &[u8], marker| jpeg.windows(2).position(|found| found == [0xFF, marker]).unwrap();
+        let (frame, scan, end) = (place(&large, 0xC0), place(&large, 0xDA), large.len() - 2);
+        large[frame + 5..frame + 9].copy_from_slice(&[7000u16.to_be_bytes(); 2].concat());
+        let scans = [&large[..end], &large[scan..end].repeat(20), &large[end..]].concat();
+        assert!(refusal(&scans).starts_with("This JPEG picture is damaged or incomplete (21 scans)"));
         // The end of a thumbnail is not the end of the picture.
         let mut jpeg = jpeg_with_orientation(&gradient(40, 30), 1);
         jpeg.splice(2..2, [0xFF, 0xE5, 0, 4, 0xFF, 0xD9]);

@@ -1,0 +1,179 @@
+//! Whatever file a person chooses, it is read or refused with a sentence, soon and without a panic: every picture of
+//! `tests/fixtures/pictures`, whole, cut short and damaged. Its README says how they were made.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use decoy::photo::{self, Photo, PhotoError};
+
+/// Far more than any of these files needs, even on a busy machine: a damaged header may say 50 million pixels.
+const TOO_LONG: Duration = Duration::from_secs(30);
+
+/// The files by name.
+fn pictures() -> BTreeMap<String, Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/pictures");
+    let entries = fs::read_dir(folder).expect("the folder is there").map(|entry| entry.expect("it can be listed"));
+    entries
+        .map(|entry| (entry.file_name().into_string().expect("names are ASCII"), entry.path()))
+        .filter(|(name, _)| !matches!(name.as_str(), "README.md" | "make.py"))
+        .map(|(name, path)| (name, fs::read(path).expect("it can be read")))
+        .collect()
+}
+
+/// What becomes of a file, as the page and the command line ask for it: both agree, and neither takes long.
+fn read(name: &str, bytes: &[u8]) -> Result<Photo, PhotoError> {
+    let begin = Instant::now();
+    let decoded = photo::decode(bytes, 3, 24, 24);
+    let cropped = photo::open(bytes).and_then(|source| {
+        let preview = source.preview(16);
+        assert_eq!(preview.width().max(preview.height()), 16, "{name}");
+        source.crop(source.centre(), 3, 24, 24)
+    });
+    assert!(begin.elapsed() < TOO_LONG, "{name} took {:?}", begin.elapsed());
+    assert_eq!(decoded, cropped, "{name}");
+    if let Err(error) = &decoded {
+        let sentence = error.to_string();
+        assert!(sentence.starts_with(char::is_uppercase) && sentence.ends_with('.'), "{name}: {sentence}");
+    }
+    decoded
+}
+
+#[test]
+fn every_picture_is_read_or_refused_as_its_name_says() {
+    let pictures = pictures();
+    assert!(pictures.len() > 50, "{} pictures", pictures.len());
+    for (name, bytes) in &pictures {
+        let kind = name.split('-').next().expect("a split has a first part");
+        match (kind, read(name, bytes)) {
+            ("ok", Ok(_)) | ("refused", Err(_)) => {}
+            ("ok", Err(error)) => panic!("{name} is refused: {error}"),
+            ("refused", Ok(_)) => panic!("{name} is read"),
+            _ => panic!("{name} says neither ok nor refused"),
+        }
+    }
+}
+
+#[test]
+fn refusals_say_what_is_wrong() {
+    let pictures = pictures();
+    let sentences = [
+        ("refused-empty.png", "This file is empty."),
+        ("refused-text.png", "This file is plain text."),
+        ("refused-page.jpg", "This file is a web page."),
+        ("refused-drawing.svg", "This file is an SVG drawing."),
+        ("refused-document.pdf", "This file is a PDF document."),
+        ("refused-film.mp4", "This file is a video."),
+        ("refused-camera.heic", "Pictures in the format HEIC cannot be read here."),
+        ("refused-tiff.jpg", "Pictures in the format TIFF cannot be read here."),
+        ("refused-1x10000.png", "This picture has 1×10000 pixels; at least 2×2 are needed."),
+        ("refused-corrupt.png", "This PNG picture is damaged or incomplete"),
+        ("refused-palette.png", "This PNG picture is damaged or incomplete (a part of a wrong length)."),
+        ("refused-endless-exif.webp", "This WebP picture is damaged or incomplete (a part of a wrong length)."),
+        ("refused-small-frame.webp", "This WebP picture is damaged or incomplete (a part of a wrong length)."),
+        ("refused-corrupt.webp", "This WebP picture is damaged or incomplete"),
+        ("refused-cut.jpg", "This JPEG picture is damaged or incomplete"),
+        ("refused-cut.gif", "This GIF picture is damaged or incomplete"),
+    ];
+    for (name, sentence) in sentences {
+        let refusal = read(name, &pictures[name]).expect_err(name).to_string();
+        assert!(refusal.starts_with(sentence), "{name}: {refusal}");
+    }
+    for format in ["png", "jpg", "gif", "bmp", "webp"] {
+        let name = format!("refused-12000x9000.{format}");
+        assert_eq!(read(&name, &pictures[&name]), Err(PhotoError::TooLarge { width: 12_000, height: 9_000 }), "{name}");
+    }
+}
+
+#[test]
+fn the_same_picture_is_read_the_same() {
+    let pictures = pictures();
+    let photo = |name: &str| read(name, &pictures[name]).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let plain = photo("ok-rgb.png");
+    for name in [
+        "ok-rgb.bmp",
+        "ok-interlaced.png",
+        "ok-16-bit.png",
+        "ok-animated.png", // its first frame
+        "ok-orientation-6.png",
+        "ok-orientation-8.webp",
+        "ok-png-called.jpg",
+    ] {
+        assert_eq!(photo(name), plain, "{name}");
+    }
+    for name in [
+        "ok-baseline.jpg",
+        "ok-progressive.jpg",
+        "ok-cmyk.jpg",
+        "ok-thumbnail-inside.jpg",
+        "ok-orientation-1.jpg",
+        "ok-orientation-2.jpg",
+        "ok-orientation-3.jpg",
+        "ok-orientation-4.jpg",
+        "ok-orientation-5.jpg",
+        "ok-orientation-6.jpg",
+        "ok-orientation-7.jpg",
+        "ok-orientation-8.jpg",
+        "ok-orientation-9.jpg", // none that exists: as it lies
+        "ok-animated.webp",
+    ] {
+        // JPEG and WebP are 8 levels away at most, another turn of the picture 50.
+        let photo = photo(name);
+        let differences = photo.pixels().iter().zip(plain.pixels()).map(|(a, b)| f64::from(a.abs_diff(*b)));
+        let mean = differences.sum::<f64>() / plain.pixels().len() as f64;
+        assert!(mean < 12.0, "{name} is {mean} levels away");
+    }
+}
+
+#[test]
+fn pictures_cut_short_are_read_or_refused() {
+    for (name, bytes) in pictures() {
+        for tenth in 0..10 {
+            let _ = read(&format!("{tenth} tenths of {name}"), &bytes[..bytes.len() * tenth / 10]);
+        }
+        for shorter in 1..bytes.len().min(9) {
+            let _ = read(&format!("{name} without its last {shorter}"), &bytes[..bytes.len() - shorter]);
+        }
+    }
+}
+
+#[test]
+fn damaged_pictures_are_read_or_refused() {
+    for (name, bytes) in pictures() {
+        // The headers byte by byte, then a place here and there.
+        let places = (0..bytes.len().min(64)).chain((64..bytes.len()).step_by(bytes.len() / 64 + 1));
+        for place in places {
+            for mask in [0xFF, 0x80, 0x01] {
+                let mut wrong = bytes.clone();
+                wrong[place] ^= mask;
+                let _ = read(&format!("{name} with byte {place} ^ {mask}"), &wrong);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_gallery_is_read_listed_and_credited() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("www/gallery/photos");
+    let text = |name: &str| fs::read_to_string(folder.join(name)).expect("it is there");
+    let (listed, credited) = (text("gallery.json"), text("CREDITS.md"));
+    let mut photos = 0;
+    for entry in fs::read_dir(&folder).expect("the folder is there") {
+        let path = entry.expect("it can be listed").path();
+        if path.extension().is_some_and(|extension| extension == "jpg") {
+            let name = path.file_name().expect("a file has a name").to_string_lossy();
+            let source =
+                photo::open(&fs::read(&path).expect("it can be read")).unwrap_or_else(|e| panic!("{name}: {e}"));
+            assert!(source.width().min(source.height()) >= 224, "{name} is smaller than what a network sees");
+            assert!(source.width().max(source.height()) <= 640, "{name} is larger than need be");
+            assert!(listed.contains(&format!("\"file\": \"{name}\"")), "{name} is not in gallery.json");
+            assert!(credited.contains(&format!("| {name} |")), "{name} is not in CREDITS.md");
+            photos += 1;
+        }
+    }
+    assert!(photos >= 8);
+    assert_eq!(listed.matches("\"file\"").count(), photos, "each photo once, and none that is not there");
+}
