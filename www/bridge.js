@@ -1,11 +1,13 @@
 // The page's one line to the worker: every call is a promise with progress, and can be cancelled.
 
 /** @typedef {import('../pkg/decoy.js').Picture} Picture */
+/** @typedef {import('../pkg/decoy.js').Crop} Crop */
 /** @typedef {import('../pkg/decoy.js').DeviceReport} DeviceReport */
 /** @typedef {Parameters<typeof import('../pkg/decoy.js').Decoy.create>[1]} DeviceChoice */
 /** @typedef {import('../pkg/decoy.js').AttackOptions} AttackOptions */
 /** @typedef {{ received: number, bytes: number }} Loading the weights of a network under way */
 /** @typedef {{ device: DeviceReport, attacks: import('../pkg/decoy.js').AttackInfo[] }} Started */
+/** @typedef {{ width: number, height: number, preview: Picture }} Opened an upright picture: its size, and the whole of it small */
 
 /**
  * @template Progress
@@ -27,7 +29,11 @@ export class Bridge {
 
   /** @param {(device: DeviceReport) => void} onDevice called whenever the device's report may have changed */
   constructor(onDevice) {
-    this.#worker.onmessage = ({ data }) => (data.device ? onDevice(data.device) : this.#receive(data));
+    this.#worker.onmessage = ({ data }) => {
+      if (data.device) onDevice(data.device);
+      else if (data.lost) this.close('The GPU was lost in the middle of the computation. Try again: the CPU takes over.');
+      else this.#receive(data);
+    };
     this.#worker.onerror = (event) => {
       event.preventDefault();
       this.close(`The computation stopped unexpectedly (${event.message || 'its program could not be loaded'}). Try again: it starts afresh.`);
@@ -58,12 +64,30 @@ export class Bridge {
   }
 
   /**
-   * Any picture file as the network sees it. The bytes are handed over.
+   * Any picture file as the networks of a family see it. The bytes are handed over.
    * @param {string} family @param {Uint8Array} bytes
    * @returns {Promise<Picture>}
    */
   decode(family, bytes) {
     return this.#call('decode', [family, bytes], {}, [bytes.buffer]);
+  }
+
+  /**
+   * Opens a picture file, for `crop`; if it cannot be opened, the one before stays. The bytes are handed over.
+   * @param {Uint8Array} bytes
+   * @returns {Promise<Opened>}
+   */
+  open(bytes) {
+    return this.#call('open', [bytes], {}, [bytes.buffer]);
+  }
+
+  /**
+   * A square of the picture opened last, as the networks of a family see it.
+   * @param {string} family @param {Crop} crop
+   * @returns {Promise<Picture>}
+   */
+  crop(family, crop) {
+    return this.#call('crop', [family, crop]);
   }
 
   /**
@@ -76,7 +100,7 @@ export class Bridge {
 
   /**
    * @param {string} model @param {Picture} picture @param {AttackOptions} options
-   * @param {Watch<import('../pkg/decoy.js').AttackProgress>} [watch]
+   * @param {Watch<import('../pkg/decoy.js').LiveProgress>} [watch]
    * @returns {Promise<import('../pkg/decoy.js').AttackResult>}
    */
   attack(model, picture, options, watch) {
@@ -84,6 +108,7 @@ export class Bridge {
   }
 
   /**
+   * Once it measures, a sweep that is cancelled answers with what it has measured.
    * @param {string[]} models @param {Picture[]} pictures @param {Uint32Array} classes @param {AttackOptions} options
    * @param {Watch<import('../pkg/decoy.js').SweepProgress>} [watch]
    * @returns {Promise<import('../pkg/decoy.js').SweepReport>}

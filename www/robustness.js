@@ -1,5 +1,7 @@
 // The measured results that come with the site, and what the chart takes from them.
 
+import { json } from './contents.js';
+
 /** @typedef {import('../pkg/decoy.js').Summary} Summary */
 /** @typedef {import('../pkg/decoy.js').AttackOptions} AttackOptions */
 /** @typedef {{ model: string, sigma: number, seed: number, summary: Summary }} Measured */
@@ -15,18 +17,10 @@ export const MEASURES = {
   median_linf: { words: 'median ‖Δx‖∞', axis: '‖Δx‖∞', norm: 'linf' },
 };
 
-/** @param {string} family @returns {Promise<Evaluation[]>} */
-export async function evaluations(family) {
+/** @returns {Promise<Evaluation[]>} of every family */
+export async function evaluations() {
   const { evaluations: files } = await json('robustness/index.json');
-  const all = await Promise.all(files.map(async (/** @type {string} */ file) => ({ file, ...(await json(`robustness/${file}`)) })));
-  return all.filter((evaluation) => evaluation.family === family);
-}
-
-/** @param {string} path @returns {Promise<any>} */
-export async function json(path) {
-  const response = await fetch(path);
-  if (!response.ok) throw new Error(`${path} could not be fetched (status ${response.status}).`);
-  return response.json();
+  return Promise.all(files.map(async (/** @type {string} */ file) => ({ file, ...(await json(`robustness/${file}`)) })));
 }
 
 /** @param {{ sigma: number, summary: Summary }[]} measured @param {Measure} measure @returns {Point[]} */

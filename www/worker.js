@@ -1,19 +1,48 @@
 // Runs the wasm module away from the page. Calls are answered one at a time, in order;
-// only decoding, which touches no network, does not wait for its turn.
+// only reading pictures, which touches no network, does not wait for its turn.
+
+import { download, forget, keep, kept } from './weights.js';
 
 /** @typedef {import('../pkg/decoy.js').Decoy} Decoy */
+/** @typedef {import('../pkg/decoy.js').Source} Source */
+/** @typedef {import('../pkg/decoy.js').Crop} Crop */
 /** @typedef {import('../pkg/decoy.js').Picture} Picture */
 /** @typedef {import('../pkg/decoy.js').AttackOptions} AttackOptions */
+/** @typedef {import('../pkg/decoy.js').ModelEntry} ModelEntry */
 /** @typedef {{ signal: AbortSignal, progress: (progress: unknown) => void, loading: (loading: import('./bridge.js').Loading) => void }} Call */
 
 const site = new URL('./', import.meta.url);
 
+/** The longer side of the whole picture under the crop frame. */
+const PREVIEW = 640;
+
 /** @type {Decoy} */
 let decoy;
+/** The picture file opened last. @type {Source | null} */
+let source = null;
 /** @type {Map<number, AbortController>} */
 const calls = new Map();
 /** @type {Promise<unknown>} */
 let turn = Promise.resolve();
+
+const pictures = {
+  /** @param {string} family @param {Uint8Array} bytes */
+  decode: (family, bytes) => decoy.decode(family, bytes),
+
+  /** What cannot be opened leaves the one before in its place. @param {Uint8Array} bytes */
+  open(bytes) {
+    const opened = decoy.open(bytes);
+    source?.free();
+    source = opened;
+    return { width: source.width, height: source.height, preview: source.preview(PREVIEW) };
+  },
+
+  /** @param {string} family @param {Crop} crop */
+  crop(family, crop) {
+    if (!source) throw new Error('No picture is open');
+    return decoy.crop(family, source, crop);
+  },
+};
 
 const methods = {
   /** @param {Call} _ @param {string} catalog @param {import('./bridge.js').DeviceChoice} device */
@@ -24,9 +53,6 @@ const methods = {
     decoy = await Decoy.create(catalog, device);
     return { device: decoy.device(), attacks: decoy.attacks() };
   },
-
-  /** @param {Call} _ @param {string} family @param {Uint8Array} bytes */
-  decode: (_, family, bytes) => decoy.decode(family, bytes),
 
   /** @param {Call} call @param {string} model @param {Picture} picture */
   async predict(call, model, picture) {
@@ -48,7 +74,7 @@ const methods = {
 };
 
 /**
- * Fetches the weights that are not there yet.
+ * Loads the networks that are not there yet.
  * @param {string[]} models @param {Call} call
  */
 async function load(models, { signal, loading }) {
@@ -57,33 +83,27 @@ async function load(models, { signal, loading }) {
   const bytes = missing.reduce((sum, entry) => sum + entry.bytes, 0);
   let received = 0;
   for (const entry of missing) {
-    const weights = await download(new URL(`models/${entry.file}`, site), signal, (length) => {
-      loading({ received: (received += length), bytes });
-    });
-    await decoy.loadModel(entry.id, weights);
+    if (!(await loadKept(entry))) {
+      const weights = await download(entry, signal, (length) => loading({ received: (received += length), bytes }));
+      await decoy.loadModel(entry.id, weights);
+      await keep(entry, weights);
+    }
     // The first network makes the self-check, which may change the device.
     self.postMessage({ device: decoy.device() });
   }
 }
 
-/**
- * @param {URL} url @param {AbortSignal} signal @param {(length: number) => void} arrived
- * @returns {Promise<Uint8Array>}
- */
-async function download(url, signal, arrived) {
-  const unavailable = (/** @type {unknown} */ cause) => {
-    return signal.aborted ? signal.reason : new Error(`The network’s weights could not be fetched (${cause}). Are you offline?`);
-  };
-  const response = await fetch(url, { signal }).catch((error) => Promise.reject(unavailable(error.message)));
-  if (!response.ok || !response.body) throw unavailable(`status ${response.status}`);
-  /** @type {Uint8Array<ArrayBuffer>[]} */
-  const chunks = [];
-  const reader = response.body.getReader();
-  for (;;) {
-    const { done, value } = await reader.read().catch((error) => Promise.reject(unavailable(error.message)));
-    if (done) return new Uint8Array(await new Blob(chunks).arrayBuffer());
-    chunks.push(value);
-    arrived(value.length);
+/** Loads a network from what the browser has kept; what turns out to be damaged is forgotten. @param {ModelEntry} entry */
+async function loadKept(entry) {
+  const weights = await kept(entry);
+  if (!weights) return false;
+  try {
+    await decoy.loadModel(entry.id, weights);
+    return true;
+  } catch (error) {
+    if (error instanceof WebAssembly.RuntimeError) throw error;
+    await forget(entry);
+    return false;
   }
 }
 
@@ -93,7 +113,7 @@ function buffers(value) {
   return value && typeof value === 'object' ? Object.values(value).flatMap(buffers) : [];
 }
 
-/** @param {{ id: number, method: keyof typeof methods, args: any[] }} message */
+/** @param {{ id: number, method: keyof typeof methods | keyof typeof pictures, args: any[] }} message */
 async function answer({ id, method, args }) {
   const abort = new AbortController();
   calls.set(id, abort);
@@ -102,24 +122,32 @@ async function answer({ id, method, args }) {
     progress: (/** @type {unknown} */ progress) => self.postMessage({ id, progress }),
     loading: (/** @type {unknown} */ loading) => self.postMessage({ id, loading }),
   };
-  const run = async () => {
-    abort.signal.throwIfAborted();
-    // @ts-expect-error The arguments are those of the method: the bridge is the only caller.
-    return methods[method](call, ...args);
-  };
   try {
-    const outcome = method === 'decode' ? run() : turn.then(run);
-    if (method !== 'decode') turn = outcome.catch(() => {});
-    const result = await outcome;
+    const result = await run(method, args, call);
     self.postMessage({ id, result }, { transfer: buffers(result) });
   } catch (error) {
-    // A trap leaves the module's memory in an unknown state: the whole worker goes.
-    if (error instanceof WebAssembly.RuntimeError) self.reportError(error);
     const { name, message } = error instanceof Error ? error : { name: 'Error', message: String(error) };
-    self.postMessage({ id, error: { name, message } });
+    // A trap leaves the module's memory in an unknown state, and a GPU that is lost does not come back to the module
+    // that had it: the whole worker goes.
+    if (error instanceof WebAssembly.RuntimeError) self.reportError(error);
+    else if (message.startsWith('the device failed')) self.postMessage({ lost: true });
+    else self.postMessage({ id, error: { name, message } });
   } finally {
     calls.delete(id);
   }
+}
+
+/** @param {keyof typeof methods | keyof typeof pictures} method @param {any[]} args those of the method: the bridge is the only caller @param {Call} call */
+function run(method, args, call) {
+  // @ts-expect-error Checked by the bridge.
+  if (method in pictures) return pictures[method](...args);
+  const outcome = turn.then(() => {
+    call.signal.throwIfAborted();
+    // @ts-expect-error Checked by the bridge.
+    return methods[method](call, ...args);
+  });
+  turn = outcome.catch(() => {});
+  return outcome;
 }
 
 self.onmessage = ({ data }) => (data.cancel ? calls.get(data.cancel)?.abort() : answer(data));

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import axe from 'axe-core';
-import { fool, give, launch, ready, runOn, says, verdict, visit } from './site.js';
+import { duck, fool, give, launch, ready, runOn, says, search, verdict, visit, withoutObjects } from './site.js';
 
 /** @typedef {import('./site.js').Page} Page */
 /** @typedef {import('playwright-core').Locator} Locator */
@@ -20,11 +20,20 @@ for (const width of [390, 1280]) {
         await runOn(page, 'CPU');
         await ready(page);
         await inspect(page, 'ready');
+        await page.getByRole('button', { name: 'Crop' }).click();
+        await inspect(page, 'cropping');
+        await search(page, 10);
         await fool(page);
         await page.getByText('The same figures as a table').click();
+        await page.getByText('Credits of the photographs').click();
+        await page.getByRole('combobox', { name: 'Make the network see' }).fill('cat');
         await give(page, { name: 'no.png', mimeType: 'image/png', buffer: Buffer.from('no picture') });
         await page.getByRole('alert').getByRole('button').waitFor();
         await inspect(page, 'fooled, with an error');
+        if (withoutObjects) return;
+        await page.getByAltText('duck').click();
+        await says(page, /The network sees “duck”/);
+        await inspect(page, 'the toy objects');
       }, { viewport: { width, height: 844 }, colorScheme });
     });
   }
@@ -40,7 +49,7 @@ async function inspect(page, when) {
   assert.equal(content, screen, `${when}: the page scrolls sideways`);
 }
 
-test('the whole path works with the keyboard alone', async () => {
+test('the whole path works with the keyboard alone', { skip: withoutObjects }, async () => {
   await visit(browser, async (page) => {
     const device = page.getByLabel('Run on');
     await tabTo(page, device);
@@ -56,8 +65,8 @@ test('the whole path works with the keyboard alone', async () => {
     await says(page, /The network sees/);
     assert.equal(await page.locator('#dial-value').textContent(), 'σ = 0.01');
 
-    await tabTo(page, page.getByLabel('Use a picture of your own'), 'Shift+Tab');
     const chooser = page.waitForEvent('filechooser');
+    await tabTo(page, page.getByLabel('Use your own picture'), 'Shift+Tab');
     await page.keyboard.press('Enter');
     assert.ok(await chooser);
 
@@ -65,7 +74,20 @@ test('the whole path works with the keyboard alone', async () => {
     await page.keyboard.press('Space');
     await page.keyboard.press('Escape');
     await verdict(page).filter({ hasText: /^(Cancelled|Fooled)/ }).waitFor();
-  });
+  }, { at: duck });
+});
+
+test('the photo, what the network sees in it and the button are on the first screen', async () => {
+  for (const viewport of [{ width: 1280, height: 800 }, { width: 390, height: 844 }]) {
+    await visit(browser, async (page) => {
+      await runOn(page, 'CPU');
+      await ready(page);
+      for (const element of [page.getByRole('img', { name: /^The original picture/ }), verdict(page), page.getByRole('button', { name: 'Fool the network' })]) {
+        const box = await element.boundingBox();
+        assert.ok(box && box.y >= 0 && box.y + box.height <= viewport.height, `${element} at ${viewport.width} px: ${JSON.stringify(box)}`);
+      }
+    }, { viewport });
+  }
 });
 
 /** Presses Tab until the element has the focus, which must show. @param {Page} page @param {Locator} element @param {'Tab' | 'Shift+Tab'} [key] */

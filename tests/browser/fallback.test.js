@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { fool, launch, ready, runOn, visit } from './site.js';
+import { fool, launch, ready, runOn, search, visit } from './site.js';
 
 /** @type {import('./site.js').Browser} */
 let browser;
@@ -16,6 +16,7 @@ for (const choice of /** @type {const} */ (['automatic', 'WebGPU'])) {
       await ready(page);
       const report = (await page.locator('#device-report').textContent()) ?? '';
       assert.match(report, /^Running on the CPU\. .*\w/);
+      await search(page, 10);
       await fool(page);
     });
   });

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { address, launch, ready, runOn, visit, withoutGallery } from './site.js';
+import { coil20, duck, launch, ready, runOn, search, visit, withoutObjects } from './site.js';
 
 /** @type {import('./site.js').Browser} */
 let browser;
@@ -14,13 +14,13 @@ async function measure(page, images, steps) {
   await runOn(page, 'CPU');
   await ready(page);
   await page.getByText('The same figures as a table').click();
-  await page.getByLabel('Steps', { exact: true }).fill(String(steps));
+  await search(page, steps);
   await page.getByLabel('Number of pictures').fill(String(images));
   await page.getByRole('button', { name: 'Measure here' }).press('Enter');
 }
 
-test('a short measurement is drawn beside the shipped curve', { skip: withoutGallery }, async () => {
-  const { families: [{ models }] } = await (await fetch(new URL('models/models.json', address))).json();
+test('a short measurement is drawn beside the shipped curve', { skip: withoutObjects }, async () => {
+  const { models } = coil20;
   await visit(browser, async (page) => {
     await measure(page, 5, 10);
     await page.getByText(`Measured 5 pictures on ${models.length} networks`).waitFor();
@@ -29,10 +29,10 @@ test('a short measurement is drawn beside the shipped curve', { skip: withoutGal
     for (const cell of cells) assert.match(cell, /^[\d.∞]+/);
     await page.getByRole('listitem').filter({ hasText: 'measured here, 5 pictures' }).waitFor();
     assert.ok(await page.getByRole('button', { name: 'Fool the network' }).isEnabled());
-  });
+  }, { at: duck });
 });
 
-test('a long measurement is cancelled, and what conflicts with it waits', { skip: withoutGallery }, async () => {
+test('a long measurement is cancelled, and what conflicts with it waits', { skip: withoutObjects }, async () => {
   await visit(browser, async (page) => {
     await measure(page, 200, 100);
     await page.getByText(/^[1-9]\d* of \d+ attacks/).waitFor();
@@ -44,5 +44,5 @@ test('a long measurement is cancelled, and what conflicts with it waits', { skip
     assert.equal(await page.locator(':focus').textContent(), 'Measure here');
     assert.ok(await page.getByRole('button', { name: 'Measure here' }).isEnabled());
     assert.ok(await page.getByRole('button', { name: 'Fool the network' }).isEnabled());
-  });
+  }, { at: duck });
 });

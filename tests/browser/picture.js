@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
-import { launch, ready, visit } from './site.js';
+import { duck, launch, ready, visit } from './site.js';
 
 const browser = await launch({ webgpu: false });
 await mkdir('docs', { recursive: true });
@@ -19,6 +19,6 @@ await visit(
     const clip = { x: top.x, y: top.y, width: top.width, height: bottom.y + bottom.height - top.y };
     await page.screenshot({ path: 'docs/robustness.png', clip });
   },
-  { viewport: { width: 1000, height: 3000 }, colorScheme: 'light', deviceScaleFactor: 1.5 },
+  { at: duck, viewport: { width: 1000, height: 3000 }, colorScheme: 'light', deviceScaleFactor: 1.5 },
 );
 await browser.close();

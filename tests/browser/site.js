@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { chromium } from 'playwright-core';
 
 /** @typedef {import('playwright-core').Browser} Browser */
+/** @typedef {import('playwright-core').BrowserContext} BrowserContext */
 /** @typedef {import('playwright-core').Page} Page */
 /** @typedef {{ name: string, mimeType: string, buffer: Buffer }} Upload */
 
@@ -15,34 +16,48 @@ const PATIENCE = 180_000;
 /** @type {{ galleries: string[] }} */
 const { galleries } = await (await fetch(new URL('gallery/gallery.json', address))).json();
 
-/** Given as `skip` to a test that needs the gallery: the reason, where there is none. */
-export const withoutGallery = galleries.includes('coil20') ? false : 'COIL-20 is not here: the site was built without its gallery';
+/** Given as `skip` to a test that needs the objects: the reason, where they are not. */
+export const withoutObjects = galleries.includes('coil20') ? false : 'COIL-20 is not here: the site was built without its pictures';
 
-/** @param {{ webgpu?: boolean }} [options] */
-export function launch({ webgpu = true } = {}) {
+/** @type {{ families: { id: string, labels: string[], input: { channels: number, width: number, height: number }, models: { id: string, sigma: number, file: string, bytes: number, sha256: string }[] }[] }} */
+const { families } = await (await fetch(new URL('models/models.json', address))).json();
+
+/** The families of the catalogue: what the page opens with, and the toy objects. */
+export const [photos, coil20] = families;
+
+/** The link to the duck. */
+export const duck = '#object=1';
+
+/** @param {{ webgpu?: boolean, flags?: string[] }} [options] */
+export function launch({ webgpu = true, flags = [] } = {}) {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: [
       '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
       '--disable-background-networking', '--disable-component-update', '--disable-sync',
       ...(webgpu ? ['--enable-unsafe-webgpu'] : []),
+      ...flags,
     ],
   });
 }
 
 /**
  * Opens the page, uses it, and fails on any error that it or its worker has reported.
- * @param {Browser} browser @param {(page: Page) => Promise<unknown>} use @param {import('playwright-core').BrowserContextOptions} [options]
+ * @param {Browser | BrowserContext} browser @param {(page: Page) => Promise<unknown>} use
+ * @param {import('playwright-core').BrowserContextOptions & { at?: string, before?: (page: Page) => Promise<unknown>, expected?: RegExp }} [options]
+ * `at`: another address than the page's own; `before`: done before it is opened; `expected`: errors that the test makes
  */
-export async function visit(browser, use, options) {
-  const page = await browser.newPage(options);
+export async function visit(browser, use, { at = '', before, expected, ...options } = {}) {
+  const page = await ('newContext' in browser ? browser.newPage(options) : browser.newPage());
   page.setDefaultTimeout(PATIENCE);
   /** @type {string[]} */
   const errors = [];
-  page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
-  page.on('pageerror', (error) => errors.push(String(error)));
+  const report = (/** @type {string} */ error) => expected?.test(error) || errors.push(error);
+  page.on('console', (message) => message.type() === 'error' && report(message.text()));
+  page.on('pageerror', (error) => report(String(error)));
   try {
-    await page.goto(address);
+    await before?.(page);
+    await page.goto(new URL(at, address).href);
     await use(page);
   } finally {
     await page.close();
@@ -63,14 +78,17 @@ export async function says(page, words) {
 /** The label that the page quotes in “…”. @param {string} text */
 export const quoted = (text) => /“([^”]+)”/.exec(text)?.[1];
 
-/** Waits for a picture and its prediction: the duck, else one of our own. @param {Page} page */
-export async function ready(page) {
-  if (withoutGallery) await give(page, await photo(page, 'image/png'));
-  return says(page, /The network sees/);
-}
+/** Waits until the network has looked. @param {Page} page */
+export const ready = (page) => says(page, /The network sees/);
 
 /** @param {Page} page @param {Upload} upload */
-export const give = (page, upload) => page.getByLabel('Use a picture of your own').setInputFiles(upload);
+export const give = (page, upload) => page.getByLabel('Use your own picture').setInputFiles(upload);
+
+/** @param {Page} page @param {number} steps */
+export const search = (page, steps) => page.getByLabel('Steps', { exact: true }).fill(String(steps));
+
+/** What a person sees of the picture, pixels included. @param {Page} page @param {'original' | 'difference' | 'adversarial'} name */
+export const pixels = (page, name) => page.locator(`#${name}`).evaluate((canvas) => /** @type {HTMLCanvasElement} */ (canvas).toDataURL());
 
 /** @param {Page} page @param {'automatic' | 'WebGPU' | 'CPU'} device */
 export const runOn = (page, device) => page.getByLabel('Run on').selectOption(device);

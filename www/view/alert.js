@@ -3,15 +3,37 @@
 import { find, make } from './dom.js';
 
 const region = find('alert', HTMLElement);
+/** Whether it stays until it is dismissed. */
+let standing = false;
 
-/** @param {unknown} error */
-export function complain(error) {
+/** @param {unknown} error @param {() => void} [retry] what failed, once more */
+export function complain(error, retry) {
   const words = error instanceof Error ? error.message : String(error);
   const sentence = words.replace(/^./, (first) => first.toUpperCase()).replace(/[^.!?]$/, '$&.');
-  const dismiss = make('button', { type: 'button', onclick: forgive }, 'Dismiss');
-  region.replaceChildren(make('p', {}, sentence), dismiss);
+  const again = () => {
+    dismiss();
+    retry?.();
+  };
+  standing = false;
+  region.replaceChildren(
+    make('p', {}, sentence),
+    make('div', { className: 'buttons' },
+      ...(retry ? [make('button', { type: 'button', onclick: again }, 'Try again')] : []),
+      make('button', { type: 'button', onclick: dismiss }, 'Dismiss')),
+  );
 }
 
+/** What is no failure, so that no success makes it obsolete. @param {string} sentence */
+export function remark(sentence) {
+  complain(sentence);
+  standing = true;
+}
+
+/** Something went right. */
 export function forgive() {
+  if (!standing) dismiss();
+}
+
+function dismiss() {
   region.replaceChildren();
 }

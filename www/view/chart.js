@@ -11,7 +11,8 @@ import { figure, sigma as sigmaWords } from './words.js';
  * @property {Point[][]} seeds the same from other training seeds
  * @property {Point[]} here measured on this machine
  * @property {Point[]} picture the current picture's own
- * @property {number | null} sigma where the dial stands
+ * @property {number} sigma where the dial stands
+ * @property {number} reach the largest σ there is
  * @property {string} axis what the ordinate shows
  * @property {{ measured: string, seeds: string, here: string, picture: string }} names
  */
@@ -78,6 +79,7 @@ function options(root, curves, read) {
   const { measured, seeds, here, picture, names } = curves;
   const finite = [measured, here, picture, ...seeds].flat().flatMap(({ value, high }) => [value, high]).filter(Number.isFinite);
   const xs = sigmas(curves);
+  const margin = 0.03 * curves.reach;
   const axis = { font, labelFont: font, labelSize: 22, stroke: colour('quiet'), grid: { stroke: colour('hair'), width: 1 }, ticks: { stroke: colour('hair'), width: 1, size: 4 } };
   const hidden = { width: 0, points: { show: false } };
 
@@ -88,7 +90,7 @@ function options(root, curves, read) {
     legend: { show: false },
     cursor: { drag: { x: false, y: false }, y: false, points: { show: false } },
     scales: {
-      x: { time: false, range: [-0.01, (xs.at(-1) ?? 0.1) + 0.01] },
+      x: { time: false, range: [-margin, curves.reach + margin] },
       y: { range: [0, 1.08 * Math.max(...finite, 1e-3)] },
     },
     axes: [
@@ -130,9 +132,8 @@ export function interval({ value, low, high }) {
 /** @param {uPlot} u @param {number} x @param {number} y @returns {[number, number]} on the canvas */
 const place = (u, x, y) => [u.valToPos(x, 'x', true), u.valToPos(y, 'y', true)];
 
-/** @param {uPlot} u @param {number | null} sigma @param {string} colour */
+/** @param {uPlot} u @param {number} sigma @param {string} colour */
 function drawDial(u, sigma, colour) {
-  if (sigma === null) return;
   const x = Math.round(u.valToPos(sigma, 'x', true));
   u.ctx.save();
   u.ctx.strokeStyle = colour;

@@ -6,7 +6,7 @@ import { find, make } from './dom.js';
 /** @typedef {{ object: number, pose: number }} View object from 1, pose from 0 */
 
 /** @param {Gallery} gallery @param {View} view */
-export const address = ({ family, file }, { object, pose }) =>
+export const objectAddress = ({ family, file }, { object, pose }) =>
   `gallery/${family}/${file.replace('{object}', String(object)).replace('{pose}', String(pose))}`;
 
 /**
@@ -35,7 +35,7 @@ export function galleryView(gallery, onChange) {
       onChange({ object, pose: pose.valueAsNumber });
     };
     const image = make('img', { loading: 'lazy', alt: label, title: label, width: 64, height: 64 });
-    image.src = address(gallery, { object: index + 1, pose: 0 });
+    image.src = objectAddress(gallery, { object: index + 1, pose: 0 });
     objects.append(make('label', {}, radio, image));
     return radio;
   });
@@ -44,15 +44,17 @@ export function galleryView(gallery, onChange) {
     turn();
     onChange({ object, pose: pose.valueAsNumber });
   };
-  find('gallery', HTMLElement).hidden = false;
+  find('object-group', HTMLElement).hidden = false;
 
   const turn = () => {
     value.textContent = pose.ariaValueText = `${pose.valueAsNumber * gallery.degrees_per_pose}°`;
   };
 
   return {
-    /** @param {View | null} view none: the picture is not from here */
-    show(view) {
+    /** @param {View | null} view none: the picture is not from here @param {boolean} open whether there are more objects than the duck */
+    show(view, open) {
+      objects.classList.toggle('folded', !open);
+      find('turn', HTMLElement).hidden = !open;
       if (view) {
         object = view.object;
         pose.value = String(view.pose);

@@ -20,8 +20,8 @@ export function framed(name) {
     canvas.ariaLabel = label;
     caption.textContent = words;
     reveal(true);
-    // Enlarged pixels are shown as they are; a picture made smaller is smoothed.
-    canvas.classList.toggle('magnified', canvas.clientWidth > width);
+    // Pixels that are much enlarged are shown as they are; else the picture is smoothed.
+    canvas.classList.toggle('magnified', canvas.clientWidth >= 2 * width);
     return /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'));
   };
 
@@ -34,9 +34,12 @@ export function framed(name) {
       drawing.putImageData(image, 0, 0);
     },
 
-    /** A picture that the page has before the network has seen it. @param {HTMLImageElement} image @param {string} words @param {string} label */
-    preview(image, words, label) {
-      context(image.naturalWidth, image.naturalHeight, words, label).drawImage(image, 0, 0);
+    /**
+     * A picture that the page has before the network has seen it.
+     * @param {HTMLImageElement} image @param {import('../../pkg/decoy.js').Crop} square what of it @param {number} side how large @param {string} words @param {string} label
+     */
+    preview(image, { left, top, side: length }, side, words, label) {
+      context(side, side, words, label).drawImage(image, left, top, length, length, 0, 0, side, side);
     },
 
     clear() {

@@ -26,9 +26,12 @@ export function tell(words, more = '', tone = '') {
   detail.textContent = more;
 }
 
+/** @param {import('../bridge.js').Loading} loading */
+export const loadingShare = ({ received, bytes }) => `${Math.round((100 * received) / bytes)} % of ${(bytes / 1e6).toFixed(1)} MB`;
+
 /** @param {string} network @param {import('../bridge.js').Loading} loading */
-export function tellLoading(network, { received, bytes }) {
-  if (received < bytes) tell(`Fetching ${network}…`, `${Math.round((100 * received) / bytes)} % of ${(bytes / 1e6).toFixed(1)} MB`);
+export function tellLoading(network, loading) {
+  if (loading.received < loading.bytes) tell(`Fetching ${network}…`, loadingShare(loading));
   else tell(`Setting up ${network}…`);
 }
 

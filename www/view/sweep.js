@@ -25,8 +25,9 @@ export function sweepForm(onStart, onCancel) {
   };
 
   return {
-    /** @param {boolean} running @param {boolean} available */
-    show(running, available) {
+    /** @param {boolean} running @param {boolean} relevant @param {boolean} available */
+    show(running, relevant, available) {
+      form.hidden = !relevant;
       // The keyboard stays where it was pressed: on the button that takes the other's place.
       const focused = document.activeElement === start || document.activeElement === cancel;
       if (!running) fields.disabled = !available;

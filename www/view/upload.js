@@ -16,7 +16,6 @@ export function upload(onFile) {
     return file !== undefined;
   };
 
-  find('first', HTMLButtonElement).onclick = () => input.click();
   input.onchange = () => {
     const file = input.files?.[0];
     // Emptied, so that the same file can be chosen again.

@@ -24,6 +24,9 @@ export function duration(milliseconds) {
 /** @param {number} count @param {string} one @param {string} [many] */
 export const counted = (count, one, many = `${one}s`) => `${count.toLocaleString('en')} ${count === 1 ? one : many}`;
 
+/** @param {import('../../pkg/decoy.js').DeviceReport} report */
+export const deviceName = ({ kind, name }) => (kind === 'webgpu' ? `${name} (WebGPU)` : 'the CPU');
+
 /** An attack and its parameters in a few words. @param {import('../../pkg/decoy.js').AttackOptions} options @param {string} title */
 export function attackWords(options, title) {
   const words = [title];
@@ -32,6 +35,9 @@ export function attackWords(options, title) {
   if (options.target) words.push(`made to see “${options.target}”`);
   return words.join(', ');
 }
+
+/** How much one value of the picture changes on average, in the 256 shades of a file. @param {number} l1 @param {number} values */
+export const average = (l1, values) => `${figure((255 * l1) / values)} of 255`;
 
 /** A file name made of words. @param {string} text */
 export const slug = (text) => text.toLowerCase().replace(/[^a-z0-9.]+/g, '-').replace(/^[-.]+|[-.]+$/g, '') || 'picture';

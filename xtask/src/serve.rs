@@ -5,11 +5,14 @@ use std::{io, net::TcpListener, path::Path, thread};
 use anyhow::{Result, anyhow};
 use axum::{
     Router,
+    extract::Request,
     handler::HandlerWithoutStateExt,
     http::{HeaderValue, StatusCode, header::CACHE_CONTROL},
+    middleware::{self, Next},
+    response::Response,
 };
 use tokio::runtime;
-use tower_http::{services::ServeDir, set_header::SetResponseHeaderLayer};
+use tower_http::services::ServeDir;
 
 use crate::site::SITE;
 
@@ -37,15 +40,22 @@ pub fn start(listener: TcpListener) -> Result<String> {
 fn serve(folder: &Path, listener: TcpListener) -> io::Result<()> {
     let missing = (StatusCode::NOT_FOUND, "not found\n");
     let files = ServeDir::new(folder).not_found_service((async move || missing).into_service());
-    // A page built anew is seen at the next reload.
-    let fresh = SetResponseHeaderLayer::overriding(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    let site = Router::new().fallback_service(files).layer(fresh);
+    let site = Router::new().fallback_service(files).layer(middleware::from_fn(caching));
 
     listener.set_nonblocking(true)?;
     runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         axum::serve(listener, site).await
     })
+}
+
+/// A page built anew is seen at the next reload; what is asked for by its checksum never changes.
+async fn caching(request: Request, next: Next) -> Response {
+    let named = request.uri().query().is_some_and(|query| query.starts_with("sha256="));
+    let mut answer = next.run(request).await;
+    let lifetime = if named && answer.status().is_success() { "max-age=31536000, immutable" } else { "no-cache" };
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(lifetime));
+    answer
 }
 
 #[cfg(test)]
@@ -81,6 +91,15 @@ mod tests {
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
         assert!(answer.contains("cache-control: no-cache\r\n"), "{answer}");
         assert!(answer.ends_with(include_str!("serve.rs")));
+    }
+
+    #[test]
+    fn what_is_named_by_its_checksum_is_kept() {
+        let address = server();
+        let answer = get(address, "/src/serve.rs?sha256=0");
+        assert!(answer.contains("cache-control: max-age=31536000, immutable\r\n"), "{answer}");
+        let answer = get(address, "/missing?sha256=0");
+        assert!(answer.starts_with("HTTP/1.1 404") && answer.contains("cache-control: no-cache\r\n"), "{answer}");
     }
 
     #[test]

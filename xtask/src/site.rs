@@ -1,4 +1,4 @@
-//! The site in dist/: the page, the package, the models, the gallery, and the npm packages the page uses.
+//! The site in dist/: the page, the package, the models, the galleries, and the npm packages the page uses.
 
 use std::{fs, path::Path, process::Command};
 
@@ -52,7 +52,7 @@ fn assemble(coil20: Option<&Coil20>) -> Result<()> {
 
     let gallery = site.join("gallery");
     fs::create_dir_all(&gallery)?;
-    let galleries = if coil20.is_some() { vec!["coil20"] } else { vec![] };
+    let galleries = if coil20.is_some() { vec!["photos", "coil20"] } else { vec!["photos"] };
     write_json(&gallery.join("gallery.json"), &json!({ "galleries": galleries }))?;
     match coil20 {
         Some(coil20) => add_gallery(&gallery.join("coil20"), coil20),

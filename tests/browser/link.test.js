@@ -1,0 +1,115 @@
+// A link opens the page with the same picture, network and attack.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { address, coil20, give, launch, photo, photos, pixels, ready, says, search, visit, withoutObjects } from './site.js';
+
+/** @typedef {import('./site.js').Page} Page */
+
+/** @type {import('./site.js').Browser} */
+let browser;
+before(async () => (browser = await launch({ webgpu: false })));
+after(() => browser.close());
+
+/** @type {{ photos: { id: string, title: string }[] }} */
+const gallery = await (await fetch(new URL('gallery/photos/gallery.json', address))).json();
+const [first, second, third] = gallery.photos;
+const hash = (/** @type {Page} */ page) => Object.fromEntries(new URLSearchParams(new URL(page.url()).hash.slice(1)));
+const target = (/** @type {Page} */ page) => page.getByRole('combobox', { name: 'Make the network see' });
+const dial = (/** @type {Page} */ page) => page.getByRole('slider', { name: 'Noise in the network’s training' });
+const steps = (/** @type {Page} */ page) => page.getByLabel('Steps', { exact: true });
+
+test('a link is copied, and opens the same photo, square, network and attack', async () => {
+  const context = await browser.newContext({ permissions: ['clipboard-read', 'clipboard-write'] });
+  try {
+    let [link, picture] = ['', ''];
+    await visit(context, async (page) => {
+      await ready(page);
+      await page.getByAltText(third.title).click();
+      await page.getByRole('img', { name: `The original picture: ${third.title}` }).waitFor();
+      await ready(page);
+      await page.getByRole('button', { name: 'Crop' }).click();
+      const whole = await pixels(page, 'original');
+      await page.getByRole('slider', { name: 'Zoom', exact: true }).press('End');
+      await page.waitForFunction((before) => /** @type {HTMLCanvasElement} */ (document.getElementById('original')).toDataURL() !== before, whole);
+      await dial(page).fill('1');
+      await page.waitForFunction((id) => location.hash.includes(id), photos.models[1].id);
+      await page.getByLabel('How to search').selectOption({ index: 2 });
+      await search(page, 12);
+      await page.getByLabel('Step size').fill('0.5');
+      await target(page).fill('teapot');
+      await target(page).press('Enter');
+      await page.getByRole('button', { name: 'Fool the network' }).click();
+      await says(page, /^(Fooled|Not fooled)/);
+      picture = await pixels(page, 'original');
+      await page.getByRole('button', { name: 'Copy link' }).click();
+      await page.getByText('Copied.').waitFor();
+      link = await page.evaluate(() => navigator.clipboard.readText());
+      assert.equal(link, page.url());
+    });
+    await visit(context, async (page) => {
+      await ready(page);
+      await steps(page).waitFor();
+      assert.equal(await pixels(page, 'original'), picture);
+      assert.equal(await dial(page).inputValue(), '1');
+      assert.equal(await page.getByLabel('How to search').evaluate((select) => /** @type {HTMLSelectElement} */ (select).selectedIndex), 2);
+      assert.deepEqual([await steps(page).inputValue(), await page.getByLabel('Step size').inputValue(), await target(page).inputValue()], ['12', '0.5', 'teapot']);
+      assert.equal(page.url(), link);
+    }, { at: link });
+  } finally {
+    await context.close();
+  }
+});
+
+test('a link opens an object of COIL-20', { skip: withoutObjects }, async () => {
+  const model = coil20.models[3];
+  await visit(browser, async (page) => {
+    await page.getByRole('img', { name: 'The original picture: cup, turned by 15°' }).waitFor();
+    await ready(page);
+    assert.equal(await dial(page).getAttribute('aria-valuetext'), `σ = ${model.sigma.toFixed(2)}`);
+    assert.equal(await steps(page).inputValue(), '25');
+    assert.equal(await target(page).inputValue(), 'duck');
+  }, { at: `#object=12&pose=3&model=${model.id}&attack=ddn&steps=25&target=duck` });
+});
+
+test('another link in the same tab is followed', async () => {
+  await visit(browser, async (page) => {
+    await ready(page);
+    await page.evaluate((id) => (location.hash = `#picture=${id}&steps=7`), second.id);
+    await page.getByRole('img', { name: `The original picture: ${second.title}` }).waitFor();
+    await ready(page);
+    assert.equal(await steps(page).inputValue(), '7');
+  });
+});
+
+test('what a link asks for in vain is left out, with a sentence', async () => {
+  await visit(browser, async (page) => {
+    await ready(page);
+    const sentence = (await page.getByRole('alert').locator('p').textContent()) ?? '';
+    for (const word of ['unicorn', 'photos-sigma-9', '1.5', 'flying carpet', '-3,a,1']) assert.ok(sentence.includes(`“${word}”`), `${word}: ${sentence}`);
+    await page.getByRole('img', { name: `The original picture: ${first.title}` }).waitFor();
+    assert.deepEqual(hash(page), { picture: first.id, model: photos.models[0].id, attack: 'ddn', steps: '40' });
+    await page.getByRole('button', { name: 'Dismiss' }).click();
+    await page.getByRole('alert').getByRole('paragraph').waitFor({ state: 'detached' });
+  }, { at: '#picture=unicorn&model=photos-sigma-9&attack=ddn&steps=1.5&target=flying+carpet&crop=-3,a,1&%00=%FF' });
+
+  await visit(browser, async (page) => {
+    await ready(page);
+    await page.getByRole('alert').getByText('lies outside of the picture').waitFor();
+    assert.equal(hash(page).crop, undefined);
+  }, { at: `#picture=${first.id}&crop=5000,0,100` });
+});
+
+test('a picture of one’s own is not in the link, and the page says so', async () => {
+  await visit(browser, async (page) => {
+    await ready(page);
+    await give(page, await photo(page, 'image/png'));
+    await page.getByRole('img', { name: /^The original picture: drawn/ }).waitFor();
+    await ready(page);
+    assert.deepEqual(hash(page), { model: photos.models[0].id, attack: 'ddn', steps: '40' });
+    await search(page, 5);
+    await page.getByRole('button', { name: 'Fool the network' }).click();
+    await says(page, /^(Fooled|Not fooled)/);
+    await page.getByText('but not your picture').waitFor();
+  });
+});

@@ -1,0 +1,299 @@
+// What can go wrong around the page: files that are missing, cut short or slow, no connection, a lost GPU, and people
+// who change their mind. Each time there is a clear sentence, and the page goes on working.
+
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { address, duck, fool, give, launch, photo, photos, ready, runOn, says, search, visit, withoutObjects } from './site.js';
+
+/** @typedef {import('./site.js').Page} Page */
+
+/** @type {import('./site.js').Browser} */
+let browser;
+before(async () => (browser = await launch({ webgpu: false })));
+after(() => browser.close());
+
+const [clean, noisy] = photos.models;
+const weights = (/** @type {{ file: string }} */ { file }) => `**/models/${file}*`;
+const alert = (/** @type {Page} */ page) => page.getByRole('alert').locator('p');
+const again = (/** @type {Page} */ page) => page.getByRole('button', { name: 'Try again' });
+const cancel = (/** @type {Page} */ page) => page.getByRole('button', { name: 'Cancel', exact: true });
+const dial = (/** @type {Page} */ page) => page.getByRole('slider', { name: 'Noise in the network’s training' });
+/** The browser itself logs a file that it cannot get. */
+const expected = /Failed to load resource|net::ERR/;
+
+/** The page works: the network looks, and is fooled. @param {Page} page */
+async function works(page) {
+  await ready(page);
+  await search(page, 6);
+  await fool(page);
+}
+
+/** Lets requests to a path wait until they are released. @param {Page} page @param {string} path */
+async function hold(page, path) {
+  /** @type {() => void} */
+  let release = () => {};
+  const held = new Promise((resolve) => (release = () => resolve(undefined)));
+  await page.route(path, async (route) => {
+    await held;
+    await route.continue().catch(() => {});
+  });
+  return () => release();
+}
+
+/** Adds a line to a script of the site. @param {Page} page @param {string} path @param {string} line @param {'before' | 'after'} [place] */
+async function patch(page, path, line, place = 'after') {
+  await page.route(path, async (route) => {
+    const response = await route.fetch();
+    const script = await response.text();
+    await route.fulfill({ response, body: place === 'after' ? `${script}\n${line}` : `${line}\n${script}` });
+  });
+}
+
+// ---- files
+
+test('a list of networks that is missing or broken is told, and can be tried again', async () => {
+  for (const answer of [{ status: 404 }, { body: '{"families": [' }, { body: '{"families": []}' }]) {
+    await visit(browser, async (page) => {
+      await alert(page).filter({ hasText: /^The file models\/models\.json .+\.$/ }).waitFor();
+      await says(page, /not complete/);
+      await page.unroute('**/models/models.json');
+      await again(page).click();
+      await ready(page);
+    }, { expected, before: (page) => page.route('**/models/models.json', (route) => route.fulfill(answer)) });
+  }
+});
+
+test('a network whose file is missing is told, and the one before stays', async () => {
+  await visit(browser, async (page) => {
+    await ready(page);
+    await dial(page).fill('1');
+    await alert(page).filter({ hasText: `${noisy.file}, is missing on this site (status 404).` }).waitFor();
+    assert.equal(await dial(page).inputValue(), '0');
+    await works(page);
+    assert.ok(await alert(page).isHidden(), 'what works again is no longer complained about');
+  }, { expected, before: (page) => page.route(weights(noisy), (route) => route.fulfill({ status: 404 })) });
+});
+
+test('a file cut short is told, is not kept, and can be tried again', async () => {
+  await visit(browser, async (page) => {
+    await alert(page).filter({ hasText: /arrived incomplete or damaged\.$/ }).waitFor();
+    await says(page, /The network has not looked/);
+    await page.unroute(weights(clean));
+    await again(page).click();
+    await works(page);
+  }, { before: (page) => page.route(weights(clean), async (route) => {
+    const response = await route.fetch();
+    const body = await response.body();
+    await route.fulfill({ response, body: body.subarray(0, body.length / 2) });
+  }) });
+});
+
+test('weights that were damaged in the browser’s store are fetched again; without a store everything works', async () => {
+  const context = await browser.newContext();
+  try {
+    await visit(context, ready);
+    await visit(context, async (page) => {
+      const kept = await page.evaluate(async () => {
+        const cache = await caches.open('decoy-weights');
+        const [request] = await cache.keys();
+        await cache.put(request, new Response(new Uint8Array(1000)));
+        return request.url;
+      });
+      assert.ok(kept.endsWith(`/models/${clean.file}?sha256=${clean.sha256}`), kept);
+      const fetched = page.waitForRequest(kept);
+      await page.reload();
+      await fetched;
+      await ready(page);
+      await page.waitForFunction(async (url) => {
+        const response = await (await caches.open('decoy-weights')).match(url);
+        return ((await response?.arrayBuffer())?.byteLength ?? 0) > 1000;
+      }, kept);
+    }, { at: '#steps=5' });
+  } finally {
+    await context.close();
+  }
+  await visit(browser, works, { before: (page) => patch(page, '**/worker.js', 'caches.open = () => Promise.reject(new Error("no store"));', 'before') });
+});
+
+// ---- the connection
+
+/** The site over a slow line, which can break. @param {(site: { address: string, line: { cut: boolean } }) => Promise<unknown>} use */
+async function slowly(use) {
+  const line = { cut: false };
+  const server = createServer(async (request, response) => {
+    const answer = await fetch(new URL(request.url ?? '', address));
+    const bytes = Buffer.from(await answer.arrayBuffer());
+    response.writeHead(answer.status, { 'Content-Type': answer.headers.get('Content-Type') ?? '', 'Content-Length': bytes.length });
+    const slow = request.url?.includes('.safetensors');
+    for (let sent = 0; sent < bytes.length && !response.destroyed; sent += 250_000) {
+      if (slow && line.cut && sent > bytes.length / 2) response.destroy();
+      else response.write(bytes.subarray(sent, sent + 250_000));
+      if (slow) await sleep(40);
+    }
+    response.end();
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)));
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
+  try {
+    await use({ address: `http://127.0.0.1:${port}/`, line });
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
+test('fetching a network shows how far it is, in megabytes, and survives a broken line', async () => {
+  await slowly(async ({ address: at, line }) => {
+    await visit(browser, async (page) => {
+      const shares = new Set();
+      await page.getByText(/^[1-9]\d? % of \d+\.\d MB$/).waitFor();
+      while (!/The network sees/.test((await page.locator('#verdict').textContent()) ?? '')) {
+        const share = /^(\d+) % of (\d+\.\d) MB$/.exec((await page.locator('#detail').textContent()) ?? '');
+        if (share) {
+          shares.add(Number(share[1]));
+          assert.equal(share[2], (clean.bytes / 1e6).toFixed(1));
+        }
+        await sleep(50);
+      }
+      assert.ok(shares.size > 3, [...shares].join(', '));
+
+      line.cut = true;
+      await dial(page).fill('1');
+      await alert(page).filter({ hasText: /^This network could not be fetched\. Are you offline\?/ }).waitFor();
+      assert.equal(await dial(page).inputValue(), '0');
+      line.cut = false;
+      await again(page).click();
+      await page.waitForFunction((id) => location.hash.includes(id) && document.getElementById('cancel')?.hidden, noisy.id);
+      assert.equal(await dial(page).inputValue(), '1');
+    }, { at, expected });
+  });
+});
+
+test('offline, the networks that were fetched work, and others say what they need', async () => {
+  const context = await browser.newContext();
+  try {
+    await visit(context, async (page) => {
+      await ready(page);
+      await dial(page).fill('1');
+      await page.waitForFunction((id) => location.hash.includes(id) && document.getElementById('cancel')?.hidden, noisy.id);
+      await context.setOffline(true);
+      await dial(page).fill('0');
+      await works(page);
+      await give(page, await photo(page, 'image/jpeg'));
+      await page.getByRole('img', { name: /^The original picture: drawn/ }).waitFor();
+      await works(page);
+
+      await dial(page).fill('2');
+      await alert(page).filter({ hasText: /Are you offline\? Networks that were fetched before still work\.$/ }).waitFor();
+      assert.equal(await dial(page).inputValue(), '0');
+      await context.setOffline(false);
+      await again(page).click();
+      await page.waitForFunction((id) => location.hash.includes(id) && document.getElementById('cancel')?.hidden, photos.models[2].id);
+    }, { expected });
+  } finally {
+    await context.close();
+  }
+});
+
+// ---- a change of mind
+
+test('the program can be cancelled on its way, and fetched after all', async () => {
+  await visit(browser, async (page) => {
+    await says(page, /^Fetching the program/);
+    await cancel(page).click();
+    await says(page, /^Cancelled\. The network has not looked/);
+    await page.unroute('**/pkg/decoy_bg.wasm');
+    // The button looks first, and then attacks with what it finds in the form.
+    await page.getByRole('button', { name: 'Fool the network' }).click();
+    await page.getByText(/^Step \d+ of 40/).first().waitFor();
+    await cancel(page).click();
+    await says(page, /^Cancelled/);
+    await search(page, 6);
+    await fool(page);
+  }, { expected, before: (page) => hold(page, '**/pkg/decoy_bg.wasm') });
+});
+
+test('a network can be cancelled on its way: the one before stays', async () => {
+  await visit(browser, async (page) => {
+    await ready(page);
+    await dial(page).fill('1');
+    await cancel(page).click();
+    await says(page, /^Cancelled\. The network sees/);
+    assert.equal(await dial(page).inputValue(), '0');
+    await works(page);
+  }, { expected, before: (page) => hold(page, weights(noisy)) });
+});
+
+test('a look can be cancelled', async () => {
+  const slow = 'const look = Decoy.prototype.predict; Decoy.prototype.predict = async function (...args) { if (self.slow) await new Promise((done) => setTimeout(done, 3000)); return look.apply(this, args); };';
+  await visit(browser, async (page) => {
+    const before = await ready(page);
+    const [worker] = page.workers();
+    await worker.evaluate('self.slow = true');
+    await page.getByRole('radiogroup', { name: 'Photograph' }).getByRole('img').nth(1).click();
+    await cancel(page).click();
+    await says(page, /^Cancelled\. The network sees/);
+    assert.equal(await says(page, /./), `Cancelled. ${before}`);
+    await worker.evaluate('self.slow = false');
+    await works(page);
+  }, { before: (page) => patch(page, '**/pkg/decoy.js', slow) });
+});
+
+test('another picture in the middle of a search takes its place; what is no picture does not', async () => {
+  await visit(browser, async (page) => {
+    await ready(page);
+    await search(page, 1000);
+    await page.getByRole('button', { name: 'Fool the network' }).click();
+    await page.getByText(/^Step \d+ of 1000/).first().waitFor();
+    await give(page, { name: 'letter.png', mimeType: 'image/png', buffer: Buffer.from('no picture') });
+    await alert(page).waitFor();
+    assert.ok(await cancel(page).isVisible(), 'the search goes on');
+
+    await give(page, await photo(page, 'image/png'));
+    await page.getByRole('img', { name: /^The original picture: drawn/ }).waitFor();
+    await works(page);
+  });
+});
+
+// ---- the computation
+
+test('a GPU that is lost in the middle of a search: the CPU takes over', { skip: withoutObjects }, async () => {
+  const remember = 'const request = GPUAdapter.prototype.requestDevice; GPUAdapter.prototype.requestDevice = async function (...args) { return (self.gpu = await request.apply(this, args)); };';
+  const graphic = await launch();
+  try {
+    await visit(graphic, async (page) => {
+      await runOn(page, 'WebGPU');
+      await ready(page);
+      await page.getByText(/^Running on .*\(WebGPU\)/).waitFor();
+      await search(page, 1000);
+      await page.getByRole('button', { name: 'Fool the network' }).click();
+      await page.getByText(/^Step \d+ of 1000/).first().waitFor();
+      await page.workers()[0].evaluate('self.gpu.destroy()');
+      await alert(page).filter({ hasText: /^The GPU was lost .+ Try again: the CPU takes over\.$/ }).waitFor();
+      await search(page, 20);
+      await again(page).click();
+      await says(page, /^Fooled/);
+      await page.getByText(/^Running on the CPU\. The computation on the GPU had stopped\./).waitFor();
+    }, { at: duck, before: (page) => patch(page, '**/worker.js', remember, 'before') });
+  } finally {
+    await graphic.close();
+  }
+});
+
+test('a computation that crashes is told, and starts afresh', async () => {
+  await visit(browser, async (page) => {
+    await ready(page);
+    await search(page, 1000);
+    await page.getByRole('button', { name: 'Fool the network' }).click();
+    await page.getByText(/^Step \d+ of 1000/).first().waitFor();
+    await page.workers()[0].evaluate('setTimeout(() => { throw new WebAssembly.RuntimeError("unreachable"); })');
+    await alert(page).filter({ hasText: /^The computation stopped unexpectedly .+unreachable.+afresh\.$/ }).waitFor();
+    await search(page, 6);
+    await again(page).click();
+    await says(page, /^Fooled/);
+    await runOn(page, 'CPU');
+    await works(page);
+  });
+});

@@ -1,0 +1,58 @@
+// The attack on the picture that is shown.
+
+import { forgive } from '../view/alert.js';
+import * as run from '../view/run.js';
+
+/**
+ * @param {import('../page.js').Page} page @param {import('../session.js').Session} session
+ * @param {ReturnType<typeof import('./look.js').looking>} looking
+ * @param {ReturnType<typeof import('../view/attack.js').attackForm>} form
+ * @param {(best: import('../page.js').Best) => void} onBest a smaller change has been found on the way
+ */
+export function attacking(page, session, looking, form, onBest) {
+  async function attack() {
+    if (form.ready() && !form.read()) return;
+    if ((page.job?.kind === 'look' || !page.shown) && !(await looking.done())) return;
+    const options = form.read();
+    if (!page.shown || !options) return;
+
+    const of = page.shown;
+    const job = page.begin('attack');
+    const { signal } = job;
+    page.best = page.result = null;
+    page.changed();
+    run.begin(of.predictions.find(({ label }) => label === options.target) ?? of.predictions[0]);
+    try {
+      const bridge = await job.wait(session.worker());
+      const outcome = await job.wait(bridge.attack(of.model.id, of.picture, options, {
+        signal,
+        progress: (progress) => {
+          if (signal.aborted) return;
+          run.advance(progress);
+          if (!progress.best) return;
+          page.best = { of, picture: progress.best, l2: progress.l2 ?? NaN };
+          onBest(page.best);
+        },
+      }));
+      page.best = null;
+      page.result = { of, options, outcome, device: /** @type {NonNullable<typeof session.device>} */ (session.device) };
+      page.record(options, of.model.sigma, outcome.report);
+      forgive();
+    } catch (error) {
+      session.leaveGpu();
+      page.fail(job, error, attack);
+    } finally {
+      page.end(job);
+    }
+  }
+
+  return {
+    attack,
+
+    /** The same search with twice as many steps. */
+    longer() {
+      form.lengthen();
+      attack();
+    },
+  };
+}

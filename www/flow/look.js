@@ -1,0 +1,91 @@
+// A network looks at a picture: the picture was chosen, opened or cropped, or the network changed.
+
+import { own } from '../pictures.js';
+import { complain, forgive, remark } from '../view/alert.js';
+import * as run from '../view/run.js';
+import { sigma } from '../view/words.js';
+
+/** @typedef {import('../page.js').Job} Job */
+/** @typedef {import('../page.js').Wish} Wish */
+/** @typedef {import('../bridge.js').Loading} Loading */
+
+/**
+ * @param {import('../page.js').Page} page @param {import('../session.js').Session} session
+ * @param {import('../pictures.js').Pictures} pictures
+ */
+export function looking(page, session, pictures) {
+  /** Whether the network has looked, once the last look is over. @type {Promise<boolean>} */
+  let looked = Promise.resolve(false);
+  /** Counts what was asked for: of several files given, the last one counts. */
+  let asked = 0;
+
+  /** If it fails, the page stays as it was. @param {Partial<Wish>} change */
+  function look(change) {
+    asked += 1;
+    page.wanted = { ...page.wanted, ...change };
+    looked = predict(page.begin('look'), page.wanted);
+    return looked;
+  }
+
+  /** @param {Job} job @param {Wish} wish @returns {Promise<boolean>} */
+  async function predict(job, wish) {
+    const { family, model, subject } = wish;
+    const { signal } = job;
+    page.changed();
+    try {
+      const bridge = await job.wait(worker());
+      if (!subject) return false;
+      const { shown } = page;
+      const same = shown?.subject === subject && shown.family === family && shown.crop === wish.crop;
+      const { picture, crop } = same ? shown : await job.wait(pictures.picture(bridge, family, subject, wish.crop));
+      const loading = (/** @type {Loading} */ state) => {
+        if (!signal.aborted) run.tellLoading(`the network trained with ${sigma(model.sigma)}`, state);
+      };
+      const predictions = await job.wait(bridge.predict(model.id, picture, { signal, loading }));
+      page.wanted = { family, model, subject, crop };
+      page.show({ family, model, subject, crop, picture, predictions });
+      forgive();
+      if (wish.crop && crop !== wish.crop) remark('The crop in the link lies outside of the picture: this is its middle.');
+      return true;
+    } catch (error) {
+      if (job === page.job && session.leaveGpu()) return look({});
+      page.fail(job, error, () => look(wish));
+      if (job === page.job && page.shown) {
+        const { family, model, subject, crop } = page.shown;
+        page.wanted = { family, model, subject, crop };
+      }
+      return false;
+    } finally {
+      page.end(job);
+    }
+  }
+
+  function worker() {
+    if (!session.device) run.tell('Fetching the program…', 'A few megabytes, once.');
+    return session.worker();
+  }
+
+  return {
+    look,
+
+    /** Whether the network has looked, once it is over; if it was given up before, it looks now. */
+    done: () => (page.job?.kind === 'look' ? looked : look({})),
+
+    /** A picture of one's own. The page is not touched before it is known to be one. @param {File} file @param {Wish['family']} family */
+    async open(file, family) {
+      if (page.job?.kind === 'sweep') return complain('Another picture has to wait until the measuring is done or cancelled.');
+      const turn = (asked += 1);
+      try {
+        const subject = own(file);
+        await pictures.open(await worker(), subject);
+        if (turn !== asked) return;
+        const model = family === page.wanted.family ? page.wanted.model : family.models[0];
+        look({ family, model, subject, crop: null });
+      } catch (error) {
+        if (turn !== asked) return;
+        page.changed();
+        complain(error);
+      }
+    },
+  };
+}

@@ -1,0 +1,102 @@
+// What is asked for, what is shown, what was found, and the one thing under way.
+
+import { complain } from './view/alert.js';
+
+/** @typedef {import('../pkg/decoy.js').Family} Family */
+/** @typedef {import('../pkg/decoy.js').ModelEntry} ModelEntry */
+/** @typedef {import('../pkg/decoy.js').Picture} Picture */
+/** @typedef {import('../pkg/decoy.js').Prediction} Prediction */
+/** @typedef {import('../pkg/decoy.js').AttackOptions} AttackOptions */
+/** @typedef {import('../pkg/decoy.js').AttackReport} AttackReport */
+/** @typedef {import('../pkg/decoy.js').AttackResult} AttackResult */
+/** @typedef {import('../pkg/decoy.js').DeviceReport} DeviceReport */
+/** @typedef {import('../pkg/decoy.js').Crop} Crop */
+/** @typedef {import('./pictures.js').Subject} Subject */
+
+/** @typedef {{ family: Family, model: ModelEntry, subject: Subject | null, crop: Crop | null }} Wish where there is no crop, the centre */
+/** @typedef {{ family: Family, model: ModelEntry, subject: Subject, crop: Crop | null, picture: Picture, predictions: Prediction[] }} Shown the picture as the network sees it, and what it sees in it */
+/** @typedef {{ of: Shown, options: AttackOptions, device: DeviceReport, outcome: AttackResult }} Result */
+/** @typedef {{ of: Shown, picture: Picture, l2: number }} Best a misread picture that a search has found on its way */
+
+/** What the page works on: one thing at a time, and what comes later ends what came before. */
+export class Job extends AbortController {
+  /** @param {'look' | 'attack' | 'strip' | 'sweep'} kind */
+  constructor(kind) {
+    super();
+    this.kind = kind;
+  }
+
+  /**
+   * Waits for something, but not once the job is over.
+   * @template T @param {Promise<T>} promise @returns {Promise<T>}
+   */
+  wait(promise) {
+    return new Promise((resolve, reject) => {
+      promise.then(resolve, reject);
+      this.signal.addEventListener('abort', () => reject(this.signal.reason), { once: true });
+      if (this.signal.aborted) reject(this.signal.reason);
+    });
+  }
+}
+
+export class Page {
+  /** It is followed by what is shown, once the network has looked. @type {Wish} */
+  wanted;
+  /** @type {Shown | null} */
+  shown = null;
+  /** @type {Best | null} */
+  best = null;
+  /** @type {Result | null} */
+  result = null;
+  /** @type {Job | null} */
+  job = null;
+  /** Said before the verdict. */
+  aside = '';
+  /** The shown picture's own results: by attack, then by σ. @type {Map<string, Map<number, AttackReport>>} */
+  #trials = new Map();
+
+  /** @param {Wish} wanted @param {() => void} onChange */
+  constructor(wanted, onChange) {
+    this.wanted = wanted;
+    this.changed = onChange;
+  }
+
+  /** @param {Job['kind']} kind */
+  begin(kind) {
+    this.job?.abort();
+    this.aside = '';
+    this.job = new Job(kind);
+    return this.job;
+  }
+
+  /** What a job does when it fails: nothing, if another has ended it. @param {Job} job @param {unknown} error @param {() => void} [retry] */
+  fail(job, error, retry) {
+    if (job !== this.job) return;
+    if (job.signal.aborted) this.aside = 'Cancelled. ';
+    else complain(error, retry);
+  }
+
+  /** @param {Job} job */
+  end(job) {
+    if (job !== this.job) return;
+    this.job = null;
+    this.changed();
+  }
+
+  /** @param {Shown} shown */
+  show(shown) {
+    if (this.shown?.picture !== shown.picture) this.#trials.clear();
+    this.shown = shown;
+    this.best = this.result = null;
+  }
+
+  /** The shown picture's results with this attack, by σ. @param {AttackOptions} options @returns {Map<number, AttackReport>} */
+  tried(options) {
+    return this.#trials.get(JSON.stringify(options)) ?? new Map();
+  }
+
+  /** @param {AttackOptions} options @param {number} sigma @param {AttackReport} report */
+  record(options, sigma, report) {
+    if (report.success) this.#trials.set(JSON.stringify(options), this.tried(options).set(sigma, report));
+  }
+}

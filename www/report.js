@@ -1,0 +1,43 @@
+// What it takes to repeat an attack, as JSON.
+
+/** @typedef {import('../pkg/decoy.js').Picture} Picture */
+/** @typedef {import('./page.js').Result} Result */
+
+/** Of what `report` returns: a reader can tell what it reads. */
+const VERSION = 1;
+
+/** @param {Result} result */
+export async function report({ of, options, device, outcome }) {
+  const { family, model, subject, crop, picture } = of;
+  const { channels } = family.input;
+  return {
+    format: 'decoy-report',
+    version: VERSION,
+    date: new Date().toISOString(),
+    page: location.href,
+    browser: navigator.userAgent,
+    picture: {
+      name: subject.name,
+      from: subject.photo ? { gallery: 'photos', id: subject.photo.id, source: subject.photo.source } : subject.view ? { gallery: 'coil20', ...subject.view } : 'own',
+      crop,
+      ...(await fingerprint(picture, channels)),
+    },
+    model: { family: family.id, id: model.id, sigma: model.sigma, file: model.file, sha256: model.sha256 },
+    attack: options,
+    device: { kind: device.kind, name: device.name },
+    result: outcome.report,
+    predictions: { before: outcome.original_predictions, after: outcome.adversarial_predictions },
+    adversarial: await fingerprint(outcome.adversarial, channels),
+  };
+}
+
+/** The 8-bit pixels that the network saw, so that they can be compared. @param {Picture} picture @param {number} channels */
+async function fingerprint({ width, height, rgba }, channels) {
+  const values = rgba.filter((_, index) => index % 4 < channels);
+  return { width, height, pixels: channels === 1 ? '8-bit grey, row by row' : '8-bit red, green, blue, row by row', sha256: await sha256(values) };
+}
+
+/** Nothing where the page comes over an insecure connection: browsers compute no hash there. @param {Uint8ClampedArray<ArrayBuffer>} bytes */
+async function sha256(bytes) {
+  return isSecureContext ? [...new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))].map((byte) => byte.toString(16).padStart(2, '0')).join('') : null;
+}

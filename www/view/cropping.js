@@ -1,0 +1,52 @@
+// The crop frame beside the picture: opened by its button, and by itself for a picture of one's own.
+
+import { centre } from '../pictures.js';
+import { cropFrame } from './crop.js';
+import { find } from './dom.js';
+
+/** @typedef {import('../../pkg/decoy.js').Crop} Crop */
+/** @typedef {import('../page.js').Wish} Wish */
+/** @typedef {import('../pictures.js').Subject} Subject */
+
+/** @param {(crop: Crop) => void} onCrop */
+export function cropField(onCrop) {
+  const button = find('crop-open', HTMLButtonElement);
+  const panel = find('crop-panel', HTMLElement);
+  const section = find('stage', HTMLElement);
+  const frame = cropFrame((crop) => {
+    framed.crop = crop;
+    onCrop(crop);
+  });
+  /** What the frame shows. @type {{ subject: Subject | null, crop: Crop | null }} */
+  const framed = { subject: null, crop: null };
+  /** A search has begun or ended, and its pictures have taken the place of the frame. */
+  let covered = false;
+
+  button.onclick = () => reveal(Boolean(panel.hidden));
+
+  /** @param {boolean} shown */
+  function reveal(shown) {
+    panel.hidden = !shown;
+    button.ariaExpanded = String(shown);
+    section.classList.toggle('cropping', shown);
+  }
+
+  return {
+    /** @param {Wish} wish @param {boolean} cover whether there is a search, or its result */
+    show({ subject, crop }, cover) {
+      const opened = subject?.opened ?? null;
+      button.hidden = !opened;
+      if (cover && !covered) reveal(false);
+      covered = cover;
+      const other = framed.subject !== (opened && subject);
+      const square = opened && (crop ?? centre(opened));
+      if (!other && same(square, framed.crop)) return;
+      Object.assign(framed, { subject: opened && subject, crop: square });
+      frame.show(opened, crop ?? undefined);
+      if (other) reveal(opened !== null && !subject?.photo);
+    },
+  };
+}
+
+/** @param {Crop | null} a @param {Crop | null} b */
+const same = (a, b) => a?.left === b?.left && a?.top === b?.top && a?.side === b?.side;

@@ -1,0 +1,60 @@
+// What a person takes along: the picture, the report, a link.
+
+import { report } from '../report.js';
+import { find } from './dom.js';
+import { figure, percent } from './words.js';
+
+/** @typedef {import('../page.js').Result} Result */
+
+export function keep() {
+  const picture = find('download', HTMLAnchorElement);
+  const json = find('download-report', HTMLAnchorElement);
+  const copy = find('copy-link', HTMLButtonElement);
+  const copied = find('copied', HTMLElement);
+  /** @type {Result | null} */
+  let offered = null;
+
+  copy.onclick = async () => {
+    try {
+      await navigator.clipboard.writeText(location.href);
+      copied.textContent = 'Copied.';
+    } catch {
+      copied.textContent = `The browser does not let this page copy. The link is: ${location.href}`;
+    }
+  };
+
+  /** @param {HTMLAnchorElement} link @param {Blob} blob @param {string} name */
+  function offer(link, blob, name) {
+    URL.revokeObjectURL(link.href);
+    link.href = URL.createObjectURL(blob);
+    link.download = name;
+  }
+
+  /** @param {Result} result */
+  async function offerResult(result) {
+    const { of, outcome } = result;
+    const name = `${of.subject.file}-sigma-${of.model.sigma.toFixed(2)}-${outcome.report.attack}`;
+    const { success, label, probability, norms } = outcome.report.eight_bit;
+    offer(picture, new Blob([new Uint8Array(outcome.png)], { type: 'image/png' }), `${name}.png`);
+    find('eight-bit', HTMLElement).textContent = success
+      ? `Checked: the saved 8-bit file is still misread as “${label}”, ${percent(probability)} sure (‖Δx‖₂ = ${figure(norms.l2)}).`
+      : `Rounded to 8 bits for saving, the picture is read as “${label}” again (${percent(probability)}).`;
+    const words = JSON.stringify(await report(result), null, 2);
+    if (result === offered) offer(json, new Blob([`${words}\n`], { type: 'application/json' }), `${name}.json`);
+  }
+
+  return {
+    /** @param {Result | null} result @param {boolean} linked whether the picture is one that a link can name */
+    show(result, linked) {
+      picture.hidden = !result?.outcome.report.success;
+      find('eight-bit', HTMLElement).hidden = picture.hidden;
+      find('link-note', HTMLElement).textContent = linked
+        ? 'The link opens this picture, network and attack.'
+        : 'The link opens this network and attack, but not your picture: that stays with you.';
+      if (result === offered) return;
+      offered = result;
+      copied.textContent = '';
+      if (result) offerResult(result);
+    },
+  };
+}

@@ -1,0 +1,124 @@
+// The experiment as it is seen: the picture, the change, what fools the network, and what it sees before and after.
+
+import { bars } from './bars.js';
+import { compare } from './compare.js';
+import { find } from './dom.js';
+import { norms } from './norms.js';
+import { framed } from './picture.js';
+import * as run from './run.js';
+import { average, counted, deviceName, duration, figure, percent } from './words.js';
+
+/** @typedef {import('../page.js').Page} Page */
+/** @typedef {import('../page.js').Shown} Shown */
+/** @typedef {import('../page.js').Result} Result */
+/** @typedef {import('../page.js').Best} Best */
+
+/** What the network sees in the picture that is shown and saved, which has 256 shades; or before it was rounded, where that undoes it. @param {Result} result */
+const readAs = ({ outcome: { report } }) => (report.eight_bit.success ? report.eight_bit : report.adversarial);
+
+/** @param {Shown} shown */
+const valuesOf = ({ family: { input } }) => input.channels * input.width * input.height;
+
+export function stage() {
+  const section = find('stage', HTMLElement);
+  const original = framed('original');
+  const difference = framed('difference');
+  const adversarial = framed('adversarial');
+  const closer = compare();
+  /** What the pictures below show. @type {Shown | Result | Best | null} */
+  let seen = null;
+
+  /** @param {Result} result */
+  function showResult(result) {
+    const { of, outcome } = result;
+    const { report } = outcome;
+    const factor = +outcome.factor.toPrecision(3);
+    difference.show(outcome.difference, `amplified ×${factor} (grey: none)`, `The change to the picture, amplified ${factor} times`);
+    adversarial.show(outcome.adversarial, report.success ? '= original + change' : 'not found: this is how far it got', `The changed picture, which the network reads as ${readAs(result).label}`);
+    closer.show(of.picture, outcome.adversarial, `${of.subject.name}, original and changed`);
+    norms(find('norms', HTMLElement), report.norms, valuesOf(of));
+  }
+
+  /** @param {Best} best */
+  function showBest(best) {
+    difference.clear();
+    closer.clear();
+    adversarial.show(best.picture, `‖Δx‖₂ = ${figure(best.l2)} so far`, 'The smallest change so far that fools the network');
+  }
+
+  /** @param {Page} page */
+  function showPictures({ shown, result, best }) {
+    const classes = { before: shown?.predictions[0].class ?? -1, after: result?.outcome.report.success ? readAs(result).class : undefined };
+    if (shown) original.show(shown.picture, shown.subject.name, `The original picture: ${shown.subject.name}`);
+    bars(find('before', HTMLElement), result?.outcome.original_predictions ?? shown?.predictions ?? [], classes);
+    section.classList.toggle('done', result !== null);
+    if (result) {
+      bars(find('after', HTMLElement), result.outcome.adversarial_predictions, classes);
+      showResult(result);
+    } else if (best) {
+      showBest(best);
+    } else {
+      difference.clear();
+      adversarial.clear();
+      closer.clear();
+    }
+  }
+
+  return {
+    /** What the page has found, and the verdict. @param {Page} page */
+    show(page) {
+      const next = page.result ?? page.best ?? page.shown;
+      if (next !== seen) showPictures(page);
+      seen = next;
+      if (page.job?.kind !== 'attack') tell(page);
+    },
+
+    /** A smaller change, while the search goes on. @param {Best} best */
+    showBest(best) {
+      showBest(best);
+      seen = best;
+    },
+
+    /** The picture before there is a network to look at it: a square of an image, at the network's size. @param {HTMLImageElement} image @param {import('../page.js').Crop} square @param {number} side @param {string} name */
+    preview(image, square, side, name) {
+      if (!seen) original.preview(image, square, side, name, `The original picture: ${name}`);
+    },
+  };
+}
+
+/** The verdict. @param {Page} page */
+function tell({ wanted, shown, result, best, aside }) {
+  if (!shown) {
+    if (wanted.subject) run.tell(`${aside}The network has not looked at the picture yet.`, 'Press the button, or choose another picture.');
+    else run.tell('Choose a picture to begin.');
+    return;
+  }
+  const [{ label, probability }] = shown.predictions;
+  if (result) return tellResult(result);
+  if (best) {
+    run.tell(`${aside || 'The search ended early. '}The network already misreads the picture found until then.`, `It is the smallest change so far: ‖Δx‖₂ = ${figure(best.l2)}.`, 'fooled');
+    return;
+  }
+  const { view } = shown.subject;
+  const truth = view && shown.family.labels[view.object - 1];
+  const wrong = truth && label !== truth ? ` It is wrong already: this is “${truth}”.` : '';
+  run.tell(`${aside}The network sees “${label}”, ${percent(probability)} sure.${wrong}`);
+}
+
+/** @param {Result} result */
+function tellResult(result) {
+  const { of, outcome: { report }, device } = result;
+  const [{ label }] = of.predictions;
+  const spent = `${counted(report.gradients, 'gradient')} and ${counted(report.forwards, 'prediction')} in ${duration(report.milliseconds)} on ${deviceName(device)}.`;
+  if (report.success) {
+    const { l1, l2 } = report.norms;
+    const now = readAs(result);
+    run.tell(
+      `Fooled: “${label}” is now “${now.label}”, ${percent(now.probability)} sure.`,
+      `‖Δx‖₂ = ${figure(l2)}; average change per pixel: ${average(l1, valuesOf(of))}. ${report.message ?? ''} ${spent}`,
+      'fooled',
+    );
+  } else {
+    run.tell(`Not fooled: it still sees “${label}”.`, `${report.message ?? ''} ${spent}`, 'failed');
+  }
+}

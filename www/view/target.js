@@ -1,0 +1,195 @@
+// What the network shall be made to see: a search field over all labels, and nothing in it is anything else.
+
+import { find, make } from './dom.js';
+import { counted } from './words.js';
+
+/** So many matches are shown. */
+const SHOWN = 50;
+
+/** Lower case, words divided by one space: what is compared. @param {string} text */
+const fold = (text) => text.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, ' ').trim();
+
+/**
+ * The labels that contain the query, best first: the label itself, then those that start with it, then those with a
+ * word that does.
+ * @param {string[]} labels @param {string} query
+ */
+function matches(labels, query) {
+  const wanted = fold(query);
+  const rank = (/** @type {string} */ label) => {
+    const text = fold(label);
+    if (text === wanted) return 0;
+    if (text.startsWith(wanted)) return 1;
+    if (text.includes(` ${wanted}`)) return 2;
+    return text.includes(wanted) ? 3 : Infinity;
+  };
+  return labels
+    .map((label) => ({ label, rank: rank(label) }))
+    .filter(({ rank }) => rank < Infinity)
+    .sort((a, b) => a.rank - b.rank)
+    .map(({ label }) => label);
+}
+
+/** @param {() => void} onChange */
+export function targetField(onChange) {
+  const root = find('target', HTMLElement);
+  const list = make('ul', { role: 'listbox', id: 'target-list', ariaLabel: 'Labels' });
+  const more = make('p', { className: 'note' });
+  const popup = make('div', { className: 'target-popup', hidden: true }, list, more);
+  const field = make('input', {
+    type: 'text', role: 'combobox', id: 'target-field', placeholder: 'anything else', autocomplete: 'off', autocapitalize: 'none',
+    spellcheck: false, ariaAutoComplete: 'list', ariaExpanded: 'false',
+  });
+  const clear = make('button', { type: 'button', ariaLabel: 'Clear: anything else', hidden: true }, '×');
+  const message = make('p', { id: 'target-message', className: 'target-message', role: 'status' });
+  const spoken = make('p', { className: 'unseen', role: 'status' });
+  field.setAttribute('aria-controls', list.id);
+  field.setAttribute('aria-describedby', message.id);
+  root.append(
+    make('label', { htmlFor: field.id }, 'Make the network see'),
+    make('div', { className: 'target-box' }, field, clear, popup),
+    message, spoken,
+  );
+
+  /** @type {string[]} */
+  let labels = [];
+  /** The option the arrow keys are at. @type {Element | null} */
+  let active = null;
+  /** What was told last. @type {string | null} */
+  let told = null;
+
+  const text = () => field.value.trim();
+  const value = () => labels.find((label) => fold(label) === fold(text())) ?? null;
+  const valid = () => text() === '' || value() !== null;
+
+  function tell() {
+    clear.hidden = field.value === '';
+    if (value() === told) return;
+    told = value();
+    onChange();
+  }
+
+  /** Says what is wrong with the text, if it is to be said now. @param {boolean} now */
+  function judge(now) {
+    const wrong = now && !valid();
+    const [near] = wrong ? matches(labels, text()) : [];
+    message.textContent = wrong ? `The network knows no “${text()}”. ${near ? `It knows “${near}”, for example.` : 'Choose a name from the list.'}` : '';
+    field.ariaInvalid = String(wrong);
+  }
+
+  // ---- the list
+
+  /** @param {Element | null} option */
+  function activate(option) {
+    active?.setAttribute('aria-selected', 'false');
+    active = option;
+    option?.setAttribute('aria-selected', 'true');
+    option?.scrollIntoView({ block: 'nearest' });
+    if (option) field.setAttribute('aria-activedescendant', option.id);
+    else field.removeAttribute('aria-activedescendant');
+  }
+
+  /** @param {string} query */
+  function open(query) {
+    const found = matches(labels, query);
+    list.replaceChildren(...found.slice(0, SHOWN).map((label, index) => {
+      const option = make('li', { role: 'option', id: `target-${index}`, ariaSelected: 'false' }, label);
+      option.onclick = () => choose(label);
+      return option;
+    }));
+    list.hidden = found.length === 0;
+    more.textContent = found.length === 0 ? 'No label matches.' : found.length > SHOWN ? `The first ${SHOWN} of ${found.length.toLocaleString('en')}. Type on to see others.` : '';
+    spoken.textContent = found.length === 0 ? more.textContent : counted(found.length, 'label');
+    popup.hidden = false;
+    popup.scrollIntoView({ block: 'nearest' });
+    list.scrollTop = 0;
+    field.ariaExpanded = 'true';
+    activate(null);
+  }
+
+  function close() {
+    popup.hidden = true;
+    field.ariaExpanded = 'false';
+    spoken.textContent = '';
+    activate(null);
+  }
+
+  /** @param {string} label */
+  function choose(label) {
+    field.value = label;
+    close();
+    judge(true);
+    tell();
+  }
+
+  /** To the next option, from the last to the first. */
+  const next = () => activate(active?.nextElementSibling ?? list.firstElementChild);
+  const previous = () => activate(active?.previousElementSibling ?? list.lastElementChild);
+
+  // ---- what a person does
+
+  field.oninput = () => {
+    judge(false);
+    open(field.value);
+    // Typing is at the best match, so that Enter takes it; an empty field is an answer already.
+    if (text()) activate(list.firstElementChild);
+    tell();
+  };
+  field.onclick = () => popup.hidden && open(value() ? '' : field.value);
+  field.onblur = () => {
+    close();
+    judge(true);
+  };
+  field.onkeydown = (event) => {
+    const shut = popup.hidden;
+    if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
+      if (shut) open(value() ? '' : field.value);
+      if (!event.altKey) (event.key === 'ArrowDown' ? next : previous)();
+    } else if (event.key === 'Enter') {
+      if (active?.textContent) choose(active.textContent);
+      else judge(true);
+    } else if (event.key === 'Escape' && (!shut || field.value)) {
+      // First the list goes, then the text; what else Escape does has to wait.
+      event.stopPropagation();
+      if (shut) choose('');
+      else close();
+    } else {
+      return;
+    }
+    event.preventDefault();
+  };
+  // The field keeps the focus while something in its list is pressed.
+  popup.onpointerdown = (event) => event.preventDefault();
+  popup.onmousedown = (event) => event.preventDefault();
+  clear.onclick = () => {
+    choose('');
+    field.focus();
+  };
+
+  return {
+    /** The names that can be asked for; a text that is none of them goes. @param {string[]} list */
+    labels(list) {
+      labels = list;
+      if (!valid()) this.set(null);
+    },
+
+    /** The label, or nothing for anything else. */
+    value,
+
+    /** @param {string | null} label */
+    set(label) {
+      field.value = label ?? '';
+      told = value();
+      close();
+      judge(true);
+      tell();
+    },
+
+    /** Whether the text is a label or empty. If not, the field says so and takes the focus. */
+    valid() {
+      judge(true);
+      if (!valid()) field.focus();
+      return valid();
+    },
+  };
+}

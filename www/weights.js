@@ -1,0 +1,57 @@
+// The weights of a network: fetched once, with progress, and kept by the browser for the next visit and for offline use.
+
+/** @typedef {import('../pkg/decoy.js').ModelEntry} ModelEntry */
+
+const CACHE = 'decoy-weights';
+
+/** Where the weights are: another checksum is another address. @param {ModelEntry} entry */
+export const address = ({ file, sha256 }) => new URL(`models/${file}?sha256=${sha256}`, import.meta.url).href;
+
+/** What the browser has kept, if it has. @param {ModelEntry} entry @returns {Promise<Uint8Array<ArrayBuffer> | null>} */
+export async function kept(entry) {
+  const response = await cached((cache) => cache.match(address(entry)));
+  return response ? new Uint8Array(await response.arrayBuffer()) : null;
+}
+
+/** Keeps the weights, in place of an older version of them. @param {ModelEntry} entry @param {Uint8Array<ArrayBuffer>} weights */
+export async function keep(entry, weights) {
+  await forget(entry);
+  await cached((cache) => cache.put(address(entry), new Response(weights)));
+}
+
+/** @param {ModelEntry} entry */
+export const forget = (entry) => cached((cache) => cache.delete(address(entry), { ignoreSearch: true }));
+
+/**
+ * A browser may have no such store, or no room in it, or forbid it: then every visit fetches.
+ * @template T @param {(cache: Cache) => Promise<T>} use @returns {Promise<T | undefined>}
+ */
+async function cached(use) {
+  try {
+    return await use(await caches.open(CACHE));
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * @param {ModelEntry} entry @param {AbortSignal} signal @param {(length: number) => void} arrived
+ * @returns {Promise<Uint8Array<ArrayBuffer>>}
+ */
+export async function download(entry, signal, arrived) {
+  const stopped = () => {
+    return signal.aborted ? signal.reason : new Error('This network could not be fetched. Are you offline? Networks that were fetched before still work.');
+  };
+  const response = await fetch(address(entry), { signal }).catch(() => Promise.reject(stopped()));
+  if (!response.ok || !response.body) throw new Error(`This network’s file, ${entry.file}, is missing on this site (status ${response.status}).`);
+  const weights = new Uint8Array(entry.bytes);
+  const reader = response.body.getReader();
+  for (let received = 0; ; ) {
+    const { done, value } = await reader.read().catch(() => Promise.reject(stopped()));
+    if (done && received === entry.bytes) return weights;
+    if (done || received + value.length > entry.bytes) throw new Error('This network’s file arrived incomplete or damaged');
+    weights.set(value, received);
+    received += value.length;
+    arrived(value.length);
+  }
+}
