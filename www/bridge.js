@@ -74,20 +74,20 @@ export class Bridge {
 
   /**
    * Opens a picture file, for `crop`; if it cannot be opened, the one before stays. The bytes are handed over.
-   * @param {Uint8Array} bytes
+   * @param {number} key @param {Uint8Array} bytes
    * @returns {Promise<Opened>}
    */
-  open(bytes) {
-    return this.#call('open', [bytes], {}, [bytes.buffer]);
+  open(key, bytes) {
+    return this.#call('open', [key, bytes], {}, [bytes.buffer]);
   }
 
   /**
-   * A square of the picture opened last, as the networks of a family see it.
-   * @param {string} family @param {Crop} crop
-   * @returns {Promise<Picture>}
+   * A square of a picture as the networks of a family see it; nothing, if that is not the picture opened last.
+   * @param {number} key @param {string} family @param {Crop} crop
+   * @returns {Promise<Picture | null>}
    */
-  crop(family, crop) {
-    return this.#call('crop', [family, crop]);
+  crop(key, family, crop) {
+    return this.#call('crop', [key, family, crop]);
   }
 
   /**

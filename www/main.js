@@ -89,8 +89,6 @@ cancel.onclick = stop;
 document.addEventListener('keydown', ({ key, defaultPrevented }) => {
   if (key === 'Escape' && !defaultPrevented && !cancel.hidden) stop();
 });
-upload(give);
-camera(give, complain);
 addEventListener('hashchange', () => {
   awaited = link.read(location.hash, networks, galleries);
   look(awaited.wish);
@@ -101,6 +99,8 @@ render();
 preview();
 if (page.wanted.subject) look({});
 else session.worker().catch(complain);
+upload(give);
+camera(give, complain);
 
 /** Whether the picture is one of the person's own. */
 function own() {

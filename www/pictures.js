@@ -25,7 +25,7 @@ import { slug } from './view/words.js';
  * @property {() => Promise<Uint8Array<ArrayBuffer>>} bytes of its file, a copy each time
  * @property {Photo | null} photo its place among the photographs
  * @property {View | null} view its place among the objects, which fill their picture and are not cropped
- * @property {Opened | null} opened what the crop frame shows, once it is known
+ * @property {Opened & { key: number } | null} opened what the crop frame shows, once it is known; `key` is its name in the worker
  */
 
 /** @param {PhotoGallery} gallery @param {Photo} photo @returns {Subject} */
@@ -69,13 +69,14 @@ export const inside = ({ left, top, side }, { width, height }) => left + side <=
 
 /** Pictures on their way through the worker, which holds one open file at a time. */
 export class Pictures {
-  /** @type {{ bridge: Bridge, subject: Subject } | null} */
-  #held = null;
+  /** Counts what was opened. */
+  #last = 0;
 
   /** Reads the file of a subject. @param {Bridge} bridge @param {Subject} subject */
   async open(bridge, subject) {
-    subject.opened = await bridge.open(await subject.bytes());
-    this.#held = { bridge, subject };
+    const bytes = await subject.bytes();
+    const key = (this.#last += 1);
+    subject.opened = { key, ...(await bridge.open(key, bytes)) };
   }
 
   /**
@@ -85,9 +86,14 @@ export class Pictures {
    */
   async picture(bridge, family, subject, crop) {
     if (subject.view) return { picture: await bridge.decode(family.id, await subject.bytes()), crop: null };
-    if (this.#held?.bridge !== bridge || this.#held.subject !== subject || !subject.opened) await this.open(bridge, subject);
-    const opened = /** @type {Opened} */ (subject.opened);
-    const square = crop && inside(crop, opened) ? crop : centre(opened);
-    return { picture: await bridge.crop(family.id, square), crop: square };
+    for (;;) {
+      const { opened } = subject;
+      if (opened) {
+        const square = crop && inside(crop, opened) ? crop : centre(opened);
+        const picture = await bridge.crop(opened.key, family.id, square);
+        if (picture) return { picture, crop: square };
+      }
+      await this.open(bridge, subject);
+    }
   }
 }

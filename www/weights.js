@@ -49,9 +49,11 @@ export async function download(entry, signal, arrived) {
   for (let received = 0; ; ) {
     const { done, value } = await reader.read().catch(() => Promise.reject(stopped()));
     if (done && received === entry.bytes) return weights;
-    if (done || received + value.length > entry.bytes) throw new Error('This network’s file arrived incomplete or damaged');
+    if (done || received + value.length > entry.bytes) throw damaged();
     weights.set(value, received);
     received += value.length;
     arrived(value.length);
   }
 }
+
+export const damaged = () => new Error('This network’s file arrived incomplete or damaged');

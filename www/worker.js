@@ -1,7 +1,7 @@
 // Runs the wasm module away from the page. Calls are answered one at a time, in order;
 // only reading pictures, which touches no network, does not wait for its turn.
 
-import { download, forget, keep, kept } from './weights.js';
+import { damaged, download, forget, keep, kept } from './weights.js';
 
 /** @typedef {import('../pkg/decoy.js').Decoy} Decoy */
 /** @typedef {import('../pkg/decoy.js').Source} Source */
@@ -18,8 +18,8 @@ const PREVIEW = 640;
 
 /** @type {Decoy} */
 let decoy;
-/** The picture file opened last. @type {Source | null} */
-let source = null;
+/** The picture file opened last, and what the page calls it. @type {{ key: number, source: Source } | null} */
+let held = null;
 /** @type {Map<number, AbortController>} */
 const calls = new Map();
 /** @type {Promise<unknown>} */
@@ -29,19 +29,16 @@ const pictures = {
   /** @param {string} family @param {Uint8Array} bytes */
   decode: (family, bytes) => decoy.decode(family, bytes),
 
-  /** What cannot be opened leaves the one before in its place. @param {Uint8Array} bytes */
-  open(bytes) {
-    const opened = decoy.open(bytes);
-    source?.free();
-    source = opened;
+  /** What cannot be opened leaves the one before in its place. @param {number} key @param {Uint8Array} bytes */
+  open(key, bytes) {
+    const source = decoy.open(bytes);
+    held?.source.free();
+    held = { key, source };
     return { width: source.width, height: source.height, preview: source.preview(PREVIEW) };
   },
 
-  /** @param {string} family @param {Crop} crop */
-  crop(family, crop) {
-    if (!source) throw new Error('No picture is open');
-    return decoy.crop(family, source, crop);
-  },
+  /** @param {number} key @param {string} family @param {Crop} crop */
+  crop: (key, family, crop) => (held?.key === key ? decoy.crop(family, held.source, crop) : null),
 };
 
 const methods = {
@@ -85,7 +82,10 @@ async function load(models, { signal, loading }) {
   for (const entry of missing) {
     if (!(await loadKept(entry))) {
       const weights = await download(entry, signal, (length) => loading({ received: (received += length), bytes }));
-      await decoy.loadModel(entry.id, weights);
+      await decoy.loadModel(entry.id, weights).catch((error) => {
+        // Too technical for people: the lengths or checksums that differ.
+        throw error.message.startsWith('the weights of') ? damaged() : error;
+      });
       await keep(entry, weights);
     }
     // The first network makes the self-check, which may change the device.

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { address, duck, fool, give, launch, photo, photos, ready, runOn, says, search, visit, withoutObjects } from './site.js';
+import { address, duck, fool, give, launch, photo, photos, pixels, ready, runOn, says, search, visit, withoutObjects } from './site.js';
 
 /** @typedef {import('./site.js').Page} Page */
 
@@ -76,19 +76,23 @@ test('a network whose file is missing is told, and the one before stays', async 
   }, { expected, before: (page) => page.route(weights(noisy), (route) => route.fulfill({ status: 404 })) });
 });
 
-test('a file cut short is told, is not kept, and can be tried again', async () => {
-  await visit(browser, async (page) => {
-    await alert(page).filter({ hasText: /arrived incomplete or damaged\.$/ }).waitFor();
-    await says(page, /The network has not looked/);
-    await page.unroute(weights(clean));
-    await again(page).click();
-    await works(page);
-  }, { before: (page) => page.route(weights(clean), async (route) => {
-    const response = await route.fetch();
-    const body = await response.body();
-    await route.fulfill({ response, body: body.subarray(0, body.length / 2) });
-  }) });
-});
+for (const [what, harm] of /** @type {[string, (weights: Buffer) => Buffer][]} */ ([
+  ['cut short', (weights) => weights.subarray(0, weights.length / 2)],
+  ['damaged', (weights) => weights.fill(0, 1_000_000, 1_000_100)],
+])) {
+  test(`a file ${what} is told, is not kept, and can be tried again`, async () => {
+    await visit(browser, async (page) => {
+      await alert(page).filter({ hasText: /arrived incomplete or damaged\.$/ }).waitFor();
+      await says(page, /The network has not looked/);
+      await page.unroute(weights(clean));
+      await again(page).click();
+      await works(page);
+    }, { before: (page) => page.route(weights(clean), async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, body: harm(await response.body()) });
+    }) });
+  });
+}
 
 test('weights that were damaged in the browser’s store are fetched again; without a store everything works', async () => {
   const context = await browser.newContext();
@@ -239,6 +243,43 @@ test('a look can be cancelled', async () => {
     await worker.evaluate('self.slow = false');
     await works(page);
   }, { before: (page) => patch(page, '**/pkg/decoy.js', slow) });
+});
+
+test('a picture that was chosen before the page was complete is taken up', async () => {
+  await visit(browser, async (page) => {
+    await give(page, await photo(page, 'image/png'));
+    await page.getByRole('img', { name: /^The original picture: drawn/ }).waitFor();
+    await works(page);
+  }, { before: (page) => page.route('**/models/models.json', async (route) => {
+    await sleep(2000);
+    await route.continue();
+  }) });
+});
+
+test('of two photos chosen in quick succession the second stays, however late the first one comes', async () => {
+  /** @type {{ photos: { title: string, file: string }[] }} */
+  const { photos: [first, late, quick] } = await (await fetch(new URL('gallery/photos/gallery.json', address))).json();
+  /** @type {() => void} */
+  let release = () => {};
+  await visit(browser, async (page) => {
+    const choose = (/** @type {{ title: string }} */ { title }) => page.getByAltText(title).click();
+    const shown = (/** @type {{ title: string }} */ { title }) => page.getByRole('img', { name: `The original picture: ${title}` }).waitFor();
+    await ready(page);
+    await choose(quick);
+    await shown(quick);
+    const expected = await pixels(page, 'original');
+    await choose(first);
+    await shown(first);
+
+    await choose(late);
+    await choose(quick);
+    release();
+    await shown(quick);
+    await page.waitForLoadState('networkidle');
+    await works(page);
+    await shown(quick);
+    assert.equal(await pixels(page, 'original'), expected);
+  }, { before: async (page) => (release = await hold(page, `**/gallery/photos/${late.file}`)) });
 });
 
 test('another picture in the middle of a search takes its place; what is no picture does not', async () => {

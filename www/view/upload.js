@@ -16,12 +16,15 @@ export function upload(onFile) {
     return file !== undefined;
   };
 
-  input.onchange = () => {
+  const take = () => {
     const file = input.files?.[0];
     // Emptied, so that the same file can be chosen again.
     if (file) onFile(file);
     input.value = '';
   };
+  input.onchange = take;
+  // It may have been chosen before this program was here.
+  take();
   document.addEventListener('paste', (event) => {
     if (first(event.clipboardData)) event.preventDefault();
   });
