@@ -39,7 +39,7 @@ export function stripFlow(page, session, form) {
         }));
         page.record(options, sigma, report);
         widget.result(id, report.success
-          ? { picture: adversarial, label: report.adversarial.label, probability: report.adversarial.probability, l2: report.norms.l2 }
+          ? { picture: adversarial, label: labelled(report, of), probability: report.adversarial.probability, l2: report.norms.l2 }
           : { failed: `not fooled in ${counted(options.steps ?? report.gradients, 'step')}` });
       } catch (error) {
         if (signal.aborted) break;
@@ -67,4 +67,12 @@ export function stripFlow(page, session, form) {
       widget.enabled(page.shown?.family === family && form.ready() && (!page.job || page.job.kind === 'strip'));
     },
   };
+}
+
+/**
+ * What the network sees now; and before, if it was something else than the network on the page sees.
+ * @param {import('../page.js').AttackReport} report @param {import('../page.js').Shown} of
+ */
+function labelled({ original, adversarial }, { predictions: [seen] }) {
+  return original.label === seen.label ? adversarial.label : `${adversarial.label} (before: ${original.label})`;
 }

@@ -11,7 +11,7 @@ export function figure(value) {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? '–' : '∞';
   if (value === 0) return '0';
   if (Math.abs(value) >= 100) return Math.round(value).toLocaleString('en');
-  return value.toFixed(Math.abs(value) >= 10 ? 1 : Math.abs(value) >= 1 ? 2 : 3);
+  return value.toPrecision(3);
 }
 
 /** @param {number} milliseconds */
