@@ -64,7 +64,8 @@ pub fn run(args: &AccuracyArgs) -> Result<()> {
 
 /// The share that `network` reads correctly of `images` as they are and with fresh noise of strength `sigma`.
 pub fn measure(images: &Images, network: &Frozen, sigma: f64) -> Result<Accuracy> {
-    Ok(Accuracy { clean: right(images, network, 0.0)?, noisy: right(images, network, sigma)? })
+    let clean = right(images, network, 0.0)?;
+    Ok(Accuracy { clean, noisy: if sigma > 0.0 { right(images, network, sigma)? } else { clean } })
 }
 
 fn right(images: &Images, network: &Frozen, sigma: f64) -> Result<f64> {

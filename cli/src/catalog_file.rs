@@ -7,11 +7,13 @@ use burn::module::Module;
 use burn::tensor::Device;
 use burn_store::ModuleSnapshot;
 use clap::Args;
-use decoy::catalog::{Catalog, Family, ModelEntry};
+use decoy::catalog::{Accuracies, Catalog, Family, ModelEntry};
 use decoy::classifier::{Classifier, Frozen};
 use decoy::model::weights;
 
+use crate::accuracy;
 use crate::device::DeviceChoice;
+use crate::pictures::Images;
 
 /// A catalogue and the folder it lies in.
 pub struct CatalogFile {
@@ -59,18 +61,27 @@ impl CatalogFile {
         Ok(family.load(entry, &self.bytes(entry)?, device)?)
     }
 
-    /// Writes the weights of a network beside the catalogue, and reads them back as they will be used.
-    pub fn write<M>(&self, id: &str, model: &M) -> Result<Written>
+    /// Writes the weights of a network beside the catalogue, measures it as it is read back from them, and puts it in
+    /// its place. Returns what was measured.
+    pub fn add<M>(&mut self, family: Family, made: Made, model: &M, train: &Images, test: &Images) -> Result<Accuracies>
     where
         M: Module + Classifier + ModuleSnapshot + 'static,
     {
-        let bytes = weights::to_safetensors(id, model)?;
+        let Made { id, sigma, seed, recipe } = made;
+        let bytes = weights::to_safetensors(&id, model)?;
         let mut saved = model.clone();
-        weights::from_safetensors(id, &mut saved, &bytes)?;
+        weights::from_safetensors(&id, &mut saved, &bytes)?;
         let file = format!("{id}.safetensors");
         let path = self.folder.join(&file);
         std::fs::write(&path, &bytes).with_context(|| format!("writing {}", path.display()))?;
-        Ok(Written { file, bytes: bytes.len() as u32, sha256: weights::sha256(&bytes), network: Frozen::new(&saved) })
+
+        let network = Frozen::new(&saved);
+        network.device().seed(u64::from(seed));
+        let measure = |images: &Images| accuracy::measure(images, &network, sigma);
+        let accuracy = Accuracies { train: measure(train)?, test: measure(test)? };
+        let (bytes, sha256) = (bytes.len() as u32, weights::sha256(&bytes));
+        self.insert(family, ModelEntry { id, sigma, seed, recipe, file, bytes, sha256, accuracy, perturbation: None })?;
+        Ok(accuracy)
     }
 
     /// Puts a network in its place, in a family that is made if there is none, and writes the catalogue.
@@ -88,16 +99,16 @@ impl CatalogFile {
     }
 }
 
-/// A weights file that was written.
-pub struct Written {
+/// What is known of a network before it is measured: see [`ModelEntry`].
+pub struct Made {
     /// Its name.
-    pub file: String,
-    /// Its length.
-    pub bytes: u32,
-    /// Its checksum.
-    pub sha256: String,
-    /// The network read back from it.
-    pub network: Frozen,
+    pub id: String,
+    /// Its noise level.
+    pub sigma: f64,
+    /// Its seed.
+    pub seed: u32,
+    /// How it was made.
+    pub recipe: String,
 }
 
 /// Which network, and where it runs.

@@ -6,14 +6,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
-use decoy::catalog::{Accuracies, Architecture, Family, Input, ModelEntry};
+use decoy::catalog::{Architecture, Family, Input};
 use decoy::error::Error;
 use decoy::model::EfficientNetLite0;
 use decoy::model::efficientnet::SIDE;
 use pytorch_reader::PytorchReader;
 
-use crate::accuracy;
-use crate::catalog_file::CatalogFile;
+use crate::catalog_file::{CatalogFile, Made};
 use crate::device::DeviceChoice;
 use crate::pictures::{Images, Sample};
 
@@ -49,30 +48,22 @@ pub fn run(import: Import) -> Result<()> {
     let mut catalog = CatalogFile::open_or_new(&args.models)?;
     let model = EfficientNetLite0::from_reference(reference(&args.weights)?, &device)?;
 
-    let id = "photos-sigma-0.00".to_owned();
-    let written = catalog.write(&id, &model)?;
-    let measure =
-        |photographs: &[_]| accuracy::measure(&Images::of_photographs(photographs, &device)?, &written.network, 0.0);
-    let accuracy = Accuracies { train: measure(&sample.train)?, test: measure(&sample.test)? };
+    let made = Made {
+        id: "photos-sigma-0.00".to_owned(),
+        sigma: 0.0,
+        seed: 0,
+        recipe: "EfficientNet-Lite0 as published, trained on ImageNet without noise.".to_owned(),
+    };
+    let images = |photographs: &[_]| Images::of_photographs(photographs, &device);
+    let accuracy = catalog.add(family(), made, &model, &images(&sample.train)?, &images(&sample.test)?)?;
     println!(
-        "{id}: {:.2} % of {} photographs right, {:.2} % of the {} held out",
+        "photos-sigma-0.00: {:.2} % of {} photographs right, {:.2} % of the {} held out",
         100.0 * accuracy.train.clean,
         sample.train.len(),
         100.0 * accuracy.test.clean,
         sample.test.len(),
     );
-    let entry = ModelEntry {
-        id,
-        sigma: 0.0,
-        seed: 0,
-        recipe: "EfficientNet-Lite0 as published, trained on ImageNet without noise.".to_owned(),
-        file: written.file,
-        bytes: written.bytes,
-        sha256: written.sha256,
-        accuracy,
-        perturbation: None,
-    };
-    catalog.insert(family(), entry)
+    Ok(())
 }
 
 fn family() -> Family {

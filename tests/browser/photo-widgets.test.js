@@ -220,13 +220,18 @@ test('a name that is no label is told, and nothing is attacked', async () => {
 
 // ---- compare
 
+/** Fools the network, so that there are two pictures to compare; the slider that wipes between them. @param {import('playwright-core').Page} page */
+async function compared(page) {
+  await runOn(page, 'CPU');
+  await ready(page);
+  await search(page, 10);
+  await fool(page);
+  return page.getByRole('slider', { name: 'Wipe between original and changed' });
+}
+
 test('the line wipes between the pictures and the zoom shows their pixels', async () => {
   await visit(browser, async (page) => {
-    await runOn(page, 'CPU');
-    await ready(page);
-    await search(page, 10);
-    await fool(page);
-    const wipe = page.getByRole('slider', { name: 'Wipe between original and changed' });
+    const wipe = await compared(page);
     await page.locator('#compare').getByText('16×').click();
     const left = page.getByRole('slider', { name: 'Move the detail left and right' });
     const up = page.getByRole('slider', { name: 'Move the detail up and down' });
@@ -254,11 +259,7 @@ test('the line wipes between the pictures and the zoom shows their pixels', asyn
 
 test('the line and the detail are dragged', async () => {
   await visit(browser, async (page) => {
-    await runOn(page, 'CPU');
-    await ready(page);
-    await search(page, 10);
-    await fool(page);
-    const wipe = page.getByRole('slider', { name: 'Wipe between original and changed' });
+    const wipe = await compared(page);
     const view = page.locator('#compare').getByRole('img').locator('..');
     const drag = async (/** @type {number} */ from, /** @type {number} */ to) => {
       await view.scrollIntoViewIfNeeded();

@@ -30,6 +30,13 @@ async function works(page) {
   await fool(page);
 }
 
+/** Begins a search that lasts, and waits until it is under way. @param {Page} page */
+async function searching(page) {
+  await search(page, 1000);
+  await page.getByRole('button', { name: 'Fool the network' }).click();
+  await page.getByText(/^Step \d+ of 1000/).first().waitFor();
+}
+
 /** Lets requests to a path wait until they are released. @param {Page} page @param {string} path */
 async function hold(page, path) {
   /** @type {() => void} */
@@ -285,9 +292,7 @@ test('of two photos chosen in quick succession the second stays, however late th
 test('another picture in the middle of a search takes its place; what is no picture does not', async () => {
   await visit(browser, async (page) => {
     await ready(page);
-    await search(page, 1000);
-    await page.getByRole('button', { name: 'Fool the network' }).click();
-    await page.getByText(/^Step \d+ of 1000/).first().waitFor();
+    await searching(page);
     await give(page, { name: 'letter.png', mimeType: 'image/png', buffer: Buffer.from('no picture') });
     await alert(page).waitFor();
     assert.ok(await cancel(page).isVisible(), 'the search goes on');
@@ -308,9 +313,7 @@ test('a GPU that is lost in the middle of a search: the CPU takes over', { skip:
       await runOn(page, 'WebGPU');
       await ready(page);
       await page.getByText(/^Running on .*\(WebGPU\)/).waitFor();
-      await search(page, 1000);
-      await page.getByRole('button', { name: 'Fool the network' }).click();
-      await page.getByText(/^Step \d+ of 1000/).first().waitFor();
+      await searching(page);
       await page.workers()[0].evaluate('self.gpu.destroy()');
       await alert(page).filter({ hasText: /^The GPU was lost .+ Try again: the CPU takes over\.$/ }).waitFor();
       await search(page, 20);
@@ -326,9 +329,7 @@ test('a GPU that is lost in the middle of a search: the CPU takes over', { skip:
 test('a computation that crashes is told, and starts afresh', async () => {
   await visit(browser, async (page) => {
     await ready(page);
-    await search(page, 1000);
-    await page.getByRole('button', { name: 'Fool the network' }).click();
-    await page.getByText(/^Step \d+ of 1000/).first().waitFor();
+    await searching(page);
     await page.workers()[0].evaluate('setTimeout(() => { throw new WebAssembly.RuntimeError("unreachable"); })');
     await alert(page).filter({ hasText: /^The computation stopped unexpectedly .+unreachable.+afresh\.$/ }).waitFor();
     await search(page, 6);

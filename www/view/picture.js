@@ -1,6 +1,7 @@
 // One framed picture, or the words that stand in its place.
 
 import { find } from './dom.js';
+import { paint } from './paint.js';
 
 /** @param {string} name the id of the canvas; `name-wait` and `name-name` are its placeholder and caption */
 export function framed(name) {
@@ -27,11 +28,9 @@ export function framed(name) {
 
   return {
     /** @param {import('../../pkg/decoy.js').Picture} picture @param {string} words @param {string} label */
-    show({ width, height, rgba }, words, label) {
-      const drawing = context(width, height, words, label);
-      const image = drawing.createImageData(width, height);
-      image.data.set(rgba);
-      drawing.putImageData(image, 0, 0);
+    show(picture, words, label) {
+      context(picture.width, picture.height, words, label);
+      paint(canvas, picture);
     },
 
     /**

@@ -8,7 +8,7 @@ use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::{AdamConfig, GradientsParams};
 use burn::tensor::{Device, Int, Tensor};
 use clap::Args;
-use decoy::catalog::{Accuracies, Architecture, Family, Input, ModelEntry};
+use decoy::catalog::{Architecture, Family, Input};
 use decoy::classifier::Classifier;
 use decoy::model::compact::SIDE;
 use decoy::model::{Compact, CompactConfig};
@@ -19,7 +19,7 @@ use rand::seq::SliceRandom;
 
 use super::{Checkpoints, check_sigma, interrupted, progress};
 use crate::accuracy;
-use crate::catalog_file::CatalogFile;
+use crate::catalog_file::{CatalogFile, Made};
 use crate::device::DeviceChoice;
 use crate::pictures::Images;
 
@@ -69,9 +69,9 @@ pub fn run(args: &Coil20Args) -> Result<()> {
         for &sigma in &args.sigma {
             let run = Run { sigma, seed, args, device: &device };
             let model = run.train(&train)?;
-            let entry = run.finish(&catalog, &model, &train, &test)?;
-            catalog.insert(family(), entry)?;
-            run.checkpoints().forget()?;
+            let made = Made { id: run.id(), sigma, seed, recipe: recipe(args.epochs, sigma) };
+            let accuracy = catalog.add(family(), made, &model.valid(), &train, &test)?;
+            run.checkpoints().finish(&accuracy)?;
         }
     }
     Ok(())
@@ -157,31 +157,6 @@ impl Run<'_> {
         }
         progress.finish();
         Ok(model)
-    }
-
-    /// Writes the weights, and measures the network as it is read back from them.
-    fn finish(&self, catalog: &CatalogFile, model: &Compact, train: &Images, test: &Images) -> Result<ModelEntry> {
-        let id = self.id();
-        let written = catalog.write(&id, &model.valid())?;
-        self.device.seed(u64::from(self.seed));
-        let measure = |images: &Images| accuracy::measure(images, &written.network, self.sigma);
-        let accuracy = Accuracies { train: measure(train)?, test: measure(test)? };
-        println!(
-            "{id}: held out {:.2} % right, {:.2} % under its own noise",
-            100.0 * accuracy.test.clean,
-            100.0 * accuracy.test.noisy,
-        );
-        Ok(ModelEntry {
-            recipe: recipe(self.args.epochs, self.sigma),
-            id,
-            sigma: self.sigma,
-            seed: self.seed,
-            file: written.file,
-            bytes: written.bytes,
-            sha256: written.sha256,
-            accuracy,
-            perturbation: None,
-        })
     }
 }
 

@@ -14,7 +14,6 @@ use burn::optim::{Adam, AdamConfig, GradientsParams, ModuleOptimizer, Optimizer}
 use burn::tensor::activation::{log_softmax, softmax};
 use burn::tensor::{Device, Distribution, Tensor, TensorData};
 use clap::Args;
-use decoy::catalog::{Accuracies, ModelEntry};
 use decoy::classifier::{Classifier, Frozen};
 use decoy::model::efficientnet::SIDE;
 use decoy::model::{EfficientNetLite0, EfficientNetLite0Config, weights};
@@ -25,8 +24,7 @@ use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 
 use super::{Checkpoints, check_sigma, interrupted, progress};
-use crate::accuracy;
-use crate::catalog_file::CatalogFile;
+use crate::catalog_file::{CatalogFile, Made};
 use crate::device::DeviceChoice;
 use crate::pictures::{Images, Sample};
 
@@ -100,9 +98,10 @@ pub fn run(args: &PhotosArgs) -> Result<()> {
 
     let run = Run { args, device: &device };
     let model = run.train(model, &teacher, &photographs)?;
-    let entry = run.finish(&catalog, &model, &sample, photographs.len())?;
-    catalog.insert(family, entry)?;
-    run.checkpoints().forget()
+    let made = Made { id: run.id(), sigma: args.sigma, seed: args.seed, recipe: run.recipe(photographs.len()) };
+    let images = |photographs: &[Photograph]| Images::of_photographs(photographs, &device);
+    let accuracy = catalog.add(family, made, &model.valid(), &images(&sample.train)?, &images(&sample.test)?)?;
+    run.checkpoints().finish(&accuracy)
 }
 
 struct Run<'a> {
@@ -206,41 +205,12 @@ impl Run<'_> {
         like.random_like(Distribution::Normal(0.0, self.args.sigma)) * strength.sqrt()
     }
 
-    fn finish(
-        &self,
-        catalog: &CatalogFile,
-        model: &EfficientNetLite0,
-        sample: &Sample,
-        photographs: usize,
-    ) -> Result<ModelEntry> {
-        let args = self.args;
-        let id = self.id();
-        let written = catalog.write(&id, &model.valid())?;
-        self.device.seed(u64::from(args.seed));
-        let measure = |photographs: &[Photograph]| {
-            accuracy::measure(&Images::of_photographs(photographs, self.device)?, &written.network, args.sigma)
-        };
-        let accuracy = Accuracies { train: measure(&sample.train)?, test: measure(&sample.test)? };
-        println!(
-            "{id}: held out {:.2} % right, {:.2} % under its own noise",
-            100.0 * accuracy.test.clean,
-            100.0 * accuracy.test.noisy,
-        );
-        Ok(ModelEntry {
-            recipe: format!(
-                "{} tuned for {} steps of {} crops from {photographs} photographs with Gaussian noise of strength 0 to {}, \
-                 to see what {} sees without noise.",
-                args.from, args.steps, args.batch, args.sigma, args.teacher,
-            ),
-            id,
-            sigma: args.sigma,
-            seed: args.seed,
-            file: written.file,
-            bytes: written.bytes,
-            sha256: written.sha256,
-            accuracy,
-            perturbation: None,
-        })
+    fn recipe(&self, photographs: usize) -> String {
+        let PhotosArgs { from, steps, batch, sigma, teacher, .. } = self.args;
+        format!(
+            "{from} tuned for {steps} steps of {batch} crops from {photographs} photographs with Gaussian noise of \
+             strength 0 to {sigma}, to see what {teacher} sees without noise."
+        )
     }
 }
 
