@@ -4,20 +4,42 @@
 //! progress back once every few steps, and at the end trusts nothing: it clips, predicts and measures again, and
 //! finds the 8-bit image that is misread too.
 
+mod apgd;
 mod bisection;
+mod carlini_wagner;
 mod ddn;
+mod deepfool;
+mod ensemble;
+mod fgsm;
+mod fmn;
 mod gradient_ascent;
 mod menu;
+mod noise;
+mod pgd;
+mod random;
 mod run;
+mod smallest_epsilon;
+mod square;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use burn::tensor::{Bool, Tensor};
+use serde::{Deserialize, Serialize};
 
+pub use apgd::{Apgd, ApgdLoss};
+pub use carlini_wagner::CarliniWagner;
 pub use ddn::Ddn;
+pub use deepfool::{DeepFool, DeepFoolVariant};
+pub use ensemble::Ensemble;
+pub use fgsm::Fgsm;
+pub use fmn::Fmn;
 pub use gradient_ascent::{GradientAscent, Objective};
 pub use menu::{build, menu};
-pub use run::{EightBit, ImageOutcome, ImageProgress, Outcome, Progress, Run};
+pub use noise::Noise;
+pub use pgd::Pgd;
+pub use run::{EightBit, Flag, ImageOutcome, ImageProgress, Outcome, Progress, Run};
+pub use smallest_epsilon::SmallestEpsilon;
+pub use square::Square;
 
 use crate::classifier::{Criterion, Frozen};
 use crate::norm::{Norm, per_image};
@@ -27,11 +49,74 @@ pub trait Attack {
     /// Its name in commands, reports and on the page.
     fn name(&self) -> &'static str;
 
-    /// How many steps it takes at most, each with one gradient.
+    /// The norm of the perturbation that it keeps small.
+    fn norm(&self) -> Norm;
+
+    /// How many steps it takes at most.
     fn steps(&self) -> usize;
+
+    /// What it costs at most, for every image. One gradient a step if not said otherwise; the driver adds the few
+    /// forward passes of its certificate.
+    fn cost(&self) -> Passes {
+        Passes::gradients(self.steps())
+    }
+
+    /// The norm that no perturbation of it exceeds, if it is one of fixed size.
+    fn epsilon(&self) -> Option<f32> {
+        None
+    }
+
+    /// Whether it can make a network read a given class; all can make it misread.
+    fn targeted(&self) -> bool {
+        true
+    }
+
+    /// Whether it asks for answers alone, never for a gradient.
+    fn black_box(&self) -> bool {
+        false
+    }
+
+    /// The fewest classes it works with.
+    fn fewest_classes(&self) -> usize {
+        2
+    }
 
     /// Begins on a batch.
     fn begin(&self, problem: &Problem) -> Box<dyn Search>;
+}
+
+/// An attack within a ball of fixed size around every image. [`SmallestEpsilon`] makes one for the smallest
+/// perturbation of it.
+pub trait Bounded: Attack {
+    /// Begins on a batch, with the radius `epsilon` `[N]` of every image's ball.
+    fn begin_within(&self, problem: &Problem, epsilon: Tensor<1>) -> Box<dyn Search>;
+}
+
+/// Passes through a network for every image. A gradient is one of each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
+pub struct Passes {
+    /// Forward passes.
+    pub forward: usize,
+    /// Backward passes.
+    pub backward: usize,
+}
+
+impl Passes {
+    /// Those of so many gradients.
+    pub const fn gradients(count: usize) -> Self {
+        Self { forward: count, backward: count }
+    }
+
+    /// These, and so many forward passes more.
+    pub const fn and_forward(self, count: usize) -> Self {
+        Self { forward: self.forward + count, ..self }
+    }
+
+    /// These, so many times.
+    pub const fn times(self, count: usize) -> Self {
+        Self { forward: self.forward * count, backward: self.backward * count }
+    }
 }
 
 /// One attack under way on one batch. All it knows stays on the device, one value or image per row; no row depends on
@@ -80,6 +165,19 @@ impl State {
         self.best.offer(self.current.clone(), size, adversarial.clone());
         adversarial
     }
+
+    /// [`look`](State::look)s at the current images, for one forward pass.
+    pub fn predict(&mut self, problem: &Problem, norm: Norm) {
+        let logits = problem.logits(self.current.clone());
+        self.look(problem, logits, norm);
+    }
+
+    /// Settles the images for which something is found; returns where, `[N]`.
+    pub fn stop_where_found(&mut self) -> Tensor<1, Bool> {
+        let found = self.best.found();
+        self.settled = found.clone().float();
+        found
+    }
 }
 
 /// What a search works on, with a count of what it costs.
@@ -89,29 +187,56 @@ pub struct Problem<'a> {
     pub pixels: Tensor<4>,
     /// What counts as success.
     pub criterion: Criterion,
-    gradients: Cell<usize>,
-    forwards: Cell<usize>,
+    passes: Cell<Passes>,
+    /// The largest value of the first gradient asked for; 1 where the goal was reached there, `[N]`.
+    first_gradient: RefCell<Option<Tensor<1>>>,
 }
 
 /// A margin this small could turn with another batch size or device: rounding moves logits by up to 1e-5.
 const MARGIN_FLOOR: f32 = 1e-4;
 
-impl Problem<'_> {
+impl<'a> Problem<'a> {
+    fn new(classifier: &'a Frozen, pixels: Tensor<4>, criterion: Criterion) -> Self {
+        Self { classifier, pixels, criterion, passes: Cell::default(), first_gradient: RefCell::default() }
+    }
+
     /// The logits at `pixels`, `[N, K]`; counts as a forward pass.
     pub fn logits(&self, pixels: Tensor<4>) -> Tensor<2> {
-        self.forwards.set(self.forwards.get() + 1);
+        self.passes.set(self.passes.get().and_forward(1));
         self.classifier.logits(pixels)
     }
 
-    /// The logits at `pixels` and the gradient of `objective` there; counts as one gradient. See
+    /// The logits at `pixels` and the gradient of `objective` there; counts as a forward and a backward pass. See
     /// [`Frozen::gradient`].
     pub fn gradient(
         &self,
         pixels: Tensor<4>,
         objective: impl FnOnce(Tensor<2>) -> Tensor<1>,
     ) -> (Tensor<2>, Tensor<4>) {
-        self.gradients.set(self.gradients.get() + 1);
-        self.classifier.gradient(pixels, objective)
+        let Passes { forward, backward } = self.passes.get();
+        self.passes.set(Passes { forward: forward + 1, backward: backward + 1 });
+        let (logits, gradient) = self.classifier.gradient(pixels, objective);
+        self.first_gradient.borrow_mut().get_or_insert_with(|| {
+            // Where the goal is reached already, an objective may well be at its highest.
+            let steepest = Norm::Linf.measure(gradient.clone());
+            steepest.mask_fill(self.reached(logits.clone()), 1.0)
+        });
+        (logits, gradient)
+    }
+
+    /// `value` for every image, `[N]`.
+    pub fn for_each(&self, value: f32) -> Tensor<1> {
+        Tensor::full([self.pixels.dims()[0]], value, &self.pixels.device())
+    }
+
+    /// The largest perturbations the box [0, 1] leaves room for, in `norm`, `[N]`.
+    pub fn room(&self, norm: Norm) -> Tensor<1> {
+        norm.measure(self.pixels.clone().max_pair(1.0 - self.pixels.clone()))
+    }
+
+    /// The images within [0, 1] that `perturbation` leads to.
+    pub fn perturbed(&self, perturbation: Tensor<4>) -> Tensor<4> {
+        (self.pixels.clone() + perturbation).clamp(0.0, 1.0)
     }
 
     /// Whether each image reaches the goal, with a margin above rounding, `[N]`.
@@ -134,8 +259,7 @@ impl Best {
 
     /// Nothing found yet.
     pub fn none(problem: &Problem) -> Self {
-        let [images, ..] = problem.pixels.dims();
-        Self { pixels: problem.pixels.clone(), norm: Tensor::full([images], Self::NONE, &problem.pixels.device()) }
+        Self { pixels: problem.pixels.clone(), norm: problem.for_each(Self::NONE) }
     }
 
     /// Where something is found, `[N]`.
@@ -149,6 +273,12 @@ impl Best {
         self.norm = self.norm.clone().mask_where(better.clone(), norm);
         self.pixels = choose(better, pixels, self.pixels.clone());
     }
+}
+
+/// `direction` without what would lead `pixels` out of [0, 1].
+pub(crate) fn inward(pixels: Tensor<4>, direction: Tensor<4>) -> Tensor<4> {
+    let nudged = (pixels.clone() + direction.clone().sign() * 1e-3).clamp(0.0, 1.0);
+    direction * nudged.not_equal(pixels).float()
 }
 
 /// Row by row `yes` where `mask`, else `no`.

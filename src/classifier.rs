@@ -1,7 +1,7 @@
 //! What an attack sees of a network: pixels in, logits out, and the gradient in between.
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor, TensorData, activation::softmax};
+use burn::tensor::{Device, Int, Tensor, TensorData, activation::softmax};
 
 use crate::error::Error;
 
@@ -87,18 +87,29 @@ impl Frozen {
 pub struct Probabilities(Vec<f32>);
 
 impl Probabilities {
-    /// Reads back the softmax of `logits` `[N, K]`, one value per image.
+    /// The softmax of `logits` `[N, K]`, read back, one for each image.
     ///
     /// # Errors
     ///
     /// If the device fails, or a logit is not a finite number.
     pub async fn read(logits: Tensor<2>) -> Result<Vec<Self>, Error> {
         let [_, classes] = logits.dims();
-        let values = read(softmax(logits, 1)).await?;
-        if values.iter().any(|value| !value.is_finite()) {
+        read(logits).await?.chunks(classes).map(Self::of_logits).collect()
+    }
+
+    /// The softmax of the logits of one image.
+    ///
+    /// # Errors
+    ///
+    /// If a logit is not a finite number.
+    pub fn of_logits(logits: &[f32]) -> Result<Self, Error> {
+        if logits.iter().any(|logit| !logit.is_finite()) {
             return Err(Error::NotFinite);
         }
-        Ok(values.chunks(classes).map(|row| Self(row.to_vec())).collect())
+        let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let powers: Vec<f32> = logits.iter().map(|logit| (logit - largest).exp()).collect();
+        let sum: f32 = powers.iter().sum();
+        Ok(Self(powers.into_iter().map(|power| power / sum).collect()))
     }
 
     /// The most probable class.
@@ -180,6 +191,11 @@ impl Criterion {
         })
     }
 
+    /// Whether a class is to be reached, rather than left.
+    pub fn is_targeted(&self) -> bool {
+        self.sign < 0.0
+    }
+
     /// The margin g of every image: adversarial exactly when g > 0. Untargeted max_{j≠y} z_j − z_y,
     /// targeted z_t − max_{j≠t} z_j.
     ///
@@ -214,8 +230,46 @@ impl Criterion {
     /// - returns: `[N]`
     pub fn cross_entropy(&self, logits: Tensor<2>) -> Tensor<1> {
         let log_probabilities = burn::tensor::activation::log_softmax(logits, 1);
-        let one_hot = self.like(&log_probabilities);
+        let one_hot = constant(self.one_hot.clone(), &log_probabilities);
         (log_probabilities * one_hot).sum_dim(1).squeeze_dim(1) * -self.sign
+    }
+
+    /// The difference of logits ratio to ascend: the margin by the spread of the leading logits, which no scaling of
+    /// the logits changes. Untargeted (z_j − z_y) / (z₍₁₎ − z₍₃₎), targeted (z_t − z_j) / (z₍₁₎ − (z₍₃₎ + z₍₄₎) / 2),
+    /// where j is the first of the other classes: Croce and Hein 2020, arXiv 2003.01690. Of three classes the targeted
+    /// one takes the last for the fourth.
+    ///
+    /// # Shapes
+    /// - `logits`: `[N, K]`, K at least 3
+    /// - returns: `[N]`
+    pub fn logits_ratio(&self, logits: Tensor<2>) -> Tensor<1> {
+        let ranks: &[usize] = if self.is_targeted() { &[2, 3] } else { &[2] };
+        self.margin(logits.clone()) / spread(logits, ranks)
+    }
+
+    /// The same towards one class for every image, with `target` `[N, K]` 1 at that class: (z_t − z_y) / (z₍₁₎ − (z₍₃₎ +
+    /// z₍₄₎) / 2).
+    ///
+    /// # Shapes
+    /// - `logits`: `[N, K]`, K at least 4
+    /// - returns: `[N]`
+    pub fn logits_ratio_towards(&self, logits: Tensor<2>, target: &Tensor<2>) -> Tensor<1> {
+        self.lead(logits.clone(), target) / spread(logits, &[2, 3])
+    }
+
+    /// How far the logit of one class, 1 in `target` `[N, K]`, lies above that of the goal's class, `[N]`.
+    pub fn lead(&self, logits: Tensor<2>, target: &Tensor<2>) -> Tensor<1> {
+        let difference = constant(target.clone() - self.one_hot.clone(), &logits);
+        (logits * difference).sum_dim(1).squeeze_dim(1)
+    }
+
+    /// The classes besides the goal's with the largest logits, the largest first, each as `[N, K]` with 1 at that class.
+    ///
+    /// # Shapes
+    /// - `logits`: `[N, K]`, not tracked by autodiff
+    pub fn rivals(&self, logits: Tensor<2>, count: usize) -> Vec<Tensor<2>> {
+        let [_, classes] = logits.dims();
+        leaders(self.split(logits).1, count.min(classes - 1))
     }
 
     /// The probability of the goal's class in every image, `[N]`.
@@ -225,15 +279,43 @@ impl Criterion {
 
     /// The logit of the class `[N]`, and the logits `[N, K]` with that one out of the running.
     fn split(&self, logits: Tensor<2>) -> (Tensor<1>, Tensor<2>) {
-        let one_hot = self.like(&logits);
+        let one_hot = constant(self.one_hot.clone(), &logits);
         let class = (logits.clone() * one_hot.clone()).sum_dim(1).squeeze_dim(1);
         (class, logits - one_hot * EXCLUDED)
     }
+}
 
-    /// The one-hot matrix, inside autodiff when the logits are.
-    fn like(&self, logits: &Tensor<2>) -> Tensor<2> {
-        if logits.is_autodiff() { self.one_hot.clone().autodiff() } else { self.one_hot.clone() }
+/// `matrix` as a constant beside the logits, inside autodiff when they are.
+fn constant(matrix: Tensor<2>, logits: &Tensor<2>) -> Tensor<2> {
+    if logits.is_autodiff() { matrix.autodiff() } else { matrix }
+}
+
+/// How far the largest logit lies above the mean of those at `ranks`, counted from 0, `[N]`.
+fn spread(logits: Tensor<2>, ranks: &[usize]) -> Tensor<1> {
+    let plain = if logits.is_autodiff() { logits.clone().inner() } else { logits.clone() };
+    let leaders = leaders(plain, ranks[ranks.len() - 1] + 1);
+    let last = leaders.len() - 1;
+    let mut weights = leaders[0].clone();
+    for &rank in ranks {
+        weights = weights - leaders[rank.min(last)].clone() / ranks.len() as f32;
     }
+    let weights = constant(weights, &logits);
+    (logits * weights).sum_dim(1).squeeze_dim(1).clamp_min(1e-12)
+}
+
+/// The classes with the largest logits, the largest first, each as `[N, K]` with 1 at that class. One maximum after the
+/// other, since a browser's GPU cannot sort.
+fn leaders(mut logits: Tensor<2>, count: usize) -> Vec<Tensor<2>> {
+    let [_, classes] = logits.dims();
+    let indices = Tensor::<1, Int>::arange(0..classes as i64, &logits.device()).reshape([1, classes]);
+    (0..count.min(classes))
+        .map(|_| {
+            let first = logits.clone().argmax(1).expand(logits.shape());
+            let leader = indices.clone().expand(logits.shape()).equal(first).float();
+            logits = logits.clone() - leader.clone() * EXCLUDED;
+            leader
+        })
+        .collect()
 }
 
 /// Taken from a logit so that it is never the largest. Far above any logit, far below overflow.

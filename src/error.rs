@@ -33,11 +33,27 @@ pub enum Error {
     #[error("{name} is {found}: expected {expected}")]
     Parameter {
         /// The parameter.
-        name: &'static str,
+        name: String,
         /// The range it must be in.
         expected: String,
         /// What was given.
         found: String,
+    },
+    /// A target for an attack that cannot aim.
+    #[error("{attack} cannot aim at a class: expected no target, or one of the other attacks")]
+    Untargeted {
+        /// The attack.
+        attack: &'static str,
+    },
+    /// A network with too few classes for an attack.
+    #[error("{attack} needs at least {expected} classes: the network has {found}")]
+    TooFewClasses {
+        /// The attack.
+        attack: &'static str,
+        /// How many it needs.
+        expected: usize,
+        /// How many there are.
+        found: usize,
     },
     /// The catalogue of models cannot be read.
     #[error("the catalogue of models cannot be read: {0}")]

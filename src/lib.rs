@@ -22,6 +22,8 @@ pub mod metrics;
 
 pub mod sweep;
 
+pub mod compare;
+
 pub mod report;
 
 pub mod error;

@@ -22,6 +22,40 @@ pub enum Norm {
 }
 
 impl Norm {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Norm::L0, Norm::L1, Norm::L2, Norm::Linf];
+
+    /// Its name in commands and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Norm::L0 => "l0",
+            Norm::L1 => "l1",
+            Norm::L2 => "l2",
+            Norm::Linf => "linf",
+        }
+    }
+
+    /// How people write it.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Norm::L0 => "‖Δx‖₀",
+            Norm::L1 => "‖Δx‖₁",
+            Norm::L2 => "‖Δx‖₂",
+            Norm::Linf => "‖Δx‖∞",
+        }
+    }
+
+    /// The radius ε that attacks of fixed size begin with if none is given: 8/255 in L∞ and 12 in L1, as is usual for
+    /// small colour pictures, 1 in L2, a hundred values in L0.
+    pub const fn usual_epsilon(self) -> f32 {
+        match self {
+            Norm::L0 => 100.0,
+            Norm::L1 => 12.0,
+            Norm::L2 => 1.0,
+            Norm::Linf => 8.0 / 255.0,
+        }
+    }
+
     /// The norm of every perturbation of a batch.
     ///
     /// # Shapes
@@ -37,6 +71,77 @@ impl Norm {
         };
         norm.squeeze_dim(1)
     }
+
+    /// The dual norm of every gradient of a batch: the steepest slope that a step of norm 1 can have. L0, which has no
+    /// dual, takes that of L1.
+    ///
+    /// # Shapes
+    /// - `gradient`: `[N, C, H, W]`
+    /// - returns: `[N]`
+    pub fn dual(self, gradient: Tensor<4>) -> Tensor<1> {
+        match self {
+            Norm::L0 | Norm::L1 => Norm::Linf.measure(gradient),
+            Norm::L2 => Norm::L2.measure(gradient),
+            Norm::Linf => Norm::L1.measure(gradient),
+        }
+    }
+
+    /// The nearest perturbations whose norm is at most `epsilon`.
+    ///
+    /// # Shapes
+    /// - `perturbation`: `[N, C, H, W]`
+    /// - `epsilon`: `[N]`, not negative
+    /// - returns: `[N, C, H, W]`
+    pub fn project(self, perturbation: Tensor<4>, epsilon: Tensor<1>) -> Tensor<4> {
+        match self {
+            Norm::L0 => keep_largest(perturbation, epsilon),
+            Norm::L1 => shrink_to_sum(perturbation, epsilon),
+            Norm::L2 => {
+                let length = Norm::L2.measure(perturbation.clone()).clamp_min(f32::MIN_POSITIVE);
+                perturbation * per_image((epsilon / length).clamp_max(1.0))
+            }
+            Norm::Linf => {
+                let bound = per_image(epsilon).expand(perturbation.shape());
+                perturbation.min_pair(bound.clone()).max_pair(-bound)
+            }
+        }
+    }
+}
+
+/// The `count` values of every image with the largest magnitude, the others 0; of equal ones at the limit, none. The
+/// limit is found by bisection, since a browser's GPU cannot sort.
+fn keep_largest(perturbation: Tensor<4>, count: Tensor<1>) -> Tensor<4> {
+    let magnitude = perturbation.clone().abs();
+    let mut above = Norm::Linf.measure(perturbation.clone());
+    let mut below = above.zeros_like() - 1.0;
+    // Halved until no number of single precision lies between.
+    for _ in 0..32 {
+        let middle = (below.clone() + above.clone()) / 2.0;
+        let kept: Tensor<2> = magnitude.clone().greater(per_image(middle.clone())).float().flatten(1, 3);
+        let few = kept.sum_dim(1).squeeze_dim(1).lower_equal(count.clone());
+        above = above.mask_where(few.clone(), middle.clone());
+        below = middle.mask_where(few, below);
+    }
+    let kept = magnitude.greater(per_image(above)).float();
+    perturbation * kept
+}
+
+/// Soft thresholding, by the threshold λ that leaves a sum of magnitudes of `epsilon` (Duchi et al. 2008): Newton's
+/// method on λ, from below (Michelot 1986).
+fn shrink_to_sum(perturbation: Tensor<4>, epsilon: Tensor<1>) -> Tensor<4> {
+    let magnitude = perturbation.clone().abs();
+    let mut threshold = epsilon.zeros_like();
+    // Each round drops the values that are too small; a dozen rounds find which are, or nearly so.
+    for _ in 0..12 {
+        let kept = magnitude.clone().greater(per_image(threshold.clone())).float();
+        let count: Tensor<2> = kept.clone().flatten(1, 3);
+        let sum = Norm::L1.measure(magnitude.clone() * kept);
+        let count = count.sum_dim(1).squeeze_dim(1).clamp_min(1.0);
+        threshold = ((sum - epsilon.clone()) / count).max_pair(threshold);
+    }
+    let shrunk = (magnitude - per_image(threshold)).clamp_min(0.0) * perturbation.sign();
+    let sum = Norm::L1.measure(shrunk.clone()).clamp_min(f32::MIN_POSITIVE);
+    shrunk * per_image((epsilon / sum).clamp_max(1.0))
 }
 
 /// Scales every tensor of a batch to L2 length 1, however small it is; one that is zero stays zero.
@@ -73,6 +178,16 @@ pub struct Norms {
 }
 
 impl Norms {
+    /// The one of them that `norm` is.
+    pub fn of(&self, norm: Norm) -> f64 {
+        match norm {
+            Norm::L0 => self.l0,
+            Norm::L1 => self.l1,
+            Norm::L2 => self.l2,
+            Norm::Linf => self.linf,
+        }
+    }
+
     /// No change at all.
     pub const ZERO: Self = Self { l0: 0.0, l1: 0.0, l2: 0.0, linf: 0.0 };
 
@@ -82,7 +197,7 @@ impl Norms {
     ///
     /// If the device fails.
     pub async fn read(perturbation: Tensor<4>) -> Result<Vec<Self>, Error> {
-        let all = [Norm::L0, Norm::L1, Norm::L2, Norm::Linf].map(|norm| norm.measure(perturbation.clone()));
+        let all = Norm::ALL.map(|norm| norm.measure(perturbation.clone()));
         let rows = read(Tensor::stack::<2>(all.into(), 1)).await?;
         Ok(rows
             .chunks_exact(4)
@@ -105,6 +220,21 @@ mod tests {
         let norms = pollster::block_on(Norms::read(perturbation())).expect("the CPU does not fail");
         assert_eq!(norms[0], Norms { l0: 2.0, l1: 7.0, l2: 5.0, linf: 4.0 });
         assert_eq!(norms[1], Norms::ZERO);
+    }
+
+    #[test]
+    fn projections_of_a_known_perturbation() {
+        let project = |norm: Norm, epsilon: f32| {
+            let epsilon = Tensor::full([2], epsilon, &Device::flex());
+            let projected = norm.project(perturbation(), epsilon);
+            projected.into_data().try_to_vec::<f32>().expect("f32")[..4].to_vec()
+        };
+        assert_eq!(project(Norm::L0, 1.0), [0.0, 0.0, -4.0, 0.0]);
+        assert_eq!(project(Norm::L0, 2.0), [3.0, 0.0, -4.0, 0.0]);
+        assert_eq!(project(Norm::L1, 3.0), [1.0, 0.0, -2.0, 0.0]);
+        assert_eq!(project(Norm::L1, 9.0), [3.0, 0.0, -4.0, 0.0]);
+        assert_eq!(project(Norm::L2, 2.5), [1.5, 0.0, -2.0, 0.0]);
+        assert_eq!(project(Norm::Linf, 3.5), [3.0, 0.0, -3.5, 0.0]);
     }
 
     #[test]

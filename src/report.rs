@@ -1,10 +1,15 @@
 //! What the command line, the result files and JavaScript see: the one schema of Decoy's answers.
 
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 
-use crate::attack::{ImageOutcome, Outcome};
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::attack::{Flag, ImageOutcome, Outcome, Passes};
 use crate::catalog::Family;
 use crate::classifier::Probabilities;
+use crate::error::Error;
 use crate::metrics::Interval;
 use crate::norm::{Norm, Norms};
 
@@ -46,8 +51,24 @@ pub struct AttackInfo {
     pub title: String,
     /// What it does, in two sentences.
     pub summary: String,
-    /// The norm it keeps small.
+    /// Whether it is in the short list.
+    pub featured: bool,
+    /// Whether it can make a network read a given label.
+    pub targeted: bool,
+    /// Whether it asks for answers alone, never for a gradient.
+    pub black_box: bool,
+    /// One for each norm it can keep small; the first is the usual one.
+    pub forms: Vec<AttackForm>,
+}
+
+/// An attack that keeps one norm small.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(target_family = "wasm", derive(tsify::Tsify), tsify(missing_as_null))]
+pub struct AttackForm {
+    /// The norm.
     pub norm: Norm,
+    /// What it costs at most, with the default parameters.
+    pub passes: Passes,
     /// What can be set.
     pub parameters: Vec<Parameter>,
 }
@@ -56,34 +77,87 @@ pub struct AttackInfo {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify), tsify(missing_as_null))]
 pub struct Parameter {
-    /// The field of [`AttackOptions`] it goes into.
+    /// Its name in [`AttackOptions`].
     pub name: String,
     /// Its name for people.
     pub label: String,
+    /// What it means, in a sentence.
+    pub help: String,
     /// Smallest value.
     pub min: f64,
     /// Largest value.
     pub max: f64,
     /// Value when none is given.
     pub default: f64,
+    /// Whether it must be a whole number.
+    pub whole: bool,
 }
 
 /// Which attack, and its parameters; what is left out has its default.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
-#[serde(deny_unknown_fields)]
 pub struct AttackOptions {
     /// The attack's name.
     pub attack: String,
-    /// Steps at most.
+    /// The norm to keep small, where the attack has a choice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub steps: Option<u32>,
-    /// δ, the factor of the gradient in a step.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub step_size: Option<f64>,
+    pub norm: Option<Norm>,
     /// The label to be read; any wrong one if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    /// The parameters by name, beside the others: `{"attack": "ddn", "steps": 40}`.
+    #[serde(flatten, serialize_with = "whole_numbers")]
+    pub parameters: BTreeMap<String, f64>,
+}
+
+/// As in `ddn`, `ddn:steps=40` or `fmn:norm=linf,steps=1000`.
+impl FromStr for AttackOptions {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let (attack, rest) = text.split_once(':').unwrap_or((text, ""));
+        let mut options = Self { attack: attack.to_owned(), ..Self::default() };
+        for part in rest.split(',').filter(|part| !part.is_empty()) {
+            let wrong = |expected: &str, found: &str| Error::Parameter {
+                name: part.split('=').next().unwrap_or(part).to_owned(),
+                expected: expected.to_owned(),
+                found: found.to_owned(),
+            };
+            let (name, value) = part.split_once('=').ok_or_else(|| wrong("a value, such as steps=40", "alone"))?;
+            if name == "norm" {
+                let norm = Norm::ALL.into_iter().find(|norm| norm.name() == value);
+                options.norm = Some(norm.ok_or_else(|| wrong("l0, l1, l2 or linf", value))?);
+            } else {
+                let number = value.parse().map_err(|_| wrong("a number", value))?;
+                options.parameters.insert(name.to_owned(), number);
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// The same words that [`FromStr`] reads.
+impl fmt::Display for AttackOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let norm = self.norm.map(|norm| format!("norm={}", norm.name()));
+        let parameters = self.parameters.iter().map(|(name, value)| format!("{name}={value}"));
+        let parts: Vec<String> = norm.into_iter().chain(parameters).collect();
+        let colon = if parts.is_empty() { "" } else { ":" };
+        write!(f, "{}{colon}{}", self.attack, parts.join(","))
+    }
+}
+
+/// Writes 40 for 40.0.
+fn whole_numbers<S: Serializer>(parameters: &BTreeMap<String, f64>, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    #[serde(untagged)]
+    enum Number {
+        Whole(i64),
+        Real(f64),
+    }
+    serializer.collect_map(parameters.iter().map(|(name, &value)| {
+        let number = if value.fract() == 0.0 { Number::Whole(value as i64) } else { Number::Real(value) };
+        (name, number)
+    }))
 }
 
 /// How far an attack on one image is.
@@ -96,12 +170,30 @@ pub struct AttackProgress {
     pub steps: usize,
     /// Probability now of the class to be left, or of the target.
     pub confidence: f32,
-    /// L2 norm of the smallest adversarial perturbation so far.
-    pub l2: Option<f32>,
+    /// The norm that the attack keeps small.
+    pub norm: Norm,
+    /// The smallest adversarial perturbation so far, in that norm.
+    pub size: Option<f32>,
     /// Whether there is one.
     pub found: bool,
     /// Time since the attack began.
     pub milliseconds: f64,
+}
+
+/// A reason to doubt a result.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(target_family = "wasm", derive(tsify::Tsify), tsify(missing_as_null))]
+pub struct Doubt {
+    /// Its name, and its section in `docs/flags.md`.
+    pub name: String,
+    /// What it means and what to do.
+    pub message: String,
+}
+
+impl From<Flag> for Doubt {
+    fn from(flag: Flag) -> Self {
+        Self { name: flag.name().to_owned(), message: flag.message().to_owned() }
+    }
 }
 
 /// What an attack on one image achieved.
@@ -112,10 +204,14 @@ pub struct AttackReport {
     pub model: String,
     /// The attack.
     pub attack: String,
+    /// The norm that it kept small.
+    pub norm: Norm,
     /// Whether the network was fooled.
     pub success: bool,
     /// What a person should know, such as why it was not fooled.
     pub message: Option<String>,
+    /// Reasons to doubt the result.
+    pub flags: Vec<Doubt>,
     /// What the network said before.
     pub original: Prediction,
     /// What it says after.
@@ -124,10 +220,8 @@ pub struct AttackReport {
     pub norms: Norms,
     /// The same for the 8-bit image that is saved.
     pub eight_bit: EightBitReport,
-    /// Gradients computed.
-    pub gradients: usize,
-    /// Forward passes alone.
-    pub forwards: usize,
+    /// What it cost.
+    pub passes: Passes,
     /// Time taken.
     pub milliseconds: f64,
 }
@@ -167,8 +261,10 @@ impl AttackReport {
         Self {
             model: model.to_owned(),
             attack: options.attack.clone(),
+            norm: outcome.norm,
             success: result.success,
-            message: message(result, outcome.gradients),
+            message: message(result, outcome),
+            flags: result.flags.iter().copied().map(Doubt::from).collect(),
             original: Prediction::best(&result.original, &family.labels),
             adversarial: Prediction::best(&result.adversarial, &family.labels),
             norms: result.norms,
@@ -179,21 +275,28 @@ impl AttackReport {
                 probability: rounded.probability,
                 norms: result.eight_bit.norms,
             },
-            gradients: outcome.gradients,
-            forwards: outcome.forwards,
+            passes: outcome.passes,
             milliseconds,
         }
     }
 }
 
-fn message(result: &ImageOutcome, gradients: usize) -> Option<String> {
+fn message(result: &ImageOutcome, outcome: &Outcome) -> Option<String> {
+    let Passes { forward, backward } = outcome.passes;
     if result.vanished {
         Some(format!(
-            "The gradient vanished after {gradients} steps: the network is so certain that the loss is flat here. Try \
+            "The gradient vanished after {backward} steps: the network is so certain that the loss is flat here. Try \
              steps of fixed length, the margin, or DDN."
         ))
     } else if !result.success {
-        Some(format!("Not fooled after {gradients} steps. Try more steps or a larger step size."))
+        Some(match outcome.epsilon {
+            Some(epsilon) => format!(
+                "Not fooled within {} = {epsilon:.4}, after {forward} predictions and {backward} gradients. Try a larger \
+                 ε, or a search over ε.",
+                outcome.norm.symbol()
+            ),
+            None => format!("Not fooled after {backward} gradients. Try more steps or a larger step size."),
+        })
     } else if !result.eight_bit.success {
         Some("Fooled, but rounding to 256 shades undoes it: the saved picture is read correctly.".to_owned())
     } else {
@@ -231,6 +334,45 @@ pub struct SweepPoint {
     pub sigma: f64,
     /// What was measured.
     pub summary: Summary,
+}
+
+/// Several attacks on the same images.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// The network.
+    pub model: String,
+    /// The images, by name.
+    pub images: Vec<String>,
+    /// Their classes: the true ones, or for pictures of one's own those that the network reads.
+    pub classes: Vec<usize>,
+    /// One for each attack.
+    pub attacks: Vec<Trial>,
+    /// Reasons to doubt all of them.
+    pub flags: Vec<Doubt>,
+}
+
+/// What one attack achieved on all images.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Trial {
+    /// The attack and its parameters.
+    pub options: AttackOptions,
+    /// The norm that it keeps small.
+    pub norm: Norm,
+    /// Whether it asks for answers alone.
+    pub black_box: bool,
+    /// The size of the smallest perturbation found for every image, in that norm; 0 where it was misread without any,
+    /// absent where none was found.
+    pub sizes: Vec<Option<f64>>,
+    /// The median of the sizes of the images that are read correctly; absent if it is infinite.
+    pub median: Option<f64>,
+    /// The same with twice as many steps, if that was asked for.
+    pub median_doubled: Option<f64>,
+    /// Passes for every image.
+    pub passes: Passes,
+    /// Time for all images.
+    pub milliseconds: f64,
+    /// Reasons to doubt it.
+    pub flags: Vec<Doubt>,
 }
 
 /// How far a sweep is.
@@ -311,4 +453,30 @@ pub struct PerImage {
     pub l2: Vec<Option<f64>>,
     /// ‖Δx‖∞.
     pub linf: Vec<Option<f64>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_read_as_they_are_written() {
+        for text in ["ddn", "ddn:steps=40", "fmn:norm=linf,gamma=0.1,steps=1000"] {
+            let options: AttackOptions = text.parse().expect("it is well formed");
+            assert_eq!(options.to_string(), text);
+            let json = serde_json::to_string(&options).expect("it is plain");
+            assert_eq!(serde_json::from_str::<AttackOptions>(&json).expect("it was written so"), options);
+        }
+        let json =
+            serde_json::to_string(&"pgd:norm=l1,epsilon=0.5,steps=3".parse::<AttackOptions>().expect("well formed"));
+        assert_eq!(json.expect("plain"), r#"{"attack":"pgd","norm":"l1","epsilon":0.5,"steps":3}"#);
+    }
+
+    #[test]
+    fn options_that_cannot_be_read_are_told() {
+        let error = |text: &str| text.parse::<AttackOptions>().expect_err("it is wrong").to_string();
+        assert_eq!(error("ddn:steps"), "steps is alone: expected a value, such as steps=40");
+        assert_eq!(error("ddn:steps=many"), "steps is many: expected a number");
+        assert_eq!(error("fmn:norm=l3"), "norm is l3: expected l0, l1, l2 or linf");
+    }
 }

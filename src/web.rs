@@ -22,7 +22,7 @@ use crate::classifier::{Criterion, Frozen, Goal, read};
 use crate::error::Error;
 use crate::metrics::summarise;
 use crate::photo::{self, Crop, Photo};
-use crate::report::{AttackOptions, AttackProgress, AttackReport, Prediction, SweepPoint, SweepProgress, SweepReport};
+use crate::report::{AttackProgress, AttackReport, Prediction, SweepPoint, SweepProgress, SweepReport};
 use crate::sweep::Sweep;
 use device::{ActiveDevice, DeviceReport};
 use objects::{AttackInfos, AttackResult, Inspection, Picture, Predictions, aborted};
@@ -154,13 +154,13 @@ impl Decoy {
         &self,
         model: String,
         picture: Picture,
-        options: Ts<AttackOptions>,
+        options: objects::AttackOptions,
         #[wasm_bindgen(js_name = onProgress, unchecked_optional_param_type = "(progress: LiveProgress) => void")]
         on_progress: Option<Function>,
         #[wasm_bindgen(unchecked_optional_param_type = "AbortSignal")] signal: Option<AbortSignal>,
     ) -> Result<AttackResult, JsValue> {
         let began = Instant::now();
-        let options = options.to_rust().map_err(JsError::from)?;
+        let options = options.to_rust()?;
         let (family, network) = self.network(&model)?;
         let attack = attack::build(&options).map_err(JsError::from)?;
         let pixels = self.pixels(family, &[picture])?;
@@ -183,7 +183,8 @@ impl Decoy {
                 step: progress.step,
                 steps: progress.steps,
                 confidence: image.confidence,
-                l2: image.norm,
+                norm: run.norm(),
+                size: image.norm,
                 found: image.norm.is_some(),
                 milliseconds: milliseconds(began),
             };
@@ -205,13 +206,13 @@ impl Decoy {
         models: Vec<String>,
         pictures: Vec<Picture>,
         classes: Vec<u32>,
-        options: Ts<AttackOptions>,
+        options: objects::AttackOptions,
         #[wasm_bindgen(js_name = onProgress, unchecked_optional_param_type = "(progress: SweepProgress) => void")]
         on_progress: Option<Function>,
         #[wasm_bindgen(unchecked_optional_param_type = "AbortSignal")] signal: Option<AbortSignal>,
     ) -> Result<Ts<SweepReport>, JsValue> {
         let began = Instant::now();
-        let attack = attack::build(&options.to_rust().map_err(JsError::from)?).map_err(JsError::from)?;
+        let attack = attack::build(&options.to_rust()?).map_err(JsError::from)?;
         let networks = models.iter().map(|model| Ok(self.network(model)?.1)).collect::<Result<Vec<_>, JsError>>()?;
         let Some(first) = models.first() else {
             return Err(JsError::new("a sweep needs at least one model").into());

@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use decoy::attack::{Run, build};
+use decoy::attack::{Passes, Run, build, menu};
 use decoy::classifier::Goal;
 use decoy::photo::Photo;
-use decoy::report::{AttackOptions, AttackReport};
+use decoy::report::{AttackOptions, AttackReport, Parameter};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -18,21 +18,20 @@ use crate::pictures::{self, PictureArgs};
 /// The attack and its parameters.
 #[derive(Args)]
 pub struct MethodArgs {
-    /// ddn, gradient, gradient-normalised or gradient-margin.
-    #[arg(long, default_value = "ddn")]
-    attack: String,
+    /// The attack, with its parameters: ddn, ddn:steps=40, fmn:norm=linf,gamma=0.1; `list` prints them all.
+    #[arg(long, default_value = "ddn", value_name = "NAME:PARAMETER=VALUE,…")]
+    attack: AttackOptions,
     /// Steps at most.
     #[arg(long)]
     steps: Option<u32>,
-    /// δ of gradient ascent, the factor of the gradient in a step.
-    #[arg(long)]
-    step_size: Option<f64>,
 }
 
 impl MethodArgs {
     /// The same as the library takes it.
     pub fn options(&self, target: Option<String>) -> AttackOptions {
-        AttackOptions { attack: self.attack.clone(), steps: self.steps, step_size: self.step_size, target }
+        let mut options = AttackOptions { target, ..self.attack.clone() };
+        options.parameters.extend(self.steps.map(|steps| ("steps".to_owned(), steps.into())));
+        options
     }
 }
 
@@ -65,17 +64,21 @@ struct Line {
 
 /// Runs `decoy attack`.
 pub fn run(args: &AttackArgs) -> Result<()> {
+    if args.method.attack.attack == "list" {
+        return list(args.json);
+    }
+    let files = args.pictures.files()?;
     ensure!(
-        args.out.is_none() || args.pictures.images.len() == 1,
+        args.out.is_none() || files.len() == 1,
         "--out names one file for {} pictures: expected one picture",
-        args.pictures.images.len()
+        files.len()
     );
     let options = args.method.options(args.target.clone());
     let attack = build(&options)?;
     let model = args.model.open()?;
     let target = args.target.as_deref().map(|label| model.family.class(label)).transpose()?;
     let mut failures = 0;
-    for path in &args.pictures.images {
+    for path in &files {
         let photo = args.pictures.open(path, model.family.input)?;
         let pixels = pictures::tensor(&photo, model.network.device());
         let began = Instant::now();
@@ -89,7 +92,7 @@ pub fn run(args: &AttackArgs) -> Result<()> {
                 let image = progress.images[0];
                 bar.set_position(progress.step as u64);
                 bar.set_message(match image.norm {
-                    Some(norm) => format!("fooled, ‖Δx‖₂ {norm:.4}"),
+                    Some(size) => format!("fooled, {} {size:.4}", attack.norm().symbol()),
                     None => format!("confidence {:.1} %", 100.0 * image.confidence),
                 });
             }
@@ -113,7 +116,7 @@ pub fn run(args: &AttackArgs) -> Result<()> {
         }
     }
     if failures > 0 {
-        bail!("{failures} of {} pictures did not fool the network", args.pictures.images.len());
+        bail!("{failures} of {} pictures did not fool the network", files.len());
     }
     Ok(())
 }
@@ -128,10 +131,36 @@ fn print(image: &str, report: &AttackReport) {
     let rounded = &report.eight_bit;
     println!("  8-bit   {} ({:.2} %), L2 {:.4}", rounded.label, percent(rounded.probability), rounded.norms.l2);
     println!(
-        "  cost    {} gradients, {} forward passes, {:.0} ms",
-        report.gradients, report.forwards, report.milliseconds
+        "  cost    {} forward and {} backward passes, {:.0} ms",
+        report.passes.forward, report.passes.backward, report.milliseconds
     );
+    for doubt in &report.flags {
+        println!("  doubt   {}: {}", doubt.name, doubt.message);
+    }
     if let Some(message) = &report.message {
         println!("  {message}");
     }
+}
+
+/// Prints every attack, its norms, cost and parameters.
+fn list(json: bool) -> Result<()> {
+    for info in menu() {
+        if json {
+            println!("{}", serde_json::to_string(&info)?);
+            continue;
+        }
+        println!("{} — {}", info.name, info.title);
+        println!("  {}", info.summary);
+        let aim = if info.targeted { "can aim at a label" } else { "cannot aim at a label" };
+        let sight = if info.black_box { "sees answers alone" } else { "uses gradients" };
+        println!("  {aim}; {sight}");
+        for form in &info.forms {
+            let Passes { forward, backward } = form.passes;
+            println!("  norm={}: at most {forward} forward and {backward} backward passes", form.norm.name());
+            for Parameter { name, default, help, .. } in &form.parameters {
+                println!("    {:<20} {help}", format!("{name}={default}"));
+            }
+        }
+    }
+    Ok(())
 }

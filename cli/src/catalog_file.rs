@@ -115,7 +115,7 @@ pub struct Made {
 #[derive(Args)]
 pub struct ModelArgs {
     /// The network, as `decoy models` lists it.
-    #[arg(long)]
+    #[arg(long, default_value = "photos-sigma-0.00")]
     model: String,
     /// Folder of models.json and the weights.
     #[arg(long, default_value = "www/models")]

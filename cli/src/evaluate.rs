@@ -52,7 +52,7 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     let device = args.device.open()?;
     let mut file = CatalogFile::open(&args.models)?;
     let family = file.catalog.family(&args.family)?.clone();
-    let (Images { pixels, classes }, data_sha256) = args.data.images(&family, &device)?;
+    let (Images { pixels, classes, .. }, data_sha256) = args.data.images(&family, &device)?;
     let batch = args.batch.unwrap_or(if family.input.height > 128 { 8 } else { 60 });
 
     let fresh = Evaluation {

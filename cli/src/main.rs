@@ -3,6 +3,7 @@
 mod accuracy;
 mod attack;
 mod catalog_file;
+mod compare;
 mod device;
 mod evaluate;
 mod import;
@@ -35,6 +36,8 @@ enum Command {
     Predict(predict::PredictArgs),
     /// Change pictures until a network misreads them.
     Attack(attack::AttackArgs),
+    /// Attack the same pictures in several ways, and print the results side by side.
+    Compare(compare::CompareArgs),
     /// Measure how often networks are right when their images are noisy.
     Accuracy(accuracy::AccuracyArgs),
     /// Attack a whole data set with every network of a family, and write the figures.
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Command::Models(args) => models::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Attack(args) => attack::run(&args),
+        Command::Compare(args) => compare::run(&args),
         Command::Accuracy(args) => accuracy::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Import(import) => import::run(import),

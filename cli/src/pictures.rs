@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use clap::{Args, ValueEnum};
 use decoy::catalog::{Family, Input};
@@ -17,12 +17,35 @@ pub struct PictureArgs {
     /// Look at this square of every picture, in pixels of the upright picture; else the largest one in the middle.
     #[arg(long, value_name = "LEFT,TOP,SIDE", value_parser = parse_crop)]
     crop: Option<Crop>,
-    /// PNG, JPEG, WebP, GIF or BMP files.
-    #[arg(required = true)]
-    pub images: Vec<PathBuf>,
+    /// PNG, JPEG, WebP, GIF or BMP files, or folders of them.
+    images: Vec<PathBuf>,
 }
 
+/// The endings of files that are taken for pictures in a folder.
+const ENDINGS: [&str; 6] = ["png", "jpg", "jpeg", "webp", "gif", "bmp"];
+
 impl PictureArgs {
+    /// The files, in the order given; those of a folder by name.
+    pub fn files(&self) -> Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        for path in &self.images {
+            if !path.is_dir() {
+                files.push(path.clone());
+                continue;
+            }
+            let entries = std::fs::read_dir(path).with_context(|| format!("reading {}", path.display()))?;
+            let paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+            let ending = |path: &Path| path.extension().and_then(|ending| ending.to_str()).map(str::to_lowercase);
+            let pictures = paths.into_iter().filter(|path| ending(path).is_some_and(|e| ENDINGS.contains(&&*e)));
+            let mut pictures: Vec<PathBuf> = pictures.collect();
+            ensure!(!pictures.is_empty(), "{}: expected pictures in this folder, found none", path.display());
+            pictures.sort();
+            files.extend(pictures);
+        }
+        ensure!(!files.is_empty(), "no picture is named: expected at least one file or folder");
+        Ok(files)
+    }
+
     /// The picture at `path`, at the network's input size.
     pub fn open(&self, path: &Path, input: Input) -> Result<Photo> {
         let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
@@ -55,6 +78,8 @@ pub struct Images {
     pub pixels: Tensor<4>,
     /// `[N]`
     pub classes: Vec<usize>,
+    /// What the data set calls them.
+    pub names: Vec<String>,
 }
 
 impl Images {
@@ -64,7 +89,8 @@ impl Images {
             data.split(split).flat_map(|image| image.pixels.iter().map(|&value| f32::from(value) / 255.0)).collect();
         let classes: Vec<usize> = data.split(split).map(|image| image.class()).collect();
         let shape = [classes.len(), 1, SIDE, SIDE];
-        Self { pixels: Tensor::from_data(TensorData::new(pixels, shape), device), classes }
+        let names = data.split(split).map(|image| image.file_name()).collect();
+        Self { pixels: Tensor::from_data(TensorData::new(pixels, shape), device), classes, names }
     }
 
     /// The middle 224×224 pixels of photographs of the sample, whose shorter side has 256.
@@ -82,7 +108,20 @@ impl Images {
             classes.push(photograph.imagenet_class()?);
         }
         let shape = [classes.len(), 3, SIDE, SIDE];
-        Ok(Self { pixels: Tensor::from_data(TensorData::new(pixels, shape), device), classes })
+        let names = photographs.iter().map(|photograph| photograph.name.clone()).collect();
+        Ok(Self { pixels: Tensor::from_data(TensorData::new(pixels, shape), device), classes, names })
+    }
+
+    /// `count` of them, evenly spread.
+    pub fn sample(self, count: usize) -> Self {
+        let all = self.classes.len();
+        let chosen: Vec<usize> = (0..count.min(all)).map(|index| index * all / count.min(all)).collect();
+        let rows = chosen.iter().map(|&image| self.pixels.clone().narrow(0, image, 1)).collect();
+        Self {
+            pixels: Tensor::cat(rows, 0),
+            classes: chosen.iter().map(|&image| self.classes[image]).collect(),
+            names: chosen.iter().map(|&image| self.names[image].clone()).collect(),
+        }
     }
 }
 

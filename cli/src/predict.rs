@@ -33,7 +33,7 @@ struct Line<'a> {
 /// Runs `decoy predict`.
 pub fn run(args: &PredictArgs) -> Result<()> {
     let model = args.model.open()?;
-    for path in &args.pictures.images {
+    for path in &args.pictures.files()? {
         let photo = args.pictures.open(path, model.family.input)?;
         let pixels = pictures::tensor(&photo, model.network.device());
         let answer = pollster::block_on(model.network.predict(pixels))?.remove(0);

@@ -4,7 +4,9 @@
 
 use burn::tensor::Tensor;
 
-use super::{Attack, Problem, Search, State, bisection::bisect, choose};
+use super::bisection::bisect;
+use super::menu::{Entry, real, steps};
+use super::{Attack, Passes, Problem, Search, State, choose};
 use crate::norm::{Norm, unit};
 
 /// What gradient ascent ascends.
@@ -48,6 +50,47 @@ impl GradientAscent {
     }
 }
 
+pub(super) fn entry(objective: Objective) -> Entry {
+    let (title, summary, largest_step) = match objective {
+        Objective::CrossEntropy => (
+            "Gradient ascent: the original experiment",
+            "Adds δ times the gradient of the training loss until the network is fooled, then goes back halfway as often \
+             as it stays fooled. Where the network is certain the gradient vanishes, and the attack says so.",
+            1e4,
+        ),
+        Objective::Normalised => (
+            "Gradient ascent, steps of fixed length",
+            "The same direction, but every step has length δ. A network that is certain cannot hide behind a vanishing \
+             gradient.",
+            10.0,
+        ),
+        Objective::Margin => (
+            "Gradient ascent on the margin",
+            "Climbs the lead of the best wrong answer over the right one in place of the training loss. That lead has a \
+             gradient however certain the network is.",
+            10.0,
+        ),
+    };
+    Entry {
+        title,
+        summary,
+        featured: objective == Objective::CrossEntropy,
+        norms: &[Norm::L2],
+        parameters: Box::new(move |_| {
+            let GradientAscent { steps: count, step_size, .. } = GradientAscent::new(objective);
+            let help = "The factor of the gradient in a step.";
+            vec![steps(count), real("step_size", "Step size δ", help, 1e-4, largest_step, step_size)]
+        }),
+        build: Box::new(move |_, settings| {
+            Box::new(GradientAscent {
+                steps: settings.whole("steps"),
+                step_size: settings.real("step_size"),
+                ..GradientAscent::new(objective)
+            })
+        }),
+    }
+}
+
 /// A step that moves no pixel by more than this leads nowhere in any time a person would wait: a million of them are
 /// less than one of 255 shades.
 const VANISHED: f32 = 1e-9;
@@ -61,8 +104,16 @@ impl Attack for GradientAscent {
         }
     }
 
+    fn norm(&self) -> Norm {
+        Norm::L2
+    }
+
     fn steps(&self) -> usize {
         self.steps
+    }
+
+    fn cost(&self) -> Passes {
+        Passes::gradients(self.steps).and_forward(1 + self.bisections)
     }
 
     fn begin(&self, problem: &Problem) -> Box<dyn Search> {
@@ -102,8 +153,7 @@ impl Search for Ascent {
     }
 
     fn polish(&mut self, problem: &Problem) {
-        let logits = problem.logits(self.state.current.clone());
-        self.state.look(problem, logits, Norm::L2);
+        self.state.predict(problem, Norm::L2);
         bisect(problem, &mut self.state.best, self.config.bisections, Norm::L2);
     }
 

@@ -1,126 +1,207 @@
 //! The attacks by name, for the command line and the page.
 
-use super::{Attack, Ddn, GradientAscent, Objective};
+use super::{
+    ApgdLoss, Attack, Bounded, DeepFoolVariant, Objective, SmallestEpsilon, apgd, carlini_wagner, ddn, deepfool,
+    ensemble, fgsm, fmn, gradient_ascent, noise, pgd, square,
+};
 use crate::error::Error;
 use crate::norm::Norm;
-use crate::report::{AttackInfo, AttackOptions, Parameter};
+use crate::report::{AttackForm, AttackInfo, AttackOptions, Parameter};
 
-/// Every attack: name, meaning, parameters.
-pub fn menu() -> Vec<AttackInfo> {
-    let ascent = |objective, title: &str, summary: &str, largest_step: f64| {
-        let attack = GradientAscent::new(objective);
-        info(
-            &attack,
-            title,
-            summary,
-            vec![
-                steps(attack.steps),
-                Parameter {
-                    name: "step_size".to_owned(),
-                    label: "Step size δ".to_owned(),
-                    min: 1e-4,
-                    max: largest_step,
-                    default: round(attack.step_size),
-                },
-            ],
-        )
-    };
+/// How an attack is offered; its file says it.
+pub(super) struct Entry {
+    pub title: &'static str,
+    /// Two sentences.
+    pub summary: &'static str,
+    /// Whether it is in the short list.
+    pub featured: bool,
+    /// The norms it can keep small, the usual one first.
+    pub norms: &'static [Norm],
+    pub parameters: Box<dyn Fn(Norm) -> Vec<Parameter>>,
+    pub build: Build,
+}
+
+/// The attack that keeps a norm small, with its settings.
+type Build = Box<dyn Fn(Norm, &Settings) -> Box<dyn Attack>>;
+
+/// Every attack, in the order they are offered.
+fn entries() -> Vec<Entry> {
     vec![
-        info(
-            &Ddn::default(),
-            "DDN: the smallest change",
-            "Looks for the smallest change that fools the network, by walking on a sphere around the picture that \
-             shrinks whenever the network is fooled. Finds far smaller changes than climbing alone.",
-            vec![steps(Ddn::default().steps)],
-        ),
-        ascent(
-            Objective::CrossEntropy,
-            "Gradient ascent: the original experiment",
-            "Adds δ times the gradient of the training loss until the network is fooled, then goes back halfway as \
-             often as it stays fooled. Where the network is certain the gradient vanishes, and the attack says so.",
-            1e4,
-        ),
-        ascent(
-            Objective::Normalised,
-            "Gradient ascent, steps of fixed length",
-            "The same direction, but every step has length δ. A network that is certain cannot hide behind a vanishing \
-             gradient.",
-            10.0,
-        ),
-        ascent(
-            Objective::Margin,
-            "Gradient ascent on the margin",
-            "Climbs the lead of the best wrong answer over the right one in place of the training loss. That lead has a \
-             gradient however certain the network is.",
-            10.0,
-        ),
+        ddn::entry(),
+        gradient_ascent::entry(Objective::CrossEntropy),
+        fmn::entry(),
+        apgd::entry(ApgdLoss::CrossEntropy),
+        pgd::entry(),
+        noise::entry(),
+        gradient_ascent::entry(Objective::Normalised),
+        gradient_ascent::entry(Objective::Margin),
+        fgsm::entry(),
+        deepfool::entry(DeepFoolVariant::DeepFool),
+        deepfool::entry(DeepFoolVariant::SuperDeepFool),
+        carlini_wagner::entry(),
+        apgd::entry(ApgdLoss::LogitsRatio),
+        apgd::entry(ApgdLoss::EachTarget { targets: 9 }),
+        square::entry(),
+        ensemble::entry(),
     ]
+}
+
+impl Entry {
+    fn usual(&self, norm: Norm) -> Box<dyn Attack> {
+        let options = AttackOptions::default();
+        (self.build)(norm, &Settings { options: &options, parameters: (self.parameters)(norm) })
+    }
+
+    fn name(&self) -> &'static str {
+        self.usual(self.norms[0]).name()
+    }
+
+    fn info(&self) -> AttackInfo {
+        let usual = self.usual(self.norms[0]);
+        AttackInfo {
+            name: usual.name().to_owned(),
+            title: self.title.to_owned(),
+            summary: self.summary.to_owned(),
+            featured: self.featured,
+            targeted: usual.targeted(),
+            black_box: usual.black_box(),
+            forms: self
+                .norms
+                .iter()
+                .map(|&norm| AttackForm { norm, passes: self.usual(norm).cost(), parameters: (self.parameters)(norm) })
+                .collect(),
+        }
+    }
+}
+
+/// Every attack: name, meaning, norms, cost, parameters.
+pub fn menu() -> Vec<AttackInfo> {
+    entries().iter().map(Entry::info).collect()
 }
 
 /// The attack that `options` name, with its parameters.
 ///
 /// # Errors
 ///
-/// If there is no attack of that name, it does not have such a parameter, or the value is out of range.
+/// If there is no attack of that name, it does not know the norm or a parameter, or a value is out of range.
 pub fn build(options: &AttackOptions) -> Result<Box<dyn Attack>, Error> {
-    let menu = menu();
-    let info = menu.iter().find(|info| info.name == options.attack).ok_or_else(|| Error::Unknown {
+    let entries = entries();
+    let entry = entries.iter().find(|entry| entry.name() == options.attack).ok_or_else(|| Error::Unknown {
         what: "attack",
         found: options.attack.clone(),
-        expected: menu.iter().map(|info| &*info.name).collect::<Vec<_>>().join(", "),
+        expected: join(entries.iter().map(Entry::name)),
     })?;
-    check(info, "steps", options.steps.map(f64::from))?;
-    check(info, "step_size", options.step_size)?;
-    let ascent = |objective| -> Box<dyn Attack> {
-        let mut attack = GradientAscent::new(objective);
-        attack.steps = options.steps.map_or(attack.steps, |steps| steps as usize);
-        attack.step_size = options.step_size.map_or(attack.step_size, |size| size as f32);
-        Box::new(attack)
-    };
-    Ok(match info.name.as_str() {
-        "gradient" => ascent(Objective::CrossEntropy),
-        "gradient-normalised" => ascent(Objective::Normalised),
-        "gradient-margin" => ascent(Objective::Margin),
-        _ => {
-            let mut attack = Ddn::default();
-            attack.steps = options.steps.map_or(attack.steps, |steps| steps as usize);
-            Box::new(attack)
+    let norm = match options.norm {
+        None => entry.norms[0],
+        Some(norm) if entry.norms.contains(&norm) => norm,
+        Some(norm) => {
+            return Err(Error::Parameter {
+                name: "norm".to_owned(),
+                expected: join(entry.norms.iter().map(|norm| norm.name())),
+                found: norm.name().to_owned(),
+            });
         }
-    })
-}
-
-fn info(attack: &dyn Attack, title: &str, summary: &str, parameters: Vec<Parameter>) -> AttackInfo {
-    AttackInfo {
-        name: attack.name().to_owned(),
-        title: title.to_owned(),
-        summary: summary.to_owned(),
-        norm: Norm::L2,
-        parameters,
+    };
+    let parameters = (entry.parameters)(norm);
+    for (name, &value) in &options.parameters {
+        check(&parameters, name, value)?;
     }
+    Ok((entry.build)(norm, &Settings { options, parameters }))
 }
 
-fn steps(default: usize) -> Parameter {
-    Parameter { name: "steps".to_owned(), label: "Steps".to_owned(), min: 1.0, max: 10_000.0, default: default as f64 }
-}
-
-/// The shortest decimal of a single-precision default: 0.1, not 0.10000000149.
-fn round(value: f32) -> f64 {
-    value.to_string().parse().expect("a float prints as a float")
-}
-
-fn check(info: &AttackInfo, name: &'static str, value: Option<f64>) -> Result<(), Error> {
-    let Some(value) = value else { return Ok(()) };
-    match info.parameters.iter().find(|parameter| parameter.name == name) {
-        None => Err(Error::Parameter {
-            name,
-            expected: "nothing, since this attack has no such parameter".to_owned(),
-            found: value.to_string(),
-        }),
-        Some(parameter) if !(parameter.min..=parameter.max).contains(&value) => Err(Error::Parameter {
-            name,
-            expected: format!("{} to {}", parameter.min, parameter.max),
-            found: value.to_string(),
-        }),
+fn check(parameters: &[Parameter], name: &str, value: f64) -> Result<(), Error> {
+    let wrong = |expected: String| Error::Parameter { name: name.to_owned(), expected, found: value.to_string() };
+    match parameters.iter().find(|parameter| parameter.name == name) {
+        None => {
+            let names = join(parameters.iter().map(|parameter| &*parameter.name));
+            Err(wrong(format!("nothing, since this attack has no such parameter, only {names}")))
+        }
+        Some(Parameter { min, max, .. }) if !(min..=max).contains(&&value) => Err(wrong(format!("{min} to {max}"))),
+        Some(Parameter { whole: true, .. }) if value.fract() != 0.0 => Err(wrong("a whole number".to_owned())),
         Some(_) => Ok(()),
     }
+}
+
+fn join<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// The parameters asked for, and the defaults of the others.
+pub(super) struct Settings<'a> {
+    options: &'a AttackOptions,
+    parameters: Vec<Parameter>,
+}
+
+impl Settings<'_> {
+    pub fn real(&self, name: &str) -> f32 {
+        self.value(name) as f32
+    }
+
+    pub fn whole(&self, name: &str) -> usize {
+        self.value(name) as usize
+    }
+
+    pub fn seed(&self) -> u64 {
+        self.value("seed") as u64
+    }
+
+    fn value(&self, name: &str) -> f64 {
+        let usual =
+            || self.parameters.iter().find(|parameter| parameter.name == name).map(|parameter| parameter.default);
+        let value = self.options.parameters.get(name).copied().or_else(usual);
+        value.expect("an attack reads the parameters that its entry lists")
+    }
+}
+
+/// The attack at its own ε, or where searches are asked for the smallest perturbation by it.
+pub(super) fn bounded<A: Bounded + Clone + 'static>(attack: A, settings: &Settings) -> Box<dyn Attack> {
+    match settings.whole("searches") {
+        0 => Box::new(attack),
+        searches => Box::new(SmallestEpsilon { attack, searches }),
+    }
+}
+
+/// A parameter that is a number.
+pub(super) fn real(name: &str, label: &str, help: &str, min: f64, max: f64, default: f32) -> Parameter {
+    // The shortest decimal of a single-precision default: 0.1, not 0.10000000149.
+    let default = default.to_string().parse().expect("a float prints as a float");
+    Parameter { name: name.to_owned(), label: label.to_owned(), help: help.to_owned(), min, max, default, whole: false }
+}
+
+/// A parameter that is a whole number.
+pub(super) fn whole(name: &str, label: &str, help: &str, min: usize, max: usize, default: usize) -> Parameter {
+    let number = |value: usize| value as f64;
+    Parameter {
+        name: name.to_owned(),
+        label: label.to_owned(),
+        help: help.to_owned(),
+        min: number(min),
+        max: number(max),
+        default: number(default),
+        whole: true,
+    }
+}
+
+pub(super) fn steps(default: usize) -> Parameter {
+    whole("steps", "Steps", "How many steps at most; more take longer and find smaller changes.", 1, 10_000, default)
+}
+
+pub(super) fn epsilon(norm: Norm) -> Parameter {
+    let usual = norm.usual_epsilon();
+    let (help, max) = match norm {
+        Norm::L0 => ("How many values may change.", 1e6),
+        Norm::L1 => ("How large the sum of all changes may be.", 1e5),
+        Norm::L2 => ("How long the change may be.", 1e3),
+        Norm::Linf => ("How far any value may change; all lie between 0 and 1.", 1.0),
+    };
+    real("epsilon", "Distance ε", help, 1e-5, max, usual)
+}
+
+pub(super) fn searches() -> Parameter {
+    let help = "0: this ε alone. Else the attack is run so many times, for the smallest ε that fools the network.";
+    whole("searches", "Searches over ε", help, 0, 30, 0)
+}
+
+pub(super) fn seed() -> Parameter {
+    whole("seed", "Seed", "Another seed gives other random numbers.", 0, 1_000_000, 0)
 }

@@ -1,13 +1,11 @@
 //! The driver: one attack on one batch, checked before and certified after.
 
-use std::cell::Cell;
-
 use burn::tensor::{Bool, Tensor};
 
-use super::{Attack, Best, Problem, Search, State, choose};
+use super::{Attack, Best, Passes, Problem, Search, State, choose};
 use crate::classifier::{Criterion, Frozen, Goal, Probabilities, read};
 use crate::error::Error;
-use crate::norm::{Norms, per_image};
+use crate::norm::{Norm, Norms, per_image};
 
 /// An attack under way. Call [`advance`](Run::advance) until it returns nothing, or stop whenever you like, then
 /// [`finish`](Run::finish). Between the calls nothing runs, so that the caller can show progress or cancel.
@@ -38,6 +36,10 @@ pub struct Run<'a> {
     problem: Problem<'a>,
     goal: Goal,
     search: Box<dyn Search>,
+    norm: Norm,
+    epsilon: Option<f32>,
+    /// The logits of the originals, row by row.
+    logits: Vec<Vec<f32>>,
     original: Vec<Probabilities>,
     step: usize,
     steps: usize,
@@ -75,10 +77,12 @@ pub struct Outcome {
     pub adversarial: Tensor<4>,
     /// The same in 256 shades, moved a little further where rounding undid the attack, `[N, C, H, W]`.
     pub eight_bit: Tensor<4>,
-    /// Gradients computed for every image.
-    pub gradients: usize,
-    /// Forward passes alone, for every image.
-    pub forwards: usize,
+    /// What it cost, for every image, the certificate included.
+    pub passes: Passes,
+    /// The norm that the attack kept small.
+    pub norm: Norm,
+    /// The norm no perturbation could exceed, if the attack was one of fixed size.
+    pub epsilon: Option<f32>,
 }
 
 /// What an attack achieved on one image; everything predicted and measured anew from the returned pixels.
@@ -88,6 +92,8 @@ pub struct ImageOutcome {
     pub success: bool,
     /// Whether the gradient vanished, so that the attack could not go on.
     pub vanished: bool,
+    /// Reasons to doubt the result.
+    pub flags: Vec<Flag>,
     /// What the network says of the original.
     pub original: Probabilities,
     /// What the network says of the adversarial image.
@@ -96,6 +102,62 @@ pub struct ImageOutcome {
     pub norms: Norms,
     /// The same for the image in 256 shades.
     pub eight_bit: EightBit,
+}
+
+/// A reason to doubt what an attack found, after the checks of AutoAttack (Croce and Hein 2020, arXiv 2003.01690). Each
+/// has a section in `docs/flags.md`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Flag {
+    /// The first gradient is zero for every pixel.
+    ZeroGradient,
+    /// The logits of the original lie in [0, 1] and sum to 1.
+    Probabilities,
+    /// The same image, asked twice, has two answers.
+    NotDeterministic,
+    /// An attack without gradients finds smaller perturbations than those with.
+    BlackBoxWins,
+    /// Twice as many steps find much smaller perturbations.
+    NotConverged,
+}
+
+impl Flag {
+    /// Its name in reports, and its section in `docs/flags.md`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Flag::ZeroGradient => "zero-gradient",
+            Flag::Probabilities => "probabilities",
+            Flag::NotDeterministic => "not-deterministic",
+            Flag::BlackBoxWins => "black-box-wins",
+            Flag::NotConverged => "not-converged",
+        }
+    }
+
+    /// What it means and what to do, in words.
+    pub fn message(self) -> &'static str {
+        match self {
+            Flag::ZeroGradient => {
+                "The network's gradient is zero for this picture, so that an attack by gradients is blind: failing to \
+                 fool it proves nothing. Try Square, which needs no gradient, and look for rounding or other flat steps \
+                 in the network."
+            }
+            Flag::Probabilities => {
+                "The network seems to answer with probabilities where logits are expected: attacks on them see a loss \
+                 that is nearly flat. Take the softmax off its end."
+            }
+            Flag::NotDeterministic => {
+                "The network answers differently when it is asked the same twice, so that no result about it is certain. \
+                 Look for dropout or random numbers left on."
+            }
+            Flag::BlackBoxWins => {
+                "An attack without gradients finds smaller changes than the attacks with: their gradients mislead. Take \
+                 the smaller figures, and look for what hides the gradient."
+            }
+            Flag::NotConverged => {
+                "With twice as many steps the changes become more than 2 % smaller: the attack was stopped too early, and \
+                 the network looks harder to fool than it is. Take more steps."
+            }
+        }
+    }
 }
 
 /// The image as an 8-bit file holds it.
@@ -120,8 +182,9 @@ impl<'a> Run<'a> {
     ///
     /// # Errors
     ///
-    /// If `goal` does not have one class for each image, or one the network does not have; if the network answers
-    /// with something that is not a number; if the device fails.
+    /// If `goal` does not have one class for each image, or one the network does not have; if the attack cannot aim at
+    /// a class, or the network has too few for it; if the network answers with something that is not a number; if the
+    /// device fails.
     pub async fn begin(
         attack: &dyn Attack,
         classifier: &'a Frozen,
@@ -132,19 +195,27 @@ impl<'a> Run<'a> {
         if goal.classes().len() != images {
             return Err(Error::GoalLength { goals: goal.classes().len(), images });
         }
+        if !attack.targeted() && matches!(goal, Goal::Read(_)) {
+            return Err(Error::Untargeted { attack: attack.name() });
+        }
         let pixels = pixels.clamp(0.0, 1.0);
         let logits = classifier.logits(pixels.clone());
         let [_, classes] = logits.dims();
-        let problem = Problem {
-            classifier,
-            criterion: Criterion::new(&goal, classes, classifier.device())?,
-            pixels,
-            gradients: Cell::new(0),
-            forwards: Cell::new(1),
-        };
+        let expected = attack.fewest_classes();
+        if classes < expected {
+            return Err(Error::TooFewClasses { attack: attack.name(), expected, found: classes });
+        }
+        let criterion = Criterion::new(&goal, classes, classifier.device())?;
+        let logits: Vec<Vec<f32>> = read(logits).await?.chunks(classes).map(<[f32]>::to_vec).collect();
+        let original = logits.iter().map(|logits| Probabilities::of_logits(logits)).collect::<Result<_, _>>()?;
+        let problem = Problem::new(classifier, pixels, criterion);
+        problem.passes.set(Passes::default().and_forward(1));
         Ok(Self {
-            original: Probabilities::read(logits).await?,
             search: attack.begin(&problem),
+            norm: attack.norm(),
+            epsilon: attack.epsilon(),
+            logits,
+            original,
             problem,
             goal,
             step: 0,
@@ -156,6 +227,11 @@ impl<'a> Run<'a> {
     /// What the network says of the originals.
     pub fn original(&self) -> &[Probabilities] {
         &self.original
+    }
+
+    /// The norm that the attack keeps small.
+    pub fn norm(&self) -> Norm {
+        self.norm
     }
 
     /// The smallest adversarial images so far, and the originals where there is none yet, `[N, C, H, W]`; what
@@ -220,6 +296,7 @@ impl<'a> Run<'a> {
         let norms = Norms::read(adversarial.clone() - pixels.clone()).await?;
         let (eight_bit, rounded_answers) = self.round(&adversarial, &answers).await?;
         let rounded_norms = Norms::read(eight_bit.clone() - pixels.clone()).await?;
+        let flags = self.flags().await?;
 
         let images = (0..self.original.len())
             .map(|image| {
@@ -227,6 +304,7 @@ impl<'a> Run<'a> {
                 ImageOutcome {
                     success,
                     vanished: states[image].settled && !success,
+                    flags: flags[image].clone(),
                     original: self.original[image].clone(),
                     adversarial: answers[image].clone(),
                     norms: norms[image],
@@ -242,9 +320,31 @@ impl<'a> Run<'a> {
             images,
             adversarial,
             eight_bit,
-            gradients: self.problem.gradients.get(),
-            forwards: self.problem.forwards.get(),
+            passes: self.problem.passes.get(),
+            norm: self.norm,
+            epsilon: self.epsilon,
         })
+    }
+
+    /// Reasons to doubt the result, for every image.
+    async fn flags(&self) -> Result<Vec<Vec<Flag>>, Error> {
+        let again = read(self.problem.logits(self.problem.pixels.clone())).await?;
+        let first_gradient = self.problem.first_gradient.borrow().clone();
+        let slopes = match first_gradient {
+            Some(slopes) => read(slopes).await?,
+            None => vec![f32::INFINITY; self.logits.len()],
+        };
+        let rows = self.logits.iter().zip(again.chunks(self.logits[0].len())).zip(slopes);
+        Ok(rows
+            .map(|((logits, again), slope)| {
+                let checks = [
+                    (slope == 0.0, Flag::ZeroGradient),
+                    (are_probabilities(logits), Flag::Probabilities),
+                    (!agree(logits, again), Flag::NotDeterministic),
+                ];
+                checks.into_iter().filter_map(|(holds, flag)| holds.then_some(flag)).collect()
+            })
+            .collect())
     }
 
     /// The nearest images in 256 shades that reach the goal where `adversarial` does, and what the network says of
@@ -287,4 +387,14 @@ impl<'a> Run<'a> {
             Goal::Read(classes) => answer.class() == classes[image],
         }
     }
+}
+
+fn are_probabilities(logits: &[f32]) -> bool {
+    logits.iter().all(|logit| (0.0..=1.0).contains(logit)) && (logits.iter().sum::<f32>() - 1.0).abs() < 1e-3
+}
+
+/// Whether two answers are the same but for rounding, which moves logits by a hundred thousandth of the largest.
+fn agree(logits: &[f32], again: &[f32]) -> bool {
+    let largest = logits.iter().fold(1e-3_f32, |largest, logit| largest.max(logit.abs()));
+    logits.iter().zip(again).all(|(logit, again)| (logit - again).abs() < 1e-4 * largest)
 }

@@ -8,7 +8,7 @@ use web_sys::AbortSignal;
 
 use crate::catalog::Input;
 use crate::photo::Photo;
-use crate::report::{AttackProgress, AttackReport, Prediction};
+use crate::report::{self, AttackProgress, AttackReport, Prediction};
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
@@ -19,6 +19,9 @@ export interface Picture {
     /** Red, green, blue, alpha, row by row: what a canvas draws. */
     rgba: Uint8ClampedArray<ArrayBuffer>;
 }
+
+/** Which attack; the norm to keep small, where it has a choice; the label to be read, or any wrong one; and its parameters by name. What is left out has its default. */
+export type AttackOptions = { attack: string; norm?: Norm; target?: string } & { [parameter: string]: number | string | undefined };
 
 /** How far an attack is. */
 export interface LiveProgress extends AttackProgress {
@@ -62,6 +65,10 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     fn rgba(this: &Picture) -> Uint8ClampedArray;
 
+    /// Which attack, and its parameters.
+    #[wasm_bindgen(typescript_type = "AttackOptions")]
+    pub type AttackOptions;
+
     /// What an attack on one picture achieved.
     #[wasm_bindgen(typescript_type = "AttackResult")]
     pub type AttackResult;
@@ -77,6 +84,13 @@ extern "C" {
     /// A list of attacks.
     #[wasm_bindgen(typescript_type = "AttackInfo[]")]
     pub type AttackInfos;
+}
+
+impl AttackOptions {
+    /// The same as the library takes it.
+    pub fn to_rust(&self) -> Result<report::AttackOptions, JsError> {
+        Ok(serde_wasm_bindgen::from_value(self.into())?)
+    }
 }
 
 /// The parts of an [`AttackResult`].

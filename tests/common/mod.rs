@@ -4,10 +4,16 @@
 use std::path::Path;
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Distribution, Tensor, TensorData};
+use burn::tensor::activation::relu;
+use burn::tensor::module::conv2d;
+use burn::tensor::ops::ConvOptions;
+use burn::tensor::{Device, Tensor, TensorData};
 use decoy::attack::{Attack, Outcome, Run};
 use decoy::catalog::Catalog;
 use decoy::classifier::{Classifier, Frozen, Goal};
+use decoy::norm::Norm;
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
 
 /// z = W·x + b: the network with a closed-form answer.
 #[derive(Module, Debug)]
@@ -19,32 +25,32 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// Random weights for `[C, H, W]` pixels; the bias makes the logits of middle grey zero, so that the boundaries lie
-    /// near it, inside the box.
+    /// Random weights for so many pixels; the bias makes the logits of middle grey zero, so that the boundaries lie near
+    /// it, inside the box.
     pub fn new(pixels: usize, classes: usize, seed: u64, device: &Device) -> Self {
-        device.seed(seed);
-        let weight = Tensor::<2>::random([pixels, classes], Distribution::Normal(0.0, 1.0), device);
+        let weight: Tensor<2> = random([pixels, classes], seed, device);
         let bias = weight.clone().sum_dim(0) * -0.5;
         Self { weight: Param::from_tensor(weight), bias: Param::from_tensor(bias) }
     }
 
-    /// min_k (z_y − z_k) / ‖w_k − w_y‖₂ for every row of `pixels`: the exact smallest L2 perturbation.
-    pub fn smallest_l2(&self, pixels: &Tensor<4>, classes: &[usize]) -> Vec<f32> {
+    /// min_k (z_y − z_k) / ‖w_k − w_y‖_q for every row of `pixels`, with the norm q that is dual to `norm`: the exact size
+    /// of the smallest perturbation where the box does not bound it.
+    pub fn smallest(&self, pixels: &Tensor<4>, classes: &[usize], norm: Norm) -> Vec<f32> {
         let logits = rows(self.logits(pixels.clone()));
         let weight = rows(self.weight.val().transpose());
-        logits
-            .iter()
-            .zip(classes)
-            .map(|(logits, &y)| {
-                (0..logits.len())
-                    .filter(|&k| k != y)
-                    .map(|k| {
-                        let gap = weight[k].iter().zip(&weight[y]).map(|(a, b)| (a - b).powi(2)).sum::<f32>();
-                        (logits[y] - logits[k]) / gap.sqrt()
-                    })
-                    .fold(f32::INFINITY, f32::min)
-            })
-            .collect()
+        let slope = |k: usize, y: usize| {
+            let gaps = weight[k].iter().zip(&weight[y]).map(|(a, b)| (a - b).abs());
+            match norm {
+                Norm::L0 | Norm::L1 => gaps.fold(0.0, f32::max),
+                Norm::L2 => gaps.map(|gap| gap * gap).sum::<f32>().sqrt(),
+                Norm::Linf => gaps.sum(),
+            }
+        };
+        let nearest = |(logits, &y): (&Vec<f32>, &usize)| {
+            let others = (0..logits.len()).filter(|&k| k != y);
+            others.map(|k| (logits[y] - logits[k]) / slope(k, y)).fold(f32::INFINITY, f32::min)
+        };
+        logits.iter().zip(classes).map(nearest).collect()
     }
 }
 
@@ -52,6 +58,43 @@ impl Classifier for Linear {
     fn logits(&self, pixels: Tensor<4>) -> Tensor<2> {
         pixels.flatten::<2>(1, 3).matmul(self.weight.val()) + self.bias.val()
     }
+}
+
+/// A convolution, a ReLU and a dense layer, with random weights: `[N, C, H, W]` → `[N, K]`.
+#[derive(Module, Debug)]
+pub struct Small {
+    conv: Param<Tensor<4>>,
+    dense: Param<Tensor<2>>,
+}
+
+impl Small {
+    /// Five filters of 3×3 pixels.
+    pub fn new([channels, height, width]: [usize; 3], classes: usize, seed: u64, device: &Device) -> Self {
+        let features = 5 * (height - 2) * (width - 2);
+        Self {
+            conv: Param::from_tensor(random([5, channels, 3, 3], seed, device)),
+            dense: Param::from_tensor(random([features, classes], seed + 1, device)),
+        }
+    }
+}
+
+impl Classifier for Small {
+    fn logits(&self, pixels: Tensor<4>) -> Tensor<2> {
+        let plain = ConvOptions::new([1, 1], [0, 0], [1, 1], 1);
+        let features = relu(conv2d(pixels - 0.5, self.conv.val(), None, plain));
+        features.flatten::<2>(1, 3).matmul(self.dense.val())
+    }
+}
+
+/// Normally distributed values that depend on the seed alone, whatever other tests draw.
+pub fn random<const D: usize>(shape: [usize; D], seed: u64, device: &Device) -> Tensor<D> {
+    let mut random = SmallRng::seed_from_u64(seed);
+    let mut normal = || {
+        let radius = (-2.0 * (1.0 - random.random::<f32>()).ln()).sqrt();
+        radius * (std::f32::consts::TAU * random.random::<f32>()).cos()
+    };
+    let values: Vec<f32> = (0..shape.iter().product()).map(|_| normal()).collect();
+    Tensor::from_data(TensorData::new(values, shape), device)
 }
 
 /// The rows of a matrix.

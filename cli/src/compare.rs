@@ -1,0 +1,232 @@
+//! `decoy compare`: several attacks on the same pictures, side by side.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use burn::tensor::Tensor;
+use clap::Args;
+use decoy::attack::{Attack, Run, build};
+use decoy::classifier::{Criterion, Goal};
+use decoy::compare::{converged, doubts};
+use decoy::metrics::median;
+use decoy::report::{AttackOptions, Comparison, Doubt, Trial};
+use indicatif::{ProgressBar, ProgressStyle};
+use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
+
+use crate::catalog_file::{ModelArgs, OpenModel};
+use crate::pictures::{self, DataArgs, Images, PictureArgs};
+
+/// Which pictures to attack, how, and how to print what came out.
+#[derive(Args)]
+pub struct CompareArgs {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// An attack with its parameters, as for `decoy attack`; several of them, each with its own --attack.
+    #[arg(long = "attack", value_name = "NAME:PARAMETER=VALUE,…", required = true)]
+    attacks: Vec<AttackOptions>,
+    /// Run every attack with twice as many steps too, and say where that still helps.
+    #[arg(long)]
+    double: bool,
+    /// Take the family's data set in place of pictures, with its true classes; of it the images that --split and --limit
+    /// say.
+    #[arg(long, conflicts_with = "images")]
+    data_set: bool,
+    /// So many images of the data set, evenly spread.
+    #[arg(long, requires = "data_set")]
+    limit: Option<usize>,
+    #[command(flatten)]
+    data: DataArgs,
+    /// Images attacked at once.
+    #[arg(long, default_value_t = 20)]
+    batch: usize,
+    /// Write pixels, classes, logits and the gradient of the margin too, for other programs to check.
+    #[arg(long, value_name = "FILE.safetensors")]
+    tensors: Option<PathBuf>,
+    /// One JSON object.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    pictures: PictureArgs,
+}
+
+/// Runs `decoy compare`.
+pub fn run(args: &CompareArgs) -> Result<()> {
+    ensure!(args.batch > 0 && args.limit != Some(0), "--batch and --limit: expected at least 1, found 0");
+    let attacks = args.attacks.iter().map(|options| Ok(build(options)?)).collect::<Result<Vec<_>>>()?;
+    let model = args.model.open()?;
+    let images = args.images(&model)?;
+    if let Some(path) = &args.tensors {
+        write_tensors(path, &model, &images)?;
+    }
+    let total = attacks.len() * (1 + usize::from(args.double)) * images.classes.len();
+    let bar = ProgressBar::new(total as u64)
+        .with_style(ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} attacks, {eta}")?);
+    let mut trials = Vec::new();
+    for (options, attack) in args.attacks.iter().zip(&attacks) {
+        bar.set_message(options.to_string());
+        let mut trial = args.measure(&model, &images, options, &**attack, &bar)?;
+        if args.double {
+            let doubled = doubled(options, &**attack)?;
+            let again = args.measure(&model, &images, options, &*doubled, &bar)?;
+            let [once, twice] = [trial.median, again.median].map(|median| median.unwrap_or(f64::INFINITY));
+            trial.median_doubled = again.median;
+            trial.flags.extend(converged(once, twice));
+        }
+        trials.push(trial);
+    }
+    bar.finish_and_clear();
+    let comparison = Comparison {
+        model: model.entry.id.clone(),
+        images: images.names,
+        classes: images.classes,
+        flags: doubts(&trials),
+        attacks: trials,
+    };
+    if args.json {
+        println!("{}", serde_json::to_string(&comparison)?);
+    } else {
+        print(&comparison);
+    }
+    Ok(())
+}
+
+impl CompareArgs {
+    fn images(&self, model: &OpenModel) -> Result<Images> {
+        let device = model.network.device();
+        if self.data_set {
+            let (images, _) = self.data.images(&model.family, device)?;
+            return Ok(match self.limit {
+                Some(count) => images.sample(count),
+                None => images,
+            });
+        }
+        let (mut rows, mut names) = (Vec::new(), Vec::new());
+        for path in self.pictures.files()? {
+            rows.push(pictures::tensor(&self.pictures.open(&path, model.family.input)?, device));
+            names.push(path.display().to_string());
+        }
+        let pixels = Tensor::cat(rows, 0);
+        let answers = pollster::block_on(model.network.predict(pixels.clone()))?;
+        Ok(Images { pixels, classes: answers.iter().map(|answer| answer.class()).collect(), names })
+    }
+
+    fn measure(
+        &self,
+        model: &OpenModel,
+        images: &Images,
+        options: &AttackOptions,
+        attack: &dyn Attack,
+        bar: &ProgressBar,
+    ) -> Result<Trial> {
+        let began = Instant::now();
+        let mut trial = Trial {
+            options: options.clone(),
+            norm: attack.norm(),
+            black_box: attack.black_box(),
+            sizes: Vec::new(),
+            median: None,
+            median_doubled: None,
+            passes: Default::default(),
+            milliseconds: 0.0,
+            flags: Vec::new(),
+        };
+        let mut flags = Vec::new();
+        let mut clean_errors = Vec::new();
+        for (batch, classes) in images.classes.chunks(self.batch).enumerate() {
+            let pixels = images.pixels.clone().narrow(0, batch * self.batch, classes.len());
+            let outcome = pollster::block_on(async {
+                let mut run = Run::begin(attack, &model.network, pixels, Goal::Misread(classes.to_vec())).await?;
+                while run.advance(10).await?.is_some() {}
+                run.finish().await
+            })?;
+            for (image, &class) in outcome.images.iter().zip(classes) {
+                trial.sizes.push(image.success.then(|| image.norms.of(attack.norm())));
+                clean_errors.push(image.original.class() != class);
+                flags.extend(image.flags.clone());
+            }
+            trial.passes = outcome.passes;
+            bar.inc(classes.len() as u64);
+        }
+        let attacked = trial.sizes.iter().zip(&clean_errors).filter(|(_, clean_error)| !**clean_error);
+        let sizes: Vec<f64> = attacked.map(|(size, _)| size.unwrap_or(f64::INFINITY)).collect();
+        trial.median = Some(median(&sizes)).filter(|median| median.is_finite());
+        trial.milliseconds = began.elapsed().as_secs_f64() * 1e3;
+        flags.sort();
+        flags.dedup();
+        trial.flags = flags.into_iter().map(Doubt::from).collect();
+        Ok(trial)
+    }
+}
+
+/// The same attack with twice as many steps.
+fn doubled(options: &AttackOptions, attack: &dyn Attack) -> Result<Box<dyn Attack>> {
+    let mut options = options.clone();
+    let steps = options.parameters.get("steps").copied();
+    let usual = || {
+        let info = decoy::attack::menu().into_iter().find(|info| info.name == options.attack)?;
+        let form = info.forms.into_iter().find(|form| form.norm == attack.norm())?;
+        Some(form.parameters.into_iter().find(|parameter| parameter.name == "steps")?.default)
+    };
+    let steps = steps.or_else(usual).with_context(|| format!("--double: {} has no steps to double", attack.name()))?;
+    options.parameters.insert("steps".to_owned(), 2.0 * steps);
+    Ok(build(&options)?)
+}
+
+fn write_tensors(path: &Path, model: &OpenModel, images: &Images) -> Result<()> {
+    let goal = Goal::Misread(images.classes.clone());
+    let criterion = Criterion::new(&goal, model.family.labels.len(), model.network.device())?;
+    let (logits, gradient) = model.network.gradient(images.pixels.clone(), |logits| criterion.margin(logits));
+    let bytes = |data: burn::tensor::TensorData| data.bytes().to_vec();
+    let classes: Vec<u8> = images.classes.iter().flat_map(|&class| (class as i32).to_le_bytes()).collect();
+    let tensors = [
+        ("pixels", Dtype::F32, images.pixels.dims().to_vec(), bytes(images.pixels.to_data())),
+        ("classes", Dtype::I32, vec![images.classes.len()], classes),
+        ("logits", Dtype::F32, logits.dims().to_vec(), bytes(logits.to_data())),
+        ("gradient", Dtype::F32, gradient.dims().to_vec(), bytes(gradient.to_data())),
+    ];
+    let views = tensors
+        .iter()
+        .map(|(name, dtype, shape, bytes)| Ok((*name, TensorView::new(*dtype, shape.clone(), bytes)?)))
+        .collect::<Result<Vec<_>>>()?;
+    serialize_to_file(views, None, path).with_context(|| format!("writing {}", path.display()))
+}
+
+fn print(comparison: &Comparison) {
+    let pictures = comparison.images.len();
+    println!("{} on {pictures} pictures", comparison.model);
+    println!(
+        "{:<36} {:>5} {:>12} {:>8} {:>17} {:>10}",
+        "attack", "norm", "median ‖Δx‖", "fooled", "passes a picture", "time"
+    );
+    for trial in &comparison.attacks {
+        let fooled = trial.sizes.iter().flatten().count();
+        println!(
+            "{:<36} {:>5} {:>12} {:>8} {:>17} {:>8.1} s",
+            trial.options.to_string(),
+            trial.norm.name(),
+            trial.median.map_or("∞".to_owned(), |median| format!("{median:.5}")),
+            format!("{fooled}/{pictures}"),
+            format!("{} + {} back", trial.passes.forward, trial.passes.backward),
+            trial.milliseconds / 1e3,
+        );
+    }
+    for trial in &comparison.attacks {
+        for doubt in &trial.flags {
+            println!("{}: {} ({})", trial.options, doubt.message, doubt.name);
+        }
+    }
+    for doubt in &comparison.flags {
+        println!("{} ({})", doubt.message, doubt.name);
+    }
+    if pictures == 1 {
+        return;
+    }
+    for (index, name) in comparison.images.iter().enumerate() {
+        let sizes = comparison.attacks.iter().map(|trial| match trial.sizes[index] {
+            Some(size) => format!("{size:>12.5}"),
+            None => format!("{:>12}", "—"),
+        });
+        println!("  {}  {name}", sizes.collect::<String>());
+    }
+}

@@ -1,0 +1,217 @@
+//! DeepFool: Moosavi-Dezfooli et al. 2016, arXiv 1511.04599; SuperDeepFool: Abdollahpourrad et al. 2023, arXiv 2303.12481.
+
+use burn::tensor::{Bool, Tensor};
+
+use super::bisection::bisect;
+use super::menu::{Entry, steps, whole};
+use super::{Attack, Passes, Problem, Search, State, choose, inward};
+use crate::norm::{Norm, per_image};
+
+/// Which of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeepFoolVariant {
+    /// Stops where the network is fooled.
+    DeepFool,
+    /// From there falls back on the part of the way that is perpendicular to the boundary, and goes on.
+    SuperDeepFool,
+}
+
+/// The nearest class boundary, as if the network were linear: a step to it, again and again until the network is fooled;
+/// then a bisection back towards the original.
+///
+/// Differences from the papers. A gradient leaves out what would lead a value out of [0, 1], so that no step is wasted on
+/// black pixels becoming blacker. In L∞, where SuperDeepFool has no published form, the part perpendicular to the
+/// boundary is the smallest perturbation in L∞ that the boundary's plane holds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DeepFool {
+    /// Which of the two.
+    pub variant: DeepFoolVariant,
+    /// L2 or L∞.
+    pub norm: Norm,
+    /// Steps at most, each with one gradient for every candidate.
+    pub steps: usize,
+    /// By which share it goes beyond the boundary.
+    pub overshoot: f32,
+    /// Classes whose boundaries are tried: those that the network finds most probable besides the right one.
+    pub candidates: usize,
+    /// Halvings of the line to the best image after the last step, one forward pass each.
+    pub bisections: usize,
+}
+
+impl DeepFool {
+    /// The defaults for `variant` in `norm`.
+    pub fn new(variant: DeepFoolVariant, norm: Norm) -> Self {
+        let steps = match variant {
+            DeepFoolVariant::DeepFool => 50,
+            DeepFoolVariant::SuperDeepFool => 20,
+        };
+        Self { variant, norm, steps, overshoot: 0.02, candidates: 10, bisections: 10 }
+    }
+}
+
+pub(super) fn entry(variant: DeepFoolVariant) -> Entry {
+    let (title, summary) = match variant {
+        DeepFoolVariant::DeepFool => (
+            "DeepFool: straight to the nearest boundary",
+            "Takes the network for linear, works out which wrong answer is nearest, and steps there, until it is fooled. \
+             Needs few steps, each with a gradient for every wrong answer it considers.",
+        ),
+        DeepFoolVariant::SuperDeepFool => (
+            "SuperDeepFool: DeepFool, straightened",
+            "Goes to the nearest boundary as DeepFool does, then drops every part of the way that did not lead straight \
+             to it, and repeats. Finds smaller changes than DeepFool.",
+        ),
+    };
+    Entry {
+        title,
+        summary,
+        featured: false,
+        norms: &[Norm::L2, Norm::Linf],
+        parameters: Box::new(move |norm| {
+            let DeepFool { steps: count, candidates, .. } = DeepFool::new(variant, norm);
+            let help = "How many wrong answers are considered; each costs a gradient a step.";
+            vec![steps(count), whole("candidates", "Wrong answers", help, 1, 100, candidates)]
+        }),
+        build: Box::new(move |norm, settings| {
+            Box::new(DeepFool {
+                steps: settings.whole("steps"),
+                candidates: settings.whole("candidates"),
+                ..DeepFool::new(variant, norm)
+            })
+        }),
+    }
+}
+
+impl Attack for DeepFool {
+    fn name(&self) -> &'static str {
+        match self.variant {
+            DeepFoolVariant::DeepFool => "deepfool",
+            DeepFoolVariant::SuperDeepFool => "superdeepfool",
+        }
+    }
+
+    fn norm(&self) -> Norm {
+        self.norm
+    }
+
+    fn steps(&self) -> usize {
+        self.steps
+    }
+
+    fn cost(&self) -> Passes {
+        Passes::gradients(self.steps * self.candidates).and_forward(2 + self.bisections)
+    }
+
+    fn targeted(&self) -> bool {
+        false
+    }
+
+    fn begin(&self, problem: &Problem) -> Box<dyn Search> {
+        Box::new(DeepFoolSearch {
+            config: *self,
+            rivals: problem.criterion.rivals(problem.logits(problem.pixels.clone()), self.candidates),
+            perturbation: problem.pixels.zeros_like(),
+            state: State::new(problem),
+        })
+    }
+}
+
+struct DeepFoolSearch {
+    config: DeepFool,
+    /// The candidates, each `[N, K]`, 1 at its class.
+    rivals: Vec<Tensor<2>>,
+    /// The way so far, without overshoot, `[N, C, H, W]`
+    perturbation: Tensor<4>,
+    state: State,
+}
+
+/// The boundary to one class, as if the network were linear.
+struct Plane {
+    /// How far that class leads; negative before the boundary, `[N]`
+    lead: Tensor<1>,
+    /// The gradient of the lead, `[N, C, H, W]`
+    normal: Tensor<4>,
+    /// What decides between two planes: the larger is taken, `[N]`
+    rank: Tensor<1>,
+}
+
+impl DeepFoolSearch {
+    /// The boundary that counts for every image: where it is not crossed the nearest, else that of the class that is read.
+    fn plane(&mut self, problem: &Problem) -> (Plane, Tensor<1, Bool>) {
+        let norm = self.config.norm;
+        let current = self.state.current.clone();
+        let mut nearest: Option<Plane> = None;
+        let mut adversarial = None;
+        for rival in &self.rivals {
+            let (logits, gradient) = problem.gradient(current.clone(), |logits| problem.criterion.lead(logits, rival));
+            let lead = problem.criterion.lead(logits.clone(), rival);
+            let crossed = adversarial.get_or_insert_with(|| self.state.look(problem, logits, norm)).clone();
+            let distance = lead.clone() / norm.dual(gradient.clone()).clamp_min(1e-12);
+            let rank = distance.mask_where(crossed, lead.clone());
+            let plane = Plane { lead, normal: gradient, rank };
+            nearest = Some(match nearest {
+                None => plane,
+                Some(other) => {
+                    let nearer = plane.rank.clone().greater(other.rank.clone());
+                    Plane {
+                        lead: other.lead.mask_where(nearer.clone(), plane.lead),
+                        normal: choose(nearer.clone(), plane.normal, other.normal),
+                        rank: other.rank.mask_where(nearer, plane.rank),
+                    }
+                }
+            });
+        }
+        (nearest.expect("there is a candidate"), adversarial.expect("there is a candidate"))
+    }
+
+    /// The smallest perturbation that rises by `rise` along `normal`.
+    fn shortest(&self, normal: Tensor<4>, rise: Tensor<1>) -> Tensor<4> {
+        let steepest = match self.config.norm {
+            Norm::Linf => normal.clone().sign(),
+            _ => normal.clone(),
+        };
+        let slope = inner(normal, steepest.clone()).clamp_min(1e-30);
+        steepest * per_image(rise / slope)
+    }
+}
+
+/// The inner product of every image, `[N]`.
+fn inner(left: Tensor<4>, right: Tensor<4>) -> Tensor<1> {
+    let product: Tensor<2> = (left * right).flatten(1, 3);
+    product.sum_dim(1).squeeze_dim(1)
+}
+
+/// How far beyond the boundary a step ends, as a share of its own length in the margin, so that it does not end on it.
+const BEYOND: f32 = 1e-4;
+
+impl Search for DeepFoolSearch {
+    fn step(&mut self, problem: &Problem) {
+        let (plane, adversarial) = self.plane(problem);
+        let normal = inward(self.state.current.clone(), plane.normal.clone());
+        let onward = self.perturbation.clone() + self.shortest(normal, plane.lead.abs() + BEYOND);
+        let onward_pixels = problem.perturbed(onward.clone() * (1.0 + self.config.overshoot));
+        match self.config.variant {
+            DeepFoolVariant::DeepFool => {
+                let found = self.state.stop_where_found();
+                self.perturbation = choose(found.clone(), self.perturbation.clone(), onward);
+                self.state.current = choose(found, self.state.current.clone(), onward_pixels);
+            }
+            DeepFoolVariant::SuperDeepFool => {
+                let taken = self.state.current.clone() - problem.pixels.clone();
+                let normal = inward(problem.pixels.clone(), plane.normal.clone());
+                let straight = self.shortest(normal.clone(), inner(normal, taken));
+                self.perturbation = choose(adversarial.clone(), straight.clone(), onward);
+                self.state.current = choose(adversarial, problem.perturbed(straight), onward_pixels);
+            }
+        }
+    }
+
+    fn polish(&mut self, problem: &Problem) {
+        self.state.predict(problem, self.config.norm);
+        bisect(problem, &mut self.state.best, self.config.bisections, self.config.norm);
+    }
+
+    fn state(&self) -> &State {
+        &self.state
+    }
+}

@@ -1,0 +1,265 @@
+//! The Square attack: Andriushchenko et al. 2020, arXiv 1912.00049.
+
+use burn::tensor::{Tensor, TensorData};
+
+use super::menu::{Entry, bounded, epsilon, real, searches, seed, steps};
+use super::random::Random;
+use super::{Attack, Best, Bounded, Passes, Problem, Search, State, choose};
+use crate::norm::{Norm, per_image, unit};
+
+/// Random squares on the surface of the ball of radius ε, kept where they raise the margin. It never asks for a gradient.
+///
+/// Where the paper draws positions and colours anew for every image, here all images of a batch get the same, so that
+/// none depends on its place.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Square {
+    /// L2 or L∞.
+    pub norm: Norm,
+    /// ε, the radius of the ball.
+    pub epsilon: f32,
+    /// Queries, one forward pass each.
+    pub steps: usize,
+    /// p, the share of the picture that the first square covers; it falls as the queries go on.
+    pub share: f32,
+    /// Seed of the squares.
+    pub seed: u64,
+}
+
+impl Square {
+    /// The defaults for `norm`.
+    pub fn new(norm: Norm) -> Self {
+        Self { norm, epsilon: norm.usual_epsilon(), steps: 5000, share: 0.8, seed: 0 }
+    }
+}
+
+pub(super) fn entry() -> Entry {
+    Entry {
+        title: "Square: without looking inside",
+        summary: "Tries squares of colour at random places and keeps those that make the network less sure, by its answers \
+                  alone. Needs no gradient, and so also fools networks that hide theirs.",
+        featured: false,
+        norms: &[Norm::Linf, Norm::L2],
+        parameters: Box::new(|norm| {
+            let Square { steps: count, share, .. } = Square::new(norm);
+            let help = "The share of the picture that the first square covers.";
+            vec![
+                steps(count),
+                epsilon(norm),
+                searches(),
+                real("share", "First square p", help, 0.001, 1.0, share),
+                seed(),
+            ]
+        }),
+        build: Box::new(|norm, settings| {
+            let attack = Square {
+                norm,
+                epsilon: settings.real("epsilon"),
+                steps: settings.whole("steps"),
+                share: settings.real("share"),
+                seed: settings.seed(),
+            };
+            bounded(attack, settings)
+        }),
+    }
+}
+
+impl Attack for Square {
+    fn name(&self) -> &'static str {
+        "square"
+    }
+
+    fn norm(&self) -> Norm {
+        self.norm
+    }
+
+    fn steps(&self) -> usize {
+        self.steps
+    }
+
+    fn cost(&self) -> Passes {
+        Passes::default().and_forward(self.steps)
+    }
+
+    fn epsilon(&self) -> Option<f32> {
+        Some(self.epsilon)
+    }
+
+    fn black_box(&self) -> bool {
+        true
+    }
+
+    fn begin(&self, problem: &Problem) -> Box<dyn Search> {
+        self.begin_within(problem, problem.for_each(self.epsilon))
+    }
+}
+
+impl Bounded for Square {
+    fn begin_within(&self, problem: &Problem, epsilon: Tensor<1>) -> Box<dyn Search> {
+        let mut search = SquareSearch {
+            config: *self,
+            step: 0,
+            kept: problem.pixels.zeros_like(),
+            margin: problem.for_each(-Best::NONE),
+            random: Random::new(self.seed),
+            epsilon,
+            state: State::new(problem),
+        };
+        let start = if self.norm == Norm::Linf { search.stripes() } else { search.tiles() };
+        search.state.current = problem.perturbed(start);
+        Box::new(search)
+    }
+}
+
+struct SquareSearch {
+    config: Square,
+    /// Queries made.
+    step: usize,
+    /// `[N]`
+    epsilon: Tensor<1>,
+    /// The best perturbation so far, `[N, C, H, W]`
+    kept: Tensor<4>,
+    /// Its margin, `[N]`
+    margin: Tensor<1>,
+    random: Random,
+    state: State,
+}
+
+impl SquareSearch {
+    /// Columns of ε and −ε, in every channel others.
+    fn stripes(&mut self) -> Tensor<4> {
+        let [images, channels, height, width] = self.kept.dims();
+        let signs = self.signs([1, channels, 1, width]);
+        signs.expand([images, channels, height, width]) * per_image(self.epsilon.clone())
+    }
+
+    /// Five by five bumps of random sign, of length ε.
+    fn tiles(&mut self) -> Tensor<4> {
+        let [images, channels, height, width] = self.kept.dims();
+        let mut tiles = Tensor::zeros([1, channels, height, width], &self.kept.device());
+        let side = (height.min(width) / 5).max(1);
+        for top in (0..=height - side).step_by(side) {
+            for left in (0..=width - side).step_by(side) {
+                let tile = self.bump(side) * self.signs([1, channels, 1, 1]);
+                tiles = tiles.slice_assign([0..1, 0..channels, top..top + side, left..left + side], tile);
+            }
+        }
+        unit(tiles).expand([images, channels, height, width]) * per_image(self.epsilon.clone())
+    }
+
+    /// −1 and 1.
+    fn signs(&mut self, shape: [usize; 4]) -> Tensor<4> {
+        let values = (0..shape.iter().product()).map(|_| self.random.sign()).collect::<Vec<f32>>();
+        Tensor::from_data(TensorData::new(values, shape), &self.kept.device())
+    }
+
+    /// Side of the squares of this query; the paper's schedule is for 10 000 queries.
+    fn side(&self, least: usize) -> usize {
+        let [_, _, height, width] = self.kept.dims();
+        let query = 10_000 * self.step / self.config.steps;
+        let halvings = [10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000].iter().filter(|&&after| query > after).count();
+        let share = self.config.share / (1 << halvings) as f32;
+        let side = (share * (height * width) as f32).sqrt().round() as usize;
+        side.clamp(least, height.min(width))
+    }
+
+    /// A random square of side `side`, as ranges of rows and columns.
+    fn place(&mut self, side: usize) -> [std::ops::Range<usize>; 2] {
+        let [_, _, height, width] = self.kept.dims();
+        let (top, left) = (self.random.below(height - side + 1), self.random.below(width - side + 1));
+        [top..top + side, left..left + side]
+    }
+
+    /// The next perturbation to try in L∞: ε or −ε in a square, in every channel another.
+    fn repaint(&mut self) -> Tensor<4> {
+        let [images, channels, ..] = self.kept.dims();
+        let side = self.side(1);
+        let [rows, columns] = self.place(side);
+        let colour = self.signs([1, channels, 1, 1]).expand([images, channels, side, side]);
+        let colour = colour * per_image(self.epsilon.clone());
+        self.kept.clone().slice_assign([0..images, 0..channels, rows, columns], colour)
+    }
+
+    /// The next perturbation to try in L2: the change in one square is taken away and spent, with what is unspent of ε, on
+    /// a bump in another.
+    fn shift(&mut self) -> Tensor<4> {
+        let [images, channels, height, width] = self.kept.dims();
+        // Odd, so that a bump has a middle.
+        let side =
+            (self.side(3) | 1).min(if height.min(width) % 2 == 1 { height.min(width) } else { height.min(width) - 1 });
+        let [rows, columns] = self.place(side);
+        let [old_rows, old_columns] = self.place(side);
+        let here = [0..images, 0..channels, rows, columns];
+        let there = [0..images, 0..channels, old_rows, old_columns];
+
+        let window = self.kept.clone().slice(here.clone());
+        let emptied =
+            self.kept.clone().slice_assign(there, Tensor::zeros([images, channels, side, side], &self.kept.device()));
+        let remaining = emptied.clone().slice_assign(here.clone(), window.zeros_like());
+        let square = |tensor: Tensor<4>| {
+            let length = Norm::L2.measure(tensor);
+            length.clone() * length
+        };
+        // What the two windows held, and what is unspent, in equal parts for every channel.
+        let spare = (self.epsilon.clone() * self.epsilon.clone() - square(remaining)).clamp_min(0.0) / channels as f32;
+        let bump = self.bump(side) * self.signs([1, channels, 1, 1]);
+        let held = channel_length(window.clone()).clamp_min(1e-12);
+        let direction = bump.expand([images, channels, side, side]) + window / held;
+        let length = channel_length(direction.clone()).clamp_min(1e-12);
+        let fresh = direction / length * per_image(spare.sqrt());
+        let moved = emptied.slice_assign(here, fresh);
+        unit(moved) * per_image(self.epsilon.clone())
+    }
+
+    /// Two hills of opposite sign, side by side or one above the other, of length 1, `[1, 1, side, side]`.
+    fn bump(&mut self, side: usize) -> Tensor<4> {
+        let half = side / 2;
+        let mut values = hill(half, side);
+        values.extend(hill(side - half, side).into_iter().map(|value| -value));
+        let bump = Tensor::from_data(TensorData::new(values, [1, 1, side, side]), &self.kept.device());
+        let bump = unit(bump);
+        if self.random.sign() > 0.0 { bump } else { bump.swap_dims(2, 3) }
+    }
+}
+
+/// A heap of rectangles, each inside the last and lower by the square of its rank, of length 1, row by row.
+fn hill(height: usize, width: usize) -> Vec<f32> {
+    let mut values = vec![0.0_f32; height * width];
+    let (middle, centre) = ((height / 2) as isize, (width / 2) as isize);
+    for ring in 0..(height / 2).max(width / 2) as isize + 1 {
+        for row in 0..height as isize {
+            for column in 0..width as isize {
+                if (row - middle).abs() <= ring && (column - centre).abs() <= ring {
+                    values[row as usize * width + column as usize] += 1.0 / ((ring + 1) * (ring + 1)) as f32;
+                }
+            }
+        }
+    }
+    let length = values.iter().map(|value| value * value).sum::<f32>().sqrt().max(1e-12);
+    values.into_iter().map(|value| value / length).collect()
+}
+
+/// The length of every channel of every image, `[N, C, 1, 1]`.
+fn channel_length(tensor: Tensor<4>) -> Tensor<4> {
+    (tensor.clone() * tensor).sum_dim(3).sum_dim(2).sqrt()
+}
+
+impl Search for SquareSearch {
+    fn step(&mut self, problem: &Problem) {
+        let logits = problem.logits(self.state.current.clone());
+        self.state.look(problem, logits.clone(), self.config.norm);
+        let found = self.state.stop_where_found();
+        let margin = problem.criterion.margin(logits);
+        let better = margin.clone().greater(self.margin.clone());
+        let tried = self.state.current.clone() - problem.pixels.clone();
+        self.kept = choose(better.clone(), tried, self.kept.clone());
+        self.margin = self.margin.clone().mask_where(better, margin);
+
+        self.step += 1;
+        let next = if self.config.norm == Norm::Linf { self.repaint() } else { self.shift() };
+        self.state.current = choose(found, self.state.current.clone(), problem.perturbed(next));
+    }
+
+    fn state(&self) -> &State {
+        &self.state
+    }
+}

@@ -1,0 +1,202 @@
+//! Attacks, gradients and flags against answers that are known without them.
+
+mod common;
+
+use burn::module::{Module, Param};
+use burn::tensor::activation::softmax;
+use burn::tensor::{Device, Distribution, Tensor};
+use common::{Linear, pictures, random, read, rows, run, shipped, values};
+use decoy::attack::{Attack, Flag, GradientAscent, Objective, build};
+use decoy::classifier::{Classifier, Criterion, Frozen, Goal};
+use decoy::norm::{Norm, Norms};
+use decoy::report::AttackOptions;
+
+fn attack(text: &str) -> Box<dyn Attack> {
+    let options: AttackOptions = text.parse().expect("it is well formed");
+    build(&options).expect("it is on the menu")
+}
+
+/// The median size of what `attack` finds on a linear network of so many classes, in multiples of the exact minimum. No
+/// attack goes below it but by rounding.
+fn median_ratio(attack: &dyn Attack, classes: usize) -> f32 {
+    let device = Device::flex();
+    let linear = Linear::new(3 * 16 * 16, classes, 1, &device);
+    let network = Frozen::new(&linear);
+    let pixels = (random([40, 3, 16, 16], 2, &device) * 0.1 + 0.5).clamp(0.05, 0.95);
+    let classes = read(&network, &pixels);
+    let exact = linear.smallest(&pixels, &classes, attack.norm());
+    let outcome = run(attack, &network, &pixels, Goal::Misread(classes));
+    let norms = outcome.images.iter().map(|image| image.norms.of(attack.norm()) as f32);
+    let mut ratios: Vec<f32> = norms.zip(&exact).map(|(norm, exact)| norm / exact).collect();
+    assert!(outcome.images.iter().all(|image| image.success), "{}", attack.name());
+    assert!(ratios.iter().all(|&ratio| ratio > 0.9999), "{}: {ratios:?}", attack.name());
+    ratios.sort_by(f32::total_cmp);
+    ratios[ratios.len() / 2]
+}
+
+#[test]
+fn a_linear_network_is_fooled_by_nearly_the_exact_minimum() {
+    let bounds = [
+        ("deepfool:norm=l2", 1.03),
+        ("deepfool:norm=linf", 1.03),
+        ("superdeepfool:norm=l2", 1.01),
+        ("superdeepfool:norm=linf", 1.01),
+        ("cw:steps=200,initial_weight=0.1", 1.01),
+        ("fmn:norm=linf,steps=400", 1.01),
+        ("fmn:norm=l2,steps=400", 1.01),
+        ("apgd-dlr:norm=linf,searches=12", 1.02),
+        ("apgd-dlr:norm=l2,searches=12", 1.02),
+        ("ensemble:norm=l2", 1.01),
+        ("ensemble:norm=linf", 1.01),
+        // Its direction leans towards every near class, not to the nearest alone.
+        ("ddn", 1.2),
+    ];
+    for (text, bound) in bounds {
+        let ratio = median_ratio(&*attack(text), 10);
+        assert!(ratio < bound, "{text}: {ratio}");
+    }
+    // Where one value may not change as much as the minimum asks for, the box keeps every attack above it.
+    for text in ["fmn:norm=l1", "pgd:norm=l1,epsilon=5,searches=10"] {
+        median_ratio(&*attack(text), 10);
+    }
+    for objective in [Objective::Normalised, Objective::Margin] {
+        // Between two classes the gradient is the shortest way, and bisection ends on the boundary.
+        let attack = GradientAscent { steps: 1000, step_size: 0.01, ..GradientAscent::new(objective) };
+        let ratio = median_ratio(&attack, 2);
+        assert!(ratio < 1.01, "{objective:?}: {ratio}");
+        median_ratio(&attack, 10);
+    }
+}
+
+#[test]
+fn the_sign_method_fools_a_linear_network_exactly_when_epsilon_suffices() {
+    let device = Device::flex();
+    let linear = Linear::new(64, 2, 3, &device);
+    let network = Frozen::new(&linear);
+    let pixels = (random([20, 1, 8, 8], 4, &device) * 0.05 + 0.5).clamp(0.3, 0.7);
+    let classes = read(&network, &pixels);
+    let exact = linear.smallest(&pixels, &classes, Norm::Linf);
+    for epsilon in [0.01, 0.02, 0.05] {
+        for name in ["fgsm", "pgd"] {
+            let attack = attack(&format!("{name}:epsilon={epsilon}"));
+            let outcome = run(&*attack, &network, &pixels, Goal::Misread(classes.clone()));
+            for (image, &exact) in outcome.images.iter().zip(&exact) {
+                // Not where rounding decides.
+                if (exact / epsilon - 1.0).abs() > 1e-2 {
+                    assert_eq!(image.success, exact < epsilon, "{name}: {exact} needed, {epsilon} given");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_gradient_is_that_of_finite_differences() {
+    let device = Device::flex();
+    let network = shipped("coil20-sigma-0.10", &device);
+    let pixels = pictures(1, &device) * 0.8 + 0.1;
+    let class = read(&network, &pixels)[0];
+    let criterion = Criterion::new(&Goal::Misread(vec![class]), 20, &device).expect("the class exists");
+    type Objective<'a> = Box<dyn Fn(Tensor<2>) -> Tensor<1> + 'a>;
+    let objectives: [Objective; 3] = [
+        Box::new(|logits| criterion.margin(logits)),
+        Box::new(|logits| criterion.log_odds(logits)),
+        Box::new(|logits| criterion.cross_entropy(logits)),
+    ];
+    for objective in objectives {
+        let (_, gradient) = network.gradient(pixels.clone(), &objective);
+        let length = Norms::read(gradient.clone());
+        let length = pollster::block_on(length).expect("the CPU does not fail")[0].l2 as f32;
+        let direction = gradient / length;
+        let at = |step: f32| values(objective(network.logits(pixels.clone() + direction.clone() * step)))[0];
+        const H: f32 = 0.01;
+        let slope = (at(H) - at(-H)) / (2.0 * H);
+        // Kinks of the ReLUs within ±H, and single precision, leave a few thousandths.
+        assert!((slope / length - 1.0).abs() < 0.02, "slope {slope}, gradient {length}");
+    }
+}
+
+#[test]
+fn log_odds_point_where_the_cross_entropy_does() {
+    let device = Device::flex();
+    let logits = Tensor::<2>::from_data([[2.0_f32, 1.0, -1.0, 0.5]], &device);
+    for goal in [Goal::Misread(vec![0]), Goal::Read(vec![2])] {
+        let criterion = Criterion::new(&goal, 4, &device).expect("the class exists");
+        let gradient = |objective: &dyn Fn(Tensor<2>) -> Tensor<1>| {
+            let logits = logits.clone().autodiff().require_grad();
+            let mut gradients = objective(logits.clone()).sum().backward();
+            values(logits.grad_remove(&mut gradients).expect("it depends on the logits"))
+        };
+        let odds = gradient(&|logits| criterion.log_odds(logits));
+        let entropy = gradient(&|logits| criterion.cross_entropy(logits));
+        let ratio = entropy[0] / odds[0];
+        assert!(ratio > 0.0);
+        for (entropy, odds) in entropy.iter().zip(&odds) {
+            assert!((entropy - ratio * odds).abs() < 1e-6, "{entropy} is not {ratio} × {odds}");
+        }
+    }
+}
+
+#[test]
+fn logits_of_a_batch_are_those_of_its_images() {
+    let device = Device::flex();
+    let network = shipped("coil20-sigma-0.00", &device);
+    let pixels = pictures(5, &device);
+    let together = rows(network.logits(pixels.clone()));
+    for (index, expected) in together.iter().enumerate() {
+        let alone = values(network.logits(pixels.clone().narrow(0, index, 1)));
+        for (alone, expected) in alone.iter().zip(expected) {
+            assert!((alone - expected).abs() < 1e-4, "{alone} alone, {expected} in a batch");
+        }
+    }
+}
+
+/// A linear network behind something that misleads.
+#[derive(Module, Debug)]
+struct Behind {
+    weight: Param<Tensor<2>>,
+    #[module(skip)]
+    what: Misleading,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Misleading {
+    Nothing,
+    Rounding,
+    Softmax,
+    Chance,
+}
+
+impl Classifier for Behind {
+    fn logits(&self, pixels: Tensor<4>) -> Tensor<2> {
+        let pixels = if self.what == Misleading::Rounding { (pixels * 4.0).round() / 4.0 } else { pixels };
+        let logits = pixels.flatten::<2>(1, 3).matmul(self.weight.val());
+        match self.what {
+            Misleading::Softmax => softmax(logits, 1),
+            Misleading::Chance => logits.clone() + logits.random_like(Distribution::Normal(0.0, 0.1)),
+            _ => logits,
+        }
+    }
+}
+
+#[test]
+fn networks_that_mislead_are_flagged() {
+    let device = Device::flex();
+    let pixels = (random([3, 1, 8, 8], 6, &device) * 0.1 + 0.5).clamp(0.0, 1.0);
+    let expectations = [
+        (Misleading::Nothing, None),
+        (Misleading::Rounding, Some(Flag::ZeroGradient)),
+        (Misleading::Softmax, Some(Flag::Probabilities)),
+        (Misleading::Chance, Some(Flag::NotDeterministic)),
+    ];
+    for (what, flag) in expectations {
+        let network = Frozen::new(&Behind { weight: Param::from_tensor(random([64, 5], 5, &device)), what });
+        let classes = read(&network, &pixels);
+        for text in ["ddn:steps=10", "pgd:steps=10", "deepfool:steps=3"] {
+            let outcome = run(&*attack(text), &network, &pixels, Goal::Misread(classes.clone()));
+            for image in &outcome.images {
+                assert_eq!(image.flags, Vec::from_iter(flag), "{text} on {what:?}");
+            }
+        }
+    }
+}
