@@ -19,8 +19,9 @@ pub enum DeepFoolVariant {
 /// The nearest class boundary, as if the network were linear: a step to it, again and again until the network is fooled;
 /// then a bisection back towards the original.
 ///
-/// Differences from the papers. A gradient leaves out what would lead a value out of [0, 1], so that no step is wasted on
-/// black pixels becoming blacker. In L∞, where SuperDeepFool has no published form, the part perpendicular to the
+/// Differences from the papers. Steps to the boundary leave out what would lead a value out of [0, 1], so that none is
+/// wasted on black pixels becoming blacker: SuperDeepFool's all of them, DeepFool's once half of the steps are taken,
+/// since they are the shorter for being wasteful. In L∞, where SuperDeepFool has no published form, the part perpendicular to the
 /// boundary is the smallest perturbation in L∞ that the boundary's plane holds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DeepFool {
@@ -110,6 +111,7 @@ impl Attack for DeepFool {
         Box::new(DeepFoolSearch {
             config: *self,
             rivals: problem.criterion.rivals(problem.logits(problem.pixels.clone()), self.candidates),
+            step: 0,
             perturbation: problem.pixels.zeros_like(),
             state: State::new(problem),
         })
@@ -120,6 +122,7 @@ struct DeepFoolSearch {
     config: DeepFool,
     /// The candidates, each `[N, K]`, 1 at its class.
     rivals: Vec<Tensor<2>>,
+    step: usize,
     /// The way so far, without overshoot, `[N, C, H, W]`
     perturbation: Tensor<4>,
     state: State,
@@ -187,7 +190,9 @@ const BEYOND: f32 = 1e-4;
 impl Search for DeepFoolSearch {
     fn step(&mut self, problem: &Problem) {
         let (plane, adversarial) = self.plane(problem);
-        let normal = inward(self.state.current.clone(), plane.normal.clone());
+        let wasteful = self.config.variant == DeepFoolVariant::DeepFool && 2 * self.step < self.config.steps;
+        let normal = plane.normal.clone();
+        let normal = if wasteful { normal } else { inward(self.state.current.clone(), normal) };
         let onward = self.perturbation.clone() + self.shortest(normal, plane.lead.abs() + BEYOND);
         let onward_pixels = problem.perturbed(onward.clone() * (1.0 + self.config.overshoot));
         match self.config.variant {
@@ -198,12 +203,12 @@ impl Search for DeepFoolSearch {
             }
             DeepFoolVariant::SuperDeepFool => {
                 let taken = self.state.current.clone() - problem.pixels.clone();
-                let normal = inward(problem.pixels.clone(), plane.normal.clone());
-                let straight = self.shortest(normal.clone(), inner(normal, taken));
+                let straight = self.shortest(plane.normal.clone(), inner(plane.normal, taken));
                 self.perturbation = choose(adversarial.clone(), straight.clone(), onward);
                 self.state.current = choose(adversarial, problem.perturbed(straight), onward_pixels);
             }
         }
+        self.step += 1;
     }
 
     fn polish(&mut self, problem: &Problem) {
