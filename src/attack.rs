@@ -3,6 +3,94 @@
 //! An attack writes only its [`Search`]. The driver, [`Run`], checks the input, lets the search step, reads its
 //! progress back once every few steps, and at the end trusts nothing: it clips, predicts and measures again, and
 //! finds the 8-bit image that is misread too.
+//!
+//! # Which one
+//!
+//! | attack | finds | in |
+//! |---|---|---|
+//! | [`Ddn`] | the smallest perturbation; the one to begin with | L2 |
+//! | [`Fmn`] | the smallest perturbation | L0, L1, L2, L∞ |
+//! | [`DeepFool`] | a small perturbation in few steps; as SuperDeepFool a smaller one | L2, L∞ |
+//! | [`CarliniWagner`] | the smallest perturbation, slowly | L2 |
+//! | [`Apgd`] | a misread image within ε; three losses | L2, L∞ |
+//! | [`Pgd`] | a misread image within ε | L1, L2, L∞ |
+//! | [`Fgsm`] | a misread image within ε, in one step | L∞ |
+//! | [`Square`] | a misread image within ε, without gradients | L2, L∞ |
+//! | [`Noise`] | a misread image of size ε by chance: the control | L0, L1, L2, L∞ |
+//! | [`GradientAscent`] | a misread image: the original experiment | L2 |
+//! | [`SmallestEpsilon`] | the smallest perturbation by an attack within ε | its norm |
+//! | [`Ensemble`] | the smallest perturbation by any of several | any |
+//!
+//! Each has its defaults from its paper, which its page names along with every difference from it. [`menu`] lists them
+//! by name with their parameters, and [`build`] makes one from a text such as `fmn:norm=linf,steps=1000`.
+//!
+//! # One of your own
+//!
+//! An attack is its parameters and one step. This one fades the picture to grey:
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use decoy::attack::{Attack, Problem, Run, Search, State};
+//! use decoy::classifier::{Frozen, Goal};
+//! use decoy::model::CompactConfig;
+//! use decoy::norm::Norm;
+//!
+//! struct Fade {
+//!     steps: usize,
+//! }
+//!
+//! impl Attack for Fade {
+//!     fn name(&self) -> &'static str {
+//!         "fade"
+//!     }
+//!
+//!     fn norm(&self) -> Norm {
+//!         Norm::L2
+//!     }
+//!
+//!     fn steps(&self) -> usize {
+//!         self.steps
+//!     }
+//!
+//!     fn begin(&self, problem: &Problem) -> Box<dyn Search> {
+//!         Box::new(FadeSearch { share: 1.0 / self.steps as f32, state: State::new(problem) })
+//!     }
+//! }
+//!
+//! struct FadeSearch {
+//!     share: f32,
+//!     state: State,
+//! }
+//!
+//! impl Search for FadeSearch {
+//!     fn step(&mut self, problem: &Problem) {
+//!         let grey = 0.5 - problem.pixels.clone();
+//!         let taken = self.state.current.clone() - problem.pixels.clone();
+//!         self.state.current = problem.perturbed(taken + grey * self.share);
+//!         self.state.predict(problem, Norm::L2); // keeps it where it is misread and nearer than what was
+//!     }
+//!
+//!     fn state(&self) -> &State {
+//!         &self.state
+//!     }
+//! }
+//!
+//! # pollster::block_on(async {
+//! # let device = Device::flex();
+//! # let network = Frozen::new(&CompactConfig { classes: 20 }.init(&device));
+//! # let pixels = Tensor::full([1, 1, 128, 128], 0.2, &device);
+//! # let class = network.predict(pixels.clone()).await?[0].class();
+//! let goal = Goal::Misread(vec![class]);
+//! let outcome = Run::begin(&Fade { steps: 20 }, &network, pixels, goal).await?.complete().await?;
+//! println!("faded until it is misread: {}", outcome.images[0].success);
+//! # assert_eq!(outcome.passes.backward, 0);
+//! # Ok::<(), decoy::error::Error>(())
+//! # }).unwrap();
+//! ```
+//!
+//! Where an image depends on random numbers, all images of a batch get the same, so that an image alone has the same
+//! result as in a batch. In this crate a new attack also gets a line in `menu.rs`, and one in the table of
+//! `tests/attacks.rs` that holds it to everything the others are held to.
 
 mod apgd;
 mod bisection;

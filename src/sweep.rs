@@ -9,7 +9,38 @@ use crate::classifier::{Frozen, Goal};
 use crate::error::Error;
 use crate::metrics::Measurement;
 
-/// Every image attacked with every network, batch by batch. Between the calls of [`advance`](Sweep::advance) nothing
+/// Every image attacked with every network, batch by batch.
+///
+/// ```
+/// use std::rc::Rc;
+///
+/// use burn::tensor::{Device, Tensor};
+/// use decoy::attack::Ddn;
+/// use decoy::classifier::Frozen;
+/// use decoy::metrics::summarise;
+/// use decoy::model::CompactConfig;
+/// use decoy::sweep::Sweep;
+///
+/// # pollster::block_on(async {
+/// let device = Device::flex();
+/// let networks = [0, 1].map(|_| Rc::new(Frozen::new(&CompactConfig { classes: 20 }.init(&device))));
+/// let (pixels, classes) = (Tensor::full([4, 1, 128, 128], 0.5, &device), vec![3, 0, 7, 7]); // a data set
+///
+/// let attack = Ddn { steps: 10, ..Ddn::default() };
+/// let mut sweep = Sweep::new(&attack, &networks, pixels, classes, 2)?;
+/// while let Some(done) = sweep.advance(10).await? {
+///     println!("{done} of {}", sweep.total());
+/// }
+/// for measured in sweep.results() {
+///     let summary = summarise(measured);
+///     println!("median ‖Δx‖₂ {:?}, {} misread without attack", summary.median_l2.value, summary.clean_errors);
+/// }
+/// # assert_eq!(sweep.done(), 8);
+/// # Ok::<(), decoy::error::Error>(())
+/// # }).unwrap();
+/// ```
+///
+/// Between the calls of [`advance`](Sweep::advance) nothing
 /// runs, so that the caller can show progress, cancel, or keep what is measured.
 pub struct Sweep<'a> {
     attack: &'a dyn Attack,

@@ -136,9 +136,7 @@ impl CompareArgs {
         for (batch, classes) in images.classes.chunks(self.batch).enumerate() {
             let pixels = images.pixels.clone().narrow(0, batch * self.batch, classes.len());
             let outcome = pollster::block_on(async {
-                let mut run = Run::begin(attack, &model.network, pixels, Goal::Misread(classes.to_vec())).await?;
-                while run.advance(10).await?.is_some() {}
-                run.finish().await
+                Run::begin(attack, &model.network, pixels, Goal::Misread(classes.to_vec())).await?.complete().await
             })?;
             for (image, &class) in outcome.images.iter().zip(classes) {
                 trial.sizes.push(image.success.then(|| image.norms.of(attack.norm())));

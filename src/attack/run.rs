@@ -259,6 +259,16 @@ impl<'a> Run<'a> {
         Ok(Some(Progress { step: self.step, steps: self.steps, images }))
     }
 
+    /// All the steps that are left, then [`finish`](Run::finish).
+    ///
+    /// # Errors
+    ///
+    /// As [`advance`](Run::advance) and [`finish`](Run::finish).
+    pub async fn complete(mut self) -> Result<Outcome, Error> {
+        while self.advance(10).await?.is_some() {}
+        self.finish().await
+    }
+
     async fn look(&self) -> Result<Vec<ImageProgress>, Error> {
         let state = self.search.state();
         let columns = vec![state.confidence.clone(), state.best.norm.clone(), state.settled.clone()];

@@ -144,10 +144,6 @@ pub fn read(network: &Frozen, pixels: &Tensor<4>) -> Vec<usize> {
 
 /// Runs `attack` to its end.
 pub fn run(attack: &dyn Attack, network: &Frozen, pixels: &Tensor<4>, goal: Goal) -> Outcome {
-    pollster::block_on(async {
-        let mut run = Run::begin(attack, network, pixels.clone(), goal).await?;
-        while run.advance(7).await?.is_some() {}
-        run.finish().await
-    })
-    .expect("the CPU does not fail")
+    pollster::block_on(async { Run::begin(attack, network, pixels.clone(), goal).await?.complete().await })
+        .expect("the CPU does not fail")
 }
