@@ -282,7 +282,7 @@ impl AttackReport {
 }
 
 fn message(result: &ImageOutcome, outcome: &Outcome) -> Option<String> {
-    let Passes { forward, backward } = outcome.passes;
+    let backward = outcome.passes.backward;
     if result.vanished {
         Some(format!(
             "The gradient vanished after {backward} steps: the network is so certain that the loss is flat here. Try \
@@ -291,9 +291,9 @@ fn message(result: &ImageOutcome, outcome: &Outcome) -> Option<String> {
     } else if !result.success {
         Some(match outcome.epsilon {
             Some(epsilon) => format!(
-                "Not fooled within {} = {epsilon:.4}, after {forward} predictions and {backward} gradients. Try a larger \
-                 ε, or a search over ε.",
-                outcome.norm.symbol()
+                "Not fooled within {} = {}. Try a larger ε, or a search over ε.",
+                outcome.norm.symbol(),
+                (epsilon * 1e4).round() / 1e4
             ),
             None => format!("Not fooled after {backward} gradients. Try more steps or a larger step size."),
         })

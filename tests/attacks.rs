@@ -11,6 +11,7 @@ use decoy::error::Error;
 use decoy::norm::{Norm, Norms};
 use decoy::report::AttackOptions;
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 /// Whether an attack fools every picture of the tests.
 #[derive(Clone, Copy, PartialEq)]
@@ -352,7 +353,13 @@ fn saturated() -> impl Strategy<Value = Vec<f32>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    // The same cases every time: a run says something about this change, not about its luck.
+    #![proptest_config(ProptestConfig {
+        cases: 96,
+        rng_seed: RngSeed::Fixed(1),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn any_small_network_is_attacked_soundly(

@@ -17,8 +17,8 @@ import { object, photograph } from './pictures.js';
  * @property {string[]} ignored what the link asks for that is not there, in words
  */
 
-/** What an attack is named by. */
-const ATTACK = ['attack', 'steps', 'step_size', 'target'];
+/** What a picture and a network are named by; all else is the attack's. */
+const PLACE = ['picture', 'crop', 'object', 'pose', 'model'];
 
 /** @param {Wish} wish @param {AttackOptions | null} options */
 export function write({ model, subject, crop }, options) {
@@ -30,8 +30,7 @@ export function write({ model, subject, crop }, options) {
     words.set('pose', String(subject.view.pose));
   }
   words.set('model', model.id);
-  for (const name of ATTACK) {
-    const value = options?.[/** @type {keyof AttackOptions} */ (name)];
+  for (const [name, value] of Object.entries(options ?? {})) {
     if (value !== undefined && !Number.isNaN(value)) words.set(name, String(value));
   }
   // A comma may stand in an address as it is.
@@ -67,7 +66,7 @@ export function read(hash, { families }, { photos, objects }) {
       : null;
   return {
     wish: { family, model, subject, crop: subject?.photo ? crop : null },
-    attack: Object.fromEntries([...words].filter(([name]) => ATTACK.includes(name))),
+    attack: Object.fromEntries([...words].filter(([name]) => !PLACE.includes(name))),
     ignored,
   };
 }

@@ -132,7 +132,7 @@ function restore() {
   const { attack, ignored } = awaited;
   const bad = Object.keys(attack).length ? form.restore(attack) : [];
   awaited = null;
-  const missing = [...ignored, ...bad.map((name) => `${name.replace('_', ' ')} “${attack[name]}”`)];
+  const missing = [...ignored, ...bad.map((name) => `${name.replaceAll('_', ' ')} “${attack[name]}”`)];
   if (missing.length) remark(`The link asks for what is not here and was left out: ${missing.join(', ')}.`);
 }
 
@@ -176,7 +176,7 @@ function showControls(kind) {
   const focused = [cancel, further].find((button) => button === document.activeElement);
   cancel.hidden = kind !== 'attack' && kind !== 'look';
   cancel.classList.toggle('late', kind === 'look');
-  further.hidden = kind !== undefined || page.result === null;
+  further.hidden = kind !== undefined || page.result === null || !form.improves(page.result.outcome.report.success);
   fool.disabled = page.wanted.subject === null || kind === 'sweep';
   if (focused?.hidden) fool.focus();
   for (const name of ['picture', 'dial']) find(`${name}-fields`, HTMLFieldSetElement).disabled = kind === 'sweep';

@@ -4,7 +4,7 @@
 /** @typedef {import('./page.js').Result} Result */
 
 /** Of what `report` returns: a reader can tell what it reads. */
-const VERSION = 1;
+const VERSION = 2;
 
 /** @param {Result} result */
 export async function report({ of, options, device, outcome }) {

@@ -64,12 +64,12 @@ pub(super) fn entry(loss: ApgdLoss) -> Entry {
              Part of AutoAttack, the usual benchmark of robust networks.",
         ),
         ApgdLoss::LogitsRatio => (
-            "APGD-DLR: the same on the lead",
+            "APGD-DLR: climbs the lead",
             "As APGD-CE, but climbs the lead of the wrong answer relative to the spread of the best answers. Not deceived \
              by networks that are very certain.",
         ),
         ApgdLoss::EachTarget { .. } => (
-            "APGD-T: the same towards each wrong answer",
+            "APGD-T: one wrong answer at a time",
             "As APGD-DLR, but aims at one wrong answer after the other, the most probable first. Thorough, and as many \
              times slower as it has answers to try.",
         ),

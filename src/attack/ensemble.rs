@@ -21,7 +21,7 @@ impl Ensemble {
     /// The attacks that find the smallest perturbations in `norm`, with `steps` steps for those that take many.
     pub fn of_the_best(norm: Norm, steps: usize) -> Self {
         let fmn = Fmn { steps, ..Fmn::new(norm) };
-        let deepfool = DeepFool::new(DeepFoolVariant::SuperDeepFool, norm);
+        let deepfool = DeepFool { steps: steps.div_ceil(5), ..DeepFool::new(DeepFoolVariant::SuperDeepFool, norm) };
         let apgd =
             |loss| SmallestEpsilon { attack: Apgd { steps: steps.div_ceil(4), ..Apgd::new(loss, norm) }, searches: 8 };
         let attacks: Vec<Box<dyn Attack>> = match norm {

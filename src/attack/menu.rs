@@ -187,7 +187,8 @@ pub(super) fn steps(default: usize) -> Parameter {
 }
 
 pub(super) fn epsilon(norm: Norm) -> Parameter {
-    let usual = norm.usual_epsilon();
+    // To four digits, as people would type it.
+    let usual = (norm.usual_epsilon() * 1e4).round() / 1e4;
     let (help, max) = match norm {
         Norm::L0 => ("How many values may change.", 1e6),
         Norm::L1 => ("How large the sum of all changes may be.", 1e5),

@@ -310,7 +310,10 @@ impl<'a> Run<'a> {
 
         let images = (0..self.original.len())
             .map(|image| {
-                let success = self.reached(image, &answers[image]);
+                // No success beyond the radius that was asked for, but for rounding.
+                let within =
+                    self.epsilon.is_none_or(|epsilon| norms[image].of(self.norm) <= f64::from(epsilon) * 1.001);
+                let success = within && self.reached(image, &answers[image]);
                 ImageOutcome {
                     success,
                     vanished: states[image].settled && !success,

@@ -13,6 +13,7 @@ use wgpu::DeviceType;
 use crate::catalog::Input;
 use crate::classifier::{Criterion, Frozen, Goal, read};
 use crate::error::Error;
+use crate::norm::{Norm, per_image};
 
 /// Where the tensors live.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Tsify)]
@@ -173,7 +174,8 @@ fn adapter_name(setup: &WgpuSetup) -> String {
         .unwrap_or_else(|| "a GPU without a name".to_owned())
 }
 
-/// Logits and input gradient of a smooth picture with some of everything in it.
+/// Logits of a smooth picture with some of everything in it, and where a step along its gradient leads. The gradient read
+/// back by itself would not show a kernel that mistakes its layout.
 async fn look(network: &Frozen, input: Input) -> Result<(Vec<f32>, Vec<f32>), Error> {
     let shape = [1, input.channels, input.height, input.width];
     let values: Vec<f32> =
@@ -181,8 +183,9 @@ async fn look(network: &Frozen, input: Input) -> Result<(Vec<f32>, Vec<f32>), Er
     let pixels = Tensor::from_data(TensorData::new(values, shape), network.device());
     let logits = network.logits(pixels.clone());
     let criterion = Criterion::new(&Goal::Misread(vec![0]), logits.dims()[1], network.device())?;
-    let (logits, gradient) = network.gradient(pixels, |logits| criterion.log_odds(logits));
-    Ok((read(logits).await?, read(gradient).await?))
+    let (logits, gradient) = network.gradient(pixels.clone(), |logits| criterion.log_odds(logits));
+    let largest = Norm::Linf.measure(gradient.clone());
+    Ok((read(logits).await?, read(pixels + gradient / per_image(largest)).await?))
 }
 
 /// The largest difference, relative to the largest expected value; infinite where a value is not a number.

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import axe from 'axe-core';
-import { duck, fool, give, launch, ready, runOn, says, search, verdict, visit, withoutObjects } from './site.js';
+import { attacks, duck, fool, give, launch, ready, runOn, says, search, verdict, visit, withoutObjects } from './site.js';
 
 /** @typedef {import('./site.js').Page} Page */
 /** @typedef {import('playwright-core').Locator} Locator */
@@ -20,6 +20,12 @@ for (const width of [390, 1280]) {
         await runOn(page, 'CPU');
         await ready(page);
         await inspect(page, 'ready');
+        await attacks(page).selectOption('pgd');
+        await page.getByText('More parameters').click();
+        await inspect(page, 'all parameters of an attack');
+        await attacks(page).selectOption('deepfool');
+        await inspect(page, 'an attack without a target');
+        await attacks(page).selectOption('ddn');
         await page.getByRole('button', { name: 'Crop' }).click();
         await inspect(page, 'cropping');
         await search(page, 10);

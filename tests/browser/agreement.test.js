@@ -39,6 +39,47 @@ for (const kind of /** @type {const} */ (['cpu', 'webgpu'])) {
   });
 }
 
+test('every attack does on WebGPU what it does on the CPU', async () => {
+  await visit(browser, async (page) => {
+    const results = await page.evaluate(async ({ golden, image }) => {
+      /** @type {typeof import('../../pkg/decoy.js')} */
+      const { default: init, Decoy } = await import(new URL('pkg/decoy.js', location.href).href);
+      await init({ module_or_path: new URL('pkg/decoy_bg.wasm', location.href) });
+      const catalog = await (await fetch('models/models.json')).text();
+      /** What every attack finds in every norm, in a few steps. @param {'cpu' | 'webgpu'} kind */
+      const all = async (kind) => {
+        const decoy = await Decoy.create(catalog, kind);
+        const entry = decoy.catalog().families.flatMap(({ models }) => models).find(({ id }) => id === golden.model);
+        await decoy.loadModel(golden.model, new Uint8Array(await (await fetch(`models/${entry?.file}`)).arrayBuffer()));
+        const picture = decoy.decode('coil20', new Uint8Array(image));
+        const found = [];
+        for (const { name, forms } of decoy.attacks()) {
+          for (const { norm, parameters } of forms) {
+            const few = { steps: 4, candidates: 2, targets: 2 };
+            const known = Object.entries(few).filter(([parameter]) => parameters.some((each) => each.name === parameter));
+            // A run for the smallest radius, too, where there is one.
+            const searches = parameters.some((each) => each.name === 'searches') && norm === 'linf' ? { searches: 2 } : {};
+            if (name === 'ensemble') continue; // it is made of the others
+            const options = { attack: name, norm, ...Object.fromEntries(known), ...searches };
+            const { report } = await decoy.attack(golden.model, picture, options);
+            found.push({ what: JSON.stringify(options), size: report.norms[norm], flags: report.flags });
+          }
+        }
+        return { kind: decoy.device().kind, found };
+      };
+      return [await all('cpu'), await all('webgpu')];
+    }, { golden, image });
+    const [cpu, webgpu] = results;
+    assert.deepEqual([cpu.kind, webgpu.kind], ['cpu', 'webgpu']);
+    for (const [index, { what, size, flags }] of webgpu.found.entries()) {
+      assert.deepEqual(flags, [], what);
+      const expected = cpu.found[index].size;
+      // The sign of a slope that is nearly flat may differ, and with it a few of the pixels.
+      assert.ok(Math.abs(size - expected) <= 0.02 * expected, `${what}: ${size} on WebGPU, ${expected} on the CPU`);
+    }
+  });
+});
+
 /** @param {number[]} found @param {number[]} expected @param {number} tolerance a share of the largest @param {string} what */
 function close(found, expected, tolerance, what) {
   assert.equal(found.length, expected.length, what);

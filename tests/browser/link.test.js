@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { address, coil20, give, launch, photo, photos, pixels, ready, says, search, visit, withoutObjects } from './site.js';
+import { address, attacks, coil20, give, launch, photo, photos, pixels, ready, says, search, visit, withoutObjects } from './site.js';
 
 /** @typedef {import('./site.js').Page} Page */
 
@@ -17,6 +17,8 @@ const [first, second, third] = gallery.photos;
 const hash = (/** @type {Page} */ page) => Object.fromEntries(new URLSearchParams(new URL(page.url()).hash.slice(1)));
 const target = (/** @type {Page} */ page) => page.getByRole('combobox', { name: 'Make the network see' });
 const dial = (/** @type {Page} */ page) => page.getByRole('slider', { name: 'Noise in the network’s training' });
+const norm = (/** @type {Page} */ page) => page.getByLabel('Norm', { exact: true });
+const epsilon = (/** @type {Page} */ page) => page.getByLabel('Distance ε');
 const steps = (/** @type {Page} */ page) => page.getByLabel('Steps', { exact: true });
 
 test('a link is copied, and opens the same photo, square, network and attack', async () => {
@@ -34,9 +36,10 @@ test('a link is copied, and opens the same photo, square, network and attack', a
       await page.waitForFunction((before) => /** @type {HTMLCanvasElement} */ (document.getElementById('original')).toDataURL() !== before, whole);
       await dial(page).fill('1');
       await page.waitForFunction((id) => location.hash.includes(id), photos.models[1].id);
-      await page.getByLabel('How to search').selectOption({ index: 2 });
+      await attacks(page).selectOption('pgd');
+      await norm(page).selectOption('l2');
       await search(page, 12);
-      await page.getByLabel('Step size').fill('0.5');
+      await epsilon(page).fill('0.5');
       await target(page).fill('teapot');
       await target(page).press('Enter');
       await page.getByRole('button', { name: 'Fool the network' }).click();
@@ -52,8 +55,8 @@ test('a link is copied, and opens the same photo, square, network and attack', a
       await steps(page).waitFor();
       assert.equal(await pixels(page, 'original'), picture);
       assert.equal(await dial(page).inputValue(), '1');
-      assert.equal(await page.getByLabel('How to search').evaluate((select) => /** @type {HTMLSelectElement} */ (select).selectedIndex), 2);
-      assert.deepEqual([await steps(page).inputValue(), await page.getByLabel('Step size').inputValue(), await target(page).inputValue()], ['12', '0.5', 'teapot']);
+      const chosen = await Promise.all([attacks(page), norm(page), steps(page), epsilon(page), target(page)].map((field) => field.inputValue()));
+      assert.deepEqual(chosen, ['pgd', 'l2', '12', '0.5', 'teapot']);
       assert.equal(page.url(), link);
     }, { at: link });
   } finally {
@@ -79,6 +82,12 @@ test('another link in the same tab is followed', async () => {
     await page.getByRole('img', { name: `The original picture: ${second.title}` }).waitFor();
     await ready(page);
     assert.equal(await steps(page).inputValue(), '7');
+    const seed = page.getByLabel('Seed');
+    assert.ok(await seed.isHidden());
+    await page.evaluate(() => (location.hash = '#attack=pgd&norm=l1&seed=3'));
+    await page.waitForFunction(() => location.hash.includes('norm=l1&steps='));
+    assert.ok(await seed.isVisible(), 'what a link sets is seen');
+    assert.deepEqual([await norm(page).inputValue(), await seed.inputValue()], ['l1', '3']);
   });
 });
 
@@ -92,6 +101,13 @@ test('what a link asks for in vain is left out, with a sentence', async () => {
     await page.getByRole('button', { name: 'Dismiss' }).click();
     await page.getByRole('alert').getByRole('paragraph').waitFor({ state: 'detached' });
   }, { at: '#picture=unicorn&model=photos-sigma-9&attack=ddn&steps=1.5&target=flying+carpet&crop=-3,a,1&%00=%FF' });
+
+  await visit(browser, async (page) => {
+    await ready(page);
+    const sentence = (await page.getByRole('alert').locator('p').textContent()) ?? '';
+    for (const word of ['norm “l7”', 'epsilon “-1”', 'flavour “sweet”', 'target “teapot”']) assert.ok(sentence.includes(word), `${word}: ${sentence}`);
+    assert.deepEqual([await attacks(page).inputValue(), hash(page).norm, hash(page).target], ['deepfool', 'l2', undefined]);
+  }, { at: '#attack=deepfool&norm=l7&epsilon=-1&flavour=sweet&target=teapot' });
 
   await visit(browser, async (page) => {
     await ready(page);

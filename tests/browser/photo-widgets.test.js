@@ -321,19 +321,19 @@ test('the strip shows one result for every σ', async () => {
 
     const places = page.locator('#strip').getByRole('listitem');
     assert.equal(await places.count(), models.length);
-    /** @type {{ l2: number, bar: number }[]} */
+    /** @type {{ size: number, bar: number }[]} */
     const sizes = [];
     for (const [index, { sigma }] of models.entries()) {
       const place = places.nth(index);
       await place.getByRole('heading', { name: `σ = ${sigma.toFixed(2)}` }).waitFor();
       await place.getByRole('img', { name: /^The changed picture/ }).waitFor();
-      const [, l2] = /‖Δx‖₂ = ([\d.]+)/.exec(await place.innerText()) ?? [];
+      const [, size] = /‖Δx‖₂ = ([\d.]+)/.exec(await place.innerText()) ?? [];
       const bar = await place.locator('.fill').evaluate((fill) => parseFloat(/** @type {HTMLElement} */ (fill).style.width));
-      sizes.push({ l2: Number(l2), bar });
+      sizes.push({ size: Number(size), bar });
     }
-    const most = Math.max(...sizes.map(({ l2 }) => l2));
+    const most = Math.max(...sizes.map(({ size }) => size));
     assert.ok(most > 0);
-    for (const { l2, bar } of sizes) assert.ok(Math.abs(bar - (100 * l2) / most) < 1, JSON.stringify(sizes));
+    for (const { size, bar } of sizes) assert.ok(Math.abs(bar - (100 * size) / most) < 1, JSON.stringify(sizes));
   });
 });
 

@@ -170,7 +170,7 @@ test('the report has all it takes to repeat the attack', async () => {
 
     const report = JSON.parse(json.bytes.toString());
     const [{ id, file, sha256 }] = photos.models;
-    assert.equal(`${report.format} ${report.version}`, 'decoy-report 1');
+    assert.equal(`${report.format} ${report.version}`, 'decoy-report 2');
     assert.deepEqual(report.attack, { attack: 'ddn', steps: 8 });
     assert.deepEqual([report.model.id, report.model.file, report.model.sha256], [id, file, sha256]);
     assert.equal(hash(Buffer.from(await (await fetch(new URL(`models/${file}`, address))).arrayBuffer())), report.model.sha256);

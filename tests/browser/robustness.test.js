@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { address, duck, fool, give, launch, photo, photos, pixels, ready, runOn, says, search, visit, withoutObjects } from './site.js';
+import { address, duck, fool, give, launch, patch, photo, photos, pixels, ready, runOn, says, search, visit, withoutObjects } from './site.js';
 
 /** @typedef {import('./site.js').Page} Page */
 
@@ -47,15 +47,6 @@ async function hold(page, path) {
     await route.continue().catch(() => {});
   });
   return () => release();
-}
-
-/** Adds a line to a script of the site. @param {Page} page @param {string} path @param {string} line @param {'before' | 'after'} [place] */
-async function patch(page, path, line, place = 'after') {
-  await page.route(path, async (route) => {
-    const response = await route.fetch();
-    const script = await response.text();
-    await route.fulfill({ response, body: place === 'after' ? `${script}\n${line}` : `${line}\n${script}` });
-  });
 }
 
 // ---- files

@@ -65,6 +65,15 @@ export async function visit(browser, use, { at = '', before, expected, ...option
   assert.deepEqual(errors, [], 'the page reported errors');
 }
 
+/** Adds a line to a script of the site. @param {Page} page @param {string} path @param {string} line @param {'before' | 'after'} [place] */
+export async function patch(page, path, line, place = 'after') {
+  await page.route(path, async (route) => {
+    const response = await route.fetch();
+    const script = await response.text();
+    await route.fulfill({ response, body: place === 'after' ? `${script}\n${line}` : `${line}\n${script}` });
+  });
+}
+
 /** What the page says of the picture. @param {Page} page */
 export const verdict = (page) => page.locator('#verdict');
 
@@ -84,6 +93,9 @@ export const ready = (page) => says(page, /The network sees/);
 /** @param {Page} page @param {Upload} upload */
 export const give = (page, upload) => page.getByLabel('Use your own picture').setInputFiles(upload);
 
+/** The field in which the attack is chosen. @param {Page} page */
+export const attacks = (page) => page.getByLabel('How to search');
+
 /** @param {Page} page @param {number} steps */
 export const search = (page, steps) => page.getByLabel('Steps', { exact: true }).fill(String(steps));
 
@@ -93,10 +105,10 @@ export const pixels = (page, name) => page.locator(`#${name}`).evaluate((canvas)
 /** @param {Page} page @param {'automatic' | 'WebGPU' | 'CPU'} device */
 export const runOn = (page, device) => page.getByLabel('Run on').selectOption(device);
 
-/** Presses the button and waits for the outcome. @param {Page} page */
-export async function fool(page) {
+/** Presses the button and waits for the outcome. @param {Page} page @param {RegExp} [outcome] */
+export async function fool(page, outcome = /^Fooled/) {
   await page.getByRole('button', { name: 'Fool the network' }).click();
-  return says(page, /^Fooled/);
+  return says(page, outcome);
 }
 
 /**

@@ -29,8 +29,9 @@ export function attacking(page, session, looking, form, onBest) {
         progress: (progress) => {
           if (signal.aborted) return;
           run.advance(progress);
-          if (!progress.best) return;
-          page.best = { of, picture: progress.best, l2: progress.l2 ?? NaN };
+          const { best, norm, size } = progress;
+          if (!best) return;
+          page.best = { of, picture: best, norm, size: size ?? NaN };
           onBest(page.best);
         },
       }));

@@ -36,7 +36,7 @@ export function chartFlow(page, form) {
 
   /** @param {Evaluation} evaluation */
   function nameOf({ attack, split, models }) {
-    return `${attackWords(attack, form.title(attack.attack))}, on ${counted(models[0]?.summary.images ?? 0, split === 'test' ? 'held-out picture' : 'picture')}`;
+    return `${attackWords(attack, form.info(attack.attack))}, on ${counted(models[0]?.summary.images ?? 0, split === 'test' ? 'held-out picture' : 'picture')}`;
   }
 
   /** Lists the results of the family; the choice stays while the list does. */
@@ -89,7 +89,7 @@ export function chartFlow(page, form) {
         : all && 'This copy of the site comes without measured results for these networks.',
       evaluation && 'Pictures that a network misreads without any attack are left out.',
       main.some(({ summary }) => summary.failures > 0) && 'A picture that was not fooled counts as infinitely far, and an infinite figure is not drawn.',
-      here?.points.length && `Measured here: ${attackWords(here.options, form.title(here.options.attack))}.`,
+      here?.points.length && `Measured here: ${attackWords(here.options, form.info(here.options.attack))}.`,
     ].filter(Boolean).join(' ');
     figures(curves, new Map(main.map(({ sigma, summary }) => [sigma, summary])), evaluation ? nameOf(evaluation) : 'No measured results');
   }

@@ -39,8 +39,8 @@ export function stripFlow(page, session, form) {
         }));
         page.record(options, sigma, report);
         widget.result(id, report.success
-          ? { picture: adversarial, label: labelled(report, of), probability: report.adversarial.probability, l2: report.norms.l2 }
-          : { failed: `not fooled in ${counted(options.steps ?? report.gradients, 'step')}` });
+          ? { picture: adversarial, label: labelled(report, of), probability: report.adversarial.probability, norm: report.norm, size: report.norms[report.norm] }
+          : { failed: 'not fooled' });
       } catch (error) {
         if (signal.aborted) break;
         session.leaveGpu();
@@ -49,7 +49,7 @@ export function stripFlow(page, session, form) {
     }
     widget.end(signal.aborted
       ? 'Cancelled. What was found until then stays.'
-      : `${attackWords(options, form.title(options.attack))}: ${counted(of.family.models.length, 'network')} in ${duration(performance.now() - began)}.`);
+      : `${attackWords(options, form.info(options.attack))}: ${counted(of.family.models.length, 'network')} in ${duration(performance.now() - began)}.`);
     page.end(job);
   }
 

@@ -1,54 +1,126 @@
-// Which attack, with which parameters, towards what.
+// Which attack, in which norm, with which parameters, towards what.
 
 import { find, make } from './dom.js';
 import { targetField } from './target.js';
+import { NORMS, counted } from './words.js';
 
 /** @typedef {import('../../pkg/decoy.js').AttackInfo} AttackInfo */
 /** @typedef {import('../../pkg/decoy.js').AttackOptions} AttackOptions */
 /** @typedef {import('../../pkg/decoy.js').Family} Family */
+/** @typedef {import('../../pkg/decoy.js').Norm} Norm */
+/** @typedef {import('../../pkg/decoy.js').Parameter} Parameter */
 
-/** Steps that take the CPU about ten seconds, where a network is large. @type {Record<string, number>} */
+/** Steps along gradients that take the CPU about ten seconds, where a network is large. @type {Record<string, number>} */
 const PATIENCE = { photos: 40 };
+
+/** Where an attack has more parameters than two, these are seen at once. They are always named, the others where they are not as usual. */
+const FOREMOST = ['steps', 'epsilon'];
+
+/** What is done this many times over: the cost of most attacks is the product of those they have. */
+const TIMES = ['steps', 'searches', 'candidates', 'targets'];
 
 /** @param {() => void} onChange */
 export function attackForm(onChange) {
   const select = find('attack', HTMLSelectElement);
-  const parameters = find('attack-parameters', HTMLElement);
+  const normSelect = find('attack-norm', HTMLSelectElement);
+  const shown = find('attack-parameters', HTMLElement);
+  const more = find('attack-more', HTMLDetailsElement);
+  const folded = find('attack-more-parameters', HTMLElement);
   const target = targetField(onChange);
   /** None before the program is here. @type {AttackInfo[]} */
   let attacks = [];
   /** @type {Family | null} */
   let family = null;
 
-  const chosen = () => attacks[select.selectedIndex];
-  const fields = () => [...parameters.querySelectorAll('input')];
   /** @param {string} name */
-  const field = (name) => fields().find(({ id }) => id === `attack-${name}`);
+  const info = (name) => attacks.find((attack) => attack.name === name);
+  const chosen = () => info(select.value) ?? attacks[0];
+  const form = () => chosen().forms.find(({ norm }) => norm === normSelect.value) ?? chosen().forms[0];
+  const fields = () => [shown, folded].flatMap((place) => [...place.querySelectorAll('input')]);
+  /** @param {string} name */
+  const field = (name) => fields().find((input) => input.name === name);
 
   select.onchange = () => {
-    describe();
+    choose(select.value);
     onChange();
   };
+  normSelect.onchange = () => {
+    lay();
+    onChange();
+  };
+  shown.oninput = folded.oninput = weigh;
+  shown.onchange = folded.onchange = onChange;
 
-  function describe() {
-    if (!attacks.length) return;
-    find('attack-summary', HTMLElement).textContent = chosen().summary;
-    parameters.replaceChildren(
-      ...chosen().parameters.map(({ name, label, min, max, default: usual }) => {
-        const input = make('input', { type: 'number', id: `attack-${name}`, required: true });
-        const value = name === 'steps' ? Math.min(usual, PATIENCE[family?.id ?? ''] ?? usual) : usual;
-        Object.assign(input, { min: String(min), max: String(max), step: name === 'steps' ? '1' : 'any', value: String(value) });
-        input.onchange = onChange;
-        return make('div', {}, make('label', { htmlFor: input.id }, label), input);
-      }),
-    );
+  /** @param {string} name of an attack that there is */
+  function choose(name) {
+    select.value = name;
+    const { summary, forms, targeted } = chosen();
+    find('attack-summary', HTMLElement).textContent = summary;
+    normSelect.replaceChildren(...forms.map(({ norm }) => new Option(`${NORMS[norm].name}: ${NORMS[norm].words}`, norm)));
+    find('attack-norm-field', HTMLElement).hidden = forms.length < 2;
+    target.offer(targeted);
+    lay();
+  }
+
+  /** Lays out the parameters, at their usual values. */
+  function lay() {
+    const { parameters } = form();
+    const foremost = (/** @type {Parameter} */ { name }) => parameters.length <= 2 || FOREMOST.includes(name);
+    shown.replaceChildren(...parameters.filter(foremost).map(parameterField));
+    folded.replaceChildren(...parameters.filter((parameter) => !foremost(parameter)).map(parameterField));
+    more.hidden = !folded.hasChildNodes();
+    weigh();
+  }
+
+  /** @param {Parameter} parameter */
+  function parameterField({ name, label, help, min, max, default: usual, whole }) {
+    const note = make('p', { id: `attack-${name}-help`, className: 'note' }, help);
+    const input = make('input', { type: 'number', id: `attack-${name}`, name, required: true });
+    const value = name === 'steps' && !chosen().black_box ? Math.min(usual, PATIENCE[family?.id ?? ''] ?? usual) : usual;
+    Object.assign(input, { min: String(min), max: String(max), step: whole ? '1' : 'any', value: String(value) });
+    input.setAttribute('aria-describedby', note.id);
+    return make('div', {}, make('label', { htmlFor: input.id }, label), input, note);
+  }
+
+  /** Whether any change within ε will do. */
+  const within = () => field('epsilon') !== undefined && !field('searches')?.valueAsNumber;
+
+  /** What the attack keeps small, and what it costs at most. */
+  function weigh() {
+    const { norm, passes, parameters } = form();
+    const factors = parameters.filter(({ name }) => TIMES.includes(name)).map(({ name, default: usual }) => ({ usual, now: field(name)?.valueAsNumber ?? usual }));
+    // No searches are one, as it is.
+    const product = (/** @type {number[]} */ values) => values.reduce((product, value) => product * Math.max(value, 1), 1);
+    const usual = passes.backward || passes.forward;
+    const follows = usual === product(factors.map((factor) => factor.usual));
+    const most = follows ? product(factors.map(({ now }) => now)) : usual;
+    const cost = passes.backward ? `Up to ${counted(most, 'gradient')} a picture` : `Asks the network up to ${counted(most, 'time')}, without gradients`;
+    find('attack-cost', HTMLElement).textContent = [
+      `Keeps ${NORMS[norm].symbol} ${within() ? 'within ε' : 'small'}.`,
+      // Nothing is known while a field is empty.
+      most > 0 && `${cost}${follows ? '' : ', with the usual parameters'}.`,
+    ].filter(Boolean).join(' ');
   }
 
   /** @returns {AttackOptions} */
   function options() {
-    const values = fields().map((input, index) => [chosen().parameters[index].name, input.valueAsNumber]);
+    const { name, forms } = chosen();
     const label = target.value();
-    return { attack: chosen().name, ...Object.fromEntries(values), ...(label !== null && { target: label }) };
+    const values = form().parameters
+      .map(({ name, default: usual }) => ({ name, usual, value: field(name)?.valueAsNumber ?? usual }))
+      .filter(({ name, usual, value }) => FOREMOST.includes(name) || value !== usual);
+    return {
+      attack: name,
+      ...(forms.length > 1 && { norm: form().norm }),
+      ...Object.fromEntries(values.map(({ name, value }) => [name, value])),
+      ...(label !== null && { target: label }),
+    };
+  }
+
+  /** Whether every field holds what it may; one that does not says so itself, which it can only where it is seen. */
+  function valid() {
+    if (folded.querySelector(':invalid')) more.open = true;
+    return fields().every((input) => input.reportValidity()) && target.valid();
   }
 
   return {
@@ -56,8 +128,12 @@ export function attackForm(onChange) {
     offer(infos) {
       if (attacks.length) return;
       attacks = infos;
-      select.replaceChildren(...infos.map((attack) => new Option(attack.title, attack.name)));
-      describe();
+      select.replaceChildren(...[true, false].map((featured) => {
+        const group = make('optgroup', { label: featured ? 'Start with these' : 'More attacks' });
+        group.append(...infos.filter((attack) => attack.featured === featured).map(({ name, title }) => new Option(title, name)));
+        return group;
+      }));
+      choose(select.value);
     },
 
     ready: () => attacks.length > 0,
@@ -68,25 +144,29 @@ export function attackForm(onChange) {
       family = next;
       target.set(null);
       target.labels(next.labels);
-      describe();
+      if (attacks.length) lay();
     },
 
     /** What is chosen, whether it may be or not. */
     peek: () => (attacks.length ? options() : null),
 
     /** What is chosen, or nothing: then a field that holds what it may not says so itself. */
-    read: () => (attacks.length && fields().every((input) => input.reportValidity()) && target.valid() ? options() : null),
+    read: () => (attacks.length && valid() ? options() : null),
 
     /**
      * Chooses what is asked for, as far as it is there.
      * @param {Record<string, string | undefined>} wish by the names of `AttackOptions`
      * @returns {string[]} the names of what is not
      */
-    restore({ attack, target: label, ...values }) {
-      const known = attacks.findIndex(({ name }) => name === (attack ?? chosen().name));
-      if (known < 0) return ['attack'];
-      select.selectedIndex = known;
-      describe();
+    restore({ attack = chosen().name, norm, target: label, ...values }) {
+      if (!info(attack)) return ['attack'];
+      choose(attack);
+      const { forms, targeted } = chosen();
+      const formed = norm === undefined || forms.some((form) => form.norm === norm);
+      if (norm !== undefined && formed) {
+        normSelect.value = norm;
+        lay();
+      }
       const bad = Object.entries(values).filter(([name, value]) => {
         const input = field(name);
         const usual = input?.value;
@@ -96,20 +176,25 @@ export function attackForm(onChange) {
         input.value = usual ?? '';
         return true;
       });
-      const named = label === undefined || (family?.labels.includes(label) ?? false);
+      more.open ||= Object.keys(values).some((name) => folded.contains(field(name) ?? null));
+      weigh();
+      const named = label === undefined || (targeted && (family?.labels.includes(label) ?? false));
       target.set((named && label) || null);
-      return [...bad.map(([name]) => name), ...(named ? [] : ['target'])];
+      return [...(formed ? [] : ['norm']), ...bad.map(([name]) => name), ...(named ? [] : ['target'])];
     },
+
+    /** Whether more steps may achieve more. @param {boolean} fooled what there is fools the network */
+    improves: (fooled) => field('steps') !== undefined && !(fooled && within()),
 
     /** Twice as many steps. */
     lengthen() {
       const steps = field('steps');
       if (!steps) return;
       steps.value = String(Math.min(2 * steps.valueAsNumber, Number(steps.max)));
+      weigh();
       onChange();
     },
 
-    /** @param {string} name */
-    title: (name) => attacks.find((attack) => attack.name === name)?.title ?? name,
+    info,
   };
 }

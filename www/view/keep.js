@@ -2,7 +2,7 @@
 
 import { report } from '../report.js';
 import { find } from './dom.js';
-import { figure, percent } from './words.js';
+import { percent, size } from './words.js';
 
 /** @typedef {import('../page.js').Result} Result */
 
@@ -34,10 +34,10 @@ export function keep() {
   async function offerResult(result) {
     const { of, outcome } = result;
     const name = `${of.subject.file}-sigma-${of.model.sigma.toFixed(2)}-${outcome.report.attack}`;
-    const { success, label, probability, norms } = outcome.report.eight_bit;
+    const { norm, eight_bit: { success, label, probability, norms } } = outcome.report;
     offer(picture, new Blob([new Uint8Array(outcome.png)], { type: 'image/png' }), `${name}.png`);
     find('eight-bit', HTMLElement).textContent = success
-      ? `Checked: the saved 8-bit file is still misread as “${label}”, ${percent(probability)} sure (‖Δx‖₂ = ${figure(norms.l2)}).`
+      ? `Checked: the saved 8-bit file is still misread as “${label}”, ${percent(probability)} sure (${size(norm, norms[norm])}).`
       : `Rounded to 8 bits for saving, the picture is read as “${label}” again (${percent(probability)}).`;
     const words = JSON.stringify(await report(result), null, 2);
     if (result === offered) offer(json, new Blob([`${words}\n`], { type: 'application/json' }), `${name}.json`);

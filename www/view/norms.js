@@ -1,21 +1,24 @@
 // The four sizes of the change, each with what it counts.
 
 import { make } from './dom.js';
-import { average, figure, percent } from './words.js';
+import { NORMS, average, figure, normFigure, percent } from './words.js';
 
-/** @param {HTMLElement} list @param {import('../../pkg/decoy.js').Norms} norms @param {number} values how many values the picture has */
-export function norms(list, { l0, l1, l2, linf }, values) {
-  /** @type {[string, string, string, string][]} */
+/** @typedef {import('../../pkg/decoy.js').Norm} Norm */
+
+/** The attack's own norm comes first. @param {HTMLElement} list @param {import('../../pkg/decoy.js').AttackReport} report @param {number} values how many values the picture has */
+export function norms(list, { norm: own, norms: { l0, l1, l2, linf } }, values) {
+  /** @type {[Norm, string, number, string][]} */
   const rows = [
-    ['L2', '‖Δx‖₂', figure(l2), 'length of the change, all pixels together; the one in the chart'],
-    ['L infinity', '‖Δx‖∞', figure(linf), `largest change of a pixel: ${figure(255 * linf)} of 255`],
-    ['L1', '‖Δx‖₁', figure(l1), `all changes added up; average change per pixel: ${average(l1, values)}`],
-    ['L0', '‖Δx‖₀', l0.toLocaleString('en'), `values changed at all, ${percent(l0 / values)} of them`],
+    ['l2', 'L2', l2, 'length of the change, all pixels together'],
+    ['linf', 'L infinity', linf, `largest change of a pixel: ${figure(255 * linf)} of 255`],
+    ['l1', 'L1', l1, `all changes added up; average change per pixel: ${average(l1, values)}`],
+    ['l0', 'L0', l0, `values changed at all, ${percent(l0 / values)} of them`],
   ];
+  rows.sort(([a], [b]) => Number(b === own) - Number(a === own));
   list.replaceChildren(
-    ...rows.map(([name, symbol, value, meaning]) => make('div', {},
-      make('dt', {}, make('abbr', { title: name }, symbol)),
-      make('dd', { className: 'figure' }, value),
-      make('dd', { className: 'note' }, meaning))),
+    ...rows.map(([norm, name, value, meaning]) => make('div', {},
+      make('dt', {}, make('abbr', { title: name }, NORMS[norm].symbol)),
+      make('dd', { className: 'figure' }, normFigure(norm, value)),
+      make('dd', { className: 'note' }, norm === own ? `${meaning}; the one this attack keeps small` : meaning))),
   );
 }

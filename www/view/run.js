@@ -1,10 +1,11 @@
 // What goes on right now: the verdict, the search while it runs, and what a screen reader hears of it.
 
-import { find } from './dom.js';
-import { figure, percent } from './words.js';
+import { find, make } from './dom.js';
+import { percent, size } from './words.js';
 
 const verdict = find('verdict', HTMLElement);
 const detail = find('detail', HTMLElement);
+const doubts = find('doubts', HTMLElement);
 const run = find('run', HTMLElement);
 const label = find('run-label', HTMLElement);
 const value = find('run-figure', HTMLOutputElement);
@@ -17,13 +18,14 @@ const spoken = find('spoken', HTMLElement);
 const SPOKEN_EVERY = 3000;
 let spokenAt = 0;
 
-/** @param {string} words @param {string} [more] @param {'fooled' | 'failed' | ''} [tone] */
-export function tell(words, more = '', tone = '') {
+/** @param {string} words @param {string} [more] @param {'fooled' | 'failed' | ''} [tone] @param {string[]} [reservations] reasons to doubt the words */
+export function tell(words, more = '', tone = '', reservations = []) {
   run.hidden = true;
   verdict.className = tone;
   // The same words again are not news.
   if (verdict.textContent !== words) verdict.textContent = words;
   detail.textContent = more;
+  doubts.replaceChildren(...reservations.map((reservation) => make('li', {}, reservation)));
 }
 
 /** @param {import('../bridge.js').Loading} loading */
@@ -37,7 +39,7 @@ export function tellLoading(network, loading) {
 
 /** @param {import('../../pkg/decoy.js').Prediction} watched the label whose confidence falls or, where it is the target, rises */
 export function begin(watched) {
-  tell('Searching for the smallest change…');
+  tell('Searching for a small change that fools it…');
   run.hidden = false;
   label.textContent = `Confidence in “${watched.label}”`;
   spokenAt = performance.now();
@@ -51,7 +53,7 @@ export function advance(progress) {
   show(progress.confidence);
   steps.max = progress.steps;
   steps.value = progress.step;
-  const best = progress.l2 === null ? 'not fooled yet' : `fooled; smallest change so far ‖Δx‖₂ = ${figure(progress.l2)}`;
+  const best = progress.size === null ? 'not fooled yet' : `fooled; smallest change so far ${size(progress.norm, progress.size)}`;
   note.textContent = `Step ${progress.step} of ${progress.steps}: ${best}`;
   if (performance.now() - spokenAt > SPOKEN_EVERY) {
     spokenAt = performance.now();

@@ -6,7 +6,7 @@ import { find } from './dom.js';
 import { norms } from './norms.js';
 import { framed } from './picture.js';
 import * as run from './run.js';
-import { average, counted, deviceName, duration, figure, percent } from './words.js';
+import { average, deviceName, duration, percent, size, spent } from './words.js';
 
 /** @typedef {import('../page.js').Page} Page */
 /** @typedef {import('../page.js').Shown} Shown */
@@ -36,14 +36,14 @@ export function stage() {
     difference.show(outcome.difference, `amplified ×${factor} (grey: none)`, `The change to the picture, amplified ${factor} times`);
     adversarial.show(outcome.adversarial, report.success ? '= original + change' : 'not found: this is how far it got', `The changed picture, which the network reads as ${readAs(result).label}`);
     closer.show(of.picture, outcome.adversarial, `${of.subject.name}, original and changed`);
-    norms(find('norms', HTMLElement), report.norms, valuesOf(of));
+    norms(find('norms', HTMLElement), report, valuesOf(of));
   }
 
   /** @param {Best} best */
   function showBest(best) {
     difference.clear();
     closer.clear();
-    adversarial.show(best.picture, `‖Δx‖₂ = ${figure(best.l2)} so far`, 'The smallest change so far that fools the network');
+    adversarial.show(best.picture, `${size(best.norm, best.size)} so far`, 'The smallest change so far that fools the network');
   }
 
   /** @param {Page} page */
@@ -96,7 +96,7 @@ function tell({ wanted, shown, result, best, aside }) {
   const [{ label, probability }] = shown.predictions;
   if (result) return tellResult(result);
   if (best) {
-    run.tell(`${aside || 'The search ended early. '}The network already misreads the picture found until then.`, `It is the smallest change so far: ‖Δx‖₂ = ${figure(best.l2)}.`, 'fooled');
+    run.tell(`${aside || 'The search ended early. '}The network already misreads the picture found until then.`, `It is the smallest change so far: ${size(best.norm, best.size)}.`, 'fooled');
     return;
   }
   const { view } = shown.subject;
@@ -109,16 +109,18 @@ function tell({ wanted, shown, result, best, aside }) {
 function tellResult(result) {
   const { of, outcome: { report }, device } = result;
   const [{ label }] = of.predictions;
-  const spent = `${counted(report.gradients, 'gradient')} and ${counted(report.forwards, 'prediction')} in ${duration(report.milliseconds)} on ${deviceName(device)}.`;
+  const cost = `${spent(report.passes)} in ${duration(report.milliseconds)} on ${deviceName(device)}.`;
+  const doubts = report.flags.map(({ message }) => message);
   if (report.success) {
-    const { l1, l2 } = report.norms;
+    const sizes = [...new Set([report.norm, /** @type {const} */ ('l2')])].map((norm) => size(norm, report.norms[norm]));
     const now = readAs(result);
     run.tell(
       `Fooled: “${label}” is now “${now.label}”, ${percent(now.probability)} sure.`,
-      `‖Δx‖₂ = ${figure(l2)}; average change per pixel: ${average(l1, valuesOf(of))}. ${report.message ?? ''} ${spent}`,
+      `${sizes.join('; ')}; average change per pixel: ${average(report.norms.l1, valuesOf(of))}. ${report.message ?? ''} ${cost}`,
       'fooled',
+      doubts,
     );
   } else {
-    run.tell(`Not fooled: it still sees “${label}”.`, `${report.message ?? ''} ${spent}`, 'failed');
+    run.tell(`Not fooled: it still sees “${label}”.`, `${report.message ?? ''} ${cost}`, 'failed', doubts);
   }
 }

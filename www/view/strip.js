@@ -2,9 +2,9 @@
 
 import { find, make } from './dom.js';
 import { paint } from './paint.js';
-import { counted, figure, percent, sigma } from './words.js';
+import { counted, percent, sigma, size as sizeWords } from './words.js';
 
-/** @typedef {{ picture: import('../../pkg/decoy.js').Picture, label: string, probability: number, l2: number }} Fooled */
+/** @typedef {{ picture: import('../../pkg/decoy.js').Picture, label: string, probability: number, norm: import('../../pkg/decoy.js').Norm, size: number }} Fooled */
 
 /** @param {() => void} onStart @param {() => void} onCancel */
 export function strip(onStart, onCancel) {
@@ -94,7 +94,7 @@ function place(noise) {
     make('div', { className: 'strip-picture' }, canvas, words),
     make('h3', {}, sigma(noise)),
     result);
-  let l2 = 0;
+  let length = 0;
   let finished = false;
 
   /** @param {boolean} shown @param {string} text */
@@ -107,11 +107,11 @@ function place(noise) {
   return {
     item,
     finished: () => finished,
-    size: () => l2,
+    size: () => length,
 
     /** @param {string} text what stands in its place */
     empty(text) {
-      [l2, finished] = [0, false];
+      [length, finished] = [0, false];
       reveal(false, text);
     },
 
@@ -119,17 +119,17 @@ function place(noise) {
     finish(outcome) {
       finished = true;
       if ('failed' in outcome) return reveal(false, outcome.failed);
-      ({ l2 } = outcome);
+      length = outcome.size;
       paint(canvas, outcome.picture);
       canvas.ariaLabel = `The changed picture, trained with ${sigma(noise)}`;
       seen.replaceChildren(make('strong', {}, outcome.label), ` ${percent(outcome.probability)}`);
-      size.textContent = `‖Δx‖₂ = ${figure(l2)}`;
+      size.textContent = sizeWords(outcome.norm, length);
       return reveal(true, '');
     },
 
     /** @param {number} most the size whose bar is full */
     scale(most) {
-      fill.style.width = `${most ? (100 * l2) / most : 0}%`;
+      fill.style.width = `${most ? (100 * length) / most : 0}%`;
     },
   };
 }

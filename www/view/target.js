@@ -43,13 +43,11 @@ export function targetField(onChange) {
   const clear = make('button', { type: 'button', ariaLabel: 'Clear: anything else', hidden: true }, '×');
   const message = make('p', { id: 'target-message', className: 'target-message', role: 'status' });
   const spoken = make('p', { className: 'unseen', role: 'status' });
+  const box = make('div', { className: 'target-box' }, field, clear, popup);
+  const unaimed = make('p', { className: 'target-unaimed note', hidden: true }, 'Anything else: this attack cannot be aimed.');
   field.setAttribute('aria-controls', list.id);
   field.setAttribute('aria-describedby', message.id);
-  root.append(
-    make('label', { htmlFor: field.id }, 'Make the network see'),
-    make('div', { className: 'target-box' }, field, clear, popup),
-    message, spoken,
-  );
+  root.append(make('label', { htmlFor: field.id }, 'Make the network see'), box, unaimed, message, spoken);
 
   /** @type {string[]} */
   let labels = [];
@@ -173,8 +171,14 @@ export function targetField(onChange) {
       if (!valid()) this.set(null);
     },
 
+    /** Whether the attack can be aimed at all: if not, the label waits for one that can. @param {boolean} on */
+    offer(on) {
+      box.hidden = message.hidden = !on;
+      unaimed.hidden = on;
+    },
+
     /** The label, or nothing for anything else. */
-    value,
+    value: () => (box.hidden ? null : value()),
 
     /** @param {string | null} label */
     set(label) {
@@ -187,6 +191,7 @@ export function targetField(onChange) {
 
     /** Whether the text is a label or empty. If not, the field says so and takes the focus. */
     valid() {
+      if (box.hidden) return true;
       judge(true);
       if (!valid()) field.focus();
       return valid();

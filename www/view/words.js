@@ -14,6 +14,20 @@ export function figure(value) {
   return value.toPrecision(3);
 }
 
+/** What the norms are called, and what each measures. @type {Record<import('../../pkg/decoy.js').Norm, { symbol: string, name: string, words: string }>} */
+export const NORMS = {
+  l2: { symbol: '‖Δx‖₂', name: 'L2', words: 'overall length' },
+  linf: { symbol: '‖Δx‖∞', name: 'L∞', words: 'largest change of one value' },
+  l1: { symbol: '‖Δx‖₁', name: 'L1', words: 'sum of all changes' },
+  l0: { symbol: '‖Δx‖₀', name: 'L0', words: 'how many values change' },
+};
+
+/** One of the four norms of a change; the first counts. @param {import('../../pkg/decoy.js').Norm} norm @param {number} value */
+export const normFigure = (norm, value) => (norm === 'l0' ? value.toLocaleString('en') : figure(value));
+
+/** The same with its symbol. @param {import('../../pkg/decoy.js').Norm} norm @param {number} value */
+export const size = (norm, value) => `${NORMS[norm].symbol} = ${normFigure(norm, value)}`;
+
 /** @param {number} milliseconds */
 export function duration(milliseconds) {
   if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
@@ -27,13 +41,22 @@ export const counted = (count, one, many = `${one}s`) => `${count.toLocaleString
 /** @param {import('../../pkg/decoy.js').DeviceReport} report */
 export const deviceName = ({ kind, name }) => (kind === 'webgpu' ? `${name} (WebGPU)` : 'the CPU');
 
-/** An attack and its parameters in a few words. @param {import('../../pkg/decoy.js').AttackOptions} options @param {string} title */
-export function attackWords(options, title) {
-  const words = [title];
-  if (options.steps !== undefined) words.push(counted(options.steps, 'step'));
-  if (options.step_size !== undefined) words.push(`δ = ${options.step_size}`);
-  if (options.target) words.push(`made to see “${options.target}”`);
-  return words.join(', ');
+/** A gradient is a pass forward and one backward, a prediction one forward alone. @param {import('../../pkg/decoy.js').Passes} passes */
+export const spent = ({ forward, backward }) => [backward && counted(backward, 'gradient'), forward > backward && counted(forward - backward, 'prediction')].filter(Boolean).join(' and ');
+
+/**
+ * An attack and its parameters in a few words.
+ * @param {import('../../pkg/decoy.js').AttackOptions} options @param {import('../../pkg/decoy.js').AttackInfo | undefined} info unknown before the program is here
+ */
+export function attackWords({ attack, norm, steps, target, ...values }, info) {
+  const form = info?.forms.find((form) => form.norm === norm) ?? info?.forms[0];
+  return [
+    info?.title ?? attack,
+    norm && NORMS[norm].name,
+    steps !== undefined && counted(Number(steps), 'step'),
+    ...(form?.parameters ?? []).filter(({ name }) => name in values).map(({ name, label }) => `${label.toLowerCase()} ${values[name]}`),
+    target && `made to see “${target}”`,
+  ].filter(Boolean).join(', ');
 }
 
 /** How much one value of the picture changes on average, in the 256 shades of a file. @param {number} l1 @param {number} values */

@@ -70,6 +70,10 @@ impl Session {
             // Libraries alone: the command `decoy` would overwrite the pages of the library `decoy`.
             run(cargo(&["doc", "--release", "--no-deps", "--workspace", "--lib"]).env("RUSTDOCFLAGS", "-Dwarnings"))
         })?;
+        self.check("Package", || {
+            // Its files and manifest alone; the code was built above, and commits are not this step's business.
+            run(&mut cargo(&["package", "--package", "decoy", "--no-verify", "--allow-dirty", "--quiet"]))
+        })?;
         Ok(coil20)
     }
 

@@ -1,0 +1,172 @@
+// The attack as a person chooses it: a short list and more of them, each with its norm, parameters and cost.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { attacks, duck, fool, launch, patch, ready, search, verdict, visit, withoutObjects } from './site.js';
+
+/** @typedef {import('./site.js').Page} Page */
+
+/** @type {import('./site.js').Browser} */
+let browser;
+before(async () => (browser = await launch({ webgpu: false })));
+after(() => browser.close());
+
+const cost = (/** @type {Page} */ page) => page.locator('#attack-cost').innerText();
+const detail = (/** @type {Page} */ page) => page.locator('#detail').innerText();
+const norm = (/** @type {Page} */ page) => page.getByLabel('Norm', { exact: true });
+const epsilon = (/** @type {Page} */ page) => page.getByLabel('Distance ε');
+const target = (/** @type {Page} */ page) => page.getByRole('combobox', { name: 'Make the network see' });
+const longer = (/** @type {Page} */ page) => page.getByRole('button', { name: 'Search longer' });
+/** What the link says. @param {Page} page @returns {Promise<Record<string, string>>} */
+const link = (page) => page.evaluate(() => Object.fromEntries(new URLSearchParams(location.hash.slice(1))));
+/** The number that a sentence has there, or none. @param {string} text @param {RegExp} place */
+const count = (text, place) => Number(place.exec(text)?.[1].replaceAll(',', '') ?? 0);
+const toy = { skip: withoutObjects };
+const outcome = /^(Fooled|Not fooled)/;
+
+test('a few attacks come first, all others under “More attacks”', async () => {
+  await visit(browser, async (page) => {
+    await ready(page);
+    const groups = await attacks(page).locator('optgroup').evaluateAll((nodes) => nodes.map((node) => ({ label: /** @type {HTMLOptGroupElement} */ (node).label, attacks: node.childElementCount })));
+    assert.deepEqual(groups.map(({ label }) => label), ['Start with these', 'More attacks']);
+    const [few, many] = groups.map(({ attacks }) => attacks);
+    assert.ok(few >= 2 && few <= 6 && many > few, `${few}, then ${many}`);
+    assert.equal(await attacks(page).inputValue(), 'ddn');
+  });
+});
+
+test('an attack from under “More attacks”, in another norm and with a parameter, speaks in that norm', toy, async () => {
+  await visit(browser, async (page) => {
+    await ready(page);
+    await attacks(page).selectOption('superdeepfool');
+    const group = attacks(page).locator('optgroup').filter({ has: page.locator('option:checked') });
+    assert.equal(await group.getAttribute('label'), 'More attacks');
+    assert.match(await cost(page), /^Keeps ‖Δx‖₂ small\. Up to \d+ gradients/);
+    await norm(page).selectOption({ label: 'L∞: largest change of one value' });
+    assert.match(await cost(page), /^Keeps ‖Δx‖∞ small\./);
+    await search(page, 8);
+    await page.getByLabel('Wrong answers').fill('5');
+
+    await fool(page);
+    const [, size] = /^‖Δx‖∞ = (0\.\d+); ‖Δx‖₂ = [\d.]+; average change/.exec(await detail(page)) ?? assert.fail(await detail(page));
+    const first = await page.locator('#norms > div').first().innerText();
+    assert.ok(first.startsWith('‖Δx‖∞') && first.includes(size), first);
+    await page.getByText('still misread').filter({ hasText: '‖Δx‖∞ = ' }).waitFor();
+    const { attack, norm: asked, steps, candidates } = await link(page);
+    assert.deepEqual([attack, asked, steps, candidates], ['superdeepfool', 'linf', '8', '5']);
+  }, { at: duck });
+});
+
+test('the cost follows the parameters', toy, async () => {
+  await visit(browser, async (page) => {
+    await ready(page);
+    await attacks(page).selectOption('pgd');
+    assert.match(await cost(page), /^Keeps ‖Δx‖∞ within ε\. Up to 40 gradients/);
+    await search(page, 10);
+    assert.match(await cost(page), /within ε\. Up to 10 gradients/);
+    await page.getByText('More parameters').click();
+    await page.getByLabel('Searches over ε').fill('3');
+    assert.match(await cost(page), /^Keeps ‖Δx‖∞ small\. Up to 30 gradients/);
+    await attacks(page).selectOption('square');
+    await search(page, 200);
+    assert.match(await cost(page), /^Keeps ‖Δx‖∞ within ε\. Asks the network up to 200 times, without gradients\./);
+  }, { at: duck });
+});
+
+test('an attack that cannot be aimed hides the target, and brings it back for the next', toy, async () => {
+  await visit(browser, async (page) => {
+    await ready(page);
+    await target(page).fill('cup');
+    assert.equal((await link(page)).target, 'cup');
+    await attacks(page).selectOption('deepfool');
+    assert.ok(await target(page).isHidden());
+    await page.getByText('this attack cannot be aimed').waitFor();
+    assert.equal((await link(page)).target, undefined);
+    await fool(page);
+    await attacks(page).selectOption('ddn');
+    assert.equal(await target(page).inputValue(), 'cup');
+    assert.equal((await link(page)).target, 'cup');
+  }, { at: duck });
+});
+
+test('every attack runs on the duck in each of its norms', toy, async () => {
+  await visit(browser, async (page) => {
+    await ready(page);
+    const names = await attacks(page).locator('option').evaluateAll((options) => options.map((option) => /** @type {HTMLOptionElement} */ (option).value));
+    assert.ok(names.length > 10, names.join(', '));
+    for (const name of names) {
+      await attacks(page).selectOption(name);
+      const norms = await norm(page).locator('option').evaluateAll((options) => options.map((option) => /** @type {HTMLOptionElement} */ (option).value));
+      for (const each of norms) {
+        if (norms.length > 1) await norm(page).selectOption(each);
+        assert.equal(await norm(page).isVisible(), norms.length > 1, name);
+        const steps = page.getByLabel('Steps', { exact: true });
+        if (await steps.count()) await steps.fill('3');
+        const symbol = /Keeps (‖Δx‖.)/.exec(await cost(page))?.[1];
+        assert.ok(symbol, await cost(page));
+        for (const input of await page.locator('#attack-fields input[type=number]').all()) {
+          const help = await input.getAttribute('aria-describedby');
+          assert.ok(await page.locator(`#${help}`).textContent(), `${name}, ${each}: ${help}`);
+        }
+        const promised = count(await cost(page), /Up to ([\d,]+) gradient/);
+        const said = await fool(page, outcome);
+        assert.ok(count(await detail(page), /([\d,]+) gradients? and/) <= promised, `${name}, ${each}: ${await cost(page)} ${await detail(page)}`);
+        if (said.startsWith('Fooled')) assert.ok((await detail(page)).startsWith(`${symbol} = `), `${name}, ${each}: ${await detail(page)}`);
+        else assert.match(await detail(page), /^\S+ .+ (gradient|prediction)s? .*in .+ on the CPU/, `${name}, ${each}`);
+        assert.equal((await link(page)).attack, name);
+        assert.equal(await page.getByRole('alert').locator('p').count(), 0, `${name}, ${each}: an error`);
+      }
+    }
+  }, { at: duck });
+});
+
+test('what does not fool within ε says so, and is searched longer only where there are steps', toy, async () => {
+  await visit(browser, async (page) => {
+    await ready(page);
+    for (const [name, steps] of /** @type {const} */ ([['pgd', true], ['fgsm', false]])) {
+      await attacks(page).selectOption(name);
+      await epsilon(page).fill('0.0001');
+      await fool(page, /^Not fooled/);
+      assert.match(await detail(page), /ε|epsilon/i);
+      assert.equal(await longer(page).isVisible(), steps, name);
+    }
+    await attacks(page).selectOption('pgd');
+    await epsilon(page).fill('0.5');
+    await fool(page);
+    assert.ok(await longer(page).isHidden(), 'within ε there is nothing smaller to find');
+    await page.getByText('More parameters').click();
+    await page.getByLabel('Searches over ε').fill('2');
+    await fool(page);
+    assert.ok(await longer(page).isVisible());
+  }, { at: duck });
+});
+
+test('a value out of its range is shown where it is folded away, and nothing is attacked', async () => {
+  await visit(browser, async (page) => {
+    const before = await ready(page);
+    await attacks(page).selectOption('pgd');
+    const searches = page.getByLabel('Searches over ε');
+    assert.ok(await searches.isHidden());
+    await page.getByText('More parameters').click();
+    await searches.fill('-1');
+    await page.getByText('More parameters').click();
+    await page.getByRole('button', { name: 'Fool the network' }).click();
+    assert.ok(await searches.isVisible());
+    assert.ok(await searches.evaluate((node) => node === document.activeElement));
+    assert.equal(await verdict(page).textContent(), before);
+  });
+});
+
+test('reasons to doubt a result stand under the verdict, and go with it', toy, async () => {
+  const doubt = 'const attack = Decoy.prototype.attack; Decoy.prototype.attack = async function (...args) { const result = await attack.apply(this, args); result.report.flags.push({ name: "test", message: "The test doubts it." }); return result; };';
+  await visit(browser, async (page) => {
+    await ready(page);
+    const doubts = page.getByRole('list', { name: 'Doubts' }).getByRole('listitem');
+    await search(page, 10);
+    await fool(page);
+    assert.equal(await doubts.last().textContent(), 'The test doubts it.');
+    await page.getByRole('radio', { name: 'cup', exact: true }).check({ force: true });
+    await page.getByText('The network sees “cup”').waitFor();
+    assert.equal(await doubts.count(), 0);
+  }, { at: duck, before: (page) => patch(page, '**/pkg/decoy.js', doubt) });
+});
