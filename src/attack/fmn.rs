@@ -5,21 +5,24 @@ use burn::tensor::{Bool, Tensor};
 use super::bisection::bisect;
 use super::menu::{Entry, real, steps};
 use super::{Attack, Passes, Problem, Search, State, inward};
-use crate::norm::{Norm, unit};
+use crate::norm::{Norm, per_image, unit};
 
 /// The smallest perturbation in any norm: steps along the margin's gradient, within a ball whose radius jumps to where
 /// the boundary is estimated, then closes in on it.
 ///
 /// Differences from the paper. The gradient leaves out what would lead a value out of [0, 1], so that the estimate of the
 /// boundary does not count on black pixels becoming blacker. As long as nothing has been found the radius grows at least
-/// fast enough to fill the box within the steps. At the end the line to the best image is bisected.
+/// fast enough to fill the box within the steps. In L∞, where the paper seeks α anew for every network, it is in multiples
+/// of the ball's own size, which differs a hundredfold between small grey pictures and photographs. At the end the line to
+/// the best image is bisected.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Fmn {
     /// The norm to keep small.
     pub norm: Norm,
     /// Steps, one gradient each.
     pub steps: usize,
-    /// α, the L2 length of the first step; it falls to a hundredth of it along a cosine.
+    /// α, the L2 length of the first step; it falls to a hundredth of it along a cosine. In L∞ in multiples of ε√D, the
+    /// longest way within the ball, where D is the number of values.
     pub step_size: f32,
     /// γ, by which share the radius changes in the first step; it falls to a fiftieth of it along a cosine.
     pub gamma: f32,
@@ -30,7 +33,7 @@ pub struct Fmn {
 impl Fmn {
     /// The defaults for `norm`.
     pub fn new(norm: Norm) -> Self {
-        let step_size = if norm == Norm::Linf { 10.0 } else { 1.0 };
+        let step_size = if norm == Norm::Linf { 1.5 } else { 1.0 };
         Self { norm, steps: 100, step_size, gamma: 0.05, bisections: 8 }
     }
 }
@@ -49,7 +52,7 @@ pub(super) fn entry() -> Entry {
                 real(
                     "step_size",
                     "First step α",
-                    "Length of the first step; the last is a hundredth of it.",
+                    "Length of the first step, in L∞ in multiples of the ball; the last is a hundredth of it.",
                     1e-3,
                     100.0,
                     step_size,
@@ -155,7 +158,12 @@ impl Search for FmnSearch {
         let boundary = (norm.measure(perturbation.clone()) + distance) * 1.001;
         self.resize(adversarial, boundary);
 
-        let moved = perturbation + unit(gradient) * self.annealed(step_size, step_size / 100.0);
+        let length = match norm {
+            Norm::Linf => self.epsilon.clone() * (gradient.dims()[1..].iter().product::<usize>() as f32).sqrt(),
+            _ => self.epsilon.ones_like(),
+        };
+        let length = length * self.annealed(step_size, step_size / 100.0);
+        let moved = perturbation + unit(gradient) * per_image(length);
         self.state.current = problem.perturbed(norm.project(moved, self.epsilon.clone()));
         self.step += 1;
     }

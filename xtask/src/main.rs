@@ -4,6 +4,7 @@ mod chromium;
 mod command;
 mod compress;
 mod data;
+mod oracle;
 mod serve;
 mod site;
 mod test;
@@ -58,6 +59,14 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Compare the attacks with Foolbox, adv-lib and torchattacks, and write docs/oracle.md (an hour at first).
+    Oracle {
+        /// Compare this attack alone, such as ddn, and print it.
+        #[arg(long, value_name = "ATTACK")]
+        only: Option<String>,
+        #[command(flatten)]
+        data: Data,
+    },
 }
 
 /// Where the data set is.
@@ -105,6 +114,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Check { data } => return Ok(test::quick(located(data).as_deref())),
         Task::Data { data } => data::describe(located(data).as_deref())?,
         Task::Train { arguments } => train::start(&arguments)?,
+        Task::Oracle { only, data } => oracle::compare(located(data).as_deref(), only.as_deref())?,
     }
     Ok(ExitCode::SUCCESS)
 }

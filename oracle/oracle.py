@@ -1,0 +1,137 @@
+"""Compares Decoy's attacks with the literature's own code: `cargo xtask oracle`, from the root of the repository."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+import networks
+import references
+import report
+from comparisons import SUITES, Suite
+
+FOLDER = Path("target/oracle")
+TENSORS = FOLDER / "tensors.safetensors"
+
+
+def decoy(suite: Suite, attacks: list[str]) -> dict:
+    """What `decoy compare` says of the images of a suite; what it computes of each is in `TENSORS`."""
+    command = [os.environ.get("CARGO", "cargo"), "run", "--release", "--quiet", "--package", "decoy-cli", "--"]
+    command += ["compare", "--model", suite.model, *suite.images, "--json", "--tensors", str(TENSORS)]
+    for attack in attacks:
+        command += ["--attack", attack]
+    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+
+
+def logits_and_gradient(network: nn.Module, pixels: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
+    """The logits, and the gradient of the margin in the pixels."""
+    pixels = pixels.clone().requires_grad_()
+    logits = network(pixels)
+    own = classes.unsqueeze(1)
+    margin = logits.scatter(1, own, float("-inf")).amax(1) - logits.gather(1, own).squeeze(1)
+    return logits.detach(), torch.autograd.grad(margin.sum(), pixels)[0]
+
+
+def precision(model: str, tensors: dict[str, Tensor]) -> dict:
+    """How far Decoy and PyTorch, both in 32 bits, are from PyTorch in 64 bits."""
+    pixels, classes = tensors["pixels"], tensors["classes"].long()
+    exact_logits, exact_gradient = logits_and_gradient(networks.load(model, torch.float64)[0], pixels.double(), classes)
+
+    def errors(logits: Tensor, gradient: Tensor) -> dict:
+        difference = (gradient - exact_gradient).flatten(1).norm(dim=1) / exact_gradient.flatten(1).norm(dim=1)
+        return {
+            "same_answers": bool((logits.argmax(1) == exact_logits.argmax(1)).all()),
+            "logits": (logits - exact_logits).abs().max().item(),
+            "gradient_median": difference.median().item(),
+            "gradient_max": difference.max().item(),
+        }
+
+    return {
+        "largest_logit": exact_logits.abs().max().item(),
+        "decoy": errors(tensors["logits"], tensors["gradient"]),
+        "pytorch": errors(*logits_and_gradient(networks.load(model)[0], pixels, classes)),
+    }
+
+
+def sizes(values: list[float | None]) -> list[float]:
+    """Norms with infinity for an image that is not fooled, as Decoy says it with null."""
+    return [float("inf") if value is None else value for value in values]
+
+
+def measure(suite: Suite, wanted: Callable[[str], bool]) -> dict | None:
+    """Both sides of what is wanted of a suite, the ensembles beside the best of all its references."""
+    ensembles = {norm: attack for norm, attack in suite.ensembles.items() if wanted(attack)}
+    comparisons = [comparison for comparison in suite.comparisons if ensembles or wanted(comparison.decoy)]
+    attacks = [comparison.decoy for comparison in comparisons if wanted(comparison.decoy)] + list(ensembles.values())
+    attacks = list(dict.fromkeys(attacks))
+    if not attacks:
+        return None
+    print(f"── {suite.model}, {' '.join(suite.images)}", flush=True)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    answer = decoy(suite, attacks)
+    ours = {
+        attack: {"attack": attack, "sizes": sizes(trial["sizes"]), "passes": trial["passes"]}
+        for attack, trial in zip(attacks, answer["attacks"], strict=True)
+    }
+    network, weights = networks.load(suite.model)
+    tensors = load_file(TENSORS)
+    pixels, classes = tensors["pixels"], tensors["classes"].long()
+
+    def theirs(reference: references.Reference, norm: str) -> dict:
+        found = references.run(reference, network, weights, pixels, classes)
+        return {
+            "library": reference.library,
+            "attack": str(reference),
+            "sizes": found["norms"][norm],
+            "passes": found["passes"],
+        }
+
+    rows = [
+        {
+            "title": comparison.title,
+            "norm": comparison.norm,
+            "budget": comparison.budget,
+            "epsilon": comparison.epsilon,
+            "decoy": ours.get(comparison.decoy),
+            "references": [theirs(reference, comparison.norm) for reference in comparison.references],
+        }
+        for comparison in comparisons
+    ]
+
+    def best(norm: str) -> list[float]:
+        """The smallest perturbation that any reference has for each image."""
+        found = [reference["sizes"] for row in rows if row["norm"] == norm for reference in row["references"]]
+        return [min(image) for image in zip(*found, strict=True)]
+
+    return {
+        "model": suite.model,
+        "images": answer["images"],
+        "precision": precision(suite.model, tensors),
+        "comparisons": [row for row in rows if row["decoy"]],
+        "ensembles": [{"norm": norm, "decoy": ours[attack], "best": best(norm)} for norm, attack in ensembles.items()],
+    }
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--only", metavar="ATTACK", help="compare this attack alone, such as ddn, and print it")
+    only = arguments.parse_args().only
+    measured = [measure(suite, lambda attack: only in (None, attack.split(":")[0])) for suite in SUITES]
+    measured = [suite for suite in measured if suite]
+    if not measured:
+        sys.exit(f"--only {only}: nothing is compared with it")
+    if only is None:
+        report.write(measured)
+    else:
+        print(report.tables(measured))
+
+
+if __name__ == "__main__":
+    main()
