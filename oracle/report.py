@@ -19,7 +19,7 @@ GOAL = 1.01
 """Decoy's median shall be at most so many times the best reference's."""
 TIE = 1.0001
 """An ensemble's perturbation that is at most so many times the best reference's counts as no larger: rounding."""
-WITHIN = 1 + 1e-5
+WITHIN = 1 + 1e-3
 """A perturbation of at most so many times ε is within it: rounding."""
 
 
