@@ -22,7 +22,7 @@
 //! | [`Ensemble`] | the smallest perturbation by any of several | any |
 //!
 //! Each has its defaults from its paper, which its page names along with every difference from it. [`menu`] lists them
-//! by name with their parameters, and [`build`] makes one from a text such as `fmn:norm=linf,steps=1000`.
+//! by name with their parameters, and [`build`] makes one from options that can be written `fmn:norm=linf,steps=1000`.
 //!
 //! # One of your own
 //!

@@ -46,6 +46,7 @@ mod tests {
             norm,
             black_box,
             sizes: sizes.to_vec(),
+            norms: Vec::new(),
             median: None,
             median_doubled: None,
             passes: Passes::default(),

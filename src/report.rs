@@ -363,6 +363,8 @@ pub struct Trial {
     /// The size of the smallest perturbation found for every image, in that norm; 0 where it was misread without any,
     /// absent where none was found.
     pub sizes: Vec<Option<f64>>,
+    /// The same perturbations in every norm.
+    pub norms: Vec<Option<Norms>>,
     /// The median of the sizes of the images that are read correctly; absent if it is infinite.
     pub median: Option<f64>,
     /// The same with twice as many steps, if that was asked for.

@@ -10,6 +10,7 @@ use decoy::attack::{Attack, Run, build};
 use decoy::classifier::{Criterion, Goal};
 use decoy::compare::{converged, doubts};
 use decoy::metrics::median;
+use decoy::norm::Norms;
 use decoy::report::{AttackOptions, Comparison, Doubt, Trial};
 use indicatif::{ProgressBar, ProgressStyle};
 use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
@@ -125,6 +126,7 @@ impl CompareArgs {
             norm: attack.norm(),
             black_box: attack.black_box(),
             sizes: Vec::new(),
+            norms: Vec::new(),
             median: None,
             median_doubled: None,
             passes: Default::default(),
@@ -140,6 +142,7 @@ impl CompareArgs {
             })?;
             for (image, &class) in outcome.images.iter().zip(classes) {
                 trial.sizes.push(image.success.then(|| image.norms.of(attack.norm())));
+                trial.norms.push(image.success.then_some(image.norms));
                 clean_errors.push(image.original.class() != class);
                 flags.extend(image.flags.clone());
             }
@@ -192,7 +195,7 @@ fn write_tensors(path: &Path, model: &OpenModel, images: &Images) -> Result<()> 
 
 fn print(comparison: &Comparison) {
     let pictures = comparison.images.len();
-    println!("{} on {pictures} pictures", comparison.model);
+    println!("{} on {pictures} picture{}", comparison.model, if pictures == 1 { "" } else { "s" });
     println!(
         "{:<36} {:>5} {:>12} {:>8} {:>17} {:>10}",
         "attack", "norm", "median ‖Δx‖", "fooled", "passes a picture", "time"
@@ -203,7 +206,7 @@ fn print(comparison: &Comparison) {
             "{:<36} {:>5} {:>12} {:>8} {:>17} {:>8.1} s",
             trial.options.to_string(),
             trial.norm.name(),
-            trial.median.map_or("∞".to_owned(), |median| format!("{median:.5}")),
+            trial.median.map_or("∞".to_owned(), figure),
             format!("{fooled}/{pictures}"),
             format!("{} + {} back", trial.passes.forward, trial.passes.backward),
             trial.milliseconds / 1e3,
@@ -218,13 +221,25 @@ fn print(comparison: &Comparison) {
         println!("{} ({})", doubt.message, doubt.name);
     }
     if pictures == 1 {
+        for trial in &comparison.attacks {
+            if let Some(Norms { l0, l1, l2, linf }) = trial.norms[0] {
+                let [l1, l2, linf] = [l1, l2, linf].map(figure);
+                println!("  {:<36} L2 {l2}, L∞ {linf}, L1 {l1}, L0 {l0}", trial.options.to_string());
+            }
+        }
         return;
     }
     for (index, name) in comparison.images.iter().enumerate() {
         let sizes = comparison.attacks.iter().map(|trial| match trial.sizes[index] {
-            Some(size) => format!("{size:>12.5}"),
+            Some(size) => format!("{:>12}", figure(size)),
             None => format!("{:>12}", "—"),
         });
         println!("  {}  {name}", sizes.collect::<String>());
     }
+}
+
+/// Four digits, wherever they begin.
+fn figure(value: f64) -> String {
+    let decimals = 3 - value.abs().max(1e-9).log10().floor() as i32;
+    format!("{value:.0$}", decimals.clamp(0, 12) as usize)
 }

@@ -77,7 +77,7 @@ fn the_picture_that_attack_writes_is_misread() {
     let line = &json(&["attack", "--model", MODEL, "--out", &out, "--json", "tests/fixtures/shape.png"])[0];
     assert_eq!(line["success"], true);
     assert_ne!(line["original"]["class"], line["adversarial"]["class"]);
-    assert_eq!(line["gradients"], 100);
+    assert_eq!((&line["passes"]["backward"], &line["norm"]), (&100.into(), &"l2".into()));
     let saved = &json(&["predict", "--model", MODEL, "--json", &out])[0]["predictions"][0];
     assert_eq!(saved["label"], line["eight_bit"]["label"]);
     assert_ne!(saved["label"], line["original"]["label"]);
@@ -88,6 +88,42 @@ fn a_target_is_reached() {
     let line = &json(&["attack", "--model", MODEL, "--target", "duck", "--json", "tests/fixtures/shape.png"])[0];
     assert_eq!(line["adversarial"]["label"], "duck");
     assert_eq!(line["eight_bit"]["label"], "duck");
+}
+
+#[test]
+fn attacks_are_listed_with_their_parameters() {
+    let listed = json(&["attack", "--attack", "list", "--json"]);
+    let fmn = listed.iter().find(|info| info["name"] == "fmn").expect("it is listed");
+    let norms: Vec<_> = fmn["forms"].as_array().expect("a list").iter().map(|form| &form["norm"]).collect();
+    assert_eq!(norms, ["linf", "l2", "l1", "l0"]);
+    assert_eq!(fmn["forms"][0]["parameters"][0]["name"], "steps");
+    let output = decoy(&["attack", "--attack", "list"]);
+    let words = String::from_utf8(output.stdout).expect("it prints text");
+    for info in listed {
+        assert!(words.contains(info["title"].as_str().expect("a text")), "{words}");
+    }
+}
+
+#[test]
+fn attacks_are_compared_side_by_side() {
+    let tensors = scratch("compared.safetensors");
+    let attacks = ["--attack", "fmn:norm=l1,steps=5", "--attack", "noise:norm=linf,epsilon=0.001,steps=2"];
+    let pictures =
+        ["--json", "--double", "--tensors", &tensors, "tests/fixtures/shape.png", "tests/fixtures/shape.png"];
+    let lines = json(&[&["compare", "--model", MODEL], &attacks[..], &pictures[..]].concat());
+    let [comparison] = &lines[..] else { panic!("one object: {lines:?}") };
+    let [fmn, noise] = [0, 1].map(|index| &comparison["attacks"][index]);
+    assert_eq!((&fmn["norm"], &noise["norm"], &noise["black_box"]), (&"l1".into(), &"linf".into(), &true.into()));
+    assert_eq!(fmn["passes"]["backward"], 5);
+    let size = fmn["sizes"][0].as_f64().expect("five steps fool it");
+    assert_eq!((&fmn["sizes"][1], &fmn["norms"][0]["l1"], &fmn["median"]), (&size.into(), &size.into(), &size.into()));
+    // Ten steps find much less than five.
+    assert!(fmn["median_doubled"].as_f64().expect("ten steps fool it") < 0.98 * size);
+    assert_eq!(fmn["flags"][0]["name"], "not-converged");
+    assert_eq!((&noise["sizes"][0], &noise["median"]), (&Value::Null, &Value::Null));
+    let bytes = std::fs::read(tensors).expect("it was written");
+    let read = safetensors::SafeTensors::deserialize(&bytes).expect("it is well formed");
+    assert_eq!(read.tensor("gradient").expect("it is there").shape(), [2, 1, 128, 128]);
 }
 
 #[test]
@@ -114,6 +150,14 @@ fn bad_input_is_refused_with_words() {
     assert!(label.contains("no label named “swan”") && label.contains("duck"), "{label}");
     let steps = refusal(&["attack", "--model", MODEL, "--steps", "0", shape]);
     assert!(steps.contains("steps is 0: expected 1 to 10000"), "{steps}");
+    let norm = refusal(&["attack", "--model", MODEL, "--attack", "ddn:norm=linf", shape]);
+    assert!(norm.contains("norm is linf: expected l2"), "{norm}");
+    let aim = refusal(&["attack", "--model", MODEL, "--attack", "deepfool", "--target", "duck", shape]);
+    assert!(aim.contains("deepfool cannot aim at a class"), "{aim}");
+    let none = refusal(&["attack", "--model", MODEL]);
+    assert!(none.contains("no picture is named"), "{none}");
+    let empty = refusal(&["attack", "--model", MODEL, "src"]);
+    assert!(empty.contains("src: expected pictures in this folder, found none"), "{empty}");
     let missing = refusal(&["predict", "--model", MODEL, "no-such.png"]);
     assert!(missing.contains("no-such.png"), "{missing}");
     let text = refusal(&["predict", "--model", MODEL, "Cargo.toml"]);

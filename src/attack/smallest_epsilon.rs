@@ -88,9 +88,8 @@ impl<A: Bounded> Bracket<A> {
         self.search.polish(problem);
         self.take();
         let fooled = self.search.state().best.found();
-        // A round at a radius below the best, missed by a weak attack, need not mean that less is impossible.
-        self.withstood =
-            self.epsilon.clone().max_pair(self.withstood.clone()).mask_where(fooled, self.withstood.clone());
+        let withstood = self.epsilon.clone().max_pair(self.withstood.clone());
+        self.withstood = withstood.mask_where(fooled, self.withstood.clone());
         let Best { norm: smallest, .. } = &self.state.best;
         let halfway = (self.withstood.clone() + smallest.clone()) / 2.0;
         let twice = (self.epsilon.clone() * 2.0).min_pair(problem.room(self.attack.norm()));
