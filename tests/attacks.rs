@@ -355,7 +355,7 @@ fn saturated() -> impl Strategy<Value = Vec<f32>> {
 proptest! {
     // The same cases every time: a run says something about this change, not about its luck.
     #![proptest_config(ProptestConfig {
-        cases: 96,
+        cases: 256,
         rng_seed: RngSeed::Fixed(1),
         failure_persistence: None,
         ..ProptestConfig::default()
