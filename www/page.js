@@ -24,6 +24,7 @@ export class Job extends AbortController {
   constructor(kind) {
     super();
     this.kind = kind;
+    this.began = performance.now();
   }
 
   /**

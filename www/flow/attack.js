@@ -38,7 +38,7 @@ export function attacking(page, session, looking, form, onBest) {
       page.best = null;
       page.result = { of, options, outcome, device: /** @type {NonNullable<typeof session.device>} */ (session.device) };
       page.record(options, of.model.sigma, outcome.report);
-      forgive();
+      forgive(job);
     } catch (error) {
       session.leaveGpu();
       page.fail(job, error, attack);

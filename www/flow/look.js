@@ -44,7 +44,7 @@ export function looking(page, session, pictures) {
       const predictions = await job.wait(bridge.predict(model.id, picture, { signal, loading }));
       page.wanted = { family, model, subject, crop };
       page.show({ family, model, subject, crop, picture, predictions });
-      forgive();
+      forgive(job);
       if (wish.crop && crop !== wish.crop) remark('The crop in the link lies outside of the picture: this is its middle.');
       return true;
     } catch (error) {

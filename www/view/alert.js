@@ -5,6 +5,8 @@ import { find, make } from './dom.js';
 const region = find('alert', HTMLElement);
 /** Whether it stays until it is dismissed. */
 let standing = false;
+/** When it was said. */
+let said = 0;
 
 /** @param {unknown} error @param {() => void} [retry] what failed, once more */
 export function complain(error, retry) {
@@ -15,6 +17,7 @@ export function complain(error, retry) {
     retry?.();
   };
   standing = false;
+  said = performance.now();
   region.replaceChildren(
     make('p', {}, sentence),
     make('div', { className: 'buttons' },
@@ -29,9 +32,9 @@ export function remark(sentence) {
   standing = true;
 }
 
-/** Something went right. */
-export function forgive() {
-  if (!standing) dismiss();
+/** Something went right, which makes obsolete what was said before it began. @param {{ began: number }} job */
+export function forgive({ began }) {
+  if (!standing && said < began) dismiss();
 }
 
 function dismiss() {
