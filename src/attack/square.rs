@@ -183,9 +183,8 @@ impl SquareSearch {
     /// a bump in another.
     fn shift(&mut self) -> Tensor<4> {
         let [images, channels, height, width] = self.kept.dims();
-        // Odd, so that a bump has a middle.
-        let side =
-            (self.side(3) | 1).min(if height.min(width) % 2 == 1 { height.min(width) } else { height.min(width) - 1 });
+        // Odd, so that a bump has a middle, and no larger than the picture.
+        let side = (self.side(3) | 1).min((height.min(width) - 1) | 1);
         let [rows, columns] = self.place(side);
         let [old_rows, old_columns] = self.place(side);
         let here = [0..images, 0..channels, rows, columns];

@@ -35,13 +35,13 @@ pub struct DeviceReport {
 pub struct DeviceCheck {
     /// Largest difference of a logit, relative to the largest logit.
     pub logits: f32,
-    /// Largest difference of the gradient in a pixel, relative to the largest one.
+    /// Largest difference of a pixel after a step along the gradient, relative to the largest one.
     pub gradient: f32,
     /// Whether both are within rounding.
     pub agrees: bool,
 }
 
-/// Rounding in another order moves logits and gradients by 1e-6 of the largest; a wrong kernel by far more than this.
+/// Rounding in another order moves logits and steps by 1e-6 of the largest; a wrong kernel by far more than this.
 const TOLERANCE: f32 = 1e-3;
 
 #[derive(Clone)]
