@@ -64,6 +64,8 @@ pub mod photo;
 
 pub mod classifier;
 
+mod layer;
+
 pub mod model;
 
 pub mod catalog;

@@ -3,6 +3,7 @@
 
 mod device;
 mod objects;
+mod passes;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;

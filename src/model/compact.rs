@@ -3,9 +3,10 @@
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{Initializer, Linear, LinearConfig, PaddingConfig2d};
-use burn::tensor::{Device, Tensor, activation::relu};
+use burn::tensor::{Device, Tensor};
 
 use crate::classifier::Classifier;
+use crate::layer::{Activation, connect, convolve};
 
 /// Side of the square input, in pixels.
 pub const SIDE: usize = 128;
@@ -56,11 +57,11 @@ pub struct Compact {
 
 impl Classifier for Compact {
     fn logits(&self, pixels: Tensor<4>) -> Tensor<2> {
-        let x = (pixels - MEAN) / DEVIATION;
-        let x = relu(self.conv1.forward(x));
-        let x = relu(self.conv2.forward(x));
-        let x = relu(self.conv3.forward(x));
-        let x = relu(self.dense1.forward(x.flatten(1, 3)));
-        self.dense2.forward(x)
+        let normalised = Activation::Affine { scale: 1.0 / DEVIATION, shift: -MEAN / DEVIATION };
+        let x = convolve(&self.conv1, normalised, pixels);
+        let x = convolve(&self.conv2, Activation::Relu, x);
+        let x = convolve(&self.conv3, Activation::Relu, x);
+        let x = connect(&self.dense1, Activation::Relu, x.flatten(1, 3));
+        connect(&self.dense2, Activation::Relu, x)
     }
 }

@@ -9,6 +9,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::classifier::Classifier;
 use crate::error::Error;
+use crate::layer::{Activation, connect, convolve};
 
 /// Side of the square input, in pixels.
 pub const SIDE: usize = 224;
@@ -97,24 +98,28 @@ struct Block {
 }
 
 impl Block {
-    fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+    /// `activation` is that of the layer before.
+    fn forward(&self, activation: Activation, input: Tensor<4>) -> Tensor<4> {
         let x = match &self.expand {
-            Some(expand) => relu6(pointwise(expand, input.clone())),
-            None => input.clone(),
+            Some(expand) => convolve(&self.depthwise, Activation::Relu6, convolve(expand, activation, input.clone())),
+            None => convolve(&self.depthwise, activation, input.clone()),
         };
-        let x = relu6(self.depthwise.forward(x));
-        let x = pointwise(&self.project, x);
+        let x = convolve(&self.project, Activation::Relu6, x);
         if x.dims() == input.dims() { x + input } else { x }
     }
 }
 
 impl Classifier for EfficientNetLite0 {
     fn logits(&self, pixels: Tensor<4>) -> Tensor<2> {
-        let x = pixels * (255.0 / 128.0) - 127.0 / 128.0;
-        let x = relu6(self.stem.forward(x));
-        let x = self.blocks.iter().fold(x, |x, block| block.forward(x));
-        let x = relu6(pointwise(&self.head, x));
-        self.dense.forward(x.flatten::<3>(2, 3).mean_dim(2).squeeze_dim(2))
+        let normalised = Activation::Affine { scale: 255.0 / 128.0, shift: -127.0 / 128.0 };
+        let mut x = convolve(&self.stem, normalised, pixels);
+        let mut activation = Activation::Relu6;
+        for block in &self.blocks {
+            x = block.forward(activation, x);
+            activation = Activation::Identity;
+        }
+        let x = relu6(convolve(&self.head, Activation::Identity, x));
+        connect(&self.dense, Activation::Identity, x.flatten::<3>(2, 3).mean_dim(2).squeeze_dim(2))
     }
 }
 
@@ -122,19 +127,6 @@ impl Classifier for EfficientNetLite0 {
 fn relu6(x: Tensor<4>) -> Tensor<4> {
     let x = relu(x);
     x.clone() - relu(x - 6.0)
-}
-
-/// A 1×1 convolution as one matrix product per image: its gradients are matrix products too.
-fn pointwise(conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
-    let [n, channels, height, width] = x.dims();
-    let [out, ..] = conv.weight.dims();
-    let weight = conv.weight.val().reshape([1, out, channels]);
-    let y = weight.matmul(x.reshape([n, channels, height * width]));
-    let y = match &conv.bias {
-        Some(bias) => y + bias.val().reshape([1, out, 1]),
-        None => y,
-    };
-    y.reshape([n, out, height, width])
 }
 
 impl EfficientNetLite0 {

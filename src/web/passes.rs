@@ -1,0 +1,74 @@
+//! Passes through a network without an attack around them, for measuring how fast a device is.
+
+use burn::tensor::{Tensor, TensorData};
+use wasm_bindgen::prelude::*;
+
+use super::Decoy;
+use crate::catalog::Family;
+use crate::classifier::{Criterion, Goal, read};
+
+#[wasm_bindgen]
+impl Decoy {
+    /// The logits of a batch, row by row, after `times` forward passes and one read-back. `pixels` are in [0, 1], image by
+    /// image, channel by channel, row by row.
+    pub async fn forward(&self, model: String, pixels: Vec<f32>, times: usize) -> Result<Vec<f32>, JsError> {
+        let (family, network) = self.network(&model)?;
+        let pixels = self.batch(family, pixels)?;
+        let mut logits = network.logits(pixels.clone());
+        for _ in 1..times {
+            // No pass is left out, since each looks at an image that the one before had a part in.
+            let nothing = logits.sum() * 0.0;
+            logits = network.logits(pixels.clone() + nothing.reshape([1, 1, 1, 1]));
+        }
+        Ok(read(logits).await?)
+    }
+
+    /// The gradient of every image's cross-entropy in its pixels, after the logits of the batch.
+    pub async fn gradient(&self, model: String, pixels: Vec<f32>, classes: Vec<u32>) -> Result<Vec<f32>, JsError> {
+        let (family, network) = self.network(&model)?;
+        let pixels = self.batch(family, pixels)?;
+        let criterion = Criterion::new(&goal(&classes), family.labels.len(), network.device())?;
+        let (logits, gradient) = network.gradient(pixels, |logits| criterion.cross_entropy(logits));
+        let mut values = read(logits).await?;
+        values.extend(read(gradient).await?);
+        Ok(values)
+    }
+
+    /// The pixels after `steps` steps of length `size` along the sign of the gradient of the cross-entropy, clipped to
+    /// [0, 1]; one read-back at the end.
+    #[wasm_bindgen(js_name = signSteps)]
+    pub async fn sign_steps(
+        &self,
+        model: String,
+        pixels: Vec<f32>,
+        classes: Vec<u32>,
+        size: f32,
+        steps: usize,
+    ) -> Result<Vec<f32>, JsError> {
+        let (family, network) = self.network(&model)?;
+        let mut pixels = self.batch(family, pixels)?;
+        let criterion = Criterion::new(&goal(&classes), family.labels.len(), network.device())?;
+        for _ in 0..steps {
+            let (_, gradient) = network.gradient(pixels.clone(), |logits| criterion.cross_entropy(logits));
+            pixels = (pixels + gradient.sign() * size).clamp(0.0, 1.0);
+        }
+        Ok(read(pixels).await?)
+    }
+}
+
+fn goal(classes: &[u32]) -> Goal {
+    Goal::Misread(classes.iter().map(|&class| class as usize).collect())
+}
+
+impl Decoy {
+    /// `pixels` as `[N, C, H, W]` on the device.
+    fn batch(&self, family: &Family, pixels: Vec<f32>) -> Result<Tensor<4>, JsError> {
+        let input = family.input;
+        let size = input.channels * input.height * input.width;
+        if pixels.is_empty() || pixels.len() % size != 0 {
+            return Err(JsError::new(&format!("{} values: expected a multiple of {size}", pixels.len())));
+        }
+        let shape = [pixels.len() / size, input.channels, input.height, input.width];
+        Ok(Tensor::from_data(TensorData::new(pixels, shape), &self.device.borrow().device))
+    }
+}
