@@ -54,13 +54,14 @@ export class Bridge {
   }
 
   /**
-   * Compiles the module, sets up the device. Once, before anything else.
+   * Gives the module to the worker, sets up the device. Once, before anything else.
+   * @param {WebAssembly.Module} program
    * @param {string} catalog the text of models.json
    * @param {DeviceChoice} device
    * @returns {Promise<Started>}
    */
-  start(catalog, device) {
-    return this.#call('start', [catalog, device]);
+  start(program, catalog, device) {
+    return this.#call('start', [program, catalog, device]);
   }
 
   /**

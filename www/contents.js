@@ -36,10 +36,10 @@ export async function json(path) {
   return parse(path, await (await get(path)).text());
 }
 
-/** @param {string} path */
-export async function get(path) {
-  const response = await fetch(path).catch(() => {
-    throw new Error(`The file ${path} could not be fetched. Are you offline?`);
+/** @param {string} path @param {AbortSignal} [signal] */
+export async function get(path, signal) {
+  const response = await fetch(path, { signal }).catch(() => {
+    throw signal?.aborted ? signal.reason : new Error(`The file ${path} could not be fetched. Are you offline?`);
   });
   if (!response.ok) throw new Error(`The file ${path} is missing on this site (status ${response.status}).`);
   return response;

@@ -9,6 +9,7 @@ import { sweepFlow } from './flow/sweep.js';
 import * as link from './link.js';
 import { Page } from './page.js';
 import { Pictures, centre, inside, object, photograph } from './pictures.js';
+import { program } from './program.js';
 import { Session } from './session.js';
 import { complain, remark } from './view/alert.js';
 import { attackForm } from './view/attack.js';
@@ -29,6 +30,9 @@ import { upload } from './view/upload.js';
 // Whatever else goes wrong is not kept from people either.
 addEventListener('error', ({ message }) => complain(message));
 addEventListener('unhandledrejection', ({ reason }) => complain(reason));
+
+// Under way long before it is needed, which is where a failure is told.
+program();
 
 // ---- what the site holds
 

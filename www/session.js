@@ -1,6 +1,7 @@
 // The worker, started when it is first needed, after a crash, and for another device.
 
 import { Bridge } from './bridge.js';
+import { abandon, program } from './program.js';
 import { find } from './view/dom.js';
 import { deviceName } from './view/words.js';
 
@@ -48,7 +49,7 @@ export class Session {
   async #start(bridge) {
     try {
       const choice = /** @type {import('./bridge.js').DeviceChoice} */ (select.value);
-      const { device, attacks } = await bridge.start(this.#catalog, choice);
+      const { device, attacks } = await bridge.start(await program(), this.#catalog, choice);
       this.#show(device);
       this.#onStart(attacks);
     } catch (error) {
@@ -65,7 +66,9 @@ export class Session {
 
   /** Ends a start that nobody waits for any more. */
   abandon() {
-    if (!this.device) this.#current?.bridge.close('Cancelled.');
+    if (this.device) return;
+    this.#current?.bridge.close('Cancelled.');
+    abandon(new Error('Cancelled.'));
   }
 
   /** A GPU on which the computation has stopped is not tried again, unless somebody chooses it. */

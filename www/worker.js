@@ -16,6 +16,8 @@ const site = new URL('./', import.meta.url);
 /** The longer side of the whole picture under the crop frame. */
 const PREVIEW = 640;
 
+/** The JavaScript around the module: on its way while the page fetches the module. @type {Promise<typeof import('../pkg/decoy.js')>} */
+const glue = import(new URL('pkg/decoy.js', site).href);
 /** @type {Decoy} */
 let decoy;
 /** The picture file opened last, and what the page calls it. @type {{ key: number, source: Source } | null} */
@@ -42,11 +44,10 @@ const pictures = {
 };
 
 const methods = {
-  /** @param {Call} _ @param {string} catalog @param {import('./bridge.js').DeviceChoice} device */
-  async start(_, catalog, device) {
-    /** @type {typeof import('../pkg/decoy.js')} */
-    const { default: init, Decoy } = await import(new URL('pkg/decoy.js', site).href);
-    await init({ module_or_path: new URL('pkg/decoy_bg.wasm', site) });
+  /** @param {Call} _ @param {WebAssembly.Module} program @param {string} catalog @param {import('./bridge.js').DeviceChoice} device */
+  async start(_, program, catalog, device) {
+    const { default: init, Decoy } = await glue;
+    await init({ module_or_path: program });
     decoy = await Decoy.create(catalog, device);
     return { device: decoy.device(), attacks: decoy.attacks() };
   },

@@ -7,7 +7,7 @@ use axum::{
     Router,
     extract::Request,
     handler::HandlerWithoutStateExt,
-    http::{HeaderValue, StatusCode, header::CACHE_CONTROL},
+    http::{HeaderName, HeaderValue, StatusCode, header::CACHE_CONTROL},
     middleware::{self, Next},
     response::Response,
 };
@@ -15,6 +15,10 @@ use tokio::runtime;
 use tower_http::services::ServeDir;
 
 use crate::site::SITE;
+
+/// The page has its process to itself; browsers grant it precise clocks and shared memory then.
+const ISOLATION: [(&str, &str); 2] =
+    [("cross-origin-opener-policy", "same-origin"), ("cross-origin-embedder-policy", "require-corp")];
 
 /// Takes a port on 127.0.0.1: WebGPU needs a secure context, which browsers grant to the machine itself.
 pub fn listen(port: u16) -> Result<TcpListener> {
@@ -39,8 +43,9 @@ pub fn start(listener: TcpListener) -> Result<String> {
 
 fn serve(folder: &Path, listener: TcpListener) -> io::Result<()> {
     let missing = (StatusCode::NOT_FOUND, "not found\n");
-    let files = ServeDir::new(folder).not_found_service((async move || missing).into_service());
-    let site = Router::new().fallback_service(files).layer(middleware::from_fn(caching));
+    let files = ServeDir::new(folder).precompressed_br().precompressed_gzip();
+    let files = files.not_found_service((async move || missing).into_service());
+    let site = Router::new().fallback_service(files).layer(middleware::from_fn(headers));
 
     listener.set_nonblocking(true)?;
     runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
@@ -50,34 +55,49 @@ fn serve(folder: &Path, listener: TcpListener) -> io::Result<()> {
 }
 
 /// A page built anew is seen at the next reload; what is asked for by its checksum never changes.
-async fn caching(request: Request, next: Next) -> Response {
+async fn headers(request: Request, next: Next) -> Response {
     let named = request.uri().query().is_some_and(|query| query.starts_with("sha256="));
     let mut answer = next.run(request).await;
     let lifetime = if named && answer.status().is_success() { "max-age=31536000, immutable" } else { "no-cache" };
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(lifetime));
+    for (name, value) in ISOLATION {
+        answer.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
     answer
 }
 
 #[cfg(test)]
 mod tests {
     use std::{
+        env, fs,
         io::{Read, Write},
         net::{SocketAddr, TcpStream},
+        path::PathBuf,
+        process,
     };
 
     use super::*;
 
     /// The server, with this crate's own folder for a site.
     fn server() -> SocketAddr {
+        server_of(env!("CARGO_MANIFEST_DIR").into())
+    }
+
+    fn server_of(folder: PathBuf) -> SocketAddr {
         let listener = listen(0).unwrap();
         let address = listener.local_addr().unwrap();
-        thread::spawn(|| serve(Path::new(env!("CARGO_MANIFEST_DIR")), listener));
+        thread::spawn(move || serve(&folder, listener));
         address
     }
 
     fn get(address: SocketAddr, path: &str) -> String {
+        get_with(address, path, "")
+    }
+
+    /// With further lines of the request's head.
+    fn get_with(address: SocketAddr, path: &str, head: &str) -> String {
         let mut stream = TcpStream::connect(address).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: decoy\r\nConnection: close\r\n\r\n").unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: decoy\r\nConnection: close\r\n{head}\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
@@ -100,6 +120,48 @@ mod tests {
         assert!(answer.contains("cache-control: max-age=31536000, immutable\r\n"), "{answer}");
         let answer = get(address, "/missing?sha256=0");
         assert!(answer.starts_with("HTTP/1.1 404") && answer.contains("cache-control: no-cache\r\n"), "{answer}");
+    }
+
+    #[test]
+    fn a_compressed_copy_is_sent_to_who_accepts_it() {
+        let folder = env::temp_dir().join(format!("decoy-serve-{}", process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        for (name, content) in [("a.wasm", "plain"), ("a.wasm.br", "brotli"), ("a.wasm.gz", "gzip"), ("b.js", "alone")]
+        {
+            fs::write(folder.join(name), content).unwrap();
+        }
+        let address = server_of(folder.clone());
+        let ask = |path, accepted: &str| get_with(address, path, &format!("Accept-Encoding: {accepted}\r\n"));
+        let cases = [
+            ("/a.wasm", "gzip, deflate, br, zstd", "application/wasm", Some("br"), "brotli"),
+            ("/a.wasm", "gzip", "application/wasm", Some("gzip"), "gzip"),
+            ("/a.wasm", "br;q=0", "application/wasm", None, "plain"),
+            ("/b.js", "br", "text/javascript", None, "alone"),
+        ];
+        for (path, accepted, kind, encoding, content) in cases {
+            let answer = ask(path, accepted);
+            assert!(answer.contains(&format!("content-type: {kind}\r\n")), "{answer}");
+            assert!(answer.contains("vary: accept-encoding\r\n"), "{answer}");
+            let sent = answer.lines().find_map(|line| line.strip_prefix("content-encoding: "));
+            assert_eq!(sent, encoding, "{answer}");
+            assert!(answer.ends_with(&format!("\r\n\r\n{content}")), "{answer}");
+        }
+
+        // Each copy has a name of its own, so that what the browser has kept is not sent again.
+        let compressed = ask("/a.wasm", "br");
+        let tag = compressed.lines().find(|line| line.starts_with("etag: ")).unwrap().replace("etag", "If-None-Match");
+        let again = |accepted| get_with(address, "/a.wasm", &format!("Accept-Encoding: {accepted}\r\n{tag}\r\n"));
+        assert!(again("br").starts_with("HTTP/1.1 304"));
+        assert!(again("identity").starts_with("HTTP/1.1 200"));
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn the_page_is_isolated() {
+        let answer = get(server(), "/src/serve.rs");
+        for (name, value) in ISOLATION {
+            assert!(answer.contains(&format!("{name}: {value}\r\n")), "{answer}");
+        }
     }
 
     #[test]

@@ -1,0 +1,28 @@
+// The wasm module: fetched and compiled once, while it arrives, for every worker that the page starts.
+
+import { get } from './contents.js';
+
+/** @type {Promise<WebAssembly.Module> | null} */
+let module = null;
+/** @type {AbortController | null} */
+let fetching = null;
+
+/** The compiled module; one that failed or was abandoned is fetched anew. */
+export function program() {
+  if (!module) {
+    fetching = new AbortController();
+    module = compile(fetching.signal);
+    module.catch(() => (module = null));
+  }
+  return module;
+}
+
+/** Ends the fetching of a module that nobody waits for any more. @param {Error} reason */
+export const abandon = (reason) => fetching?.abort(reason);
+
+/** Only what is called `application/wasm` is compiled while it arrives. @param {AbortSignal} signal */
+async function compile(signal) {
+  const response = await get('pkg/decoy_bg.wasm', signal);
+  const streams = response.headers.get('Content-Type') === 'application/wasm';
+  return streams ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer());
+}
