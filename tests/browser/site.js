@@ -1,7 +1,8 @@
 // What every browser test shares: a browser, a page that must stay free of errors, and pictures to give it.
 
 import assert from 'node:assert/strict';
-import { chromium } from 'playwright-core';
+
+export { launch } from './launch.js';
 
 /** @typedef {import('playwright-core').Browser} Browser */
 /** @typedef {import('playwright-core').BrowserContext} BrowserContext */
@@ -27,19 +28,6 @@ export const [photos, coil20] = families;
 
 /** The link to the duck. */
 export const duck = '#object=1';
-
-/** @param {{ webgpu?: boolean, flags?: string[] }} [options] */
-export function launch({ webgpu = true, flags = [] } = {}) {
-  return chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: [
-      '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-      '--disable-background-networking', '--disable-component-update', '--disable-sync',
-      ...(webgpu ? ['--enable-unsafe-webgpu'] : []),
-      ...flags,
-    ],
-  });
-}
 
 /**
  * Opens the page, uses it, and fails on any error that it or its worker has reported.

@@ -1,0 +1,107 @@
+// What one library on one backend takes for one network: runs in the page.
+
+import { compact, efficientNetLite0 } from './networks.js';
+import { read } from './safetensors.js';
+
+/**
+ * @typedef {{ library: 'decoy' | 'tfjs' | 'jax', backend: import('./networks.js').Backend, model: string, batches: number[] }} Task
+ * @typedef {{ forward: number | null, step: number | null, forwards: number[], steps: number[] }} Pace medians and what they are of, in ms
+ * @typedef {{ name: string, version: string, threads?: number, open: number, load: number, first: number | null, refused?: string, paces: Record<number, Pace> }} Measured
+ */
+
+/** Time for one measurement of one thing, once there are enough of it. */
+const ENOUGH_MILLISECONDS = 1500;
+const ENOUGH = 7;
+
+/** @type {Record<Task['library'], () => Promise<any>>} */
+const libraries = {
+  decoy: () => import('/benches/browser/peers/decoy.js'),
+  tfjs: () => import('/target/peers/tfjs.js'),
+  jax: () => import('/target/peers/jax.js'),
+};
+
+/** The network, with the size of its input and its weights. @param {string} model */
+async function fetchNetwork(model) {
+  const network = model.startsWith('photos') ? efficientNetLite0() : compact();
+  const weights = new Uint8Array(await (await fetch(`/www/models/${model}.safetensors`)).arrayBuffer());
+  return { network, weights, size: network.channels * network.side ** 2 };
+}
+
+/** A smooth pattern, another for each image. @param {number} size @param {number} batch */
+function pattern(size, batch) {
+  return Float32Array.from({ length: size * batch }, (_, index) => 0.5 + 0.5 * Math.sin(index * 0.37 + Math.floor(index / size)));
+}
+
+/** @param {number[]} values */
+const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+
+/** @param {() => Promise<unknown>} work */
+async function timed(work) {
+  const began = performance.now();
+  await work();
+  return performance.now() - began;
+}
+
+/** How long `work` of several passes takes for one. @param {(passes: number) => Promise<unknown>} work */
+async function pace(work) {
+  const once = await timed(() => work(1)); // warm already, and tells how many to take at once
+  const passes = Math.max(1, Math.min(10, Math.floor(300 / once)));
+  const times = passes === 1 ? [once] : [];
+  while (times.length < ENOUGH && times.reduce((sum, time) => sum + time, 0) * passes < ENOUGH_MILLISECONDS) {
+    times.push(await timed(() => work(passes)) / passes);
+  }
+  return times;
+}
+
+/** @param {Task} task */
+async function opened({ library, backend, model }) {
+  const { network, weights, size } = await fetchNetwork(model);
+  /** @type {import('./networks.js').Peer} */
+  let peer;
+  const open = await timed(async () => {
+    peer = await (await libraries[library]()).open(backend);
+  });
+  /** @type {import('./networks.js').Loaded} */
+  let loaded;
+  const load = await timed(async () => {
+    // @ts-expect-error Decoy takes the name and the bytes.
+    loaded = await (library === 'decoy' ? peer.load(model, weights) : peer.load(network, read(weights.buffer)));
+  });
+  // @ts-expect-error Both are there now.
+  return { peer, loaded, size, open, load };
+}
+
+/** Logits and gradient of one picture. @param {Task} task */
+export async function inspect(task) {
+  const { loaded, size } = await opened(task);
+  const { logits, gradient } = await loaded.gradient(pattern(size, 1), 1, [1]);
+  return { logits: [...logits], gradient: [...gradient] };
+}
+
+/** @param {Task} task @returns {Promise<Measured>} */
+export async function measure(task) {
+  const { peer, loaded, size, open, load } = await opened(task);
+  const { name, version, threads } = peer;
+  /** @type {Measured} */
+  const measured = { name, version, threads, open, load, first: null, paces: {} };
+  for (const batch of task.batches) {
+    const pixels = pattern(size, batch);
+    const classes = Array.from({ length: batch }, () => 1);
+    const step = (/** @type {number} */ count) => loaded.steps(pixels, batch, classes, 1 / 255, count);
+    const forward = (/** @type {number} */ times) => loaded.forward(pixels, batch, times);
+    /** @type {number[]} */
+    let steps = [];
+    try {
+      const first = await timed(() => step(1));
+      measured.first ??= first;
+      steps = await pace(step);
+    } catch (error) {
+      measured.refused = String(error);
+    }
+    await forward(1);
+    const forwards = await pace(forward);
+    measured.paces[batch] = { forward: median(forwards), step: steps.length ? median(steps) : null, forwards, steps };
+  }
+  loaded.dispose();
+  return measured;
+}

@@ -1,0 +1,121 @@
+// Decoy's networks as plain data (src/model/compact.rs, src/model/efficientnet.rs), and what a library makes of it.
+
+/**
+ * @typedef {'linear' | 'relu' | 'relu6'} Activation
+ * @typedef {{ kind: 'conv', name: string, stride: number, padding: [begin: number, end: number], depthwise: boolean, activation: Activation }} Conv
+ * A convolution with a bias; its padding is the same for rows and columns.
+ * @typedef {{ kind: 'dense', name: string, flattens?: [channels: number, height: number, width: number], activation: Activation }} Dense
+ * A dense layer with a bias, its weight `[inputs, outputs]`; `flattens`: the shape of what it flattens, channels first.
+ * @typedef {{ kind: 'pool' }} Pool The mean of every channel.
+ * @typedef {{ kind: 'residual', layers: Layer[] }} Residual What the layers give, added to their input.
+ * @typedef {Conv | Dense | Pool | Residual} Layer
+ *
+ * @typedef {{ channels: number, side: number, classes: number, mean: number, deviation: number, layers: Layer[] }} Network
+ * Pixels in [0, 1] are normalised to (pixels − mean) / deviation before the first layer.
+ *
+ * @typedef {import('./safetensors.js').Tensors} Tensors
+ * @typedef {'webgpu' | 'wasm'} Backend
+ *
+ * @typedef {object} Loaded A network on a device. Pixels are `[N, C, H, W]` in [0, 1], logits `[N, K]`.
+ * @property {(pixels: Float32Array, batch: number, times: number) => Promise<Float32Array>} forward
+ * The logits of the last of so many forward passes, all of them done; one read-back.
+ * @property {(pixels: Float32Array, batch: number, classes: ArrayLike<number>) => Promise<{ logits: Float32Array, gradient: Float32Array }>} gradient
+ * The gradient of the summed cross-entropy in the pixels.
+ * @property {(pixels: Float32Array, batch: number, classes: ArrayLike<number>, stepSize: number, count: number) => Promise<Float32Array>} steps
+ * The pixels after so many steps along the sign of that gradient, each clipped to [0, 1]; one read-back.
+ * @property {() => void} dispose
+ *
+ * @typedef {{ name: string, version: string, threads?: number, load(network: Network, tensors: Tensors): Promise<Loaded> }} Peer
+ * A library on one of its backends; `threads` where it tells how many it computes on.
+ */
+
+/**
+ * Three strided convolutions and two dense layers, for square grey pictures whose side is a multiple of 8.
+ * @param {{ side?: number, classes?: number }} [size] @returns {Network}
+ */
+export function compact({ side = 128, classes = 20 } = {}) {
+  return {
+    channels: 1,
+    side,
+    classes,
+    mean: 0.30,
+    deviation: 0.32,
+    layers: [
+      conv('conv1', 2, [2, 2], 'relu'),
+      conv('conv2', 2, [1, 1], 'relu'),
+      conv('conv3', 2, [1, 1], 'relu'),
+      { kind: 'dense', name: 'dense1', flattens: [32, side / 8, side / 8], activation: 'relu' },
+      { kind: 'dense', name: 'dense2', activation: 'linear' },
+    ],
+  };
+}
+
+/** EfficientNet-Lite0 at 224×224, every BatchNorm folded into its convolution. @returns {Network} */
+export function efficientNetLite0() {
+  const stages = [
+    { expansion: 1, kernel: 3, stride: 1, repeats: 1 },
+    { expansion: 6, kernel: 3, stride: 2, repeats: 2 },
+    { expansion: 6, kernel: 5, stride: 2, repeats: 2 },
+    { expansion: 6, kernel: 3, stride: 2, repeats: 3 },
+    { expansion: 6, kernel: 5, stride: 1, repeats: 3 },
+    { expansion: 6, kernel: 5, stride: 2, repeats: 4 },
+    { expansion: 6, kernel: 3, stride: 1, repeats: 1 },
+  ];
+  let side = 112;
+  let index = 0;
+  /** @type {Layer[]} */
+  const blocks = [];
+  for (const { expansion, kernel, stride, repeats } of stages) {
+    for (let repeat = 0; repeat < repeats; repeat++) {
+      const name = `blocks.${index++}`;
+      const step = repeat === 0 ? stride : 1;
+      /** @type {Layer[]} */
+      const layers = [
+        ...(expansion > 1 ? [conv(`${name}.expand`, 1, [0, 0], 'relu6')] : []),
+        conv(`${name}.depthwise`, step, same(side, kernel, step), 'relu6', true),
+        conv(`${name}.project`, 1, [0, 0], 'linear'),
+      ];
+      // Every other block changes the shape of its input.
+      blocks.push(...(repeat === 0 ? layers : [/** @type {Residual} */ ({ kind: 'residual', layers })]));
+      side = Math.ceil(side / step);
+    }
+  }
+  return {
+    channels: 3,
+    side: 224,
+    classes: 1000,
+    mean: 127 / 255,
+    deviation: 128 / 255,
+    layers: [
+      conv('stem', 2, same(224, 3, 2), 'relu6'),
+      ...blocks,
+      conv('head', 1, [0, 0], 'relu6'),
+      { kind: 'pool' },
+      { kind: 'dense', name: 'dense', activation: 'linear' },
+    ],
+  };
+}
+
+/** A row for every image, with a one at its class. @param {ArrayLike<number>} classes @param {number} count of all classes */
+export function oneHot(classes, count) {
+  const rows = new Float32Array(classes.length * count);
+  for (let image = 0; image < classes.length; image++) rows[image * count + classes[image]] = 1;
+  return rows;
+}
+
+/**
+ * @param {string} name @param {number} stride @param {[number, number]} padding @param {Activation} activation
+ * @param {boolean} [depthwise] @returns {Conv}
+ */
+function conv(name, stride, padding, activation, depthwise = false) {
+  return { kind: 'conv', name, stride, padding, depthwise, activation };
+}
+
+/**
+ * The padding for an output of `side / stride`; of an odd one, the larger half is at the end.
+ * @param {number} side @param {number} kernel @param {number} stride @returns {[number, number]}
+ */
+function same(side, kernel, stride) {
+  const padding = Math.max((Math.ceil(side / stride) - 1) * stride + kernel - side, 0);
+  return [Math.floor(padding / 2), Math.ceil(padding / 2)];
+}

@@ -1,0 +1,35 @@
+// Reads the weights of a network: https://huggingface.co/docs/safetensors
+
+/** @typedef {Map<string, { shape: number[], values: Float32Array }>} Tensors */
+
+/**
+ * The tensors of a safetensors file of half or single precision, by their names.
+ * @param {ArrayBuffer} file @returns {Tensors}
+ */
+export function read(file) {
+  const start = 8 + Number(new DataView(file).getBigUint64(0, true));
+  /** @type {Record<string, { dtype: string, shape: number[], data_offsets: [number, number] }>} */
+  const { __metadata__, ...header } = JSON.parse(new TextDecoder().decode(new Uint8Array(file, 8, start - 8)));
+  return new Map(Object.entries(header).map(([name, { dtype, shape, data_offsets: [from, to] }]) => {
+    const bytes = file.slice(start + from, start + to);
+    return [name, { shape, values: decode(dtype, bytes) }];
+  }));
+}
+
+/** @param {string} dtype @param {ArrayBuffer} bytes */
+function decode(dtype, bytes) {
+  switch (dtype) {
+    case 'F16': return Float32Array.from(new Uint16Array(bytes), fromHalf);
+    case 'F32': return new Float32Array(bytes);
+    default: throw new Error(`a tensor of ${dtype}: expected F16 or F32`);
+  }
+}
+
+/** The number whose 16 bits of half precision these are. @param {number} bits */
+function fromHalf(bits) {
+  const sign = bits >> 15 ? -1 : 1;
+  const exponent = (bits >> 10) & 31;
+  const fraction = bits & 1023;
+  if (exponent === 31) return fraction ? NaN : sign * Infinity;
+  return sign * (exponent ? (1 + fraction / 1024) * 2 ** (exponent - 15) : fraction * 2 ** -24);
+}

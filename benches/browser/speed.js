@@ -1,0 +1,188 @@
+// Decoy beside TensorFlow.js and jax-js in one browser, with the same networks and weights: agreement of the gradients
+// first, then the time of a forward pass and of an attack step, the time to the first step, memory, and bytes fetched.
+// `cargo xtask bench` builds what it needs and runs it; it writes benches/results/speed.json.
+// Words that follow choose: `coil20` or `photos`, `webgpu` or `wasm`, and libraries; then nothing is written.
+
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import { promisify } from 'node:util';
+import { brotliCompress } from 'node:zlib';
+import { launch } from '../../tests/browser/launch.js';
+import { serve } from './server.js';
+
+/** @import { Measured, Task } from './measure.js' */
+
+const ROUNDS = 3;
+
+const chosen = process.argv.slice(2);
+/** @template {string} T @param {T[]} names @returns {T[]} */
+const choose = (names) => {
+  const some = names.filter((name) => chosen.includes(name));
+  return some.length > 0 ? some : names;
+};
+
+const families = choose(['coil20', 'photos']);
+const backends = choose(/** @type {Task['backend'][]} */ (['webgpu', 'wasm']));
+const libraries = choose(/** @type {Task['library'][]} */ (['decoy', 'tfjs', 'jax']));
+const batches = { coil20: [1, 32], photos: [1] };
+
+const tasks = families.flatMap((family) => backends.flatMap((backend) => libraries.map((library) => /** @type {Task} */ (
+  { library, backend, model: `${family}-sigma-0.00`, batches: batches[/** @type {keyof typeof batches} */ (family)] }))));
+
+const server = await serve();
+let version = '';
+let adapter = '';
+
+/**
+ * A browser of its own for every task, so that nothing is warm and its memory is the task's.
+ * @template T @param {'inspect' | 'measure'} what @param {Task} task
+ * @returns {Promise<{ result: any, memory: number, sent: Map<string, number> }>}
+ */
+async function run(what, task) {
+  const browser = await launch({ flags: ['--enable-features=SharedArrayBuffer'] });
+  try {
+    version = browser.version();
+    server.sent.clear();
+    const page = await browser.newPage();
+    page.setDefaultTimeout(1_200_000);
+    page.on('console', (message) => message.type() === 'error' && console.error(`   ${task.library}: ${message.text()}`));
+    await page.goto(server.address);
+    adapter ||= await page.evaluate(async () => {
+      // @ts-ignore The library of types here does not know WebGPU.
+      const found = await navigator.gpu?.requestAdapter();
+      return found ? [found.info.vendor, found.info.architecture, found.info.description].filter(Boolean).join(' ') : 'none';
+    });
+    const result = await page.evaluate(async ([what, task]) => {
+      const module = await import(/** @type {any} */ ('/benches/browser/measure.js'));
+      return module[/** @type {string} */ (what)](task);
+    }, /** @type {const} */ ([what, task]));
+    return { result, memory: await peakMemory(browser), sent: new Map(server.sent) };
+  } finally {
+    await browser.close();
+  }
+}
+
+/** The most memory that the page's process and the GPU's have held, in bytes; Linux only. @param {import('playwright-core').Browser} browser */
+async function peakMemory(browser) {
+  const session = await browser.newBrowserCDPSession();
+  const { processInfo } = /** @type {{ processInfo: { type: string, id: number }[] }} */ (await session.send(/** @type {any} */ ('SystemInfo.getProcessInfo')));
+  return processInfo.filter(({ type }) => type === 'renderer' || type === 'GPU').reduce((sum, { id }) => {
+    const status = readFileSync(`/proc/${id}/status`, 'utf8');
+    return sum + 1024 * Number(/VmHWM:\s*(\d+)/.exec(status)?.[1]);
+  }, 0);
+}
+
+/** @param {number[]} values */
+const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+/** @param {Task} task */
+const title = ({ library, backend, model }) => `${model} ${library} ${backend}`;
+
+/** How far two vectors are apart, relative to the second. @param {number[]} found @param {number[]} expected */
+function distance(found, expected) {
+  const length = (/** @type {number[]} */ values) => Math.hypot(...values.map((value) => value ?? NaN));
+  return length(found.map((value, index) => value - expected[index])) / length(expected);
+}
+
+const agreement = [];
+for (const family of families) {
+  const of = tasks.filter(({ model }) => model.startsWith(family));
+  const reference = await run('inspect', { library: 'decoy', backend: 'wasm', model: of[0].model, batches: [] });
+  for (const task of of) {
+    const found = await run('inspect', task).catch((error) => ({ result: { refused: String(error) } }));
+    const { logits, gradient, refused } = found.result;
+    const line = refused
+      ? { task: title(task), refused: refused.split('\n')[0] }
+      : { task: title(task), logits: distance(logits, reference.result.logits), gradient: distance(gradient, reference.result.gradient) };
+    agreement.push(line);
+    console.log(JSON.stringify(line));
+    if (line.gradient && line.gradient > 0.05) throw new Error(`${title(task)} computes another gradient: they cannot be compared`);
+  }
+}
+
+/** @type {Map<string, { result: Measured, memory: number, sent: Map<string, number> }[]>} */
+const rounds = new Map(tasks.map((task) => [title(task), []]));
+for (let round = 0; round < ROUNDS; round++) {
+  for (const task of tasks) {
+    const measured = await run('measure', task);
+    rounds.get(title(task))?.push(measured);
+    console.log(`round ${round + 1}, ${title(task)}: ${JSON.stringify(measured.result.paces, (_, value) => (Array.isArray(value) ? undefined : value))}`);
+  }
+}
+
+/** @type {Map<string, number>} */
+const compressed = new Map();
+/** Bytes of program, as they are and with brotli. @param {Map<string, number>} sent */
+async function program(sent) {
+  const code = [...sent].filter(([path]) => /^\/(target\/peers|dist\/pkg)\/.*\.(js|wasm)$/.test(path));
+  for (const [path] of code) {
+    if (!compressed.has(path)) {
+      const ready = await readFile(`.${path}.br`).catch(async () => promisify(brotliCompress)(await readFile(`.${path}`)));
+      compressed.set(path, ready.length);
+    }
+  }
+  return {
+    bytes: code.reduce((sum, [, bytes]) => sum + bytes, 0),
+    brotli: code.reduce((sum, [path]) => sum + (compressed.get(path) ?? 0), 0),
+  };
+}
+
+const rows = [];
+for (const task of tasks) {
+  const all = rounds.get(title(task)) ?? [];
+  const { name, version, threads, refused } = all[0].result;
+  const middle = (/** @type {(measured: Measured) => number | null} */ pick) => {
+    const values = all.map(({ result }) => pick(result)).filter((value) => value !== null);
+    return values.length > 0 ? Number(median(values).toFixed(2)) : null;
+  };
+  rows.push({
+    model: task.model,
+    backend: task.backend,
+    library: name,
+    version,
+    threads,
+    refused: refused?.split('\n')[0],
+    paces: Object.fromEntries(task.batches.map((batch) => [batch, {
+      forward: middle(({ paces }) => paces[batch].forward),
+      step: middle(({ paces }) => paces[batch].step),
+    }])),
+    'first step': middle(({ first }) => first),
+    'open to first step': middle(({ open, load, first }) => (first === null ? null : open + load + first)),
+    'peak memory': median(all.map(({ memory }) => memory)),
+    program: await program(all[0].sent),
+  });
+}
+server.close();
+
+const git = (/** @type {string[]} */ ...args) => execFileSync('git', args, { encoding: 'utf8' }).trim();
+const result = {
+  command: ['node benches/browser/speed.js', ...chosen].join(' '),
+  commit: git('describe', '--always', '--dirty', '--abbrev=12'),
+  date: new Date().toISOString().slice(0, 10),
+  machine: `${os.cpus()[0].model}, ${os.cpus().length} cores`,
+  browser: `Chromium ${version}, headless`,
+  adapter,
+  rounds: ROUNDS,
+  units: 'milliseconds and bytes; medians over the rounds; an attack step is a forward pass, the gradient of the cross-entropy in the pixels, sign and clip',
+  agreement,
+  rows,
+};
+if (chosen.length === 0) await writeFile('benches/results/speed.json', `${JSON.stringify(result, null, 2)}\n`);
+
+/** Milliseconds, and how often Decoy's fit into the best of the others'. @param {number | null} value */
+const shown = (value) => (value === null ? '–' : value < 10 ? value.toFixed(1) : String(Math.round(value)));
+for (const family of families) {
+  for (const backend of backends) {
+    const of = rows.filter((row) => row.model.startsWith(family) && row.backend === backend);
+    for (const batch of batches[/** @type {keyof typeof batches} */ (family)]) {
+      for (const what of /** @type {const} */ (['forward', 'step'])) {
+        const values = of.map(({ library, paces }) => ({ library, value: paces[batch][what] }));
+        const ours = values.find(({ library }) => library === 'Decoy')?.value;
+        const best = Math.min(...values.filter(({ library, value }) => library !== 'Decoy' && value !== null).map(({ value }) => Number(value)));
+        const ratio = ours && Number.isFinite(best) ? ` → ${(best / ours).toFixed(1)} times as fast as the best other` : '';
+        console.log(`${family} ${backend}, batch ${batch}, ${what}: ${values.map(({ library, value }) => `${library} ${shown(value)} ms`).join(', ')}${ratio}`);
+      }
+    }
+  }
+}

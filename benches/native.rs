@@ -1,0 +1,70 @@
+//! What a pass costs natively: forward, input gradient, and a step of DDN, for a network of each family.
+//!
+//! `cargo xtask bench native` runs it; the networks are the shipped ones, the pictures smooth patterns.
+
+use std::fs;
+use std::hint::black_box;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use criterion::{BatchSize, BenchmarkId, Criterion as Criterium, criterion_group, criterion_main};
+use decoy::attack::{Ddn, Run};
+use decoy::catalog::Catalog;
+use decoy::classifier::{Criterion, Frozen, Goal};
+
+const MODELS: [&str; 2] = ["coil20-sigma-0.00", "photos-sigma-0.00"];
+
+/// Steps in one measurement, so that what surrounds them does not count.
+const STEPS: usize = 5;
+
+fn network(id: &str) -> (Frozen, [usize; 3]) {
+    let catalog = fs::read_to_string("www/models/models.json").expect("the catalogue");
+    let catalog = Catalog::parse(&catalog).expect("a valid catalogue");
+    let (family, entry) = catalog.model(id).expect("a shipped network");
+    let weights = fs::read(format!("www/models/{}", entry.file)).expect("the weights");
+    let network = family.load(entry, &weights, &Device::flex()).expect("intact weights");
+    let input = family.input;
+    (network, [input.channels, input.height, input.width])
+}
+
+fn pictures(batch: usize, [channels, height, width]: [usize; 3]) -> Tensor<4> {
+    let shape = [batch, channels, height, width];
+    let values: Vec<f32> = (0..shape.iter().product()).map(|i: usize| 0.5 + 0.5 * (i as f32 * 0.37).sin()).collect();
+    Tensor::from_data(TensorData::new(values, shape), &Device::flex())
+}
+
+fn passes(benches: &mut Criterium) {
+    for id in MODELS {
+        let (network, size) = network(id);
+        let mut group = benches.benchmark_group(id);
+        group.sample_size(10);
+        for batch in [1, 32] {
+            let pixels = pictures(batch, size);
+            let classes = network.logits(pixels.clone()).dims()[1];
+            let goal = Goal::Misread(vec![0; batch]);
+            let criterion = Criterion::new(&goal, classes, network.device()).expect("class 0");
+            group.bench_function(BenchmarkId::new("forward", batch), |bench| {
+                bench.iter(|| black_box(network.logits(pixels.clone())));
+            });
+            group.bench_function(BenchmarkId::new("input gradient", batch), |bench| {
+                bench.iter(|| black_box(network.gradient(pixels.clone(), |logits| criterion.cross_entropy(logits))));
+            });
+            let attack = Ddn { steps: STEPS, ..Ddn::default() };
+            group.throughput(criterion::Throughput::Elements(STEPS as u64));
+            group.bench_function(BenchmarkId::new("DDN steps", batch), |bench| {
+                let begin = || {
+                    let run = Run::begin(&attack, &network, pixels.clone(), goal.clone());
+                    pollster::block_on(run).expect("a valid attack")
+                };
+                let steps = |mut run: Run| {
+                    pollster::block_on(run.advance(STEPS)).expect("the CPU does not fail");
+                    run
+                };
+                bench.iter_batched(begin, steps, BatchSize::PerIteration);
+            });
+        }
+        group.finish();
+    }
+}
+
+criterion_group!(benches, passes);
+criterion_main!(benches);
