@@ -32,6 +32,11 @@ fn pictures(batch: usize, [channels, height, width]: [usize; 3]) -> Tensor<4> {
     Tensor::from_data(TensorData::new(values, shape), &Device::flex())
 }
 
+fn advance(mut run: Run<'_>) -> Run<'_> {
+    pollster::block_on(run.advance(STEPS)).expect("the CPU does not fail");
+    run
+}
+
 fn passes(benches: &mut Criterium) {
     for id in MODELS {
         let (network, size) = network(id);
@@ -55,11 +60,7 @@ fn passes(benches: &mut Criterium) {
                     let run = Run::begin(&attack, &network, pixels.clone(), goal.clone());
                     pollster::block_on(run).expect("a valid attack")
                 };
-                let steps = |mut run: Run| {
-                    pollster::block_on(run.advance(STEPS)).expect("the CPU does not fail");
-                    run
-                };
-                bench.iter_batched(begin, steps, BatchSize::PerIteration);
+                bench.iter_batched(begin, advance, BatchSize::PerIteration);
             });
         }
         group.finish();

@@ -1,24 +1,54 @@
-//! The layers that the networks here are made of: an activation, then a convolution or a matrix, then its bias, in one
-//! pass over the input; and the gradient in that input in another. An attack needs no gradient in the weights.
+//! Fast layers for networks under attack: an activation, then a convolution or a matrix, then its bias, in one pass over
+//! the input; and the gradient in that input in another. An attack needs no gradient in the weights.
 //!
-//! On a GPU every pass is a kernel of our own, in `gpu.rs`; on the CPU they are made of Burn's operations.
+//! The networks here are made of them, and yours can be: [`convolve`] stands for [`Conv2d::forward`] after an activation,
+//! [`connect`] for [`Linear::forward`]. While a layer is trained it is made of Burn's own operations.
+//!
+//! ```
+//! use burn::module::Module;
+//! use burn::nn::conv::{Conv2d, Conv2dConfig};
+//! use burn::tensor::{Device, Tensor};
+//! use decoy::classifier::Classifier;
+//! use decoy::layer::{Activation, convolve};
+//!
+//! #[derive(Module, Debug)]
+//! struct Tiny {
+//!     first: Conv2d,
+//!     second: Conv2d,
+//! }
+//!
+//! impl Classifier for Tiny {
+//!     fn logits(&self, pixels: Tensor<4>) -> Tensor<2> {
+//!         let x = convolve(&self.first, Activation::Identity, pixels);
+//!         convolve(&self.second, Activation::Relu, x).flatten::<3>(2, 3).mean_dim(2).squeeze_dim(2)
+//!     }
+//! }
+//!
+//! let conv = |channels| Conv2dConfig::new(channels, [3, 3]).init(&Device::flex());
+//! let tiny = Tiny { first: conv([1, 4]), second: conv([4, 10]) };
+//! assert_eq!(tiny.logits(Tensor::zeros([2, 1, 8, 8], &Device::flex())).dims(), [2, 10]);
+//! ```
 
+// On a GPU every pass is a kernel of our own, in `gpu.rs`. On the CPU it is loops of our own, in `cpu.rs`, but for 1×1
+// convolutions, which are Burn's matrix products.
+mod cpu;
 #[cfg(any(target_family = "wasm", feature = "vulkan", feature = "cuda"))]
 mod gpu;
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
+use burn::backend::flex::FlexTensor;
 use burn::backend::ops::ConvOptions;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::nn::conv::Conv2d;
 use burn::nn::{Linear, PaddingConfig2d};
-use burn::tensor::{Shape, Tensor};
+use burn::tensor::{Shape, Tensor, TensorData};
 
 /// What happens to the values before a layer's weights meet them.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Activation {
+pub enum Activation {
     /// Nothing.
     Identity,
     /// The larger of the value and 0.
@@ -26,7 +56,12 @@ pub(crate) enum Activation {
     /// The same, and no more than 6.
     Relu6,
     /// Times `scale`, plus `shift`: the normalisation of pixels.
-    Affine { scale: f32, shift: f32 },
+    Affine {
+        /// One over the deviation.
+        scale: f32,
+        /// The mean, negative, over the deviation.
+        shift: f32,
+    },
 }
 
 /// A layer without its weights.
@@ -47,21 +82,50 @@ enum Kind {
     Dense,
 }
 
+impl Layer {
+    /// The shape of the output.
+    fn output(&self, x: &Shape, weight: &Shape) -> Shape {
+        match self.kind {
+            Kind::Pointwise => Shape::new([x[0], weight[0], x[2], x[3]]),
+            Kind::Dense => Shape::new([x[0], weight[1]]),
+            Kind::Convolution { stride, padding, .. } => {
+                let length = |axis: usize| (x[axis + 2] + padding[axis].0 + padding[axis].1 - weight[2]) / stride + 1;
+                Shape::new([x[0], weight[0], length(0), length(1)])
+            }
+        }
+    }
+}
+
 /// `conv` of `activation` of `x`.
 ///
 /// # Shapes
 /// - `x`: `[N, C, H, W]`
 /// - returns: `[N, O, H', W']`
-pub(crate) fn convolve(conv: &Conv2d, activation: Activation, x: Tensor<4>) -> Tensor<4> {
-    let PaddingConfig2d::Explicit(top, left, bottom, right) = conv.padding else {
-        unreachable!("every layer here says its padding in pixels");
+///
+/// # Panics
+///
+/// If the kernels are not square, or their strides or dilations not the same both ways, or if `conv` has no bias or pads
+/// by anything but nothing or a number of pixels.
+pub fn convolve(conv: &Conv2d, activation: Activation, x: Tensor<4>) -> Tensor<4> {
+    let square = |[height, width]: [usize; 2]| height == width;
+    assert!(
+        square(conv.kernel_size) && square(conv.stride) && conv.dilation == [1; 2],
+        "a layer's kernels and strides are square, without dilation: found kernels of {:?}, strides of {:?}, dilation {:?}",
+        conv.kernel_size,
+        conv.stride,
+        conv.dilation
+    );
+    let (top, left, bottom, right) = match conv.padding {
+        PaddingConfig2d::Explicit(top, left, bottom, right) => (top, left, bottom, right),
+        PaddingConfig2d::Valid => (0, 0, 0, 0),
+        PaddingConfig2d::Same => panic!("a layer's padding is a number of pixels: found “same”"),
     };
     let (stride, padding, groups) = (conv.stride[0], [(top, bottom), (left, right)], conv.groups);
     let kind = match (conv.kernel_size, stride, padding, groups) {
         ([1, 1], 1, [(0, 0), (0, 0)], 1) => Kind::Pointwise,
         _ => Kind::Convolution { stride, padding, groups },
     };
-    let bias = conv.bias.as_ref().expect("every layer here has a bias").val();
+    let bias = conv.bias.as_ref().expect("a layer has a bias").val();
     apply(Layer { activation, kind }, x, conv.weight.val(), bias)
 }
 
@@ -70,8 +134,12 @@ pub(crate) fn convolve(conv: &Conv2d, activation: Activation, x: Tensor<4>) -> T
 /// # Shapes
 /// - `x`: `[N, C]`
 /// - returns: `[N, O]`
-pub(crate) fn connect(linear: &Linear, activation: Activation, x: Tensor<2>) -> Tensor<2> {
-    let bias = linear.bias.as_ref().expect("every layer here has a bias").val();
+///
+/// # Panics
+///
+/// If `linear` has no bias.
+pub fn connect(linear: &Linear, activation: Activation, x: Tensor<2>) -> Tensor<2> {
+    let bias = linear.bias.as_ref().expect("a layer has a bias").val();
     apply(Layer { activation, kind: Kind::Dense }, x, linear.weight.val(), bias)
 }
 
@@ -185,7 +253,47 @@ fn options(stride: usize, padding: [(usize, usize); 2], groups: usize) -> ConvOp
     ConvOptions::new_with_padding([stride; 2], padding, [1; 2], groups)
 }
 
-impl Passes for Flex {}
+impl Passes for Flex {
+    fn forward(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        layer: Layer,
+    ) -> FloatTensor<Self> {
+        let convolution = cpu::Convolution::of(layer, &x.shape(), &weight.shape());
+        if convolution.is_none() && layer.kind != Kind::Dense {
+            return composed::<Self>(x, weight, bias, layer);
+        }
+        let shape = layer.output(&x.shape(), &weight.shape());
+        let tensors = [x, weight, bias].map(|tensor| tensor.to_contiguous());
+        let [x, weight, bias] = tensors.each_ref().map(|tensor| tensor.storage());
+        let y = match convolution {
+            Some(convolution) => convolution.forward(x, weight, bias),
+            None => cpu::dense(layer.activation, x, weight, bias),
+        };
+        FlexTensor::from_data(TensorData::new(y, shape))
+    }
+
+    fn backward(
+        gradient: FloatTensor<Self>,
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        layer: Layer,
+    ) -> FloatTensor<Self> {
+        let convolution = cpu::Convolution::of(layer, &x.shape(), &weight.shape());
+        if convolution.is_none() && layer.kind != Kind::Dense {
+            return composed_backward::<Self>(gradient, x, weight, layer);
+        }
+        let (shape, outputs) = (x.shape(), gradient.shape()[1]);
+        let tensors = [gradient, x, weight].map(|tensor| tensor.to_contiguous());
+        let [gradient, x, weight] = tensors.each_ref().map(|tensor| tensor.storage());
+        let y = match convolution {
+            Some(convolution) => convolution.backward(gradient, x, weight),
+            None => cpu::dense_backward(layer.activation, gradient, x, weight, outputs),
+        };
+        FlexTensor::from_data(TensorData::new(y, shape))
+    }
+}
 
 impl LayerOps for Flex {
     fn apply(
@@ -225,6 +333,106 @@ impl<B: Passes, C: CheckpointStrategy> LayerOps for Autodiff<B, C> {
         match InInput.prepare::<C>([x.node()]).compute_bound().stateful() {
             OpsKind::Tracked(prepared) => prepared.finish((input, weight, layer), output),
             OpsKind::UnTracked(prepared) => prepared.finish(output),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::module::Module;
+    use burn::nn::LinearConfig;
+    use burn::nn::conv::Conv2dConfig;
+    use burn::tensor::activation::relu;
+    use burn::tensor::{Device, Distribution, Tolerance};
+
+    const ACTIVATIONS: [Activation; 4] =
+        [Activation::Identity, Activation::Relu, Activation::Relu6, Activation::Affine { scale: 2.5, shift: -0.5 }];
+
+    fn activated<const D: usize>(activation: Activation, x: Tensor<D>) -> Tensor<D> {
+        match activation {
+            Activation::Identity => x,
+            Activation::Relu => relu(x),
+            Activation::Relu6 => x.clamp(0.0, 6.0),
+            Activation::Affine { scale, shift } => x * scale + shift,
+        }
+    }
+
+    /// Holds output and gradient of `layer` to those of `expected`, which Burn computes.
+    fn hold<const D: usize>(
+        case: &str,
+        x: Tensor<D>,
+        layer: impl Fn(Tensor<D>) -> Tensor<D>,
+        expected: impl Fn(Tensor<D>) -> Tensor<D>,
+    ) {
+        let passes = |layer: &dyn Fn(Tensor<D>) -> Tensor<D>| {
+            let x = x.clone().autodiff().require_grad();
+            let y = layer(x.clone());
+            // Another factor for every output, so that no mistake cancels.
+            let factors =
+                (Tensor::<1, burn::tensor::Int>::arange(0..y.shape().num_elements() as i64, &y.device()).float() * 0.7)
+                    .sin()
+                    .reshape(y.shape())
+                    .autodiff();
+            let gradient = x.grad(&(y.clone() * factors).sum().backward()).expect("it takes part");
+            (y.inner().into_data(), gradient.into_data())
+        };
+        let (y, gradient) = passes(&layer);
+        let (expected_y, expected_gradient) = passes(&expected);
+        let close = |found: &TensorData, expected: &TensorData, what: &str| {
+            assert_eq!(found.shape(), expected.shape(), "{case}: {what}");
+            let pairs = found.as_slice::<f32>().expect("f32").iter().zip(expected.as_slice::<f32>().expect("f32"));
+            let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(worst < 1e-4, "{case}: {what} differs by {worst}");
+        };
+        close(&y, &expected_y, "the output");
+        close(&gradient, &expected_gradient, "the gradient");
+        let untracked = layer(x).into_data();
+        untracked.assert_approx_eq::<f32>(&y, Tolerance::default());
+    }
+
+    #[test]
+    fn convolutions_are_those_of_burn() {
+        let device = Device::flex();
+        // Channels, outputs, groups; side of the kernel, stride; zeros above, left, below, right; height and width.
+        let cases = [
+            ([1, 8, 1], [5, 2], [2, 2, 2, 2], [16, 16]),
+            ([8, 16, 1], [3, 2], [1, 1, 1, 1], [12, 20]),
+            ([3, 5, 1], [3, 1], [1, 1, 1, 1], [7, 9]),
+            ([5, 3, 1], [3, 2], [0, 0, 1, 1], [10, 10]),
+            ([4, 4, 1], [1, 1], [0, 0, 0, 0], [5, 6]),
+            ([4, 6, 1], [1, 2], [0, 0, 0, 0], [6, 7]),
+            ([6, 6, 6], [3, 1], [1, 1, 1, 1], [7, 7]),
+            ([6, 6, 6], [5, 2], [1, 1, 2, 2], [14, 14]),
+            ([4, 8, 2], [3, 1], [0, 1, 2, 0], [8, 8]),
+            ([2, 4, 1], [4, 3], [3, 0, 0, 2], [11, 13]),
+        ];
+        for ([channels, outputs, groups], [size, stride], [top, left, bottom, right], [height, width]) in cases {
+            let conv = Conv2dConfig::new([channels, outputs], [size, size])
+                .with_stride([stride, stride])
+                .with_padding(PaddingConfig2d::Explicit(top, left, bottom, right))
+                .with_groups(groups)
+                .init(&device)
+                .valid();
+            let x = Tensor::random([3, channels, height, width], Distribution::Normal(1.0, 4.0), &device);
+            for activation in ACTIVATIONS {
+                let case = format!("{channels}→{outputs} in {groups}, {size}×{size} by {stride}, {activation:?}");
+                let ours = |x| convolve(&conv, activation, x);
+                hold(&case, x.clone(), ours, |x| conv.forward(activated(activation, x)));
+            }
+        }
+    }
+
+    #[test]
+    fn matrices_are_those_of_burn() {
+        let device = Device::flex();
+        let linear = LinearConfig::new(13, 6).init(&device).valid();
+        for images in [1, 5] {
+            let x = Tensor::random([images, 13], Distribution::Normal(1.0, 4.0), &device);
+            for activation in ACTIVATIONS {
+                let ours = |x| connect(&linear, activation, x);
+                hold(&format!("{activation:?}"), x.clone(), ours, |x| linear.forward(activated(activation, x)));
+            }
         }
     }
 }

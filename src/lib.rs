@@ -64,7 +64,7 @@ pub mod photo;
 
 pub mod classifier;
 
-mod layer;
+pub mod layer;
 
 pub mod model;
 

@@ -81,7 +81,7 @@ const title = ({ library, backend, model }) => `${model} ${library} ${backend}`;
 
 /** How far two vectors are apart, relative to the second. @param {number[]} found @param {number[]} expected */
 function distance(found, expected) {
-  const length = (/** @type {number[]} */ values) => Math.hypot(...values.map((value) => value ?? NaN));
+  const length = (/** @type {number[]} */ values) => Math.sqrt(values.reduce((sum, value) => sum + (value ?? NaN) ** 2, 0));
   return length(found.map((value, index) => value - expected[index])) / length(expected);
 }
 

@@ -1,5 +1,6 @@
 //! Decoy's one developer command; `cargo xtask --help` lists what it does.
 
+mod bench;
 mod chromium;
 mod command;
 mod compress;
@@ -16,7 +17,7 @@ use std::{env, fs, path::PathBuf, process::ExitCode};
 use anyhow::{Context, Result};
 use clap::{Args, Parser};
 
-use crate::wasm::Profile;
+use crate::{bench::Bench, wasm::Profile};
 
 /// Everything a developer of Decoy does, and everything CI does.
 #[derive(Parser)]
@@ -58,6 +59,13 @@ enum Task {
         /// Arguments for `decoy train coil20`; `cargo xtask train -- --help` lists them.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
+    },
+    /// Measure what passes, steps and visits cost (an hour), or one of it.
+    Bench {
+        /// Measure this alone.
+        bench: Option<Bench>,
+        #[command(flatten)]
+        data: Data,
     },
     /// Compare the attacks with Foolbox, adv-lib and torchattacks, and write docs/oracle.md (an hour at first).
     Oracle {
@@ -114,6 +122,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Check { data } => return Ok(test::quick(located(data).as_deref())),
         Task::Data { data } => data::describe(located(data).as_deref())?,
         Task::Train { arguments } => train::start(&arguments)?,
+        Task::Bench { bench, data } => bench::measure(bench, &data::at_hand(located(data).as_deref())?)?,
         Task::Oracle { only, data } => oracle::compare(located(data).as_deref(), only.as_deref())?,
     }
     Ok(ExitCode::SUCCESS)

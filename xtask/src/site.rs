@@ -34,8 +34,12 @@ pub fn npm_packages() -> Result<()> {
     if modified("node_modules/.package-lock.json").is_ok_and(|installed| installed >= wanted) {
         return Ok(());
     }
-    let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
-    step("Installing the npm packages", || run(Command::new(npm).arg("ci")))
+    step("Installing the npm packages", || run(npm().arg("ci")))
+}
+
+/// The command npm.
+pub fn npm() -> Command {
+    Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" })
 }
 
 fn assemble(coil20: Option<&Coil20>) -> Result<()> {

@@ -1,0 +1,148 @@
+//! How the cost of an attack grows natively, with the batch, the side of the picture, the classes, and the data set, and
+//! whether memory stays flat over many attacks. `cargo xtask bench scaling` runs it; it writes
+//! benches/results/scaling.json.
+
+use std::fs;
+use std::process::Command;
+use std::rc::Rc;
+use std::time::Instant;
+
+use burn::module::Module;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::{Linear, LinearConfig, PaddingConfig2d};
+use burn::tensor::{Device, Tensor, TensorData};
+use decoy::attack::{Ddn, Run};
+use decoy::classifier::{Classifier, Frozen, Goal};
+use decoy::layer::{Activation, connect, convolve};
+use decoy::sweep::Sweep;
+use serde_json::{Value, json};
+
+const STEPS: usize = 5;
+const REPETITIONS: usize = 7;
+
+/// The compact network, for square grey pictures of any side that is a multiple of 8.
+#[derive(Module, Debug)]
+struct Compact {
+    convolutions: Vec<Conv2d>,
+    dense: Vec<Linear>,
+}
+
+impl Compact {
+    fn new(side: usize, classes: usize) -> Self {
+        let device = Device::flex();
+        let conv = |channels: [usize; 2], size: usize| {
+            let padding = size / 2;
+            Conv2dConfig::new(channels, [size, size])
+                .with_stride([2, 2])
+                .with_padding(PaddingConfig2d::Explicit(padding, padding, padding, padding))
+                .init(&device)
+        };
+        let inputs = 32 * (side / 8) * (side / 8);
+        Self {
+            convolutions: vec![conv([1, 8], 5), conv([8, 16], 3), conv([16, 32], 3)],
+            dense: vec![LinearConfig::new(inputs, 64).init(&device), LinearConfig::new(64, classes).init(&device)],
+        }
+    }
+}
+
+impl Classifier for Compact {
+    fn logits(&self, pixels: Tensor<4>) -> Tensor<2> {
+        let mut x = pixels;
+        let mut activation = Activation::Identity;
+        for conv in &self.convolutions {
+            x = convolve(conv, activation, x);
+            activation = Activation::Relu;
+        }
+        let x = connect(&self.dense[0], activation, x.flatten(1, 3));
+        connect(&self.dense[1], activation, x)
+    }
+}
+
+fn pictures(count: usize, side: usize) -> Tensor<4> {
+    let shape = [count, 1, side, side];
+    let values: Vec<f32> = (0..shape.iter().product()).map(|i: usize| 0.5 + 0.5 * (i as f32 * 0.37).sin()).collect();
+    Tensor::from_data(TensorData::new(values, shape), &Device::flex())
+}
+
+/// Milliseconds of one DDN step of a batch, the median of some.
+fn step(batch: usize, side: usize, classes: usize) -> f64 {
+    let network = Frozen::new(&Compact::new(side, classes));
+    let pixels = pictures(batch, side);
+    let attack = Ddn { steps: STEPS, ..Ddn::default() };
+    let mut times: Vec<f64> = (0..REPETITIONS)
+        .map(|_| {
+            let goal = Goal::Misread(vec![0; batch]);
+            let run = Run::begin(&attack, &network, pixels.clone(), goal);
+            let mut run = pollster::block_on(run).expect("a valid attack");
+            let began = Instant::now();
+            pollster::block_on(run.advance(STEPS)).expect("the CPU does not fail");
+            began.elapsed().as_secs_f64() * 1e3 / STEPS as f64
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    times[REPETITIONS / 2]
+}
+
+/// Seconds of an attack on a data set, and the megabytes that the process holds after every quarter of it.
+fn sweep(images: usize) -> (f64, Vec<f64>) {
+    let networks = [Rc::new(Frozen::new(&Compact::new(128, 20)))];
+    let attack = Ddn { steps: STEPS, ..Ddn::default() };
+    let began = Instant::now();
+    let sweep = Sweep::new(&attack, &networks, pictures(images, 128), vec![0; images], 8);
+    let mut sweep = sweep.expect("a class for each image");
+    let mut memory = Vec::new();
+    while let Some(done) = pollster::block_on(sweep.advance(STEPS)).expect("the CPU does not fail") {
+        if done * 4 / images > memory.len() {
+            memory.push(resident_megabytes());
+        }
+    }
+    (began.elapsed().as_secs_f64(), memory)
+}
+
+/// Linux only; not a number elsewhere.
+fn resident_megabytes() -> f64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.trim_end_matches("kB").trim().parse::<f64>().ok()).map_or(f64::NAN, |kb| kb / 1e3)
+}
+
+fn output(command: &str, arguments: &[&str]) -> String {
+    let output = Command::new(command).args(arguments).output();
+    output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
+}
+
+fn processor() -> String {
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = info.lines().find_map(|line| line.strip_prefix("model name"));
+    name.map_or("unknown", |name| name.trim_start_matches([' ', '\t', ':'])).to_owned()
+}
+
+fn main() {
+    let table = |title: &str, sizes: &[usize], measure: &dyn Fn(usize) -> f64| -> Value {
+        let rows = sizes.iter().map(|&size| {
+            let value = (measure(size) * 1e3).round() / 1e3;
+            println!("{title} {size}: {value}");
+            (size.to_string(), json!(value))
+        });
+        Value::Object(rows.collect())
+    };
+    let batch = table("step in ms, batch", &[1, 2, 4, 8, 16, 32, 64, 128], &|batch| step(batch, 128, 20));
+    let side = table("step in ms, side", &[32, 64, 96, 128, 160, 192, 224], &|side| step(1, side, 20));
+    let classes = table("step in ms, classes", &[10, 20, 100, 1000], &|classes| step(1, 128, classes));
+    let data = table("sweep in s, pictures", &[10, 100, 500, 1440], &|images| sweep(images).0);
+    let (_, memory) = sweep(1440);
+    println!("resident MB after each quarter of 1440 attacks: {memory:?}");
+    let result = json!({
+        "command": "cargo bench --workspace --bench scaling",
+        "commit": output("git", &["describe", "--always", "--dirty", "--abbrev=12"]),
+        "date": output("date", &["+%F"]),
+        "machine": format!("{}, {} cores", processor(), std::thread::available_parallelism().map_or(1, usize::from)),
+        "network": "three strided convolutions and two dense layers, random weights; batch 1, side 128, 20 classes where \
+                    nothing else is said",
+        "DDN step in milliseconds": { "batch": batch, "side": side, "classes": classes },
+        "DDN, 5 steps in batches of 8, seconds": { "pictures": data },
+        "resident megabytes after each quarter of 1440 attacks": memory,
+    });
+    let text = serde_json::to_string_pretty(&result).expect("plain values");
+    fs::write("benches/results/scaling.json", text + "\n").expect("benches/results can be written");
+}

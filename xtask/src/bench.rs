@@ -1,0 +1,71 @@
+//! What is measured: passes and scaling natively, and Decoy beside its opponents in the browser.
+
+use std::{fs, path::Path, process::Command};
+
+use anyhow::Result;
+use clap::ValueEnum;
+use decoy_data::coil20::Coil20;
+
+use crate::{
+    chromium,
+    command::{cargo, run, step},
+    compress, serve,
+    site::{self, npm},
+    wasm::Profile,
+};
+
+/// The opponents and the npm packages they need.
+const PEERS: &str = "benches/browser";
+
+/// A benchmark.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+pub enum Bench {
+    /// Forward pass, input gradient and DDN step of a network of each family, with criterion.
+    Native,
+    /// How the cost of a step grows; writes benches/results/scaling.json.
+    Scaling,
+    /// Decoy beside TensorFlow.js and jax-js; writes benches/results/speed.json.
+    Browser,
+    /// From the first visit to the first fooled picture; writes benches/results/first-visit.json.
+    Visit,
+}
+
+/// Runs one benchmark, or all of them.
+pub fn measure(only: Option<Bench>, coil20: &Option<Coil20>) -> Result<()> {
+    let wanted = |bench| only.is_none_or(|only| only == bench);
+    for (bench, name) in [(Bench::Native, "native"), (Bench::Scaling, "scaling")] {
+        if wanted(bench) {
+            run(&mut cargo(&["bench", "--workspace", "--bench", name]))?;
+        }
+    }
+    if !wanted(Bench::Browser) && !wanted(Bench::Visit) {
+        return Ok(());
+    }
+    site::build(Profile::Small, coil20)?;
+    compress::site()?;
+    let node = |script: &str, address: &str| -> Result<()> {
+        run(Command::new("node").arg(script).env("CHROMIUM", chromium::find()?).env("DECOY_URL", address))
+    };
+    if wanted(Bench::Browser) {
+        peers()?;
+        step("Measuring Decoy beside its opponents (half an hour)", || node("benches/browser/speed.js", ""))?;
+    }
+    if wanted(Bench::Visit) {
+        let address = serve::start(serve::listen(0)?)? + "/";
+        step("Measuring the first visit", || node("benches/browser/first-visit.js", &address))?;
+    }
+    Ok(())
+}
+
+/// Installs the opponents and makes scripts of them that a browser can load.
+fn peers() -> Result<()> {
+    let modified = |path: &Path| fs::metadata(path).and_then(|data| data.modified());
+    let folder = Path::new(PEERS);
+    let wanted = modified(&folder.join("package-lock.json"))?;
+    step("Installing the opponents", || {
+        if !modified(&folder.join("node_modules/.package-lock.json")).is_ok_and(|installed| installed >= wanted) {
+            run(npm().arg("ci").current_dir(PEERS))?;
+        }
+        run(npm().args(["run", "build"]).current_dir(PEERS))
+    })
+}
