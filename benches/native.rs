@@ -6,7 +6,7 @@ use std::fs;
 use std::hint::black_box;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use criterion::{BatchSize, BenchmarkId, Criterion as Criterium, criterion_group, criterion_main};
+use criterion::{BatchSize, BenchmarkId, Criterion as Criterium};
 use decoy::attack::{Ddn, Run};
 use decoy::catalog::Catalog;
 use decoy::classifier::{Criterion, Frozen, Goal};
@@ -67,5 +67,8 @@ fn passes(benches: &mut Criterium) {
     }
 }
 
-criterion_group!(benches, passes);
-criterion_main!(benches);
+fn main() {
+    let mut benches = Criterium::default().configure_from_args();
+    passes(&mut benches);
+    benches.final_summary();
+}

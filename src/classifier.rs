@@ -65,10 +65,7 @@ impl Frozen {
         let logits = self.model.logits(pixels.clone());
         let mut gradients = objective(logits.clone()).sum().backward();
         let gradient = pixels.grad_remove(&mut gradients).unwrap_or_else(|| pixels.clone().inner().zeros_like());
-        // A convolution's gradient comes with the channels last. Flattening puts it in order: fused kernels on WebGPU
-        // add it to pixels as if it were.
-        let shape = gradient.dims();
-        (logits.inner(), gradient.flatten::<2>(1, 3).reshape(shape))
+        (logits.inner(), gradient)
     }
 
     /// The class probabilities of every image of a batch, read back from the device.

@@ -29,9 +29,8 @@
 //! assert_eq!(tiny.logits(Tensor::zeros([2, 1, 8, 8], &Device::flex())).dims(), [2, 10]);
 //! ```
 
-// On a GPU every pass is a kernel of our own, in `gpu.rs`. On the CPU it is loops of our own, in `cpu.rs`, but for 1×1
+// On a GPU every pass is a kernel of our own, in `gpu.rs`. On the CPU it is the loops of `decoy-loops`, but for 1×1
 // convolutions, which are Burn's matrix products.
-mod cpu;
 #[cfg(any(target_family = "wasm", feature = "vulkan", feature = "cuda"))]
 mod gpu;
 
@@ -45,24 +44,7 @@ use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_e
 use burn::nn::conv::Conv2d;
 use burn::nn::{Linear, PaddingConfig2d};
 use burn::tensor::{Shape, Tensor, TensorData};
-
-/// What happens to the values before a layer's weights meet them.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Activation {
-    /// Nothing.
-    Identity,
-    /// The larger of the value and 0.
-    Relu,
-    /// The same, and no more than 6.
-    Relu6,
-    /// Times `scale`, plus `shift`: the normalisation of pixels.
-    Affine {
-        /// One over the deviation.
-        scale: f32,
-        /// The mean, negative, over the deviation.
-        shift: f32,
-    },
-}
+pub use decoy_loops::Activation;
 
 /// A layer without its weights.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -253,6 +235,23 @@ fn options(stride: usize, padding: [(usize, usize); 2], groups: usize) -> ConvOp
     ConvOptions::new_with_padding([stride; 2], padding, [1; 2], groups)
 }
 
+/// The loops' convolution that a layer is, unless it is none, or one in groups.
+fn looped(layer: Layer, x: &Shape, weight: &Shape) -> Option<decoy_loops::Convolution> {
+    let Kind::Convolution { stride, padding: [(top, _), (left, _)], groups } = layer.kind else {
+        return None;
+    };
+    let to = layer.output(x, weight);
+    (groups == 1).then_some(decoy_loops::Convolution {
+        activation: layer.activation,
+        images: x[0],
+        from: [x[1], x[2], x[3]],
+        to: [to[1], to[2], to[3]],
+        size: weight[2],
+        stride,
+        padding: [top, left],
+    })
+}
+
 impl Passes for Flex {
     fn forward(
         x: FloatTensor<Self>,
@@ -260,7 +259,7 @@ impl Passes for Flex {
         bias: FloatTensor<Self>,
         layer: Layer,
     ) -> FloatTensor<Self> {
-        let convolution = cpu::Convolution::of(layer, &x.shape(), &weight.shape());
+        let convolution = looped(layer, &x.shape(), &weight.shape());
         if convolution.is_none() && layer.kind != Kind::Dense {
             return composed::<Self>(x, weight, bias, layer);
         }
@@ -269,7 +268,7 @@ impl Passes for Flex {
         let [x, weight, bias] = tensors.each_ref().map(|tensor| tensor.storage());
         let y = match convolution {
             Some(convolution) => convolution.forward(x, weight, bias),
-            None => cpu::dense(layer.activation, x, weight, bias),
+            None => decoy_loops::dense(layer.activation, x, weight, bias),
         };
         FlexTensor::from_data(TensorData::new(y, shape))
     }
@@ -280,7 +279,7 @@ impl Passes for Flex {
         weight: FloatTensor<Self>,
         layer: Layer,
     ) -> FloatTensor<Self> {
-        let convolution = cpu::Convolution::of(layer, &x.shape(), &weight.shape());
+        let convolution = looped(layer, &x.shape(), &weight.shape());
         if convolution.is_none() && layer.kind != Kind::Dense {
             return composed_backward::<Self>(gradient, x, weight, layer);
         }
@@ -289,7 +288,7 @@ impl Passes for Flex {
         let [gradient, x, weight] = tensors.each_ref().map(|tensor| tensor.storage());
         let y = match convolution {
             Some(convolution) => convolution.backward(gradient, x, weight),
-            None => cpu::dense_backward(layer.activation, gradient, x, weight, outputs),
+            None => decoy_loops::dense_backward(layer.activation, gradient, x, weight, outputs),
         };
         FlexTensor::from_data(TensorData::new(y, shape))
     }

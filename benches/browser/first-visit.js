@@ -1,82 +1,135 @@
-// From the first visit to the first fooled photograph: bytes fetched and time, on the CPU device.
-// `cargo xtask build --release`, then `python3 -m http.server 8080 --directory dist`, then
-// `node benches/browser/first-visit.js`, which writes benches/results/first-visit.json.
+// From the first visit to the first fooled photograph, in its parts: time and bytes over the line, on both devices.
+// `cargo xtask bench visit` serves a release build and runs it; it writes benches/results/first-visit.json.
 
 import { execFileSync } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import { address, launch } from '../../tests/browser/site.js';
 
+/** @typedef {'cpu' | 'webgpu'} Device */
+/** @typedef {{ reached: Record<string, number>, parts: Record<string, number>, bytes: Record<string, number> }} Visit */
+
 const ROUNDS = 3;
+const DEVICES = /** @type {const} */ (['cpu', 'webgpu']);
+/** What ends a visit; the whole search is left to the CPU, for the GPU may be software. */
+const LAST = { cpu: 'end of the search', webgpu: 'first fooled picture' };
+/** A line of 10 Mbit/s, in bytes a second, with its latency in milliseconds. */
+const LINE = { offline: false, downloadThroughput: 1.25e6, uploadThroughput: 1.25e6, latency: 40 };
 
-/** @typedef {{ milliseconds: Record<string, number>, bytes: Record<string, number> }} Visit */
+/** Chooses the device and notes when what is seen of each part appears: runs in the page, before its own scripts. @param {Device} device */
+function watch(device) {
+  /** @type {Record<string, number>} */
+  const moments = {};
+  const signs = {
+    'picture visible': ['#original[aria-label^="The original picture"]', ''],
+    'device ready': ['#device-report', 'Running on'],
+    'answer shown': ['#verdict', 'The network sees'],
+    'first attack step': ['#run-note', 'Step'],
+    'first fooled picture': ['#adversarial:not([hidden])', ''],
+    'end of the search': ['#verdict', 'Fooled'],
+  };
+  const note = (/** @type {string} */ name) => (moments[name] ??= performance.now());
+  new MutationObserver(() => {
+    for (const [name, [selector, words]] of Object.entries(signs)) {
+      if (document.querySelector(selector)?.textContent?.startsWith(words)) note(name);
+    }
+  }).observe(document, { subtree: true, childList: true, attributes: true });
+  addEventListener('click', () => note('button pressed'), { capture: true });
+  document.addEventListener('readystatechange', () => {
+    /** @type {HTMLSelectElement} */ (document.getElementById('device')).value = device;
+  }, { once: true });
+  const { compileStreaming } = WebAssembly;
+  WebAssembly.compileStreaming = async (response) => {
+    const module = await compileStreaming(response);
+    note('program compiled');
+    return module;
+  };
+  Object.assign(globalThis, { moments });
+}
 
-/** What the cache answers counts as nothing. @param {import('playwright-core').BrowserContext} context @returns {Promise<Visit>} */
-async function visit(context) {
+/** What a file belongs to. @param {string} path */
+const kind = (path) => (path.includes('/pkg/') ? 'program'
+  : path.endsWith('.safetensors') ? 'network'
+    : path.includes('/gallery/') ? 'pictures'
+      : path.includes('/robustness/') ? 'results' : 'page');
+
+/** Opens the page and fools the network. @param {import('playwright-core').BrowserContext} context @param {Device} device @param {typeof LINE} [line] @returns {Promise<Visit>} */
+async function visit(context, device, line) {
   const page = await context.newPage();
   page.setDefaultTimeout(300_000);
+  if (line) await (await context.newCDPSession(page)).send('Network.emulateNetworkConditions', line);
   /** @type {Record<string, number>} */
-  const bytes = { page: 0, program: 0, weights: 0, pictures: 0, results: 0 };
+  const bytes = { page: 0, program: 0, network: 0, pictures: 0, results: 0 };
+  let networkFetched = NaN; // as a date: a worker's clock is another than the page's
   /** @type {Promise<unknown>[]} */
   const counting = [];
   page.on('requestfinished', (request) => {
-    const { pathname } = new URL(request.url());
-    const kind = pathname.includes('/pkg/') ? 'program'
-      : pathname.endsWith('.safetensors') ? 'weights'
-        : pathname.includes('/gallery/') ? 'pictures'
-          : pathname.includes('/robustness/') ? 'results' : 'page';
-    counting.push(request.sizes().then((sizes) => (bytes[kind] += Math.max(0, sizes.responseBodySize))).catch(() => {}));
+    const of = kind(new URL(request.url()).pathname);
+    const { startTime, responseEnd } = request.timing();
+    if (of === 'network') networkFetched = startTime + responseEnd;
+    counting.push(request.sizes().then(({ responseHeadersSize, responseBodySize }) => (bytes[of] += responseHeadersSize + responseBodySize)));
   });
-  /** @type {Record<string, number>} */
-  const milliseconds = {};
-  const began = performance.now();
-  const reached = (/** @type {string} */ name) => (milliseconds[name] = Math.round(performance.now() - began));
-
+  await page.addInitScript(watch, device);
   await page.goto(address);
-  await page.getByRole('img', { name: /^The original picture/ }).waitFor();
-  reached('picture');
-  await page.getByRole('status').filter({ hasText: 'The network sees' }).first().waitFor();
-  reached('answer');
+  await page.locator('#verdict', { hasText: 'The network sees' }).waitFor();
   await page.getByRole('button', { name: 'Fool the network' }).click();
-  await page.locator('#adversarial:not([hidden])').waitFor();
-  reached('first fooled picture');
-  await page.getByRole('status').filter({ hasText: 'Fooled' }).first().waitFor();
-  reached('end of the search');
+  await page.waitForFunction((last) => last in /** @type {any} */ (globalThis).moments, LAST[device]);
+  const { moments, programFetched, origin, report } = await page.evaluate(() => ({
+    moments: /** @type {Record<string, number>} */ (/** @type {any} */ (globalThis).moments),
+    programFetched: /** @type {PerformanceResourceTiming[]} */ (performance.getEntriesByType('resource')).find(({ name }) => name.endsWith('.wasm'))?.responseEnd ?? NaN,
+    origin: performance.timeOrigin,
+    report: document.getElementById('device-report')?.textContent ?? '',
+  }));
+  if (report.includes('WebGPU') !== (device === 'webgpu')) throw new Error(`another device was wanted than this: ${report}`);
   await Promise.all(counting);
   await page.close();
-  return { milliseconds, bytes: { ...bytes, all: Object.values(bytes).reduce((sum, part) => sum + part) } };
+
+  const { 'picture visible': picture, 'button pressed': pressed, ...rest } = { ...moments, 'program fetched': programFetched, 'network fetched': networkFetched - origin };
+  const hesitation = pressed - rest['answer shown'];
+  const chain = Object.entries(rest).filter(([, at]) => !Number.isNaN(at)).sort(([, a], [, b]) => a - b)
+    .map(([name, at]) => /** @type {const} */ ([name, at > pressed ? at - hesitation : at]));
+  return {
+    reached: { 'picture visible': picture, ...Object.fromEntries(chain) },
+    parts: Object.fromEntries(chain.map(([name, at], index) => [name, at - (chain[index - 1]?.[1] ?? 0)])),
+    bytes: { ...bytes, all: Object.values(bytes).reduce((sum, part) => sum + part) },
+  };
 }
 
-/** @param {Visit[]} visits @param {'milliseconds' | 'bytes'} what */
-function medians(visits, what) {
-  const middle = (/** @type {number[]} */ values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
-  return Object.fromEntries(Object.keys(visits[0][what]).map((name) => [name, middle(visits.map((visit) => visit[what][name]))]));
+/** Medians of visits. @param {Visit[]} visits */
+function summary(visits) {
+  const median = (/** @type {keyof Visit} */ what) => Object.fromEntries(Object.keys(visits[0][what]).map((name) => (
+    [name, Math.round(visits.map((visit) => visit[what][name]).sort((a, b) => a - b)[Math.floor(visits.length / 2)])])));
+  return { reached: median('reached'), parts: median('parts'), bytes: median('bytes') };
 }
 
-const browser = await launch({ webgpu: false });
-/** @type {Visit[]} */
-const first = [];
-/** @type {Visit[]} */
-const second = [];
+/** In a browser where nothing is warm. @template T @param {Device} device @param {(context: import('playwright-core').BrowserContext, version: string) => Promise<T>} use */
+async function fresh(device, use) {
+  const browser = await launch({ webgpu: device === 'webgpu' });
+  return use(await browser.newContext(), browser.version()).finally(() => browser.close());
+}
+
+const visits = DEVICES.map((device) => ({ device, first: /** @type {Visit[]} */ ([]), second: /** @type {Visit[]} */ ([]) }));
 for (let round = 0; round < ROUNDS; round++) {
-  const context = await browser.newContext();
-  first.push(await visit(context));
-  second.push(await visit(context));
-  await context.close();
+  for (const { device, first, second } of visits) {
+    await fresh(device, async (context) => {
+      first.push(await visit(context, device));
+      second.push(await visit(context, device));
+    });
+  }
 }
+const slow = await fresh('cpu', async (context, version) => ({ version, visit: await visit(context, 'cpu', LINE) }));
+
 const git = (/** @type {string[]} */ ...args) => execFileSync('git', args, { encoding: 'utf8' }).trim();
-const summary = (/** @type {Visit[]} */ visits) => ({ milliseconds: medians(visits, 'milliseconds'), bytes: medians(visits, 'bytes') });
 const result = {
   command: 'node benches/browser/first-visit.js',
   commit: git('describe', '--always', '--dirty', '--abbrev=12'),
   date: new Date().toISOString().slice(0, 10),
   machine: `${os.cpus()[0].model}, ${os.cpus().length} cores, server on the same machine`,
-  browser: `Chromium ${browser.version()}, headless, CPU device`,
+  browser: `Chromium ${slow.version}, headless`,
   rounds: ROUNDS,
-  'first visit': summary(first),
-  'second visit': summary(second),
+  units: 'milliseconds since navigation (reached) or since the part before (parts), the time until the button is pressed left out; bytes as sent, compressed, heads included; medians over the rounds',
+  ...Object.fromEntries(visits.map(({ device, first, second }) => [device, { 'first visit': summary(first), 'second visit': summary(second) }])),
+  'cpu, 10 Mbit/s, 40 ms, once': { 'first visit': summary([slow.visit]) },
 };
-await browser.close();
-await mkdir('benches/results', { recursive: true });
 await writeFile('benches/results/first-visit.json', `${JSON.stringify(result, null, 2)}\n`);
 console.log(JSON.stringify(result, null, 2));

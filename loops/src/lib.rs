@@ -1,11 +1,26 @@
-//! Layers on the CPU, one image after the other.
+//! The layers of `decoy` on the CPU: plain loops over slices, one image after the other. They are a crate of their own so
+//! that a build of the rest for size leaves them fast.
 //!
 //! In a convolution every row of the result is a sum of shifted rows times a weight, and the rows are laid out so
 //! that each shift is contiguous: with zeros around them, and the columns that a stride skips in a row of their own.
 
-use burn::tensor::Shape;
-
-use super::{Activation, Kind, Layer};
+/// What happens to the values before a layer's weights meet them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Activation {
+    /// Nothing.
+    Identity,
+    /// The larger of the value and 0.
+    Relu,
+    /// The same, and no more than 6.
+    Relu6,
+    /// Times `scale`, plus `shift`: the normalisation of pixels.
+    Affine {
+        /// One over the deviation.
+        scale: f32,
+        /// The mean, negative, over the deviation.
+        shift: f32,
+    },
+}
 
 /// Values of a row that are computed at once.
 const WIDTH: usize = 8;
@@ -13,9 +28,11 @@ const WIDTH: usize = 8;
 /// Rows that are computed at once: as many as fit into a processor's registers.
 const TILE: usize = 4;
 
-/// The sizes of a convolution, and what comes before it.
-pub(super) struct Convolution {
+/// A convolution without its weights.
+pub struct Convolution {
+    /// What comes before it.
     pub activation: Activation,
+    /// N, how many images there are.
     pub images: usize,
     /// Channels, height and width of the input.
     pub from: [usize; 3],
@@ -23,6 +40,7 @@ pub(super) struct Convolution {
     pub to: [usize; 3],
     /// Side of the kernels.
     pub size: usize,
+    /// How far apart the pixels are that kernels are put on.
     pub stride: usize,
     /// Rows of zeros before the first, columns of zeros before the first.
     pub padding: [usize; 2],
@@ -61,23 +79,6 @@ impl<const TILE: usize> Terms<TILE> {
 }
 
 impl Convolution {
-    /// That of a layer, unless it is none, or one in groups.
-    pub fn of(layer: Layer, x: &Shape, weight: &Shape) -> Option<Self> {
-        let Kind::Convolution { stride, padding: [(top, _), (left, _)], groups } = layer.kind else {
-            return None;
-        };
-        let to = layer.output(x, weight);
-        (groups == 1).then_some(Self {
-            activation: layer.activation,
-            images: x[0],
-            from: [x[1], x[2], x[3]],
-            to: [to[1], to[2], to[3]],
-            size: weight[2],
-            stride,
-            padding: [top, left],
-        })
-    }
-
     /// `[N, O, H', W']` of `x` `[N, C, H, W]`, `weight` `[O, C, K, K]` and `bias` `[O]`.
     pub fn forward(&self, x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
         let ([channels, height, width], [outputs, out_height, out_width]) = (self.from, self.to);
@@ -228,7 +229,7 @@ impl Convolution {
 }
 
 /// `activation` of `x` `[N, C]` times `weight` `[C, O]`, plus `bias` `[O]`.
-pub(super) fn dense(activation: Activation, x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
+pub fn dense(activation: Activation, x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
     let outputs = bias.len();
     let channels = weight.len() / outputs;
     let mut y = bias.repeat(x.len() / channels);
@@ -246,13 +247,7 @@ pub(super) fn dense(activation: Activation, x: &[f32], weight: &[f32], bias: &[f
 }
 
 /// The gradient in `x`, from `gradient` `[N, O]`.
-pub(super) fn dense_backward(
-    activation: Activation,
-    gradient: &[f32],
-    x: &[f32],
-    weight: &[f32],
-    outputs: usize,
-) -> Vec<f32> {
+pub fn dense_backward(activation: Activation, gradient: &[f32], x: &[f32], weight: &[f32], outputs: usize) -> Vec<f32> {
     let channels = weight.len() / outputs;
     let mut y = vec![0.0; x.len()];
     for (channel, weights) in weight.chunks_exact(outputs).enumerate() {
