@@ -10,9 +10,8 @@ import { address, launch } from '../../tests/browser/site.js';
 /** @typedef {{ reached: Record<string, number>, parts: Record<string, number>, bytes: Record<string, number> }} Visit */
 
 const ROUNDS = 3;
-const DEVICES = /** @type {const} */ (['cpu', 'webgpu']);
-/** What ends a visit; the whole search is left to the CPU, for the GPU may be software. */
-const LAST = { cpu: 'end of the search', webgpu: 'first fooled picture' };
+/** Of the search: what the page proposes on the CPU, and few on what may be a GPU in software. */
+const STEPS = { cpu: 40, webgpu: 8 };
 /** A line of 10 Mbit/s, in bytes a second, with its latency in milliseconds. */
 const LINE = { offline: false, downloadThroughput: 1.25e6, uploadThroughput: 1.25e6, latency: 40 };
 
@@ -47,46 +46,46 @@ function watch(device) {
   Object.assign(globalThis, { moments });
 }
 
-/** What a file belongs to. @param {string} path */
-const kind = (path) => (path.includes('/pkg/') ? 'program'
-  : path.endsWith('.safetensors') ? 'network'
-    : path.includes('/gallery/') ? 'pictures'
-      : path.includes('/robustness/') ? 'results' : 'page');
+/** What a file belongs to, by its path. */
+const kinds = { program: /\/pkg\//, network: /\.safetensors$/, pictures: /\/gallery\//, results: /\/robustness\//, page: /./ };
 
 /** Opens the page and fools the network. @param {import('playwright-core').BrowserContext} context @param {Device} device @param {typeof LINE} [line] @returns {Promise<Visit>} */
 async function visit(context, device, line) {
   const page = await context.newPage();
   page.setDefaultTimeout(300_000);
   if (line) await (await context.newCDPSession(page)).send('Network.emulateNetworkConditions', line);
-  /** @type {Record<string, number>} */
-  const bytes = { page: 0, program: 0, network: 0, pictures: 0, results: 0 };
-  let networkFetched = NaN; // as a date: a worker's clock is another than the page's
+  const bytes = { program: 0, network: 0, pictures: 0, results: 0, page: 0 };
+  let networkFetched = 0; // as a date: the worker's clock is another than the page's
   /** @type {Promise<unknown>[]} */
   const counting = [];
   page.on('requestfinished', (request) => {
-    const of = kind(new URL(request.url()).pathname);
+    const { pathname } = new URL(request.url());
+    const kind = /** @type {keyof typeof kinds} */ (Object.entries(kinds).find(([, paths]) => paths.test(pathname))?.[0]);
     const { startTime, responseEnd } = request.timing();
-    if (of === 'network') networkFetched = startTime + responseEnd;
-    counting.push(request.sizes().then(({ responseHeadersSize, responseBodySize }) => (bytes[of] += responseHeadersSize + responseBodySize)));
+    if (kind === 'network') networkFetched = startTime + responseEnd;
+    counting.push(request.sizes().then(({ responseHeadersSize: head, responseBodySize: body }) => (bytes[kind] += head + body)));
   });
   await page.addInitScript(watch, device);
   await page.goto(address);
   await page.locator('#verdict', { hasText: 'The network sees' }).waitFor();
+  await page.getByLabel('Steps', { exact: true }).fill(String(STEPS[device]));
   await page.getByRole('button', { name: 'Fool the network' }).click();
-  await page.waitForFunction((last) => last in /** @type {any} */ (globalThis).moments, LAST[device]);
-  const { moments, programFetched, origin, report } = await page.evaluate(() => ({
-    moments: /** @type {Record<string, number>} */ (/** @type {any} */ (globalThis).moments),
-    programFetched: /** @type {PerformanceResourceTiming[]} */ (performance.getEntriesByType('resource')).find(({ name }) => name.endsWith('.wasm'))?.responseEnd ?? NaN,
+  await page.locator('#verdict', { hasText: 'Fooled' }).waitFor();
+  const { moments, origin, report } = await page.evaluate(() => ({
+    moments: /** @type {Record<string, number>} */ ({
+      .../** @type {any} */ (globalThis).moments,
+      'program fetched': /** @type {PerformanceResourceTiming[]} */ (performance.getEntriesByType('resource')).find(({ name }) => name.endsWith('.wasm'))?.responseEnd,
+    }),
     origin: performance.timeOrigin,
     report: document.getElementById('device-report')?.textContent ?? '',
   }));
   if (report.includes('WebGPU') !== (device === 'webgpu')) throw new Error(`another device was wanted than this: ${report}`);
   await Promise.all(counting);
   await page.close();
-
-  const { 'picture visible': picture, 'button pressed': pressed, ...rest } = { ...moments, 'program fetched': programFetched, 'network fetched': networkFetched - origin };
+  if (networkFetched) moments['network fetched'] = networkFetched - origin;
+  const { 'picture visible': picture, 'button pressed': pressed, ...rest } = moments;
   const hesitation = pressed - rest['answer shown'];
-  const chain = Object.entries(rest).filter(([, at]) => !Number.isNaN(at)).sort(([, a], [, b]) => a - b)
+  const chain = Object.entries(rest).sort(([, a], [, b]) => a - b)
     .map(([name, at]) => /** @type {const} */ ([name, at > pressed ? at - hesitation : at]));
   return {
     reached: { 'picture visible': picture, ...Object.fromEntries(chain) },
@@ -102,34 +101,30 @@ function summary(visits) {
   return { reached: median('reached'), parts: median('parts'), bytes: median('bytes') };
 }
 
-/** In a browser where nothing is warm. @template T @param {Device} device @param {(context: import('playwright-core').BrowserContext, version: string) => Promise<T>} use */
-async function fresh(device, use) {
-  const browser = await launch({ webgpu: device === 'webgpu' });
-  return use(await browser.newContext(), browser.version()).finally(() => browser.close());
-}
-
-const visits = DEVICES.map((device) => ({ device, first: /** @type {Visit[]} */ ([]), second: /** @type {Visit[]} */ ([]) }));
+const visits = /** @type {Device[]} */ (['cpu', 'webgpu']).map((device) => ({ device, first: /** @type {Visit[]} */ ([]), second: /** @type {Visit[]} */ ([]) }));
 for (let round = 0; round < ROUNDS; round++) {
   for (const { device, first, second } of visits) {
-    await fresh(device, async (context) => {
-      first.push(await visit(context, device));
-      second.push(await visit(context, device));
-    });
+    const browser = await launch({ webgpu: device === 'webgpu' }); // another each time, where nothing is warm
+    const context = await browser.newContext();
+    first.push(await visit(context, device));
+    second.push(await visit(context, device));
+    await browser.close();
   }
 }
-const slow = await fresh('cpu', async (context, version) => ({ version, visit: await visit(context, 'cpu', LINE) }));
+const browser = await launch({ webgpu: false });
+const slow = await visit(await browser.newContext(), 'cpu', LINE);
+await browser.close();
 
-const git = (/** @type {string[]} */ ...args) => execFileSync('git', args, { encoding: 'utf8' }).trim();
 const result = {
   command: 'node benches/browser/first-visit.js',
-  commit: git('describe', '--always', '--dirty', '--abbrev=12'),
+  commit: execFileSync('git', ['describe', '--always', '--dirty', '--abbrev=12'], { encoding: 'utf8' }).trim(),
   date: new Date().toISOString().slice(0, 10),
   machine: `${os.cpus()[0].model}, ${os.cpus().length} cores, server on the same machine`,
-  browser: `Chromium ${slow.version}, headless`,
+  browser: `Chromium ${browser.version()}, headless`,
   rounds: ROUNDS,
   units: 'milliseconds since navigation (reached) or since the part before (parts), the time until the button is pressed left out; bytes as sent, compressed, heads included; medians over the rounds',
-  ...Object.fromEntries(visits.map(({ device, first, second }) => [device, { 'first visit': summary(first), 'second visit': summary(second) }])),
-  'cpu, 10 Mbit/s, 40 ms, once': { 'first visit': summary([slow.visit]) },
+  ...Object.fromEntries(visits.map(({ device, first, second }) => [device, { steps: STEPS[device], 'first visit': summary(first), 'second visit': summary(second) }])),
+  'cpu, 10 Mbit/s, 40 ms, once': { 'first visit': summary([slow]) },
 };
 await writeFile('benches/results/first-visit.json', `${JSON.stringify(result, null, 2)}\n`);
 console.log(JSON.stringify(result, null, 2));
