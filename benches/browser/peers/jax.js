@@ -4,35 +4,37 @@ import { blockUntilReady, defaultDevice, grad, init, jit, lax, nn, numpy as np, 
 import { oneHot } from '../networks.js';
 import manifest from '../package.json' with { type: 'json' };
 
-/** @import { Backend, Layer, Loaded, Network, Peer, Tensors } from '../networks.js' */
+/** @import { Backend, Conv, Layer, Loaded, Network, Peer, Tensors } from '../networks.js' */
 /** @typedef {any} Tensor */
 /** @typedef {Record<string, Tensor>} Weights by the names of the tensors */
+/** @typedef {{ dense: boolean, depthwise: boolean }} Direct Which convolutions are the library's own. */
 
 /** jax-js on one of its devices. @param {Backend} backend @returns {Promise<Peer>} */
 export async function open(backend) {
   const devices = await init(backend);
   if (!devices.includes(backend)) throw new Error(`jax-js has no ${backend} here`);
   defaultDevice(backend);
-  return { name: 'jax-js', version: manifest.dependencies['@jax-js/jax'], load };
+  return { name: 'jax-js', version: manifest.dependencies['@jax-js/jax'], load: (network, tensors) => load(backend, network, tensors) };
 }
 
-/** @param {Network} network @param {Tensors} tensors @returns {Promise<Loaded>} */
-async function load(network, tensors) {
+/** @param {Backend} backend @param {Network} network @param {Tensors} tensors @returns {Promise<Loaded>} */
+async function load(backend, network, tensors) {
   const { channels, side, classes: count, layers } = network;
   /** @type {Weights} */
   const weights = Object.fromEntries([...tensors].map(([name, { shape, values }]) => [name, np.array(values).reshape(shape)]));
 
-  /** @param {Weights} weights @param {Tensor} image @returns {Tensor} */
-  const predict = (weights, image) => run(layers, weights, image.sub(network.mean).div(network.deviation));
+  /** @param {Weights} weights @param {Tensor} image @param {Direct} direct @returns {Tensor} */
+  const predict = (weights, image, direct) => run(layers, weights, image.sub(network.mean).div(network.deviation), direct);
 
   /** The summed cross-entropy and the logits. @param {Tensor} image @param {Weights} weights @param {Tensor} labels @returns {[Tensor, Tensor]} */
   const loss = (image, weights, labels) => {
-    const logits = predict(weights, image);
+    const logits = predict(weights, image, { dense: false, depthwise: true });
     return [nn.logSoftmax(logits.ref).mul(labels).sum().mul(-1), logits];
   };
   const slope = grad(loss, { hasAux: true });
 
-  const forward = jit(predict);
+  const own = backend === 'webgpu';
+  const forward = jit((/** @type {Weights} */ weights, /** @type {Tensor} */ image) => predict(weights, image, { dense: own, depthwise: own }));
   const differentiate = jit(slope);
   const step = jit((/** @type {Tensor} */ image, /** @type {Weights} */ weights, /** @type {Tensor} */ labels, /** @type {Tensor} */ size) => {
     const [gradient, logits] = slope(image.ref, weights, labels);
@@ -78,21 +80,62 @@ async function load(network, tensors) {
   };
 }
 
-/** @param {Layer[]} layers @param {Weights} weights @param {Tensor} input @returns {Tensor} */
-function run(layers, weights, input) {
+/** @param {Layer[]} layers @param {Weights} weights @param {Tensor} input @param {Direct} direct @returns {Tensor} */
+function run(layers, weights, input, direct) {
   return layers.reduce((x, layer) => {
-    if (layer.kind === 'residual') return run(layer.layers, weights, x.ref).add(x);
+    if (layer.kind === 'residual') return run(layer.layers, weights, x.ref, direct).add(x);
     if (layer.kind === 'pool') return x.mean([2, 3]);
     const [weight, bias] = [weights[`${layer.name}.weight`], weights[`${layer.name}.bias`]];
     if (layer.kind === 'dense') {
       const rows = x.reshape([x.shape[0], weight.shape[0]]);
       return activate(np.matmul(rows, weight).add(bias), layer.activation);
     }
-    const { stride, padding, depthwise, activation } = layer;
-    const featureGroupCount = depthwise ? weight.shape[0] : 1;
-    const y = lax.convGeneralDilated(x, weight, [stride, stride], [padding, padding], { featureGroupCount });
-    return activate(y.add(bias.reshape([-1, 1, 1])), activation);
+    return activate(convolve(x, weight, layer, direct).add(bias.reshape([-1, 1, 1])), layer.activation);
   }, input);
+}
+
+/**
+ * A convolution as jax-js is quickest at it: its own, or the same as a matrix product or a sum of products.
+ * @param {Tensor} x @param {Tensor} weight @param {Conv} layer @param {Direct} direct @returns {Tensor}
+ */
+function convolve(x, weight, { stride, padding, depthwise }, direct) {
+  const [batch, channels, side] = x.shape;
+  const [outputs, , kernel] = weight.shape;
+  if (depthwise ? direct.depthwise : direct.dense && kernel > 1) {
+    return lax.convGeneralDilated(x, weight, [stride, stride], [padding, padding], { featureGroupCount: depthwise ? channels : 1 });
+  }
+  const size = Math.floor((side + padding[0] + padding[1] - kernel) / stride) + 1;
+  const taps = kernel === 1 && stride === 1 ? [x] : shifted(x, kernel, stride, padding[0], size);
+  if (depthwise) {
+    const products = taps.map((tap, index) => tap.mul(weight.ref.slice([], 0, Math.floor(index / kernel), index % kernel).reshape([-1, 1, 1])));
+    weight.dispose();
+    return products.reduce((sum, product) => sum.add(product));
+  }
+  const columns = np.concatenate(taps, 1).reshape([batch, kernel * kernel * channels, size * size]);
+  // Of a matrix and a stack of matrices, jax-js 0.1.25 gives another product than of two stacks.
+  const rows = weight.transpose([0, 2, 3, 1]).reshape([1, outputs, kernel * kernel * channels]);
+  return np.matmul(rows, columns).reshape([batch, outputs, size, size]);
+}
+
+/**
+ * What every value of a kernel meets, row by row: `[N, C, size, size]` each.
+ * @param {Tensor} x @param {number} kernel @param {number} stride @param {number} begin @param {number} size @returns {Tensor[]}
+ */
+function shifted(x, kernel, stride, begin, size) {
+  const [batch, channels, side] = x.shape;
+  const cells = size + Math.floor((kernel - 1) / stride);
+  const sides = [begin, Math.max(cells * stride - begin - side, 0)];
+  const phases = np.pad(x, [[0, 0], [0, 0], sides, sides])
+    .slice([], [], [0, cells * stride], [0, cells * stride])
+    .reshape([batch, channels, cells, stride, cells, stride]);
+  const taps = [];
+  for (let index = 0; index < kernel * kernel; index++) {
+    const [row, column] = [Math.floor(index / kernel), index % kernel];
+    const [top, left] = [Math.floor(row / stride), Math.floor(column / stride)];
+    taps.push(phases.ref.slice([], [], [top, top + size], row % stride, [left, left + size], column % stride));
+  }
+  phases.dispose();
+  return taps;
 }
 
 /** @param {Tensor} x @param {import('../networks.js').Activation} activation @returns {Tensor} */
