@@ -71,8 +71,9 @@ impl Session {
             run(cargo(&["doc", "--release", "--no-deps", "--workspace", "--lib"]).env("RUSTDOCFLAGS", "-Dwarnings"))
         })?;
         self.check("Package", || {
-            // Its files and manifest alone; the code was built above, and commits are not this step's business.
-            run(&mut cargo(&["package", "--package", "decoy", "--no-verify", "--allow-dirty", "--quiet"]))
+            // Their files and manifests alone; the code was built above, and commits are not this step's business.
+            let libraries = ["--package", "decoy", "--package", "decoy-loops"];
+            run(cargo(&["package"]).args(libraries).args(["--no-verify", "--allow-dirty", "--quiet"]))
         })?;
         Ok(coil20)
     }
