@@ -363,7 +363,7 @@ fn dense_kernel(
     #[comptime] before: Before,
 ) {
     let tiles = geometry.outputs / tile;
-    let cube = CUBE_POS as usize;
+    let cube = CUBE_POS;
     let output = (cube % tiles) * tile;
     let image = (cube / tiles) * images;
     let thread = UNIT_POS as usize;

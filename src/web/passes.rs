@@ -65,7 +65,7 @@ impl Decoy {
     fn batch(&self, family: &Family, pixels: Vec<f32>) -> Result<Tensor<4>, JsError> {
         let input = family.input;
         let size = input.channels * input.height * input.width;
-        if pixels.is_empty() || pixels.len() % size != 0 {
+        if pixels.is_empty() || !pixels.len().is_multiple_of(size) {
             return Err(JsError::new(&format!("{} values: expected a multiple of {size}", pixels.len())));
         }
         let shape = [pixels.len() / size, input.channels, input.height, input.width];
