@@ -140,27 +140,15 @@ trait LayerOps: Backend {
     ) -> FloatTensor<Self>;
 }
 
-/// The two passes on one device.
-trait Passes: Backend {
-    /// The layer's output.
-    fn forward(
-        x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
-        layer: Layer,
-    ) -> FloatTensor<Self> {
-        composed::<Self>(x, weight, bias, layer)
-    }
-
+/// The way back on one device.
+trait Reversible: LayerOps {
     /// The gradient in `x`, from that in the output.
     fn backward(
         gradient: FloatTensor<Self>,
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         layer: Layer,
-    ) -> FloatTensor<Self> {
-        composed_backward::<Self>(gradient, x, weight, layer)
-    }
+    ) -> FloatTensor<Self>;
 }
 
 /// The layer made of Burn's operations; a pointwise convolution is one matrix product per image.
@@ -252,8 +240,8 @@ fn looped(layer: Layer, x: &Shape, weight: &Shape) -> Option<decoy_loops::Convol
     })
 }
 
-impl Passes for Flex {
-    fn forward(
+impl LayerOps for Flex {
+    fn apply(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
@@ -272,7 +260,9 @@ impl Passes for Flex {
         };
         FlexTensor::from_data(TensorData::new(y, shape))
     }
+}
 
+impl Reversible for Flex {
     fn backward(
         gradient: FloatTensor<Self>,
         x: FloatTensor<Self>,
@@ -294,18 +284,7 @@ impl Passes for Flex {
     }
 }
 
-impl LayerOps for Flex {
-    fn apply(
-        x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
-        layer: Layer,
-    ) -> FloatTensor<Self> {
-        Self::forward(x, weight, bias, layer)
-    }
-}
-
-impl<B: Passes, C: CheckpointStrategy> LayerOps for Autodiff<B, C> {
+impl<B: Reversible, C: CheckpointStrategy> LayerOps for Autodiff<B, C> {
     fn apply(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
@@ -315,7 +294,7 @@ impl<B: Passes, C: CheckpointStrategy> LayerOps for Autodiff<B, C> {
         #[derive(Debug)]
         struct InInput;
 
-        impl<B: Passes> Backward<B, 1> for InInput {
+        impl<B: Reversible> Backward<B, 1> for InInput {
             type State = (FloatTensor<B>, FloatTensor<B>, Layer);
 
             fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _checkpointer: &mut Checkpointer) {
@@ -328,7 +307,7 @@ impl<B: Passes, C: CheckpointStrategy> LayerOps for Autodiff<B, C> {
             return composed::<Self>(x, weight, bias, layer); // while it is trained
         }
         let (input, weight) = (x.primitive().clone(), weight.into_primitive());
-        let output = B::forward(input.clone(), weight.clone(), bias.into_primitive(), layer);
+        let output = B::apply(input.clone(), weight.clone(), bias.into_primitive(), layer);
         match InInput.prepare::<C>([x.node()]).compute_bound().stateful() {
             OpsKind::Tracked(prepared) => prepared.finish((input, weight, layer), output),
             OpsKind::UnTracked(prepared) => prepared.finish(output),

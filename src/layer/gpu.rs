@@ -1,5 +1,5 @@
 //! The two passes as GPU kernels. Every thread keeps a tile of outputs in registers, so that a value read serves several
-//! products; indices that fall into the padding read something else, times zero.
+//! products; what lies in the padding counts as zero.
 
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::{DType, Shape};
@@ -8,7 +8,7 @@ use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::{CubeBackend, tensor::CubeTensor};
 use cubecl::{calculate_cube_count_elemwise, prelude::*};
 
-use super::{Activation, Kind, Layer, LayerOps, Passes, composed, composed_backward};
+use super::{Activation, Kind, Layer, LayerOps, Reversible, composed, composed_backward};
 
 /// Pixels that a thread computes at once, for each of its channels.
 const PIXELS: usize = 8;
@@ -264,7 +264,7 @@ fn backward_kernel(
     }
 }
 
-/// `PIXELS` pixels, a fourth of the image apart, of `tile` outputs of a 1×1 convolution; or, with `backward`, of the
+/// `PIXELS` pixels, evenly spread over the image, of `tile` outputs of a 1×1 convolution; or, with `backward`, of the
 /// gradient in its input: then `x` is the gradient, `other` the input, and the channels of the two change places.
 #[cube(launch_unchecked)]
 fn pointwise_kernel(
@@ -461,62 +461,33 @@ fn dense_backward_kernel(
     }
 }
 
-/// A layer that the kernels here do.
-struct Launch {
-    before: Before,
-    scale: f32,
-    shift: f32,
-    kind: Kernel,
-}
+impl Layer {
+    /// Whether the kernels here do it.
+    fn has_kernel(&self, weight: &Shape) -> bool {
+        let Kind::Convolution { stride, groups, .. } = self.kind else {
+            return true;
+        };
+        let square = weight[2] == weight[3] && (stride..=LARGEST_KERNEL).contains(&weight[2]);
+        square && (groups == 1 || (weight[0] == groups && weight[1] == 1))
+    }
 
-enum Kernel {
-    Convolution { size: usize, stride: usize, padding: [(usize, usize); 2], depthwise: bool },
-    Pointwise,
-    Dense,
-}
-
-impl Launch {
-    fn of(layer: Layer, weight: &Shape) -> Option<Self> {
-        let (before, scale, shift) = match layer.activation {
+    /// The activation, as the kernels know it, with its scale and shift.
+    fn before(&self) -> (Before, f32, f32) {
+        match self.activation {
             Activation::Identity => (Before::Identity, 1.0, 0.0),
             Activation::Relu => (Before::Relu, 1.0, 0.0),
             Activation::Relu6 => (Before::Relu6, 1.0, 0.0),
             Activation::Affine { scale, shift } => (Before::Affine, scale, shift),
-        };
-        let kind = match layer.kind {
-            Kind::Pointwise => Kernel::Pointwise,
-            Kind::Dense => Kernel::Dense,
-            Kind::Convolution { stride, padding, groups } => {
-                let size = weight[2];
-                let depthwise = groups > 1;
-                let square = size == weight[3] && (stride..=LARGEST_KERNEL).contains(&size);
-                if !square || (depthwise && (weight[0] != groups || weight[1] != 1)) {
-                    return None;
-                }
-                Kernel::Convolution { size, stride, padding, depthwise }
-            }
-        };
-        Some(Self { before, scale, shift, kind })
-    }
-
-    /// The shape of the output.
-    fn output(&self, x: &Shape, weight: &Shape) -> Shape {
-        match &self.kind {
-            Kernel::Pointwise => Shape::new([x[0], weight[0], x[2], x[3]]),
-            Kernel::Dense => Shape::new([x[0], weight[1]]),
-            Kernel::Convolution { size, stride, padding, .. } => {
-                let length = |axis: usize| (x[axis + 2] + padding[axis].0 + padding[axis].1 - size) / stride + 1;
-                Shape::new([x[0], weight[0], length(0), length(1)])
-            }
         }
     }
 
     fn geometry(&self, from: &Shape, to: &Shape) -> GeometryLaunch {
         let (top, left) = match self.kind {
-            Kernel::Convolution { padding: [(top, _), (left, _)], .. } => (top, left),
-            _ => (0, 0),
+            Kind::Convolution { padding: [(top, _), (left, _)], .. } => (top, left),
+            Kind::Pointwise | Kind::Dense => (0, 0),
         };
         let side = |shape: &Shape, axis: usize| shape.get(axis).copied().unwrap_or(1);
+        let (_, scale, shift) = self.before();
         GeometryLaunch::new(
             from[0],
             from[1],
@@ -527,8 +498,8 @@ impl Launch {
             side(to, 3),
             top,
             left,
-            self.scale,
-            self.shift,
+            scale,
+            shift,
         )
     }
 }
@@ -538,47 +509,54 @@ fn tile(count: usize, sizes: &[usize]) -> usize {
     sizes.iter().copied().find(|size| count.is_multiple_of(*size)).unwrap_or(1)
 }
 
+/// The side of the kernels; nothing of meaning for a matrix.
+fn side(weight: &CubeTensor) -> usize {
+    weight.meta.shape()[weight.meta.shape().num_dims() - 1]
+}
+
 fn empty(like: &CubeTensor, shape: Shape) -> CubeTensor {
     empty_device_contiguous_dtype(like.client.clone(), like.device.clone(), shape, DType::F32)
 }
 
-impl Passes for CubeBackend {
-    fn forward(
+impl LayerOps for CubeBackend {
+    fn apply(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         layer: Layer,
     ) -> FloatTensor<Self> {
-        let Some(launch) = Launch::of(layer, weight.meta.shape()) else {
+        if !layer.has_kernel(weight.meta.shape()) {
             return composed::<Self>(x, weight, bias, layer);
-        };
+        }
         let (x, weight, bias) = (into_contiguous(x), into_contiguous(weight), into_contiguous(bias));
         let from = x.meta.shape().clone();
-        let to = launch.output(&from, weight.meta.shape());
+        let size = side(&weight);
+        let to = layer.output(&from, weight.meta.shape());
         let y = empty(&x, to.clone());
-        let (client, geometry, before) = (x.client.clone(), launch.geometry(&from, &to), launch.before);
+        let (client, geometry, before) = (x.client.clone(), layer.geometry(&from, &to), layer.before().0);
         let dim = CubeDim::new_1d(THREADS);
         let count = |threads: usize| calculate_cube_count_elemwise(&client, threads, dim);
         let (x, weight, bias) = (x.into_buffer_arg(), weight.into_buffer_arg(), bias.into_buffer_arg());
         let result = y.clone().into_buffer_arg();
         // SAFETY: every index lies within its tensor, by the shapes above or a check in the kernel.
         unsafe {
-            match launch.kind {
-                Kernel::Dense => {
+            match layer.kind {
+                Kind::Dense => {
                     let (images, tile) = (IMAGES.min(to[0]), tile(to[1], &[4, 2]));
                     let count = count(to[1] / tile * to[0].div_ceil(images) * THREADS as usize);
                     dense_kernel::launch_unchecked(
                         &client, count, dim, x, weight, bias, result, geometry, images, tile, before,
                     );
                 }
-                Kernel::Pointwise => {
+                Kind::Pointwise => {
                     let (tile, unrolled) = (tile(to[1], &[8, 4, 2]), tile(from[1], &[4, 2]));
                     let count = count(to[0] * to[1] / tile * (to[2] * to[3]).div_ceil(PIXELS));
                     pointwise_kernel::launch_unchecked(
                         &client, count, dim, x, weight, bias, result, geometry, tile, unrolled, false, before,
                     );
                 }
-                Kernel::Convolution { size, stride, depthwise, .. } => {
+                Kind::Convolution { stride, groups, .. } => {
+                    let depthwise = groups > 1;
                     let tile = if depthwise { 1 } else { tile(to[1], &[8, 4, 2]) };
                     let count = count(to[0] * to[1] / tile * to[2] * to[3].div_ceil(PIXELS));
                     forward_kernel::launch_unchecked(
@@ -589,47 +567,51 @@ impl Passes for CubeBackend {
         }
         y
     }
+}
 
+impl Reversible for CubeBackend {
     fn backward(
         gradient: FloatTensor<Self>,
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         layer: Layer,
     ) -> FloatTensor<Self> {
-        let Some(launch) = Launch::of(layer, weight.meta.shape()) else {
+        if !layer.has_kernel(weight.meta.shape()) {
             return composed_backward::<Self>(gradient, x, weight, layer);
-        };
+        }
         let (gradient, x, weight) = (into_contiguous(gradient), into_contiguous(x), into_contiguous(weight));
         let (from, to) = (x.meta.shape().clone(), gradient.meta.shape().clone());
+        let size = side(&weight);
         let y = empty(&x, from.clone());
-        let (client, before) = (x.client.clone(), launch.before);
+        let (client, before) = (x.client.clone(), layer.before().0);
         let dim = CubeDim::new_1d(THREADS);
         let count = |threads: usize| calculate_cube_count_elemwise(&client, threads, dim);
         let (gradient, x, weight) = (gradient.into_buffer_arg(), x.into_buffer_arg(), weight.into_buffer_arg());
         let result = y.clone().into_buffer_arg();
         // SAFETY: as above.
         unsafe {
-            match launch.kind {
-                Kernel::Dense => {
+            match layer.kind {
+                Kind::Dense => {
                     let (images, tile) = (IMAGES.min(from[0]), tile(from[1], &[8, 4, 2]));
-                    let geometry = launch.geometry(&from, &to);
+                    let geometry = layer.geometry(&from, &to);
                     let count = count(from[1] / tile * from[0].div_ceil(images));
                     dense_backward_kernel::launch_unchecked(
                         &client, count, dim, gradient, weight, x, result, geometry, images, tile, before,
                     );
                 }
-                Kernel::Pointwise => {
+                Kind::Pointwise => {
                     let (tile, unrolled) = (tile(from[1], &[8, 4, 2]), tile(to[1], &[4, 2]));
-                    let geometry = launch.geometry(&to, &from);
+                    let geometry = layer.geometry(&to, &from);
                     let count = count(from[0] * from[1] / tile * (from[2] * from[3]).div_ceil(PIXELS));
                     pointwise_kernel::launch_unchecked(
                         &client, count, dim, gradient, weight, x, result, geometry, tile, unrolled, true, before,
                     );
                 }
-                Kernel::Convolution { size, stride, padding, depthwise } => {
+                Kind::Convolution { stride, padding, groups } => {
+                    let depthwise = groups > 1;
                     let tile = if depthwise { 1 } else { tile(from[1], &[2]) };
                     let blocks = |axis: usize| (from[axis + 2] + padding[axis].0).div_ceil(stride);
-                    let geometry = launch.geometry(&from, &to);
+                    let geometry = layer.geometry(&from, &to);
                     let count = count(from[0] * from[1] / tile * blocks(0) * blocks(1).div_ceil(PIXELS));
                     backward_kernel::launch_unchecked(
                         &client, count, dim, gradient, weight, x, result, geometry, size, stride, tile, depthwise,
@@ -639,16 +621,5 @@ impl Passes for CubeBackend {
             }
         }
         y
-    }
-}
-
-impl LayerOps for CubeBackend {
-    fn apply(
-        x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
-        layer: Layer,
-    ) -> FloatTensor<Self> {
-        Self::forward(x, weight, bias, layer)
     }
 }

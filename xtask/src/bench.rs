@@ -1,6 +1,6 @@
 //! What is measured: passes and scaling natively, and Decoy beside its opponents in the browser.
 
-use std::{fs, path::Path, process::Command};
+use std::{path::Path, process::Command};
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -59,13 +59,6 @@ pub fn measure(only: Option<Bench>, coil20: &Option<Coil20>) -> Result<()> {
 
 /// Installs the opponents and makes scripts of them that a browser can load.
 fn peers() -> Result<()> {
-    let modified = |path: &Path| fs::metadata(path).and_then(|data| data.modified());
-    let folder = Path::new(PEERS);
-    let wanted = modified(&folder.join("package-lock.json"))?;
-    step("Installing the opponents", || {
-        if !modified(&folder.join("node_modules/.package-lock.json")).is_ok_and(|installed| installed >= wanted) {
-            run(npm().arg("ci").current_dir(PEERS))?;
-        }
-        run(npm().args(["run", "build"]).current_dir(PEERS))
-    })
+    site::npm_packages(Path::new(PEERS))?;
+    step("Bundling the opponents", || run(npm().args(["run", "build"]).current_dir(PEERS)))
 }

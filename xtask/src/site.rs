@@ -22,19 +22,19 @@ const WASM: [&str; 3] = ["decoy.js", "decoy_bg.wasm", "decoy.d.ts"];
 
 /// Builds the library and assembles the site around it.
 pub fn build(profile: Profile, coil20: &Option<Coil20>) -> Result<()> {
-    npm_packages()?;
+    npm_packages(Path::new("."))?;
     wasm::build(profile)?;
     step("Assembling the site in dist/", || assemble(coil20.as_ref()))
 }
 
-/// Installs the npm packages of the lock file, unless they were installed after it was written.
-pub fn npm_packages() -> Result<()> {
-    let modified = |path| fs::metadata(path).and_then(|data| data.modified());
+/// Installs the npm packages of a folder's lock file, unless they were installed after it was written.
+pub fn npm_packages(folder: &Path) -> Result<()> {
+    let modified = |path: &str| fs::metadata(folder.join(path)).and_then(|data| data.modified());
     let wanted = modified("package-lock.json").context("package-lock.json")?;
     if modified("node_modules/.package-lock.json").is_ok_and(|installed| installed >= wanted) {
         return Ok(());
     }
-    step("Installing the npm packages", || run(npm().arg("ci")))
+    step("Installing the npm packages", || run(npm().arg("ci").current_dir(folder)))
 }
 
 /// The command npm.

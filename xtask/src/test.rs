@@ -89,7 +89,7 @@ impl Session {
     }
 
     fn types(&mut self) -> Result<()> {
-        site::npm_packages()?;
+        site::npm_packages(Path::new("."))?;
         if !Path::new(PACKAGE).join("decoy.d.ts").exists() {
             println!("── Types of the JavaScript: skipped, since no build has made pkg/decoy.d.ts yet");
             self.counts.skipped += 1;
