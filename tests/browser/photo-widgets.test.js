@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { fool, give, launch, photos, ready, runOn, says, search, visit } from './site.js';
+import { fool, give, launch, late, photos, ready, runOn, says, search, visit } from './site.js';
 
 /** @typedef {import('./site.js').Page} Page */
 /** @typedef {import('playwright-core').Locator} Locator */
@@ -147,7 +147,7 @@ test('a camera that may not be used is told in a sentence, and so is a missing o
     await visit(blind, async (page) => {
       await page.getByRole('button', { name: 'camera' }).click();
       await page.getByRole('alert').getByText('No camera was found.').waitFor();
-    });
+    }, { before: (page) => late(page, '**/models/models.json') });
   } finally {
     await blind.close();
   }

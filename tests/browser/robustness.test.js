@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { address, duck, fool, give, launch, patch, photo, photos, pixels, ready, runOn, says, search, visit, withoutObjects } from './site.js';
+import { address, duck, fool, give, launch, late, patch, photo, photos, pixels, ready, runOn, says, search, visit, withoutObjects } from './site.js';
 
 /** @typedef {import('./site.js').Page} Page */
 
@@ -248,15 +248,12 @@ test('a picture that was chosen before the page was complete is taken up', async
     await give(page, await photo(page, 'image/png'));
     await page.getByRole('img', { name: /^The original picture: drawn/ }).waitFor();
     await works(page);
-  }, { before: (page) => page.route('**/models/models.json', async (route) => {
-    await sleep(2000);
-    await route.continue();
-  }) });
+  }, { before: (page) => late(page, '**/models/models.json') });
 });
 
 test('of two photos chosen in quick succession the second stays, however late the first one comes', async () => {
   /** @type {{ photos: { title: string, file: string }[] }} */
-  const { photos: [first, late, quick] } = await (await fetch(new URL('gallery/photos/gallery.json', address))).json();
+  const { photos: [first, slow, quick] } = await (await fetch(new URL('gallery/photos/gallery.json', address))).json();
   /** @type {() => void} */
   let release = () => {};
   await visit(browser, async (page) => {
@@ -269,7 +266,7 @@ test('of two photos chosen in quick succession the second stays, however late th
     await choose(first);
     await shown(first);
 
-    await choose(late);
+    await choose(slow);
     await choose(quick);
     release();
     await shown(quick);
@@ -277,7 +274,7 @@ test('of two photos chosen in quick succession the second stays, however late th
     await works(page);
     await shown(quick);
     assert.equal(await pixels(page, 'original'), expected);
-  }, { before: async (page) => (release = await hold(page, `**/gallery/photos/${late.file}`)) });
+  }, { before: async (page) => (release = await hold(page, `**/gallery/photos/${slow.file}`)) });
 });
 
 test('another picture in the middle of a search takes its place; what is no picture does not', async () => {

@@ -1,6 +1,7 @@
 // What every browser test shares: a browser, a page that must stay free of errors, and pictures to give it.
 
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 export { launch } from './launch.js';
 
@@ -61,6 +62,12 @@ export async function patch(page, path, line, place = 'after') {
     await route.fulfill({ response, body: place === 'after' ? `${script}\n${line}` : `${line}\n${script}` });
   });
 }
+
+/** Keeps a file of the site back for two seconds. @param {Page} page @param {string} path */
+export const late = (page, path) => page.route(path, async (route) => {
+  await sleep(2000);
+  await route.continue();
+});
 
 /** What the page says of the picture. @param {Page} page */
 export const verdict = (page) => page.locator('#verdict');

@@ -62,6 +62,7 @@ export function camera(onFile, onError) {
     if (stream) stop(stream);
     stream = video.srcObject = null;
   };
+  button.disabled = false;
 
   /** @param {boolean} seeing */
   function ready(seeing) {

@@ -23,6 +23,8 @@ export function keep() {
     }
   };
 
+  copy.disabled = false;
+
   /** @param {HTMLAnchorElement} link @param {Blob} blob @param {string} name */
   function offer(link, blob, name) {
     URL.revokeObjectURL(link.href);
