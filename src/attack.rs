@@ -130,7 +130,8 @@ pub use smallest_epsilon::SmallestEpsilon;
 pub use square::Square;
 
 use crate::classifier::{Criterion, Frozen};
-use crate::norm::{Norm, per_image};
+use crate::norm::Norm;
+use crate::rows;
 
 /// A method of attack with its parameters.
 pub trait Attack {
@@ -327,6 +328,11 @@ impl<'a> Problem<'a> {
         (self.pixels.clone() + perturbation).clamp(0.0, 1.0)
     }
 
+    /// The images within [0, 1] that lie along `direction`, at `distance` `[N]` times its length.
+    pub fn along(&self, direction: Tensor<4>, distance: Tensor<1>) -> Tensor<4> {
+        rows::along(self.pixels.clone(), direction, distance)
+    }
+
     /// Whether each image reaches the goal, with a margin above rounding, `[N]`.
     pub fn reached(&self, logits: Tensor<2>) -> Tensor<1, Bool> {
         self.criterion.margin(logits).greater_elem(MARGIN_FLOOR)
@@ -371,7 +377,5 @@ pub(crate) fn inward(pixels: Tensor<4>, direction: Tensor<4>) -> Tensor<4> {
 
 /// Row by row `yes` where `mask`, else `no`.
 pub(crate) fn choose(mask: Tensor<1, Bool>, yes: Tensor<4>, no: Tensor<4>) -> Tensor<4> {
-    let mask = per_image(mask.float()).greater_elem(0.5);
-    let shape = no.shape();
-    no.mask_where(mask.expand(shape), yes)
+    rows::choose(mask.float(), yes, no)
 }

@@ -1,9 +1,10 @@
 //! What an attack sees of a network: pixels in, logits out, and the gradient in between.
 
 use burn::module::Module;
-use burn::tensor::{Device, Int, Tensor, TensorData, activation::softmax};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::error::Error;
+use crate::rows::{self, Score};
 
 /// A differentiable image classifier.
 pub trait Classifier {
@@ -63,7 +64,7 @@ impl Frozen {
     ) -> (Tensor<2>, Tensor<4>) {
         let pixels = pixels.autodiff().require_grad();
         let logits = self.model.logits(pixels.clone());
-        let mut gradients = objective(logits.clone()).sum().backward();
+        let mut gradients = objective(logits.clone()).backward();
         let gradient = pixels.grad_remove(&mut gradients).unwrap_or_else(|| pixels.clone().inner().zeros_like());
         (logits.inner(), gradient)
     }
@@ -203,8 +204,7 @@ impl Criterion {
     /// - `logits`: `[N, K]`
     /// - returns: `[N]`
     pub fn margin(&self, logits: Tensor<2>) -> Tensor<1> {
-        let (class, others) = self.split(logits);
-        (others.max_dim(1).squeeze_dim(1) - class) * self.sign
+        self.score(logits, Score::Margin)
     }
 
     /// The log odds against the true class (for the target): log((1 − p_y) / p_y) =
@@ -217,10 +217,7 @@ impl Criterion {
     /// - `logits`: `[N, K]`
     /// - returns: `[N]`
     pub fn log_odds(&self, logits: Tensor<2>) -> Tensor<1> {
-        let (class, others) = self.split(logits);
-        let largest = others.clone().detach().max_dim(1);
-        let rest = (others - largest.clone()).exp().sum_dim(1).log() + largest;
-        (rest.squeeze_dim(1) - class) * self.sign
+        self.score(logits, Score::LogOdds)
     }
 
     /// The cross-entropy to ascend: −log p_y, or log p_t for a target.
@@ -229,9 +226,7 @@ impl Criterion {
     /// - `logits`: `[N, K]`
     /// - returns: `[N]`
     pub fn cross_entropy(&self, logits: Tensor<2>) -> Tensor<1> {
-        let log_probabilities = burn::tensor::activation::log_softmax(logits, 1);
-        let one_hot = constant(self.one_hot.clone(), &log_probabilities);
-        (log_probabilities * one_hot).sum_dim(1).squeeze_dim(1) * -self.sign
+        self.score(logits, Score::CrossEntropy)
     }
 
     /// The difference of logits ratio to ascend: the margin by the spread of the leading logits, which no scaling of
@@ -269,19 +264,16 @@ impl Criterion {
     /// - `logits`: `[N, K]`, not tracked by autodiff
     pub fn rivals(&self, logits: Tensor<2>, count: usize) -> Vec<Tensor<2>> {
         let [_, classes] = logits.dims();
-        leaders(self.split(logits).1, count.min(classes - 1))
+        leaders(logits - self.one_hot.clone() * EXCLUDED, count.min(classes - 1))
     }
 
     /// The probability of the goal's class in every image, `[N]`.
     pub fn confidence(&self, logits: Tensor<2>) -> Tensor<1> {
-        (softmax(logits, 1) * self.one_hot.clone()).sum_dim(1).squeeze_dim(1)
+        rows::score(logits, self.one_hot.clone(), Score::Probability, 1.0)
     }
 
-    /// The logit of the class `[N]`, and the logits `[N, K]` with that one out of the running.
-    fn split(&self, logits: Tensor<2>) -> (Tensor<1>, Tensor<2>) {
-        let one_hot = constant(self.one_hot.clone(), &logits);
-        let class = (logits.clone() * one_hot.clone()).sum_dim(1).squeeze_dim(1);
-        (class, logits - one_hot * EXCLUDED)
+    fn score(&self, logits: Tensor<2>, score: Score) -> Tensor<1> {
+        rows::score(logits, self.one_hot.clone(), score, self.sign)
     }
 }
 

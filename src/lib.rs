@@ -66,6 +66,8 @@ pub mod classifier;
 
 pub mod layer;
 
+mod rows;
+
 pub mod model;
 
 pub mod catalog;

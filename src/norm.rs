@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::classifier::read;
 use crate::error::Error;
+use crate::rows::{self, Size};
 
 /// A norm of a perturbation Δx.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,14 +63,13 @@ impl Norm {
     /// - `perturbation`: `[N, C, H, W]`
     /// - returns: `[N]`, not negative
     pub fn measure(self, perturbation: Tensor<4>) -> Tensor<1> {
-        let flat: Tensor<2> = perturbation.flatten(1, 3);
-        let norm = match self {
-            Norm::L0 => flat.not_equal_elem(0.0).float().sum_dim(1),
-            Norm::L1 => flat.abs().sum_dim(1),
-            Norm::L2 => (flat.clone() * flat).sum_dim(1).sqrt(),
-            Norm::Linf => flat.abs().max_dim(1),
+        let size = match self {
+            Norm::L0 => Size::Count,
+            Norm::L1 => Size::Sum,
+            Norm::L2 => Size::Length,
+            Norm::Linf => Size::Largest,
         };
-        norm.squeeze_dim(1)
+        rows::size(perturbation, size)
     }
 
     /// The dual norm of every gradient of a batch: the steepest slope that a step of norm 1 can have. L0, which has no
@@ -150,11 +150,7 @@ fn shrink_to_sum(perturbation: Tensor<4>, epsilon: Tensor<1>) -> Tensor<4> {
 /// - `gradient`: `[N, C, H, W]`
 /// - returns: `[N, C, H, W]`
 pub fn unit(gradient: Tensor<4>) -> Tensor<4> {
-    // Scaled by its largest value first, or the squares of a tiny gradient underflow to 0.
-    let largest = Norm::Linf.measure(gradient.clone()).clamp_min(f32::MIN_POSITIVE);
-    let scaled = gradient / per_image(largest);
-    let length = Norm::L2.measure(scaled.clone()).clamp_min(f32::MIN_POSITIVE);
-    scaled / per_image(length)
+    rows::unit(gradient)
 }
 
 /// A value per image `[N]` as `[N, 1, 1, 1]`, to be broadcast over its pixels.

@@ -1,8 +1,12 @@
-//! The layers of `decoy` on the CPU: plain loops over slices, one image after the other. They are a crate of their own so
-//! that a build of the rest for size leaves them fast.
+//! The layers of `decoy`, and what its attacks compute between them, on the CPU: plain loops over slices. They are a
+//! crate of their own so that a build of the rest for size leaves them fast.
 //!
 //! In a convolution every row of the result is a sum of shifted rows times a weight, and the rows are laid out so
 //! that each shift is contiguous: with zeros around them, and the columns that a stride skips in a row of their own.
+
+mod rows;
+
+pub use rows::{Score, Size, along, choose, unit};
 
 /// What happens to the values before a layer's weights meet them.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,6 +28,9 @@ pub enum Activation {
 
 /// Values of a row that are computed at once.
 const WIDTH: usize = 8;
+
+/// Values that are summed side by side.
+const LANES: usize = 16;
 
 /// Rows that are computed at once: as many as fit into a processor's registers.
 const TILE: usize = 4;
@@ -86,7 +93,7 @@ impl Convolution {
         // For every channel the rows that kernels reach, each in one group of columns for every remainder of the stride.
         let rows = (out_height - 1) * self.stride + self.size;
         let length = out_width.next_multiple_of(WIDTH) + (self.size - 1) / self.stride;
-        let mut source = vec![0.0; channels * rows * self.stride * length];
+        let source = vec![0.0; channels * rows * self.stride * length];
         let tiles: Vec<Terms<TILE>> = (0..outputs.div_ceil(TILE))
             .map(|tile| {
                 let mut terms = Terms::new(channels * self.size * self.size);
@@ -108,9 +115,8 @@ impl Convolution {
                 terms
             })
             .collect();
-        for image in 0..self.images {
+        each_image(&mut y, self.images, &source, |image, source, y| {
             let x = &x[image * channels * height * width..][..channels * height * width];
-            let y = &mut y[image * outputs * out_height * out_width..][..outputs * out_height * out_width];
             for (index, row) in x.chunks_exact(width).enumerate() {
                 let (channel, padded) = (index / height, index % height + self.padding[0]);
                 if padded >= rows {
@@ -129,7 +135,7 @@ impl Convolution {
                 for row in 0..out_height {
                     for column in (0..out_width).step_by(WIDTH) {
                         let offset = row * self.stride * self.stride * length + column;
-                        let sums = terms.sum(&source, offset);
+                        let sums = terms.sum(source, offset);
                         let end = WIDTH.min(out_width - column);
                         for (o, sums) in sums.iter().enumerate().take(present) {
                             let output = tile * TILE + o;
@@ -141,7 +147,7 @@ impl Convolution {
                     }
                 }
             }
-        }
+        });
         y
     }
 
@@ -164,7 +170,7 @@ impl Convolution {
         let margin = self.size.div_ceil(stride) - 1;
         let rows = blocks[0] + margin;
         let length = blocks[1].next_multiple_of(WIDTH) + margin;
-        let mut source = vec![0.0; outputs * rows * length];
+        let source = vec![0.0; outputs * rows * length];
         let tiles = channels.div_ceil(TILE);
         let mut places = Vec::with_capacity(stride * stride * tiles);
         for place_y in 0..stride {
@@ -191,10 +197,9 @@ impl Convolution {
                 }
             }
         }
-        for image in 0..self.images {
+        each_image(&mut y, self.images, &source, |image, source, y| {
             let gradient = &gradient[image * outputs * out_height * out_width..][..outputs * out_height * out_width];
             let x = &x[image * channels * height * width..][..channels * height * width];
-            let y = &mut y[image * channels * height * width..][..channels * height * width];
             let reached = [out_height.min(blocks[0]), out_width.min(blocks[1])];
             for (index, row) in gradient.chunks_exact(out_width).enumerate() {
                 let (output, row_index) = (index / out_height, index % out_height);
@@ -210,7 +215,7 @@ impl Convolution {
                         continue;
                     };
                     for column in (0..blocks[1]).step_by(WIDTH) {
-                        let sums = terms.sum(&source, block * length + column);
+                        let sums = terms.sum(source, block * length + column);
                         for (c, sums) in sums.iter().enumerate().take(TILE.min(channels - tile * TILE)) {
                             let start = ((tile * TILE + c) * height + row) * width;
                             for (i, &sum) in sums.iter().enumerate() {
@@ -223,8 +228,24 @@ impl Convolution {
                     }
                 }
             }
-        }
+        });
         y
+    }
+}
+
+/// Computes every image of `y`, given which it is and room that begins as `source`: natively several at a time.
+fn each_image(y: &mut [f32], images: usize, source: &[f32], work: impl Fn(usize, &mut [f32], &mut [f32]) + Sync) {
+    let size = y.len() / images;
+    #[cfg(target_family = "wasm")]
+    {
+        let mut source = source.to_vec();
+        y.chunks_exact_mut(size).enumerate().for_each(|(image, y)| work(image, &mut source, y));
+    }
+    #[cfg(not(target_family = "wasm"))]
+    {
+        use rayon::prelude::*;
+        let images = y.par_chunks_exact_mut(size).enumerate();
+        images.for_each_init(|| source.to_vec(), |source, (image, y)| work(image, source, y));
     }
 }
 
@@ -263,12 +284,11 @@ pub fn dense_backward(activation: Activation, gradient: &[f32], x: &[f32], weigh
 }
 
 fn dot(a: &[f32], b: &[f32]) -> f32 {
-    const WIDTH: usize = 16;
-    let (a, a_rest) = a.as_chunks::<WIDTH>();
-    let (b, b_rest) = b.as_chunks::<WIDTH>();
-    let mut sums = [0.0; WIDTH];
+    let (a, a_rest) = a.as_chunks::<LANES>();
+    let (b, b_rest) = b.as_chunks::<LANES>();
+    let mut sums = [0.0; LANES];
     for (a, b) in a.iter().zip(b) {
-        for i in 0..WIDTH {
+        for i in 0..LANES {
             sums[i] += a[i] * b[i];
         }
     }

@@ -145,7 +145,7 @@ impl Search for DdnSearch {
         let moved = self.state.current.clone() - problem.pixels.clone() + direction * self.step_length();
         self.resize(adversarial);
         let onto_sphere = self.epsilon.clone() / Norm::L2.measure(moved.clone()).clamp_min(1e-12);
-        self.state.current = problem.perturbed(moved * per_image(onto_sphere));
+        self.state.current = problem.along(moved, onto_sphere);
         self.step += 1;
     }
 

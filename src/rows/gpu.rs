@@ -1,0 +1,323 @@
+//! The passes over rows as GPU kernels: a cube of threads for every image where something is summed, else a thread for
+//! every few values.
+
+use burn::backend::TensorMetadata;
+use burn::backend::tensor::FloatTensor;
+use burn::tensor::{DType, Shape};
+use burn_cubecl::kernel::into_contiguous;
+use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
+use burn_cubecl::{CubeBackend, tensor::CubeTensor};
+use cubecl::{calculate_cube_count_elemwise, prelude::*};
+
+use super::{Combination, RowOps, Score, ScoreGradient, ScoreOps, Size};
+
+/// Threads that share a row; a power of two.
+const THREADS: usize = 128;
+
+/// Values that a thread reads at once, so that one need not wait for the other.
+const VALUES: usize = 8;
+
+/// Smaller than any number of meaning, and not zero.
+const TINY: f32 = f32::MIN_POSITIVE;
+
+/// What the threads of a cube have, together.
+#[cube]
+fn gather(value: f32, #[comptime] largest: bool) -> f32 {
+    let mut shared = Shared::new_slice(THREADS);
+    let thread = UNIT_POS as usize;
+    shared[thread] = value;
+    sync_cube();
+    #[unroll]
+    for halving in 1..=comptime!(THREADS.ilog2()) {
+        if thread < comptime!(THREADS >> halving) {
+            let other = shared[thread + comptime!(THREADS >> halving)];
+            shared[thread] = join(shared[thread], other, largest);
+        }
+        sync_cube();
+    }
+    let total = shared[0];
+    sync_cube();
+    total
+}
+
+#[cube]
+fn join(a: f32, b: f32, #[comptime] largest: bool) -> f32 {
+    if largest { max(a, b) } else { a + b }
+}
+
+/// `size`, but for the root, of the `values` from `start` on, each divided by `scale`.
+#[cube]
+fn row_size(x: &[f32], start: usize, values: usize, scale: f32, #[comptime] size: Size) -> f32 {
+    let largest = size == Size::Largest;
+    let mut sum = 0.0f32;
+    let mut i = UNIT_POS as usize;
+    while i < values {
+        #[unroll]
+        for v in 0..VALUES {
+            let index = i + comptime!(v * THREADS);
+            let value = select(index < values, x[start + min(index, values - 1)], 0.0f32) / scale;
+            let part = match size {
+                Size::Count => select(value != 0.0f32, 1.0f32, 0.0f32),
+                Size::Sum | Size::Largest => value.abs(),
+                Size::Length => value * value,
+            };
+            sum = join(sum, part, largest);
+        }
+        i += comptime!(VALUES * THREADS);
+    }
+    gather(sum, largest)
+}
+
+#[cube(launch_unchecked)]
+fn size_kernel(x: &[f32], y: &mut [f32], values: usize, #[comptime] size: Size) {
+    let image = CUBE_POS;
+    let total = row_size(x, image * values, values, 1.0f32, size);
+    if UNIT_POS == 0 {
+        y[image] = if size == Size::Length { total.sqrt() } else { total };
+    }
+}
+
+/// Of every image the largest magnitude, and the length once it is divided by that.
+#[cube(launch_unchecked)]
+fn length_kernel(x: &[f32], y: &mut [f32], values: usize) {
+    let image = CUBE_POS;
+    let start = image * values;
+    let largest = max(row_size(x, start, values, 1.0f32, Size::Largest), TINY);
+    let squares = row_size(x, start, values, largest, Size::Length);
+    if UNIT_POS == 0 {
+        y[2 * image] = largest;
+        y[2 * image + 1] = max(squares.sqrt(), TINY);
+    }
+}
+
+#[cube(launch_unchecked)]
+fn unit_kernel(x: &[f32], lengths: &[f32], y: &mut [f32], values: usize) {
+    #[unroll]
+    for v in 0..VALUES {
+        let i = ABSOLUTE_POS * VALUES + v;
+        if i < y.len() {
+            let image = i / values;
+            y[i] = x[i] / lengths[2 * image] / lengths[2 * image + 1];
+        }
+    }
+}
+
+#[cube(launch_unchecked)]
+fn combine_kernel(
+    a: &[f32],
+    b: &[f32],
+    by: &[f32],
+    y: &mut [f32],
+    values: usize,
+    #[comptime] combination: Combination,
+) {
+    #[unroll]
+    for v in 0..VALUES {
+        let i = ABSOLUTE_POS * VALUES + v;
+        if i < y.len() {
+            let by = by[i / values];
+            y[i] = match combination {
+                Combination::Along => min(max(a[i] + b[i] * by, 0.0f32), 1.0f32),
+                Combination::Choice => select(by > 0.5f32, a[i], b[i]),
+            };
+        }
+    }
+}
+
+/// What every score is made of, for the row of logits from `start` on.
+#[derive(CubeType)]
+struct Odds {
+    /// The largest of the other logits.
+    largest: f32,
+    /// Σ exp(z − largest) over the other logits.
+    sum: f32,
+    /// The logit of the class.
+    own: f32,
+}
+
+#[cube]
+fn odds(logits: &[f32], one_hot: &[f32], start: usize, classes: usize) -> Odds {
+    let mut own = 0.0f32;
+    let mut largest = f32::MIN.runtime();
+    let mut k = UNIT_POS as usize;
+    while k < classes {
+        let logit = logits[start + k];
+        let is_own = one_hot[start + k] > 0.5f32;
+        own += select(is_own, logit, 0.0f32);
+        largest = max(largest, select(is_own, f32::MIN, logit));
+        k += THREADS;
+    }
+    let own = gather(own, false);
+    let largest = gather(largest, true);
+    let mut sum = 0.0f32;
+    let mut k = UNIT_POS as usize;
+    while k < classes {
+        // The class's own logit may lie too far above for a finite power.
+        let power = min(logits[start + k] - largest, 0.0f32).exp();
+        sum += select(one_hot[start + k] > 0.5f32, 0.0f32, power);
+        k += THREADS;
+    }
+    Odds { largest, sum: gather(sum, false), own }
+}
+
+#[cube]
+fn logistic(x: f32) -> f32 {
+    let power = (-x.abs()).exp();
+    select(x < 0.0f32, power, 1.0f32) / (1.0f32 + power)
+}
+
+#[cube(launch_unchecked)]
+fn score_kernel(logits: &[f32], one_hot: &[f32], y: &mut [f32], classes: usize, sign: f32, #[comptime] score: Score) {
+    let image = CUBE_POS;
+    let odds = odds(logits, one_hot, image * classes, classes);
+    if UNIT_POS == 0 {
+        let log_odds = odds.sum.ln() + odds.largest - odds.own;
+        let value = match score {
+            Score::Margin => odds.largest - odds.own,
+            Score::LogOdds => log_odds,
+            Score::CrossEntropy => max(log_odds, 0.0f32) + (1.0f32 + (-log_odds.abs()).exp()).ln(),
+            Score::Probability => logistic(-log_odds),
+        };
+        y[image] = sign * value;
+    }
+}
+
+#[cube(launch_unchecked)]
+fn score_gradient_kernel(
+    gradient: &[f32],
+    logits: &[f32],
+    one_hot: &[f32],
+    y: &mut [f32],
+    classes: usize,
+    sign: f32,
+    #[comptime] score: Score,
+) {
+    let image = CUBE_POS;
+    let start = image * classes;
+    let odds = odds(logits, one_hot, start, classes);
+    // The first of the largest, counted from the end.
+    let mut rival = 0.0f32;
+    if score == Score::Margin {
+        let mut k = UNIT_POS as usize;
+        while k < classes {
+            let leads = logits[start + k] == odds.largest && one_hot[start + k] < 0.5f32;
+            rival = max(rival, select(leads, f32::cast_from(classes - k), 0.0f32));
+            k += THREADS;
+        }
+        rival = gather(rival, true);
+    }
+    let log_odds = odds.sum.ln() + odds.largest - odds.own;
+    let slope = match score {
+        Score::Margin | Score::LogOdds => 1.0f32,
+        Score::CrossEntropy => logistic(log_odds),
+        Score::Probability => -logistic(log_odds) * logistic(-log_odds),
+    };
+    let factor = sign * slope * gradient[image];
+    let mut k = UNIT_POS as usize;
+    while k < classes {
+        let own = one_hot[start + k];
+        let share = if score == Score::Margin {
+            select(f32::cast_from(classes - k) == rival, 1.0f32, 0.0f32)
+        } else {
+            (1.0f32 - own) * min(logits[start + k] - odds.largest, 0.0f32).exp() / odds.sum
+        };
+        y[start + k] = factor * (share - own);
+        k += THREADS;
+    }
+}
+
+/// A result beside `like`, for a cube per image.
+fn empty(like: &CubeTensor, shape: Shape) -> CubeTensor {
+    empty_device_contiguous_dtype(like.client.clone(), like.device.clone(), shape, DType::F32)
+}
+
+/// A cube for every image, and how many values each has.
+fn cubes(shape: &Shape) -> (CubeCount, CubeDim, usize) {
+    (CubeCount::new_1d(shape[0] as u32), CubeDim::new_1d(THREADS as u32), shape.num_elements() / shape[0])
+}
+
+// SAFETY, of every launch below: the kernels stay within their tensors by the shapes, or check.
+
+impl RowOps for CubeBackend {
+    fn size(x: FloatTensor<Self>, size: Size) -> FloatTensor<Self> {
+        let x = into_contiguous(x);
+        let (count, dim, values) = cubes(&x.shape());
+        let y = empty(&x, Shape::new([x.shape()[0]]));
+        let client = x.client.clone();
+        let result = y.clone().into_buffer_arg();
+        unsafe { size_kernel::launch_unchecked(&client, count, dim, x.into_buffer_arg(), result, values, size) };
+        y
+    }
+
+    fn unit(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        let x = into_contiguous(x);
+        let (count, dim, values) = cubes(&x.shape());
+        let lengths = empty(&x, Shape::new([x.shape()[0], 2]));
+        let y = empty(&x, x.shape());
+        let client = x.client.clone();
+        let threads = calculate_cube_count_elemwise(&client, x.shape().num_elements().div_ceil(VALUES), dim);
+        let (from, to) = (x.clone().into_buffer_arg(), y.clone().into_buffer_arg());
+        let (measured, known) = (lengths.clone().into_buffer_arg(), lengths.into_buffer_arg());
+        unsafe {
+            length_kernel::launch_unchecked(&client, count, dim, x.into_buffer_arg(), measured, values);
+            unit_kernel::launch_unchecked(&client, threads, dim, from, known, to, values);
+        }
+        y
+    }
+
+    fn combine(
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        by: FloatTensor<Self>,
+        combination: Combination,
+    ) -> FloatTensor<Self> {
+        let (a, b, by) = (into_contiguous(a), into_contiguous(b), into_contiguous(by));
+        let (_, dim, values) = cubes(&a.shape());
+        let y = empty(&a, a.shape());
+        let client = a.client.clone();
+        let count = calculate_cube_count_elemwise(&client, a.shape().num_elements().div_ceil(VALUES), dim);
+        let (a, b, by) = (a.into_buffer_arg(), b.into_buffer_arg(), by.into_buffer_arg());
+        let result = y.clone().into_buffer_arg();
+        unsafe { combine_kernel::launch_unchecked(&client, count, dim, a, b, by, result, values, combination) };
+        y
+    }
+}
+
+impl ScoreOps for CubeBackend {
+    fn score(logits: FloatTensor<Self>, one_hot: FloatTensor<Self>, score: Score, sign: f32) -> FloatTensor<Self> {
+        let (logits, one_hot) = (into_contiguous(logits), into_contiguous(one_hot));
+        let (count, dim, classes) = cubes(&logits.shape());
+        let y = empty(&logits, Shape::new([logits.shape()[0]]));
+        let client = logits.client.clone();
+        let (logits, one_hot) = (logits.into_buffer_arg(), one_hot.into_buffer_arg());
+        let result = y.clone().into_buffer_arg();
+        unsafe {
+            score_kernel::launch_unchecked(&client, count, dim, logits, one_hot, result, classes, sign, score);
+        }
+        y
+    }
+}
+
+impl ScoreGradient for CubeBackend {
+    fn score_gradient(
+        gradient: FloatTensor<Self>,
+        logits: FloatTensor<Self>,
+        one_hot: FloatTensor<Self>,
+        score: Score,
+        sign: f32,
+    ) -> FloatTensor<Self> {
+        let (gradient, logits, one_hot) =
+            (into_contiguous(gradient), into_contiguous(logits), into_contiguous(one_hot));
+        let (count, dim, classes) = cubes(&logits.shape());
+        let y = empty(&logits, logits.shape());
+        let client = logits.client.clone();
+        let (gradient, logits) = (gradient.into_buffer_arg(), logits.into_buffer_arg());
+        let (one_hot, result) = (one_hot.into_buffer_arg(), y.clone().into_buffer_arg());
+        unsafe {
+            score_gradient_kernel::launch_unchecked(
+                &client, count, dim, gradient, logits, one_hot, result, classes, sign, score,
+            );
+        }
+        y
+    }
+}
