@@ -53,8 +53,13 @@ export class Bridge {
     this.#calls.clear();
   }
 
+  /** Has the weights of a network fetched before anything asks for it. @param {import('../pkg/decoy.js').ModelEntry} model */
+  expect(model) {
+    this.#worker.postMessage({ expected: model });
+  }
+
   /**
-   * Gives the module to the worker, sets up the device. Once, before anything else.
+   * Gives the module to the worker, sets up the device. Once, before any of the calls.
    * @param {WebAssembly.Module} program
    * @param {string} catalog the text of models.json
    * @param {DeviceChoice} device

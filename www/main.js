@@ -59,7 +59,7 @@ let awaited = link.read(location.hash, networks, galleries);
 const page = new Page(awaited.wish, render);
 const stage = stageView();
 const form = attackForm(render);
-const session = new Session(networks.text, (attacks) => {
+const session = new Session(networks.text, () => page.wanted.subject && page.wanted.model, (attacks) => {
   form.offer(attacks);
   restore();
   render();

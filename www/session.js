@@ -7,6 +7,7 @@ import { deviceName } from './view/words.js';
 
 /** @typedef {import('../pkg/decoy.js').DeviceReport} DeviceReport */
 /** @typedef {import('../pkg/decoy.js').AttackInfo} AttackInfo */
+/** @typedef {import('../pkg/decoy.js').ModelEntry} ModelEntry */
 
 const select = find('device', HTMLSelectElement);
 const line = find('device-report', HTMLElement);
@@ -17,14 +18,19 @@ export class Session {
 
   #catalog;
   #onStart;
+  #wanted;
   /** @type {{ bridge: Bridge, started: Promise<void> } | null} */
   #current = null;
   /** Why the CPU has taken over from the GPU. */
   #refuge = '';
 
-  /** @param {string} catalog the text of models.json @param {(attacks: AttackInfo[]) => void} onStart @param {() => void} onChoice another device was chosen */
-  constructor(catalog, onStart, onChoice) {
+  /**
+   * @param {string} catalog the text of models.json @param {() => ModelEntry | null} wanted the network that is asked for first
+   * @param {(attacks: AttackInfo[]) => void} onStart @param {() => void} onChoice another device was chosen
+   */
+  constructor(catalog, wanted, onStart, onChoice) {
     this.#catalog = catalog;
+    this.#wanted = wanted;
     this.#onStart = onStart;
     select.onchange = () => {
       this.#current?.bridge.close('Another device was chosen.');
@@ -38,6 +44,8 @@ export class Session {
     if (!this.#current || this.#current.bridge.closed) {
       this.device = null;
       const bridge = new Bridge((report) => this.#show(report));
+      const wanted = this.#wanted();
+      if (wanted) bridge.expect(wanted);
       this.#current = { bridge, started: this.#start(bridge) };
     }
     const { bridge, started } = this.#current;

@@ -34,25 +34,43 @@ async function cached(use) {
   }
 }
 
-/**
- * @param {ModelEntry} entry @param {AbortSignal} signal @param {(length: number) => void} arrived
- * @returns {Promise<Uint8Array<ArrayBuffer>>}
- */
-export async function download(entry, signal, arrived) {
-  const stopped = () => {
-    return signal.aborted ? signal.reason : new Error('This network could not be fetched. Are you offline? Networks that were fetched before still work.');
-  };
-  const response = await fetch(address(entry), { signal }).catch(() => Promise.reject(stopped()));
-  if (!response.ok || !response.body) throw new Error(`This network’s file, ${entry.file}, is missing on this site (status ${response.status}).`);
-  const weights = new Uint8Array(entry.bytes);
-  const reader = response.body.getReader();
-  for (let received = 0; ; ) {
-    const { done, value } = await reader.read().catch(() => Promise.reject(stopped()));
-    if (done && received === entry.bytes) return weights;
-    if (done || received + value.length > entry.bytes) throw damaged();
-    weights.set(value, received);
-    received += value.length;
-    arrived(value.length);
+/** The weights of a network on their way. */
+export class Download {
+  /** Bytes that are here. */
+  received = 0;
+  /** Called when there are more of them. */
+  onArrival = () => {};
+  #stop = new AbortController();
+
+  /** @param {ModelEntry} entry */
+  constructor(entry) {
+    this.weights = this.#fetch(entry);
+    this.weights.catch(() => {}); // told where they are waited for
+  }
+
+  /** Gives up. @param {Error} reason */
+  stop(reason) {
+    this.#stop.abort(reason);
+  }
+
+  /** @param {ModelEntry} entry @returns {Promise<Uint8Array<ArrayBuffer>>} */
+  async #fetch(entry) {
+    const { signal } = this.#stop;
+    const stopped = () => {
+      return signal.aborted ? signal.reason : new Error('This network could not be fetched. Are you offline? Networks that were fetched before still work.');
+    };
+    const response = await fetch(address(entry), { signal }).catch(() => Promise.reject(stopped()));
+    if (!response.ok || !response.body) throw new Error(`This network’s file, ${entry.file}, is missing on this site (status ${response.status}).`);
+    const weights = new Uint8Array(entry.bytes);
+    const reader = response.body.getReader();
+    for (;;) {
+      const { done, value } = await reader.read().catch(() => Promise.reject(stopped()));
+      if (done && this.received === entry.bytes) return weights;
+      if (done || this.received + value.length > entry.bytes) throw damaged();
+      weights.set(value, this.received);
+      this.received += value.length;
+      this.onArrival();
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 // Runs the wasm module away from the page. Calls are answered one at a time, in order;
 // only reading pictures, which touches no network, does not wait for its turn.
 
-import { damaged, download, forget, keep, kept } from './weights.js';
+import { Download, damaged, forget, keep, kept } from './weights.js';
 
 /** @typedef {import('../pkg/decoy.js').Decoy} Decoy */
 /** @typedef {import('../pkg/decoy.js').Source} Source */
@@ -22,6 +22,8 @@ const glue = import(new URL('pkg/decoy.js', site).href);
 let decoy;
 /** The picture file opened last, and what the page calls it. @type {{ key: number, source: Source } | null} */
 let held = null;
+/** The network that will be asked for first, fetched while the program is. @type {{ id: string, download: Promise<Download | null> } | null} */
+let expected = null;
 /** @type {Map<number, AbortController>} */
 const calls = new Map();
 /** @type {Promise<unknown>} */
@@ -82,7 +84,13 @@ async function load(models, { signal, loading }) {
   let received = 0;
   for (const entry of missing) {
     if (!(await loadKept(entry))) {
-      const weights = await download(entry, signal, (length) => loading({ received: (received += length), bytes }));
+      const download = (await fetchedAhead(entry)) ?? new Download(entry);
+      const before = received;
+      const tell = () => loading({ received: (received = before + download.received), bytes });
+      download.onArrival = tell;
+      tell();
+      signal.addEventListener('abort', () => download.stop(signal.reason));
+      const weights = await download.weights;
       await decoy.loadModel(entry.id, weights).catch((error) => {
         // Too technical for people: the lengths or checksums that differ.
         throw error.message.startsWith('the weights of') ? damaged() : error;
@@ -92,6 +100,19 @@ async function load(models, { signal, loading }) {
     // The first network makes the self-check, which may change the device.
     self.postMessage({ device: decoy.device() });
   }
+}
+
+/** @param {ModelEntry} entry */
+function expect(entry) {
+  expected = { id: entry.id, download: kept(entry).then((weights) => (weights ? null : new Download(entry))) };
+}
+
+/** The download that was expected, once. @param {ModelEntry} entry */
+function fetchedAhead(entry) {
+  if (expected?.id !== entry.id) return null;
+  const { download } = expected;
+  expected = null;
+  return download;
 }
 
 /** Loads a network from what the browser has kept; what turns out to be damaged is forgotten. @param {ModelEntry} entry */
@@ -151,5 +172,9 @@ function run(method, args, call) {
   return outcome;
 }
 
-self.onmessage = ({ data }) => (data.cancel ? calls.get(data.cancel)?.abort() : answer(data));
+self.onmessage = ({ data }) => {
+  if (data.expected) expect(data.expected);
+  else if (data.cancel) calls.get(data.cancel)?.abort();
+  else answer(data);
+};
 self.onunhandledrejection = ({ reason }) => self.reportError(reason);
