@@ -1,17 +1,27 @@
 //! What a pass costs natively: forward, input gradient, and a step of DDN, for a network of each family.
 //!
-//! `cargo xtask bench native` runs it; the networks are the shipped ones, the pictures smooth patterns.
+//! `cargo xtask bench native` runs it; the networks are the shipped ones, the pictures smooth patterns. It writes
+//! benches/results/native.json.
+
+mod record;
 
 use std::fs;
 use std::hint::black_box;
+use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use criterion::{BatchSize, BenchmarkId, Criterion as Criterium};
 use decoy::attack::{Ddn, Run};
 use decoy::catalog::Catalog;
 use decoy::classifier::{Criterion, Frozen, Goal};
+use serde_json::{Value, json};
 
 const MODELS: [&str; 2] = ["coil20-sigma-0.00", "photos-sigma-0.00"];
+
+const BATCHES: [usize; 2] = [1, 32];
+const FORWARD: &str = "forward";
+const GRADIENT: &str = "input gradient";
+const DDN: &str = "DDN steps";
 
 /// Steps in one measurement, so that what surrounds them does not count.
 const STEPS: usize = 5;
@@ -42,20 +52,20 @@ fn passes(benches: &mut Criterium) {
         let (network, size) = network(id);
         let mut group = benches.benchmark_group(id);
         group.sample_size(10);
-        for batch in [1, 32] {
+        for batch in BATCHES {
             let pixels = pictures(batch, size);
             let classes = network.logits(pixels.clone()).dims()[1];
             let goal = Goal::Misread(vec![0; batch]);
             let criterion = Criterion::new(&goal, classes, network.device()).expect("class 0");
-            group.bench_function(BenchmarkId::new("forward", batch), |bench| {
+            group.bench_function(BenchmarkId::new(FORWARD, batch), |bench| {
                 bench.iter(|| black_box(network.logits(pixels.clone())));
             });
-            group.bench_function(BenchmarkId::new("input gradient", batch), |bench| {
+            group.bench_function(BenchmarkId::new(GRADIENT, batch), |bench| {
                 bench.iter(|| black_box(network.gradient(pixels.clone(), |logits| criterion.cross_entropy(logits))));
             });
             let attack = Ddn { steps: STEPS, ..Ddn::default() };
             group.throughput(criterion::Throughput::Elements(STEPS as u64));
-            group.bench_function(BenchmarkId::new("DDN steps", batch), |bench| {
+            group.bench_function(BenchmarkId::new(DDN, batch), |bench| {
                 let begin = || {
                     let run = Run::begin(&attack, &network, pixels.clone(), goal.clone());
                     pollster::block_on(run).expect("a valid attack")
@@ -71,4 +81,29 @@ fn main() {
     let mut benches = Criterium::default().configure_from_args();
     passes(&mut benches);
     benches.final_summary();
+    // Not what is left of an earlier run, where only some were asked for.
+    if std::env::args().skip(1).eq(["--bench"]) {
+        record::write("native", results());
+    }
+}
+
+/// The medians in milliseconds, of one pass or step each.
+fn results() -> Value {
+    let mut table = json!({});
+    for id in MODELS {
+        for batch in BATCHES {
+            for (pass, count) in [(FORWARD, 1), (GRADIENT, 1), (DDN, STEPS)] {
+                table[id][format!("batch {batch}")][pass] =
+                    json!((measured(id, pass, batch) / count as f64).round() / 1e6);
+            }
+        }
+    }
+    json!({ "milliseconds, median": table })
+}
+
+/// What criterion has written, in nanoseconds.
+fn measured(group: &str, name: &str, batch: usize) -> f64 {
+    let file = Path::new("target/criterion").join(group).join(name).join(batch.to_string()).join("new/estimates.json");
+    let estimates: Value = serde_json::from_slice(&fs::read(file).expect("criterion's estimates")).expect("JSON");
+    estimates["median"]["point_estimate"].as_f64().expect("a number")
 }

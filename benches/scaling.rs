@@ -2,8 +2,9 @@
 //! whether memory stays flat over many attacks. `cargo xtask bench scaling` runs it; it writes
 //! benches/results/scaling.json.
 
+mod record;
+
 use std::fs;
-use std::process::Command;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -106,17 +107,6 @@ fn resident_megabytes() -> f64 {
     line.and_then(|line| line.trim_end_matches("kB").trim().parse::<f64>().ok()).map_or(f64::NAN, |kb| kb / 1e3)
 }
 
-fn output(command: &str, arguments: &[&str]) -> String {
-    let output = Command::new(command).args(arguments).output();
-    output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
-}
-
-fn processor() -> String {
-    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name = info.lines().find_map(|line| line.strip_prefix("model name"));
-    name.map_or("unknown", |name| name.trim_start_matches([' ', '\t', ':'])).to_owned()
-}
-
 fn main() {
     let table = |title: &str, sizes: &[usize], measure: &dyn Fn(usize) -> f64| -> Value {
         let rows = sizes.iter().map(|&size| {
@@ -132,17 +122,15 @@ fn main() {
     let data = table("sweep in s, pictures", &[10, 100, 500, 1440], &|images| sweep(images).0);
     let (_, memory) = sweep(1440);
     println!("resident MB after each quarter of 1440 attacks: {memory:?}");
-    let result = json!({
-        "command": "cargo bench --workspace --bench scaling",
-        "commit": output("git", &["describe", "--always", "--dirty", "--abbrev=12"]),
-        "date": output("date", &["+%F"]),
-        "machine": format!("{}, {} cores", processor(), std::thread::available_parallelism().map_or(1, usize::from)),
-        "network": "three strided convolutions and two dense layers, random weights; batch 1, side 128, 20 classes where \
-                    nothing else is said",
-        "DDN step in milliseconds": { "batch": batch, "side": side, "classes": classes },
-        "DDN, 5 steps in batches of 8, seconds": { "pictures": data },
-        "resident megabytes after each quarter of 1440 attacks": memory,
-    });
-    let text = serde_json::to_string_pretty(&result).expect("plain values");
-    fs::write("benches/results/scaling.json", text + "\n").expect("benches/results can be written");
+    let network = "three strided convolutions and two dense layers, random weights; batch 1, side 128, 20 classes where \
+                   nothing else is said";
+    record::write(
+        "scaling",
+        json!({
+            "network": network,
+            "DDN step in milliseconds": { "batch": batch, "side": side, "classes": classes },
+            "DDN, 5 steps in batches of 8, seconds": { "pictures": data },
+            "resident megabytes after each quarter of 1440 attacks": memory,
+        }),
+    );
 }

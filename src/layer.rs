@@ -29,8 +29,8 @@
 //! assert_eq!(tiny.logits(Tensor::zeros([2, 1, 8, 8], &Device::flex())).dims(), [2, 10]);
 //! ```
 
-// On a GPU every pass is a kernel of our own, in `gpu.rs`. On the CPU it is the loops of `decoy-loops`, but for 1×1
-// convolutions, which are Burn's matrix products.
+// On a GPU every pass is a kernel of our own, in `gpu.rs`. On the CPU it is the loops of `decoy-loops`, but for the
+// matrix products that 1×1 convolutions are, which are Burn's.
 #[cfg(any(target_family = "wasm", feature = "vulkan", feature = "cuda"))]
 mod gpu;
 
@@ -65,6 +65,11 @@ enum Kind {
 }
 
 impl Layer {
+    /// It without its activation.
+    fn linear(self) -> Self {
+        Self { activation: Activation::Identity, ..self }
+    }
+
     /// The shape of the output.
     fn output(&self, x: &Shape, weight: &Shape) -> Shape {
         match self.kind {
@@ -223,21 +228,40 @@ fn options(stride: usize, padding: [(usize, usize); 2], groups: usize) -> ConvOp
     ConvOptions::new_with_padding([stride; 2], padding, [1; 2], groups)
 }
 
-/// The loops' convolution that a layer is, unless it is none, or one in groups.
+/// The loops' convolution that a layer is, if it is one.
 fn looped(layer: Layer, x: &Shape, weight: &Shape) -> Option<decoy_loops::Convolution> {
     let Kind::Convolution { stride, padding: [(top, _), (left, _)], groups } = layer.kind else {
         return None;
     };
     let to = layer.output(x, weight);
-    (groups == 1).then_some(decoy_loops::Convolution {
+    Some(decoy_loops::Convolution {
         activation: layer.activation,
         images: x[0],
-        from: [x[1], x[2], x[3]],
-        to: [to[1], to[2], to[3]],
+        groups,
+        from: [x[1] / groups, x[2], x[3]],
+        to: [to[1] / groups, to[2], to[3]],
         size: weight[2],
         stride,
         padding: [top, left],
     })
+}
+
+fn activated(activation: Activation, x: FlexTensor) -> FlexTensor {
+    if activation == Activation::Identity {
+        return x;
+    }
+    let shape = x.shape();
+    let y = activation.forward(x.to_contiguous().storage());
+    FlexTensor::from_data(TensorData::new(y, shape))
+}
+
+fn deactivated(activation: Activation, gradient: FlexTensor, x: FlexTensor) -> FlexTensor {
+    if activation == Activation::Identity {
+        return gradient;
+    }
+    let shape = x.shape();
+    let [gradient, x] = [gradient, x].map(|tensor| tensor.to_contiguous());
+    FlexTensor::from_data(TensorData::new(activation.backward(gradient.storage(), x.storage()), shape))
 }
 
 impl LayerOps for Flex {
@@ -247,10 +271,10 @@ impl LayerOps for Flex {
         bias: FloatTensor<Self>,
         layer: Layer,
     ) -> FloatTensor<Self> {
-        let convolution = looped(layer, &x.shape(), &weight.shape());
-        if convolution.is_none() && layer.kind != Kind::Dense {
-            return composed::<Self>(x, weight, bias, layer);
+        if layer.kind == Kind::Pointwise {
+            return composed::<Self>(activated(layer.activation, x), weight, bias, layer.linear());
         }
+        let convolution = looped(layer, &x.shape(), &weight.shape());
         let shape = layer.output(&x.shape(), &weight.shape());
         let tensors = [x, weight, bias].map(|tensor| tensor.to_contiguous());
         let [x, weight, bias] = tensors.each_ref().map(|tensor| tensor.storage());
@@ -269,10 +293,11 @@ impl Reversible for Flex {
         weight: FloatTensor<Self>,
         layer: Layer,
     ) -> FloatTensor<Self> {
-        let convolution = looped(layer, &x.shape(), &weight.shape());
-        if convolution.is_none() && layer.kind != Kind::Dense {
-            return composed_backward::<Self>(gradient, x, weight, layer);
+        if layer.kind == Kind::Pointwise {
+            let gradient = composed_backward::<Self>(gradient, x.clone(), weight, layer.linear());
+            return deactivated(layer.activation, gradient, x);
         }
+        let convolution = looped(layer, &x.shape(), &weight.shape());
         let (shape, outputs) = (x.shape(), gradient.shape()[1]);
         let tensors = [gradient, x, weight].map(|tensor| tensor.to_contiguous());
         let [gradient, x, weight] = tensors.each_ref().map(|tensor| tensor.storage());

@@ -32,7 +32,8 @@ const WIDTH: usize = 8;
 /// Values that are summed side by side.
 const LANES: usize = 16;
 
-/// Rows that are computed at once: as many as fit into a processor's registers.
+/// Rows that are computed at once, as many as fit into a processor's registers: those of several channels, or several
+/// of one.
 const TILE: usize = 4;
 
 /// A convolution without its weights.
@@ -41,9 +42,11 @@ pub struct Convolution {
     pub activation: Activation,
     /// N, how many images there are.
     pub images: usize,
-    /// Channels, height and width of the input.
+    /// G, the groups of channels that do not mix.
+    pub groups: usize,
+    /// Channels of a group, C / G, height and width of the input.
     pub from: [usize; 3],
-    /// Channels, height and width of the output.
+    /// Channels of a group, O / G, height and width of the output.
     pub to: [usize; 3],
     /// Side of the kernels.
     pub size: usize,
@@ -69,15 +72,18 @@ impl<const TILE: usize> Terms<TILE> {
         self.weights.push(weights);
     }
 
-    /// `WIDTH` values of `TILE` rows of the result.
+    /// `WIDTH` values of `ROWS` rows of `TILE` channels of the result; the rows are `step` apart in the source.
     #[inline(always)]
-    fn sum(&self, source: &[f32], offset: usize) -> [[f32; WIDTH]; TILE] {
-        let mut sums = [[0.0; WIDTH]; TILE];
+    fn sum<const ROWS: usize>(&self, source: &[f32], offset: usize, step: usize) -> [[[f32; WIDTH]; TILE]; ROWS] {
+        let mut sums = [[[0.0; WIDTH]; TILE]; ROWS];
         for (start, weights) in self.starts.iter().zip(&self.weights) {
-            let row = &source[offset + start..][..WIDTH];
-            for (sum, weight) in sums.iter_mut().zip(weights) {
-                for (sum, value) in sum.iter_mut().zip(row) {
-                    *sum += weight * value;
+            let source = &source[offset + start..][..(ROWS - 1) * step + WIDTH];
+            for (r, sums) in sums.iter_mut().enumerate() {
+                let row = &source[r * step..][..WIDTH];
+                for (sum, weight) in sums.iter_mut().zip(weights) {
+                    for (sum, value) in sum.iter_mut().zip(row) {
+                        *sum += weight * value;
+                    }
                 }
             }
         }
@@ -86,16 +92,26 @@ impl<const TILE: usize> Terms<TILE> {
 }
 
 impl Convolution {
-    /// `[N, O, H', W']` of `x` `[N, C, H, W]`, `weight` `[O, C, K, K]` and `bias` `[O]`.
+    /// `[N, O, H', W']` of `x` `[N, C, H, W]`, `weight` `[O, C / G, K, K]` and `bias` `[O]`.
     pub fn forward(&self, x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
+        if self.to[0] < TILE {
+            self.forward_tiled::<1, TILE>(x, weight, bias)
+        } else {
+            self.forward_tiled::<TILE, 1>(x, weight, bias)
+        }
+    }
+
+    fn forward_tiled<const TILE: usize, const ROWS: usize>(&self, x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
         let ([channels, height, width], [outputs, out_height, out_width]) = (self.from, self.to);
-        let mut y = vec![0.0; self.images * outputs * out_height * out_width];
+        let mut y = vec![0.0; self.images * self.groups * outputs * out_height * out_width];
         // For every channel the rows that kernels reach, each in one group of columns for every remainder of the stride.
-        let rows = (out_height - 1) * self.stride + self.size;
+        let rows = (out_height.next_multiple_of(ROWS) - 1) * self.stride + self.size;
         let length = out_width.next_multiple_of(WIDTH) + (self.size - 1) / self.stride;
         let source = vec![0.0; channels * rows * self.stride * length];
-        let tiles: Vec<Terms<TILE>> = (0..outputs.div_ceil(TILE))
-            .map(|tile| {
+        let tiles_each = outputs.div_ceil(TILE);
+        let tiles: Vec<Terms<TILE>> = (0..self.groups * tiles_each)
+            .map(|index| {
+                let (group, tile) = (index / tiles_each, index % tiles_each);
                 let mut terms = Terms::new(channels * self.size * self.size);
                 for channel in 0..channels {
                     for ky in 0..self.size {
@@ -105,7 +121,8 @@ impl Convolution {
                                 row * length + kx / self.stride,
                                 std::array::from_fn(|o| {
                                     let output = tile * TILE + o;
-                                    let index = ((output * channels + channel) * self.size + ky) * self.size + kx;
+                                    let kernel = (group * outputs + output) * channels + channel;
+                                    let index = (kernel * self.size + ky) * self.size + kx;
                                     if output < outputs { weight[index] } else { 0.0 }
                                 }),
                             );
@@ -115,33 +132,38 @@ impl Convolution {
                 terms
             })
             .collect();
-        each_image(&mut y, self.images, &source, |image, source, y| {
-            let x = &x[image * channels * height * width..][..channels * height * width];
+        each(&mut y, self.images * self.groups, &source, |index, source, y| {
+            let x = &x[index * channels * height * width..][..channels * height * width];
+            let group = index % self.groups;
             for (index, row) in x.chunks_exact(width).enumerate() {
                 let (channel, padded) = (index / height, index % height + self.padding[0]);
                 if padded >= rows {
                     continue; // no kernel reaches it
                 }
-                let groups = &mut source[(channel * rows + padded) * self.stride * length..][..self.stride * length];
-                for (column, &value) in row.iter().enumerate() {
-                    let column = column + self.padding[1];
-                    if column / self.stride < length {
-                        groups[column % self.stride * length + column / self.stride] = self.activation.of(value);
-                    }
+                let lines = &mut source[(channel * rows + padded) * self.stride * length..][..self.stride * length];
+                for (rest, line) in lines.chunks_exact_mut(length).enumerate() {
+                    // Of the columns that leave this rest, the first in the row.
+                    let skipped = (rest + self.stride - self.padding[1] % self.stride) % self.stride;
+                    let first = (self.padding[1] + skipped) / self.stride;
+                    let (to, from) =
+                        (line.get_mut(first..).unwrap_or_default(), row.get(skipped..).unwrap_or_default());
+                    self.activation.write(to, from, self.stride);
                 }
             }
-            for (tile, terms) in tiles.iter().enumerate() {
+            for (tile, terms) in tiles[group * tiles_each..][..tiles_each].iter().enumerate() {
                 let present = TILE.min(outputs - tile * TILE);
-                for row in 0..out_height {
+                for row in (0..out_height).step_by(ROWS) {
                     for column in (0..out_width).step_by(WIDTH) {
-                        let offset = row * self.stride * self.stride * length + column;
-                        let sums = terms.sum(source, offset);
+                        let step = self.stride * self.stride * length;
+                        let sums = terms.sum::<ROWS>(source, row * step + column, step);
                         let end = WIDTH.min(out_width - column);
-                        for (o, sums) in sums.iter().enumerate().take(present) {
-                            let output = tile * TILE + o;
-                            let start = (output * out_height + row) * out_width + column;
-                            for (y, sum) in y[start..start + end].iter_mut().zip(sums) {
-                                *y = sum + bias[output];
+                        for (r, sums) in sums.iter().enumerate().take(out_height - row) {
+                            for (o, sums) in sums.iter().enumerate().take(present) {
+                                let output = tile * TILE + o;
+                                let start = (output * out_height + row + r) * out_width + column;
+                                for (y, sum) in y[start..start + end].iter_mut().zip(sums) {
+                                    *y = sum + bias[group * outputs + output];
+                                }
                             }
                         }
                     }
@@ -154,13 +176,18 @@ impl Convolution {
     /// The gradient in `x`, from `gradient` `[N, O, H', W']`.
     pub fn backward(&self, gradient: &[f32], x: &[f32], weight: &[f32]) -> Vec<f32> {
         if self.from[0] < TILE {
-            self.backward_tiled::<1>(gradient, x, weight)
+            self.backward_tiled::<1, TILE>(gradient, x, weight)
         } else {
-            self.backward_tiled::<TILE>(gradient, x, weight)
+            self.backward_tiled::<TILE, 1>(gradient, x, weight)
         }
     }
 
-    fn backward_tiled<const TILE: usize>(&self, gradient: &[f32], x: &[f32], weight: &[f32]) -> Vec<f32> {
+    fn backward_tiled<const TILE: usize, const ROWS: usize>(
+        &self,
+        gradient: &[f32],
+        x: &[f32],
+        weight: &[f32],
+    ) -> Vec<f32> {
         let ([channels, height, width], [outputs, out_height, out_width]) = (self.from, self.to);
         let mut y = vec![0.0; x.len()];
         let stride = self.stride;
@@ -168,38 +195,39 @@ impl Convolution {
         // convolution of the gradient each.
         let blocks = [(height + self.padding[0]).div_ceil(stride), (width + self.padding[1]).div_ceil(stride)];
         let margin = self.size.div_ceil(stride) - 1;
-        let rows = blocks[0] + margin;
+        let rows = blocks[0].next_multiple_of(ROWS) + margin;
         let length = blocks[1].next_multiple_of(WIDTH) + margin;
         let source = vec![0.0; outputs * rows * length];
         let tiles = channels.div_ceil(TILE);
-        let mut places = Vec::with_capacity(stride * stride * tiles);
-        for place_y in 0..stride {
-            for place_x in 0..stride {
-                for tile in 0..tiles {
-                    let mut terms = Terms::<TILE>::new(outputs * (margin + 1) * (margin + 1));
-                    for output in 0..outputs {
-                        for (tap_y, ky) in (place_y..self.size).step_by(stride).enumerate() {
-                            for (tap_x, kx) in (place_x..self.size).step_by(stride).enumerate() {
-                                let start = (output * rows + margin - tap_y) * length + margin - tap_x;
-                                terms.push(
-                                    start,
-                                    std::array::from_fn(|c| {
-                                        let channel = tile * TILE + c;
-                                        let kernel = output * channels + channel;
-                                        let index = (kernel * self.size + ky) * self.size + kx;
-                                        if channel < channels { weight[index] } else { 0.0 }
-                                    }),
-                                );
-                            }
+        let places_each = stride * stride * tiles;
+        let mut places = Vec::with_capacity(self.groups * places_each);
+        for group in 0..self.groups {
+            for place in 0..places_each {
+                let (tile, place_x, place_y) = (place % tiles, place / tiles % stride, place / tiles / stride);
+                let mut terms = Terms::<TILE>::new(outputs * (margin + 1) * (margin + 1));
+                for output in 0..outputs {
+                    for (tap_y, ky) in (place_y..self.size).step_by(stride).enumerate() {
+                        for (tap_x, kx) in (place_x..self.size).step_by(stride).enumerate() {
+                            let start = (output * rows + margin - tap_y) * length + margin - tap_x;
+                            terms.push(
+                                start,
+                                std::array::from_fn(|c| {
+                                    let channel = tile * TILE + c;
+                                    let kernel = (group * outputs + output) * channels + channel;
+                                    let index = (kernel * self.size + ky) * self.size + kx;
+                                    if channel < channels { weight[index] } else { 0.0 }
+                                }),
+                            );
                         }
                     }
-                    places.push((place_y, place_x, tile, terms));
                 }
+                places.push((place_y, place_x, tile, terms));
             }
         }
-        each_image(&mut y, self.images, &source, |image, source, y| {
-            let gradient = &gradient[image * outputs * out_height * out_width..][..outputs * out_height * out_width];
-            let x = &x[image * channels * height * width..][..channels * height * width];
+        each(&mut y, self.images * self.groups, &source, |index, source, y| {
+            let gradient = &gradient[index * outputs * out_height * out_width..][..outputs * out_height * out_width];
+            let x = &x[index * channels * height * width..][..channels * height * width];
+            let places = &places[index % self.groups * places_each..][..places_each];
             let reached = [out_height.min(blocks[0]), out_width.min(blocks[1])];
             for (index, row) in gradient.chunks_exact(out_width).enumerate() {
                 let (output, row_index) = (index / out_height, index % out_height);
@@ -208,44 +236,48 @@ impl Convolution {
                     source[start..start + reached[1]].copy_from_slice(&row[..reached[1]]);
                 }
             }
-            for (place_y, place_x, tile, terms) in &places {
-                for block in 0..blocks[0] {
-                    let Some(row) = (block * stride + place_y).checked_sub(self.padding[0]).filter(|&row| row < height)
-                    else {
-                        continue;
-                    };
+            for (place_y, place_x, tile, terms) in places {
+                for block in (0..blocks[0]).step_by(ROWS) {
                     for column in (0..blocks[1]).step_by(WIDTH) {
-                        let sums = terms.sum(source, block * length + column);
-                        for (c, sums) in sums.iter().enumerate().take(TILE.min(channels - tile * TILE)) {
-                            let start = ((tile * TILE + c) * height + row) * width;
-                            for (i, &sum) in sums.iter().enumerate() {
-                                let pixel = ((column + i) * stride + place_x).wrapping_sub(self.padding[1]);
-                                if pixel < width {
-                                    y[start + pixel] = self.activation.slope(x[start + pixel]) * sum;
-                                }
+                        let sums = terms.sum::<ROWS>(source, block * length + column, length);
+                        for (r, sums) in sums.iter().enumerate() {
+                            let row = ((block + r) * stride + place_y).wrapping_sub(self.padding[0]);
+                            if row >= height {
+                                continue;
+                            }
+                            for (c, sums) in sums.iter().enumerate().take(channels - tile * TILE) {
+                                let y = &mut y[((tile * TILE + c) * height + row) * width..][..width];
+                                // Of the blocks, the first whose pixel is no padding.
+                                let begin = column * stride + place_x;
+                                let skipped = self.padding[1].saturating_sub(begin).div_ceil(stride);
+                                let first = begin + skipped * stride - self.padding[1];
+                                let sums = sums.get(skipped..).unwrap_or_default();
+                                scatter(y.get_mut(first..).unwrap_or_default(), sums, stride);
                             }
                         }
                     }
                 }
             }
+            self.activation.scale(y, x);
         });
         y
     }
 }
 
-/// Computes every image of `y`, given which it is and room that begins as `source`: natively several at a time.
-fn each_image(y: &mut [f32], images: usize, source: &[f32], work: impl Fn(usize, &mut [f32], &mut [f32]) + Sync) {
-    let size = y.len() / images;
+/// Computes every one of the `count` parts of `y`, given which it is and room that begins as `source`: natively several
+/// at a time.
+fn each(y: &mut [f32], count: usize, source: &[f32], work: impl Fn(usize, &mut [f32], &mut [f32]) + Sync) {
+    let size = y.len() / count;
     #[cfg(target_family = "wasm")]
     {
         let mut source = source.to_vec();
-        y.chunks_exact_mut(size).enumerate().for_each(|(image, y)| work(image, &mut source, y));
+        y.chunks_exact_mut(size).enumerate().for_each(|(index, y)| work(index, &mut source, y));
     }
     #[cfg(not(target_family = "wasm"))]
     {
         use rayon::prelude::*;
-        let images = y.par_chunks_exact_mut(size).enumerate();
-        images.for_each_init(|| source.to_vec(), |source, (image, y)| work(image, source, y));
+        let parts = y.par_chunks_exact_mut(size).enumerate();
+        parts.for_each_init(|| source.to_vec(), |source, (index, y)| work(index, source, y));
     }
 }
 
@@ -296,7 +328,52 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     sums.iter().sum::<f32>() + rest
 }
 
+/// Writes values, as far as they fit, `stride` apart.
+#[inline(always)]
+fn scatter(y: &mut [f32], values: &[f32], stride: usize) {
+    if stride == 1 {
+        y.iter_mut().zip(values).for_each(|(y, value)| *y = *value);
+    } else {
+        y.iter_mut().step_by(stride).zip(values).for_each(|(y, value)| *y = *value);
+    }
+}
+
 impl Activation {
+    /// It of every value of `x`.
+    pub fn forward(self, x: &[f32]) -> Vec<f32> {
+        let mut y = vec![0.0; x.len()];
+        self.write(&mut y, x, 1);
+        y
+    }
+
+    /// The gradient in `x`, from that after it.
+    pub fn backward(self, gradient: &[f32], x: &[f32]) -> Vec<f32> {
+        let mut y = gradient.to_vec();
+        self.scale(&mut y, x);
+        y
+    }
+
+    /// Writes it of every `stride`th value of `x`, as far as there are any.
+    fn write(self, y: &mut [f32], x: &[f32], stride: usize) {
+        match self {
+            Activation::Identity => write(y, x, stride, |x| x),
+            Activation::Relu => write(y, x, stride, |x| Activation::Relu.of(x)),
+            Activation::Relu6 => write(y, x, stride, |x| Activation::Relu6.of(x)),
+            Activation::Affine { .. } => write(y, x, stride, |x| self.of(x)),
+        }
+    }
+
+    /// Multiplies `y` by its slope at `x`.
+    fn scale(self, y: &mut [f32], x: &[f32]) {
+        let pairs = y.iter_mut().zip(x);
+        match self {
+            Activation::Identity => {}
+            Activation::Relu => pairs.for_each(|(y, &x)| *y *= Activation::Relu.slope(x)),
+            Activation::Relu6 => pairs.for_each(|(y, &x)| *y *= Activation::Relu6.slope(x)),
+            Activation::Affine { .. } => pairs.for_each(|(y, &x)| *y *= self.slope(x)),
+        }
+    }
+
     #[inline(always)]
     fn of(self, x: f32) -> f32 {
         match self {
@@ -316,5 +393,14 @@ impl Activation {
             Activation::Relu6 => f32::from(x > 0.0 && x < 6.0),
             Activation::Affine { scale, .. } => scale,
         }
+    }
+}
+
+#[inline(always)]
+fn write(y: &mut [f32], x: &[f32], stride: usize, of: impl Fn(f32) -> f32) {
+    if stride == 1 {
+        y.iter_mut().zip(x).for_each(|(y, &x)| *y = of(x));
+    } else {
+        y.iter_mut().zip(x.iter().step_by(stride)).for_each(|(y, &x)| *y = of(x));
     }
 }

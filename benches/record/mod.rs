@@ -1,0 +1,27 @@
+//! Result files: what was measured, with the command, commit and machine that made it.
+
+use std::{fs, process::Command};
+
+use serde_json::{Value, json};
+
+/// Writes benches/results/`name`.json.
+pub fn write(name: &str, mut measured: Value) {
+    measured["command"] = json!(format!("cargo bench --workspace --bench {name}"));
+    measured["commit"] = json!(output("git", &["describe", "--always", "--dirty", "--abbrev=12"]));
+    measured["date"] = json!(output("date", &["+%F"]));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    measured["machine"] = json!(format!("{}, {cores} cores", processor()));
+    let text = serde_json::to_string_pretty(&measured).expect("plain values");
+    fs::write(format!("benches/results/{name}.json"), text + "\n").expect("benches/results can be written");
+}
+
+fn output(command: &str, arguments: &[&str]) -> String {
+    let output = Command::new(command).args(arguments).output();
+    output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
+}
+
+fn processor() -> String {
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = info.lines().find_map(|line| line.strip_prefix("model name"));
+    name.map_or("unknown", |name| name.trim_start_matches([' ', '\t', ':'])).to_owned()
+}
