@@ -1,5 +1,5 @@
-// The site's build copies the chart library to vendor/; its types are those of the npm package.
-declare module '*/vendor/uPlot.esm.js' {
+// The site's build makes a module of the chart library in vendor/; its types are those of the npm package.
+declare module '*/vendor/uPlot.js' {
   import uPlot from 'uplot';
   export default uPlot;
 }

@@ -1,6 +1,6 @@
 // ‖Δx‖ against σ.
 
-import uPlot from '../vendor/uPlot.esm.js';
+import uPlot from '../vendor/uPlot.js';
 import { find, make } from './dom.js';
 import { figure, sigma as sigmaWords } from './words.js';
 

@@ -14,8 +14,8 @@ use crate::{
 /// The assembled site.
 pub const SITE: &str = "dist";
 
-/// What the page takes from npm packages.
-const VENDORED: [&str; 2] = ["node_modules/uplot/dist/uPlot.esm.js", "node_modules/uplot/dist/uPlot.min.css"];
+/// The chart library: a script, of which only the one that is no module is minified, and its styles.
+const CHART: [&str; 2] = ["node_modules/uplot/dist/uPlot.iife.min.js", "node_modules/uplot/dist/uPlot.min.css"];
 
 /// What the page takes from the npm package `decoy`.
 const WASM: [&str; 3] = ["decoy.js", "decoy_bg.wasm", "decoy.d.ts"];
@@ -48,9 +48,10 @@ fn assemble(coil20: Option<&Coil20>) -> Result<()> {
     for file in WASM {
         copy_into(&site.join("pkg"), &Path::new(PACKAGE).join(file))?;
     }
-    for file in VENDORED {
-        copy_into(&site.join("vendor"), Path::new(file))?;
-    }
+    let [script, styles] = CHART;
+    copy_into(&site.join("vendor"), Path::new(styles))?;
+    let script = fs::read_to_string(script).with_context(|| format!("cannot read {script}"))?;
+    fs::write(site.join("vendor/uPlot.js"), script + "\nexport default uPlot;\n")?;
 
     add_results(&site.join("robustness"))?;
 
