@@ -1,10 +1,10 @@
 // From the first visit to the first fooled photograph, in its parts: time and bytes over the line, on both devices.
 // `cargo xtask bench visit` serves a release build and runs it; it writes benches/results/first-visit.json.
 
-import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import { address, launch } from '../../tests/browser/site.js';
+import { commit } from './commit.js';
 
 /** @typedef {'cpu' | 'webgpu'} Device */
 /** @typedef {{ reached: Record<string, number>, parts: Record<string, number>, bytes: Record<string, number> }} Visit */
@@ -117,7 +117,7 @@ await browser.close();
 
 const result = {
   command: 'node benches/browser/first-visit.js',
-  commit: execFileSync('git', ['describe', '--always', '--dirty', '--abbrev=12'], { encoding: 'utf8' }).trim(),
+  commit: commit(),
   date: new Date().toISOString().slice(0, 10),
   machine: `${os.cpus()[0].model}, ${os.cpus().length} cores, server on the same machine`,
   browser: `Chromium ${browser.version()}, headless`,

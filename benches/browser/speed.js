@@ -3,13 +3,13 @@
 // `cargo xtask bench` builds what it needs and runs it; it writes benches/results/speed.json.
 // Words that follow choose: `coil20` or `photos`, `webgpu` or `wasm`, and libraries; then nothing is written.
 
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import { promisify } from 'node:util';
 import { brotliCompress } from 'node:zlib';
 import { launch } from '../../tests/browser/launch.js';
+import { commit } from './commit.js';
 import { serve } from './server.js';
 
 /** @import { Measured, Task } from './measure.js' */
@@ -159,10 +159,9 @@ for (const task of tasks) {
 }
 server.close();
 
-const git = (/** @type {string[]} */ ...args) => execFileSync('git', args, { encoding: 'utf8' }).trim();
 const result = {
   command: ['node benches/browser/speed.js', ...chosen].join(' '),
-  commit: git('describe', '--always', '--dirty', '--abbrev=12'),
+  commit: commit(),
   date: new Date().toISOString().slice(0, 10),
   machine: `${os.cpus()[0].model}, ${os.cpus().length} cores`,
   browser: `Chromium ${version}, headless`,

@@ -7,12 +7,18 @@ use serde_json::{Value, json};
 /// Writes benches/results/`name`.json.
 pub fn write(name: &str, mut measured: Value) {
     measured["command"] = json!(format!("cargo bench --workspace --bench {name}"));
-    measured["commit"] = json!(output("git", &["describe", "--always", "--dirty", "--abbrev=12"]));
+    measured["commit"] = json!(commit());
     measured["date"] = json!(output("date", &["+%F"]));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     measured["machine"] = json!(format!("{}, {cores} cores", processor()));
     let text = serde_json::to_string_pretty(&measured).expect("plain values");
     fs::write(format!("benches/results/{name}.json"), text + "\n").expect("benches/results can be written");
+}
+
+/// Marked where files differ from it; those of other results do not count.
+fn commit() -> String {
+    let changed = !output("git", &["status", "--porcelain", "--", ".", ":!benches/results"]).is_empty();
+    output("git", &["describe", "--always", "--abbrev=12"]) + if changed { "-dirty" } else { "" }
 }
 
 fn output(command: &str, arguments: &[&str]) -> String {
