@@ -32,7 +32,7 @@
 // On a GPU every pass is a kernel of our own, in `gpu.rs`. On the CPU it is the loops of `decoy-loops`, but for the
 // matrix products that 1×1 convolutions are, which are Burn's.
 #[cfg(any(target_family = "wasm", feature = "vulkan", feature = "cuda"))]
-mod gpu;
+pub(crate) mod gpu;
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;

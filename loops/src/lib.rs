@@ -378,7 +378,14 @@ impl Activation {
     fn of(self, x: f32) -> f32 {
         match self {
             Activation::Identity => x,
-            Activation::Relu => x.max(0.0),
+            // `max` is a call to a function where there is no instruction for it, as in wasm.
+            Activation::Relu => {
+                if x > 0.0 {
+                    x
+                } else {
+                    0.0
+                }
+            }
             Activation::Relu6 => x.clamp(0.0, 6.0),
             Activation::Affine { scale, shift } => x * scale + shift,
         }

@@ -26,7 +26,7 @@ impl Size {
             Size::Count => fold(image, |x| f32::from(x != 0.0), |sum, x| sum + x),
             Size::Sum => fold(image, f32::abs, |sum, x| sum + x),
             Size::Length => fold(image, |x| x * x, |sum, x| sum + x).sqrt(),
-            Size::Largest => fold(image, f32::abs, f32::max),
+            Size::Largest => fold(image, f32::abs, |largest, x| if x > largest { x } else { largest }),
         }
     }
 }

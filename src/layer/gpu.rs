@@ -514,7 +514,8 @@ fn side(weight: &CubeTensor) -> usize {
     weight.meta.shape()[weight.meta.shape().num_dims() - 1]
 }
 
-fn empty(like: &CubeTensor, shape: Shape) -> CubeTensor {
+/// A tensor to write to, beside `like`.
+pub(crate) fn empty(like: &CubeTensor, shape: Shape) -> CubeTensor {
     empty_device_contiguous_dtype(like.client.clone(), like.device.clone(), shape, DType::F32)
 }
 

@@ -3,13 +3,13 @@
 
 use burn::backend::TensorMetadata;
 use burn::backend::tensor::FloatTensor;
-use burn::tensor::{DType, Shape};
+use burn::tensor::Shape;
+use burn_cubecl::CubeBackend;
 use burn_cubecl::kernel::into_contiguous;
-use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
-use burn_cubecl::{CubeBackend, tensor::CubeTensor};
 use cubecl::{calculate_cube_count_elemwise, prelude::*};
 
 use super::{Combination, RowOps, Score, ScoreGradient, ScoreOps, Size};
+use crate::layer::gpu::empty;
 
 /// Threads that share a row; a power of two.
 const THREADS: usize = 128;
@@ -224,11 +224,6 @@ fn score_gradient_kernel(
         y[start + k] = factor * (share - own);
         k += THREADS;
     }
-}
-
-/// A result beside `like`, for a cube per image.
-fn empty(like: &CubeTensor, shape: Shape) -> CubeTensor {
-    empty_device_contiguous_dtype(like.client.clone(), like.device.clone(), shape, DType::F32)
 }
 
 /// A cube for every image, and how many values each has.
