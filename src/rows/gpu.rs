@@ -11,8 +11,8 @@ use cubecl::{calculate_cube_count_elemwise, prelude::*};
 use super::{Combination, RowOps, Score, ScoreGradient, ScoreOps, Size};
 use crate::layer::gpu::empty;
 
-/// Threads that share a row; a power of two.
-const THREADS: usize = 128;
+/// Threads that share a row.
+const THREADS: usize = 64;
 
 /// Values that a thread reads at once, so that one need not wait for the other.
 const VALUES: usize = 8;
@@ -20,23 +20,16 @@ const VALUES: usize = 8;
 /// Smaller than any number of meaning, and not zero.
 const TINY: f32 = f32::MIN_POSITIVE;
 
-/// What the threads of a cube have, together.
+/// What the threads of a cube have, together; every one of them adds it up, which costs less than more barriers.
 #[cube]
 fn gather(value: f32, #[comptime] largest: bool) -> f32 {
     let mut shared = Shared::new_slice(THREADS);
-    let thread = UNIT_POS as usize;
-    shared[thread] = value;
+    shared[UNIT_POS as usize] = value;
     sync_cube();
-    #[unroll]
-    for halving in 1..=comptime!(THREADS.ilog2()) {
-        if thread < comptime!(THREADS >> halving) {
-            let other = shared[thread + comptime!(THREADS >> halving)];
-            shared[thread] = join(shared[thread], other, largest);
-        }
-        sync_cube();
+    let mut total = shared[0];
+    for thread in 1..THREADS {
+        total = join(total, shared[thread], largest);
     }
-    let total = shared[0];
-    sync_cube();
     total
 }
 
