@@ -8,55 +8,18 @@ use std::fs;
 use std::rc::Rc;
 use std::time::Instant;
 
-use burn::module::Module;
-use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::{Linear, LinearConfig, PaddingConfig2d};
 use burn::tensor::{Device, Tensor, TensorData};
 use decoy::attack::{Ddn, Run};
-use decoy::classifier::{Classifier, Frozen, Goal};
-use decoy::layer::{Activation, connect, convolve};
+use decoy::classifier::{Frozen, Goal};
+use decoy::model::CompactConfig;
 use decoy::sweep::Sweep;
 use serde_json::{Value, json};
 
 const STEPS: usize = 5;
 const REPETITIONS: usize = 7;
 
-/// The compact network, for square grey pictures of any side that is a multiple of 8.
-#[derive(Module, Debug)]
-struct Compact {
-    convolutions: Vec<Conv2d>,
-    dense: Vec<Linear>,
-}
-
-impl Compact {
-    fn new(side: usize, classes: usize) -> Self {
-        let device = Device::flex();
-        let conv = |channels: [usize; 2], size: usize| {
-            let padding = size / 2;
-            Conv2dConfig::new(channels, [size, size])
-                .with_stride([2, 2])
-                .with_padding(PaddingConfig2d::Explicit(padding, padding, padding, padding))
-                .init(&device)
-        };
-        let inputs = 32 * (side / 8) * (side / 8);
-        Self {
-            convolutions: vec![conv([1, 8], 5), conv([8, 16], 3), conv([16, 32], 3)],
-            dense: vec![LinearConfig::new(inputs, 64).init(&device), LinearConfig::new(64, classes).init(&device)],
-        }
-    }
-}
-
-impl Classifier for Compact {
-    fn logits(&self, pixels: Tensor<4>) -> Tensor<2> {
-        let mut x = pixels;
-        let mut activation = Activation::Identity;
-        for conv in &self.convolutions {
-            x = convolve(conv, activation, x);
-            activation = Activation::Relu;
-        }
-        let x = connect(&self.dense[0], activation, x.flatten(1, 3));
-        connect(&self.dense[1], activation, x)
-    }
+fn network(side: usize, classes: usize) -> Frozen {
+    Frozen::new(&CompactConfig { side, classes }.init(&Device::flex()))
 }
 
 fn pictures(count: usize, side: usize) -> Tensor<4> {
@@ -67,7 +30,7 @@ fn pictures(count: usize, side: usize) -> Tensor<4> {
 
 /// Milliseconds of one DDN step of a batch, the median of some.
 fn step(batch: usize, side: usize, classes: usize) -> f64 {
-    let network = Frozen::new(&Compact::new(side, classes));
+    let network = network(side, classes);
     let pixels = pictures(batch, side);
     let attack = Ddn { steps: STEPS, ..Ddn::default() };
     let mut times: Vec<f64> = (0..REPETITIONS)
@@ -86,7 +49,7 @@ fn step(batch: usize, side: usize, classes: usize) -> f64 {
 
 /// Seconds of an attack on a data set, and the megabytes that the process holds after every quarter of it.
 fn sweep(images: usize) -> (f64, Vec<f64>) {
-    let networks = [Rc::new(Frozen::new(&Compact::new(128, 20)))];
+    let networks = [Rc::new(network(128, 20))];
     let attack = Ddn { steps: STEPS, ..Ddn::default() };
     let began = Instant::now();
     let sweep = Sweep::new(&attack, &networks, pictures(images, 128), vec![0; images], 8);
@@ -122,7 +85,7 @@ fn main() {
     let data = table("sweep in s, pictures", &[10, 100, 500, 1440], &|images| sweep(images).0);
     let (_, memory) = sweep(1440);
     println!("resident MB after each quarter of 1440 attacks: {memory:?}");
-    let network = "three strided convolutions and two dense layers, random weights; batch 1, side 128, 20 classes where \
+    let network = "the compact network with random weights; batch 1, side 128, 20 classes where \
                    nothing else is said";
     record::write(
         "scaling",

@@ -77,7 +77,7 @@
 //!
 //! # pollster::block_on(async {
 //! # let device = Device::flex();
-//! # let network = Frozen::new(&CompactConfig { classes: 20 }.init(&device));
+//! # let network = Frozen::new(&CompactConfig { side: 128, classes: 20 }.init(&device));
 //! # let pixels = Tensor::full([1, 1, 128, 128], 0.2, &device);
 //! # let class = network.predict(pixels.clone()).await?[0].class();
 //! let goal = Goal::Misread(vec![class]);
@@ -227,8 +227,8 @@ pub struct State {
     pub current: Tensor<4>,
     /// The best adversarial images so far.
     pub best: Best,
-    /// The probability of the goal's class when the network last looked, `[N]`.
-    pub confidence: Tensor<1>,
+    /// What the network said when it last looked, `[N, K]`.
+    pub logits: Option<Tensor<2>>,
     /// Where no further step changes anything, `[N]`, 1 or 0.
     pub settled: Tensor<1>,
 }
@@ -237,20 +237,15 @@ impl State {
     /// At the originals, with nothing found.
     pub fn new(problem: &Problem) -> Self {
         let best = Best::none(problem);
-        Self {
-            current: problem.pixels.clone(),
-            confidence: best.norm.ones_like(),
-            settled: best.norm.zeros_like(),
-            best,
-        }
+        Self { current: problem.pixels.clone(), logits: None, settled: best.norm.zeros_like(), best }
     }
 
     /// Takes in the `logits` of the current images: keeps those that are adversarial and nearer in `norm` than the
     /// best. Returns where they are adversarial, `[N]`.
     pub fn look(&mut self, problem: &Problem, logits: Tensor<2>, norm: Norm) -> Tensor<1, Bool> {
-        self.confidence = problem.criterion.confidence(logits.clone());
+        self.logits = Some(logits.clone());
         let adversarial = problem.reached(logits);
-        let size = norm.measure(self.current.clone() - problem.pixels.clone());
+        let size = norm.distance(self.current.clone(), problem.pixels.clone());
         self.best.offer(self.current.clone(), size, adversarial.clone());
         adversarial
     }
@@ -328,9 +323,27 @@ impl<'a> Problem<'a> {
         (self.pixels.clone() + perturbation).clamp(0.0, 1.0)
     }
 
-    /// The images within [0, 1] that lie along `direction`, at `distance` `[N]` times its length.
-    pub fn along(&self, direction: Tensor<4>, distance: Tensor<1>) -> Tensor<4> {
-        rows::along(self.pixels.clone(), direction, distance)
+    /// The images within [0, 1] nearest to `pixels` whose perturbation has a norm of at most `epsilon` `[N]`.
+    pub fn within(&self, norm: Norm, pixels: Tensor<4>, epsilon: Tensor<1>) -> Tensor<4> {
+        match norm {
+            Norm::L0 | Norm::L1 => self.perturbed(norm.project(pixels - self.pixels.clone(), epsilon)),
+            Norm::L2 => {
+                let share = epsilon / self.length(pixels.clone());
+                rows::between(self.pixels.clone(), pixels, share.clamp_max(1.0))
+            }
+            Norm::Linf => rows::cube(self.pixels.clone(), pixels, epsilon),
+        }
+    }
+
+    /// The images within [0, 1] in the direction of `pixels`, with a perturbation of length `epsilon` `[N]` before the clip.
+    pub fn on_sphere(&self, pixels: Tensor<4>, epsilon: Tensor<1>) -> Tensor<4> {
+        let share = epsilon / self.length(pixels.clone());
+        rows::between(self.pixels.clone(), pixels, share)
+    }
+
+    /// The L2 norm of the perturbation that leads to `pixels`, not quite zero, `[N]`.
+    fn length(&self, pixels: Tensor<4>) -> Tensor<1> {
+        Norm::L2.distance(pixels, self.pixels.clone()).clamp_min(1e-12)
     }
 
     /// Whether each image reaches the goal, with a margin above rounding, `[N]`.
@@ -363,9 +376,8 @@ impl Best {
 
     /// Keeps `pixels` where they are adversarial and their `norm` is smaller than the best.
     pub fn offer(&mut self, pixels: Tensor<4>, norm: Tensor<1>, adversarial: Tensor<1, Bool>) {
-        let better = adversarial.bool_and(norm.clone().lower(self.norm.clone()));
-        self.norm = self.norm.clone().mask_where(better.clone(), norm);
-        self.pixels = choose(better, pixels, self.pixels.clone());
+        (self.pixels, self.norm) =
+            rows::nearer(adversarial.float(), (pixels, norm), (self.pixels.clone(), self.norm.clone()));
     }
 }
 

@@ -164,7 +164,9 @@ impl Family {
         }
         let classes = self.labels.len();
         match self.architecture {
-            Architecture::Compact => filled(CompactConfig { classes }.init(device), &entry.id, bytes),
+            Architecture::Compact => {
+                filled(CompactConfig { side: self.input.height, classes }.init(device), &entry.id, bytes)
+            }
             Architecture::EfficientnetLite0 => {
                 filled(EfficientNetLite0Config { classes }.init(device), &entry.id, bytes)
             }

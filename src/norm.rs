@@ -63,13 +63,25 @@ impl Norm {
     /// - `perturbation`: `[N, C, H, W]`
     /// - returns: `[N]`, not negative
     pub fn measure(self, perturbation: Tensor<4>) -> Tensor<1> {
-        let size = match self {
+        rows::size(perturbation, self.size())
+    }
+
+    /// The norm of the perturbation that leads from each of `b` to that of `a`.
+    ///
+    /// # Shapes
+    /// - `a`, `b`: `[N, C, H, W]`
+    /// - returns: `[N]`, not negative
+    pub fn distance(self, a: Tensor<4>, b: Tensor<4>) -> Tensor<1> {
+        rows::distance(a, b, self.size())
+    }
+
+    fn size(self) -> Size {
+        match self {
             Norm::L0 => Size::Count,
             Norm::L1 => Size::Sum,
             Norm::L2 => Size::Length,
             Norm::Linf => Size::Largest,
-        };
-        rows::size(perturbation, size)
+        }
     }
 
     /// The dual norm of every gradient of a batch: the steepest slope that a step of norm 1 can have. L0, which has no

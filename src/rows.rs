@@ -11,6 +11,7 @@ use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{Tensor, TensorData};
+use decoy_loops::Combination;
 pub(crate) use decoy_loops::{Score, Size};
 
 use crate::norm::per_image;
@@ -35,6 +36,11 @@ pub(crate) fn size(x: Tensor<4>, size: Size) -> Tensor<1> {
     size.squeeze_dim(1)
 }
 
+/// The `size` of every image of `a − b`, both `[N, C, H, W]`, `[N]`.
+pub(crate) fn distance(a: Tensor<4>, b: Tensor<4>, size: Size) -> Tensor<1> {
+    Tensor::from_dispatch(Dispatch::distance(a.into_dispatch(), b.into_dispatch(), size))
+}
+
 /// Every image of `x` `[N, C, H, W]` at length 1, however small it is; one that is zero stays zero.
 pub(crate) fn unit(x: Tensor<4>) -> Tensor<4> {
     if !x.is_autodiff() {
@@ -47,9 +53,24 @@ pub(crate) fn unit(x: Tensor<4>) -> Tensor<4> {
     scaled / per_image(length)
 }
 
-/// `start` plus `direction`, `[N, C, H, W]`, times `length` `[N]`, clipped to [0, 1].
-pub(crate) fn along(start: Tensor<4>, direction: Tensor<4>, length: Tensor<1>) -> Tensor<4> {
-    combine(start, direction, length, Combination::Along)
+/// `from` plus [`unit`] of `direction`, `[N, C, H, W]`, times `length` `[N]`.
+pub(crate) fn step(from: Tensor<4>, direction: Tensor<4>, length: Tensor<1>) -> Tensor<4> {
+    Tensor::from_dispatch(Dispatch::step(from.into_dispatch(), direction.into_dispatch(), length.into_dispatch()))
+}
+
+/// `from` plus the signs of `direction`, `[N, C, H, W]`, times `length` `[N]`, clipped to [0, 1].
+pub(crate) fn sign_step(from: Tensor<4>, direction: Tensor<4>, length: Tensor<1>) -> Tensor<4> {
+    combine(from, direction, length, Combination::SignStep)
+}
+
+/// The images on the line from `a` to `b`, `[N, C, H, W]`, at the share `by` `[N]` of it, clipped to [0, 1].
+pub(crate) fn between(a: Tensor<4>, b: Tensor<4>, by: Tensor<1>) -> Tensor<4> {
+    combine(a, b, by, Combination::Between)
+}
+
+/// `x` `[N, C, H, W]`, clipped to where it differs from `center` by at most `radius` `[N]`, and to [0, 1].
+pub(crate) fn cube(center: Tensor<4>, x: Tensor<4>, radius: Tensor<1>) -> Tensor<4> {
+    combine(center, x, radius, Combination::Cube)
 }
 
 /// The images of `yes` `[N, C, H, W]` where `mask` `[N]` is 1, else those of `no`.
@@ -57,22 +78,32 @@ pub(crate) fn choose(mask: Tensor<1>, yes: Tensor<4>, no: Tensor<4>) -> Tensor<4
     combine(yes, no, mask, Combination::Choice)
 }
 
-fn combine(a: Tensor<4>, b: Tensor<4>, by: Tensor<1>, combination: Combination) -> Tensor<4> {
-    Tensor::from_dispatch(Dispatch::combine(a.into_dispatch(), b.into_dispatch(), by.into_dispatch(), combination))
+/// Images `[N, C, H, W]` and their sizes `[N]`: those of `new` where `found` `[N]` is 1 and they are smaller, else those of
+/// `best`.
+pub(crate) fn nearer(
+    found: Tensor<1>,
+    new: (Tensor<4>, Tensor<1>),
+    best: (Tensor<4>, Tensor<1>),
+) -> (Tensor<4>, Tensor<1>) {
+    let new = (new.0.into_dispatch(), new.1.into_dispatch());
+    let best = (best.0.into_dispatch(), best.1.into_dispatch());
+    let (images, sizes) = Dispatch::nearer(found.into_dispatch(), new.0, new.1, best.0, best.1);
+    (Tensor::from_dispatch(images), Tensor::from_dispatch(sizes))
 }
 
-/// How two images become one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Combination {
-    Along,
-    Choice,
+fn combine(a: Tensor<4>, b: Tensor<4>, by: Tensor<1>, combination: Combination) -> Tensor<4> {
+    Tensor::from_dispatch(Dispatch::combine(a.into_dispatch(), b.into_dispatch(), by.into_dispatch(), combination))
 }
 
 #[backend_extension(Flex, Cube: cfg(any(target_family = "wasm", feature = "vulkan", feature = "cuda")))]
 trait RowOps: Backend {
     fn size(x: FloatTensor<Self>, size: Size) -> FloatTensor<Self>;
 
+    fn distance(a: FloatTensor<Self>, b: FloatTensor<Self>, size: Size) -> FloatTensor<Self>;
+
     fn unit(x: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    fn step(from: FloatTensor<Self>, direction: FloatTensor<Self>, length: FloatTensor<Self>) -> FloatTensor<Self>;
 
     fn combine(
         a: FloatTensor<Self>,
@@ -80,6 +111,14 @@ trait RowOps: Backend {
         by: FloatTensor<Self>,
         combination: Combination,
     ) -> FloatTensor<Self>;
+
+    fn nearer(
+        found: FloatTensor<Self>,
+        new: FloatTensor<Self>,
+        new_size: FloatTensor<Self>,
+        best: FloatTensor<Self>,
+        best_size: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
 }
 
 #[backend_extension(Flex, Cube: cfg(any(target_family = "wasm", feature = "vulkan", feature = "cuda")), Autodiff)]
@@ -105,10 +144,22 @@ impl RowOps for Flex {
         vector(size.of(x.to_contiguous().storage(), images))
     }
 
+    fn distance(a: FloatTensor<Self>, b: FloatTensor<Self>, size: Size) -> FloatTensor<Self> {
+        let images = a.shape()[0];
+        vector(size.of_difference(a.to_contiguous().storage(), b.to_contiguous().storage(), images))
+    }
+
     fn unit(x: FloatTensor<Self>) -> FloatTensor<Self> {
         let shape = x.shape();
         let y = decoy_loops::unit(x.to_contiguous().storage(), shape[0]);
         FlexTensor::from_data(TensorData::new(y, shape))
+    }
+
+    fn step(from: FloatTensor<Self>, direction: FloatTensor<Self>, length: FloatTensor<Self>) -> FloatTensor<Self> {
+        let shape = from.shape();
+        let tensors = [from, direction, length].map(|tensor| tensor.to_contiguous());
+        let [from, direction, length] = tensors.each_ref().map(|tensor| tensor.storage());
+        FlexTensor::from_data(TensorData::new(decoy_loops::step(from, direction, length), shape))
     }
 
     fn combine(
@@ -120,11 +171,21 @@ impl RowOps for Flex {
         let shape = a.shape();
         let tensors = [a, b, by].map(|tensor| tensor.to_contiguous());
         let [a, b, by] = tensors.each_ref().map(|tensor| tensor.storage());
-        let y = match combination {
-            Combination::Along => decoy_loops::along(a, b, by),
-            Combination::Choice => decoy_loops::choose(by, a, b),
-        };
-        FlexTensor::from_data(TensorData::new(y, shape))
+        FlexTensor::from_data(TensorData::new(combination.of(a, b, by), shape))
+    }
+
+    fn nearer(
+        found: FloatTensor<Self>,
+        new: FloatTensor<Self>,
+        new_size: FloatTensor<Self>,
+        best: FloatTensor<Self>,
+        best_size: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let shape = new.shape();
+        let tensors = [found, new, new_size, best, best_size].map(|tensor| tensor.to_contiguous());
+        let [found, new, new_size, best, best_size] = tensors.each_ref().map(|tensor| tensor.storage());
+        let (images, sizes) = decoy_loops::nearer(found, (new, new_size), (best, best_size));
+        (FlexTensor::from_data(TensorData::new(images, shape)), vector(sizes))
     }
 }
 
@@ -256,8 +317,17 @@ mod tests {
             let expected = size(x.clone().autodiff(), kind).inner().into_data();
             size(x.clone(), kind).into_data().assert_approx_eq::<f32>(&expected, Tolerance::default());
         }
-        let expected = unit(x.clone().autodiff()).inner().into_data();
-        unit(x).into_data().assert_approx_eq::<f32>(&expected, Tolerance::default());
+        let other = Tensor::<4>::random([3, 2, 5, 7], Distribution::Normal(0.0, 2.0), &device);
+        for kind in [Size::Count, Size::Sum, Size::Length, Size::Largest] {
+            let expected = size(x.clone() - other.clone(), kind).into_data();
+            let found = distance(x.clone(), other.clone(), kind).into_data();
+            found.assert_approx_eq::<f32>(&expected, Tolerance::default());
+        }
+        let expected = unit(x.clone().autodiff()).inner();
+        unit(x.clone()).into_data().assert_approx_eq::<f32>(&expected.to_data(), Tolerance::default());
+        let lengths = Tensor::<1>::from_data([0.0, 2.0, 1e-3], &device);
+        let expected = other.clone() + expected * per_image(lengths.clone());
+        step(other, x, lengths).into_data().assert_approx_eq::<f32>(&expected.into_data(), Tolerance::default());
     }
 
     #[test]
@@ -266,8 +336,24 @@ mod tests {
         let tensor = |values: [f32; 4]| Tensor::<1>::from_data(values, &device).reshape([2, 1, 1, 2]);
         let (a, b) = (tensor([0.1, 0.2, 0.3, 0.4]), tensor([1.0, -1.0, 2.0, 0.1]));
         let by = Tensor::<1>::from_data([0.0, 1.0], &device);
-        let along = along(a.clone(), b.clone(), by.clone() * 0.5).into_data();
-        along.assert_approx_eq::<f32>(&tensor([0.1, 0.2, 1.0, 0.45]).into_data(), Tolerance::default());
-        assert_eq!(choose(by, a, b).into_data(), tensor([1.0, -1.0, 0.3, 0.4]).into_data());
+        let hold = |found: Tensor<4>, expected| {
+            found.into_data().assert_approx_eq::<f32>(&tensor(expected).into_data(), Tolerance::default());
+        };
+        hold(choose(by.clone(), a.clone(), b.clone()), [1.0, -1.0, 0.3, 0.4]);
+        hold(between(a.clone(), b.clone(), by.clone() * 0.5), [0.1, 0.2, 1.0, 0.25]);
+        hold(
+            sign_step(a.clone(), b.clone() * tensor([1.0, 1.0, -1.0, 0.0]), by.clone() * 0.2 + 0.1),
+            [0.2, 0.1, 0.0, 0.4],
+        );
+        hold(cube(a.clone(), b.clone(), by.clone() * 0.2 + 0.1), [0.2, 0.1, 0.6, 0.1]);
+
+        let sizes = |values: [f32; 2]| Tensor::<1>::from_data(values, &device);
+        let found = sizes([1.0, 1.0]);
+        let (images, smaller) = nearer(found.clone(), (a.clone(), sizes([2.0, 1.0])), (b.clone(), sizes([1.0, 2.0])));
+        hold(images, [1.0, -1.0, 0.3, 0.4]);
+        assert_eq!(smaller.into_data(), sizes([1.0, 1.0]).into_data());
+        let (images, kept) = nearer(found * 0.0, (a, sizes([0.0, 0.0])), (b, sizes([1.0, 2.0])));
+        hold(images, [1.0, -1.0, 2.0, 0.1]);
+        assert_eq!(kept.into_data(), sizes([1.0, 2.0]).into_data());
     }
 }

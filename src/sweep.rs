@@ -23,7 +23,7 @@ use crate::metrics::Measurement;
 ///
 /// # pollster::block_on(async {
 /// let device = Device::flex();
-/// let networks = [0, 1].map(|_| Rc::new(Frozen::new(&CompactConfig { classes: 20 }.init(&device))));
+/// let networks = [0, 1].map(|_| Rc::new(Frozen::new(&CompactConfig { side: 128, classes: 20 }.init(&device))));
 /// let (pixels, classes) = (Tensor::full([4, 1, 128, 128], 0.5, &device), vec![3, 0, 7, 7]); // a data set
 ///
 /// let attack = Ddn { steps: 10, ..Ddn::default() };

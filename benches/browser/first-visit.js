@@ -1,10 +1,9 @@
 // From the first visit to the first fooled photograph, in its parts: time and bytes over the line, on both devices.
 // `cargo xtask bench visit` serves a release build and runs it; it writes benches/results/first-visit.json.
 
-import { writeFile } from 'node:fs/promises';
-import os from 'node:os';
 import { address, launch } from '../../tests/browser/site.js';
-import { commit } from './commit.js';
+import { median } from './median.js';
+import { record } from './record.js';
 
 /** @typedef {'cpu' | 'webgpu'} Device */
 /** @typedef {{ reached: Record<string, number>, parts: Record<string, number>, bytes: Record<string, number> }} Visit */
@@ -96,9 +95,9 @@ async function visit(context, device, line) {
 
 /** Medians of visits. @param {Visit[]} visits */
 function summary(visits) {
-  const median = (/** @type {keyof Visit} */ what) => Object.fromEntries(Object.keys(visits[0][what]).map((name) => (
-    [name, Math.round(visits.map((visit) => visit[what][name]).sort((a, b) => a - b)[Math.floor(visits.length / 2)])])));
-  return { reached: median('reached'), parts: median('parts'), bytes: median('bytes') };
+  const middle = (/** @type {keyof Visit} */ what) => Object.fromEntries(Object.keys(visits[0][what]).map((name) => (
+    [name, Math.round(median(visits.map((visit) => visit[what][name])))])));
+  return { reached: middle('reached'), parts: middle('parts'), bytes: middle('bytes') };
 }
 
 const visits = /** @type {Device[]} */ (['cpu', 'webgpu']).map((device) => ({ device, first: /** @type {Visit[]} */ ([]), second: /** @type {Visit[]} */ ([]) }));
@@ -116,15 +115,11 @@ const slow = await visit(await browser.newContext(), 'cpu', LINE);
 await browser.close();
 
 const result = {
-  command: 'node benches/browser/first-visit.js',
-  commit: commit(),
-  date: new Date().toISOString().slice(0, 10),
-  machine: `${os.cpus()[0].model}, ${os.cpus().length} cores, server on the same machine`,
-  browser: `Chromium ${browser.version()}, headless`,
+  server: 'on the same machine',
   rounds: ROUNDS,
   units: 'milliseconds since navigation (reached) or since the part before (parts), the time until the button is pressed left out; bytes as sent, compressed, heads included; medians over the rounds',
   ...Object.fromEntries(visits.map(({ device, first, second }) => [device, { steps: STEPS[device], 'first visit': summary(first), 'second visit': summary(second) }])),
   'cpu, 10 Mbit/s, 40 ms, once': { 'first visit': summary([slow]) },
 };
-await writeFile('benches/results/first-visit.json', `${JSON.stringify(result, null, 2)}\n`);
+await record(browser.version(), result);
 console.log(JSON.stringify(result, null, 2));

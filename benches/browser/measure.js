@@ -1,10 +1,11 @@
 // What one library on one backend takes for one network: runs in the page.
 
-import { compact, efficientNetLite0 } from './networks.js';
+import { median } from './median.js';
+import { fitted, networks } from './networks.js';
 import { read } from './safetensors.js';
 
 /**
- * @typedef {{ library: 'decoy' | 'tfjs' | 'jax', backend: import('./networks.js').Backend, model: string, batches: number[] }} Task
+ * @typedef {{ library: 'decoy' | 'tfjs' | 'jax', backend: import('./networks.js').Backend, network: keyof typeof networks, batches: number[] }} Task
  * @typedef {{ forward: number | null, step: number | null, forwards: number[], steps: number[] }} Pace medians and what they are of, in ms
  * @typedef {{ name: string, version: string, threads?: number, open: number, load: number, first: number | null, refused?: string, paces: Record<number, Pace> }} Measured
  */
@@ -13,23 +14,13 @@ import { read } from './safetensors.js';
 const ENOUGH_MILLISECONDS = 1500;
 const ENOUGH = 7;
 
-/** The peers as npm run build leaves them; Decoy's needs no building. @type {Record<Task['library'], string>} */
+/** The peers, the opponents' as npm run build leaves them. @type {Record<Task['library'], string>} */
 const libraries = { decoy: '/benches/browser/peers/decoy.js', tfjs: '/target/peers/tfjs.js', jax: '/target/peers/jax.js' };
-
-/** The network, with the size of its input and its weights. @param {string} model */
-async function fetchNetwork(model) {
-  const network = model.startsWith('photos') ? efficientNetLite0() : compact();
-  const weights = new Uint8Array(await (await fetch(`/www/models/${model}.safetensors`)).arrayBuffer());
-  return { network, weights, size: network.channels * network.side ** 2 };
-}
 
 /** A smooth pattern, another for each image. @param {number} size @param {number} batch */
 function pattern(size, batch) {
   return Float32Array.from({ length: size * batch }, (_, index) => 0.5 + 0.5 * Math.sin(index * 0.37 + Math.floor(index / size)));
 }
-
-/** @param {number[]} values */
-const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
 /** @param {() => Promise<unknown>} work */
 async function timed(work) {
@@ -50,8 +41,9 @@ async function pace(work) {
 }
 
 /** @param {Task} task */
-async function opened({ library, backend, model }) {
-  const { network, weights, size } = await fetchNetwork(model);
+async function opened({ library, backend, network: name }) {
+  const network = networks[name];
+  const tensors = fitted(network, read(await (await fetch(`/www/models/${network.model}.safetensors`)).arrayBuffer()));
   /** @type {import('./networks.js').Peer} */
   let peer;
   const open = await timed(async () => {
@@ -60,11 +52,10 @@ async function opened({ library, backend, model }) {
   /** @type {import('./networks.js').Loaded} */
   let loaded;
   const load = await timed(async () => {
-    // @ts-expect-error Decoy takes the name and the bytes.
-    loaded = await (library === 'decoy' ? peer.load(model, weights) : peer.load(network, read(weights.buffer)));
+    loaded = await peer.load(network, tensors);
   });
   // @ts-expect-error Both are there now.
-  return { peer, loaded, size, open, load };
+  return { peer, loaded, size: network.channels * network.side ** 2, open, load };
 }
 
 /** Logits and gradient of one picture. @param {Task} task */

@@ -10,8 +10,9 @@
  * @typedef {{ kind: 'residual', layers: Layer[] }} Residual What the layers give, added to their input.
  * @typedef {Conv | Dense | Pool | Residual} Layer
  *
- * @typedef {{ channels: number, side: number, classes: number, mean: number, deviation: number, layers: Layer[] }} Network
- * Pixels in [0, 1] are normalised to (pixels − mean) / deviation before the first layer.
+ * @typedef {{ model: string, channels: number, side: number, classes: number, mean: number, deviation: number, layers: Layer[] }} Network
+ * `model` is the shipped one whose weights it has. Pixels in [0, 1] are normalised to (pixels − mean) / deviation before the
+ * first layer.
  *
  * @typedef {import('./safetensors.js').Tensors} Tensors
  * @typedef {'webgpu' | 'wasm'} Backend
@@ -29,15 +30,36 @@
  * A library on one of its backends; `threads` where it tells how many it computes on.
  */
 
-/**
- * Three strided convolutions and two dense layers, for square grey pictures whose side is a multiple of 8.
- * @param {{ side?: number, classes?: number }} [size] @returns {Network}
- */
-export function compact({ side = 128, classes = 20 } = {}) {
+/** The networks that are measured, by name. */
+export const networks = { 'coil20-32': compact(32), coil20: compact(128), photos: efficientNetLite0() };
+
+/** A network with the weights of a shipped one; from where its picture is smaller, the first dense layer has the middle. @param {Network} network @param {Tensors} tensors @returns {Tensors} */
+export function fitted({ layers }, tensors) {
+  for (const layer of layers) {
+    if (layer.kind !== 'dense' || !layer.flattens) continue;
+    const name = `${layer.name}.weight`;
+    const { shape: [inputs, outputs], values } = /** @type {{ shape: number[], values: Float32Array }} */ (tensors.get(name));
+    const [channels, side] = layer.flattens;
+    const whole = Math.sqrt(inputs / channels);
+    const edge = (whole - side) / 2;
+    const middle = new Float32Array(channels * side * side * outputs);
+    for (let row = 0; row < channels * side; row++) {
+      const [channel, y] = [Math.floor(row / side), row % side];
+      const from = ((channel * whole + y + edge) * whole + edge) * outputs;
+      middle.set(values.subarray(from, from + side * outputs), row * side * outputs);
+    }
+    return new Map(tensors).set(name, { shape: [channels * side * side, outputs], values: middle });
+  }
+  return tensors;
+}
+
+/** Three strided convolutions and two dense layers, for square grey pictures whose side is a multiple of 8. @param {number} side @returns {Network} */
+function compact(side) {
   return {
+    model: 'coil20-sigma-0.00',
     channels: 1,
     side,
-    classes,
+    classes: 20,
     mean: 0.30,
     deviation: 0.32,
     layers: [
@@ -51,7 +73,7 @@ export function compact({ side = 128, classes = 20 } = {}) {
 }
 
 /** EfficientNet-Lite0 at 224×224, every BatchNorm folded into its convolution. @returns {Network} */
-export function efficientNetLite0() {
+function efficientNetLite0() {
   const stages = [
     { expansion: 1, kernel: 3, stride: 1, repeats: 1 },
     { expansion: 6, kernel: 3, stride: 2, repeats: 2 },
@@ -81,6 +103,7 @@ export function efficientNetLite0() {
     }
   }
   return {
+    model: 'photos-sigma-0.00',
     channels: 3,
     side: 224,
     classes: 1000,

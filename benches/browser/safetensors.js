@@ -1,4 +1,4 @@
-// Reads the weights of a network: https://huggingface.co/docs/safetensors
+// Reads and writes the weights of a network: https://huggingface.co/docs/safetensors
 
 /** @typedef {Map<string, { shape: number[], values: Float32Array }>} Tensors */
 
@@ -14,6 +14,23 @@ export function read(file) {
     const bytes = file.slice(start + from, start + to);
     return [name, { shape, values: decode(dtype, bytes) }];
   }));
+}
+
+/** The file of single precision of these tensors. @param {Tensors} tensors */
+export function write(tensors) {
+  let end = 0;
+  const entries = [...tensors].map(([name, { shape, values }]) => [name, { dtype: 'F32', shape, data_offsets: [end, end += values.byteLength] }]);
+  const text = JSON.stringify(Object.fromEntries(entries));
+  const header = new TextEncoder().encode(text.padEnd(Math.ceil(text.length / 8) * 8));
+  const file = new Uint8Array(8 + header.length + end);
+  new DataView(file.buffer).setBigUint64(0, BigInt(header.length), true);
+  file.set(header, 8);
+  let start = 8 + header.length;
+  for (const { values } of tensors.values()) {
+    file.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), start);
+    start += values.byteLength;
+  }
+  return file;
 }
 
 /** @param {string} dtype @param {ArrayBuffer} bytes */

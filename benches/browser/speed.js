@@ -1,15 +1,16 @@
 // Decoy beside TensorFlow.js and jax-js in one browser, with the same networks and weights: agreement of the gradients
 // first, then the time of a forward pass and of an attack step, the time to the first step, memory, and bytes fetched.
 // `cargo xtask bench` builds what it needs and runs it; it writes benches/results/speed.json.
-// Words that follow choose: `coil20` or `photos`, `webgpu` or `wasm`, and libraries; then nothing is written.
+// Words that follow choose networks, `webgpu` or `wasm`, and libraries; then nothing is written.
 
-import { readFileSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
-import os from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { brotliCompress } from 'node:zlib';
 import { launch } from '../../tests/browser/launch.js';
-import { commit } from './commit.js';
+import { median } from './median.js';
+import { networks } from './networks.js';
+import { memory } from './processes.js';
+import { record } from './record.js';
 import { serve } from './server.js';
 
 /** @import { Measured, Task } from './measure.js' */
@@ -26,13 +27,13 @@ const choose = (names) => {
   return some.length > 0 ? some : names;
 };
 
-const families = choose(['coil20', 'photos']);
+const names = choose(/** @type {Task['network'][]} */ (Object.keys(networks)));
 const backends = choose(/** @type {Task['backend'][]} */ (['webgpu', 'wasm']));
 const libraries = choose(/** @type {Task['library'][]} */ (['decoy', 'tfjs', 'jax']));
-const batches = { coil20: [1, 32], photos: [1] };
+const batches = { 'coil20-32': [1, 32], coil20: [1, 32], photos: [1] };
 
-const tasks = families.flatMap((family) => backends.flatMap((backend) => libraries.map((library) => /** @type {Task} */ (
-  { library, backend, model: `${family}-sigma-0.00`, batches: batches[/** @type {keyof typeof batches} */ (family)] }))));
+const tasks = names.flatMap((network) => backends.flatMap((backend) => libraries.map((library) => (
+  /** @type {Task} */ ({ library, backend, network, batches: batches[network] })))));
 
 const server = await serve();
 let version = '';
@@ -61,26 +62,14 @@ async function run(what, task) {
       const module = await import(/** @type {any} */ ('/benches/browser/measure.js'));
       return module[/** @type {string} */ (what)](task);
     }, /** @type {const} */ ([what, task]));
-    return { result, memory: await peakMemory(browser), sent: new Map(server.sent) };
+    return { result, memory: await memory(browser, 'VmHWM'), sent: new Map(server.sent) };
   } finally {
     await browser.close();
   }
 }
 
-/** The most memory that the page's process and the GPU's have held, in bytes; Linux only. @param {import('playwright-core').Browser} browser */
-async function peakMemory(browser) {
-  const session = await browser.newBrowserCDPSession();
-  const { processInfo } = /** @type {{ processInfo: { type: string, id: number }[] }} */ (await session.send(/** @type {any} */ ('SystemInfo.getProcessInfo')));
-  return processInfo.filter(({ type }) => type === 'renderer' || type === 'GPU').reduce((sum, { id }) => {
-    const status = readFileSync(`/proc/${id}/status`, 'utf8');
-    return sum + 1024 * Number(/VmHWM:\s*(\d+)/.exec(status)?.[1]);
-  }, 0);
-}
-
-/** @param {number[]} values */
-const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 /** @param {Task} task */
-const title = ({ library, backend, model }) => `${model} ${library} ${backend}`;
+const title = ({ library, backend, network }) => `${network} ${library} ${backend}`;
 
 /** How far two vectors are apart, relative to the second. @param {number[]} found @param {number[]} expected */
 function distance(found, expected) {
@@ -89,10 +78,9 @@ function distance(found, expected) {
 }
 
 const agreement = [];
-for (const family of families) {
-  const of = tasks.filter(({ model }) => model.startsWith(family));
-  const reference = await run('inspect', { library: 'decoy', backend: 'wasm', model: of[0].model, batches: [] });
-  for (const task of of) {
+for (const network of names) {
+  const reference = await run('inspect', { library: 'decoy', backend: 'wasm', network, batches: [] });
+  for (const task of tasks.filter((task) => task.network === network)) {
     const found = await run('inspect', task).catch((error) => ({ result: { refused: String(error) } }));
     const { logits, gradient, refused } = found.result;
     const line = refused
@@ -140,7 +128,7 @@ for (const task of tasks) {
     return values.length > 0 ? Number(median(values).toFixed(2)) : null;
   };
   rows.push({
-    model: task.model,
+    network: task.network,
     backend: task.backend,
     library: name,
     version,
@@ -160,31 +148,27 @@ for (const task of tasks) {
 server.close();
 
 const result = {
-  command: ['node benches/browser/speed.js', ...chosen].join(' '),
-  commit: commit(),
-  date: new Date().toISOString().slice(0, 10),
-  machine: `${os.cpus()[0].model}, ${os.cpus().length} cores`,
-  browser: `Chromium ${version}, headless`,
   adapter,
+  networks: 'coil20-32 is the shipped network of coil20 on the middle 32×32 pixels; coil20 takes 128×128, photos 224×224',
   rounds: ROUNDS,
   units: 'milliseconds and bytes; medians over the rounds; an attack step is a forward pass, the gradient of the cross-entropy in the pixels, sign and clip',
   agreement,
   rows,
 };
-if (chosen.length === 0) await writeFile('benches/results/speed.json', `${JSON.stringify(result, null, 2)}\n`);
+if (chosen.length === 0) await record(version, result);
 
 /** Milliseconds, and how often Decoy's fit into the best of the others'. @param {number | null} value */
 const shown = (value) => (value === null ? '–' : value < 10 ? value.toFixed(1) : String(Math.round(value)));
-for (const family of families) {
+for (const network of names) {
   for (const backend of backends) {
-    const of = rows.filter((row) => row.model.startsWith(family) && row.backend === backend);
-    for (const batch of batches[/** @type {keyof typeof batches} */ (family)]) {
+    const of = rows.filter((row) => row.network === network && row.backend === backend);
+    for (const batch of batches[network]) {
       for (const what of /** @type {const} */ (['forward', 'step'])) {
         const values = of.map(({ library, paces, agrees }) => ({ library, agrees, value: paces[batch][what] }));
         const ours = values.find(({ library }) => library === 'Decoy')?.value;
         const best = Math.min(...values.filter(({ library, agrees, value }) => library !== 'Decoy' && value !== null && (agrees || what === 'forward')).map(({ value }) => Number(value)));
         const ratio = ours && Number.isFinite(best) ? ` → ${(best / ours).toFixed(1)} times as fast as the best other` : '';
-        console.log(`${family} ${backend}, batch ${batch}, ${what}: ${values.map(({ library, agrees, value }) => `${library} ${shown(value)} ms${agrees ? '' : ' (no gradient, or another)'}`).join(', ')}${ratio}`);
+        console.log(`${network} ${backend}, batch ${batch}, ${what}: ${values.map(({ library, agrees, value }) => `${library} ${shown(value)} ms${agrees ? '' : ' (no gradient, or another)'}`).join(', ')}${ratio}`);
       }
     }
   }

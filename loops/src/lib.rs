@@ -6,7 +6,7 @@
 
 mod rows;
 
-pub use rows::{Score, Size, along, choose, unit};
+pub use rows::{Combination, Score, Size, nearer, step, unit};
 
 /// What happens to the values before a layer's weights meet them.
 #[derive(Debug, Clone, Copy, PartialEq)]

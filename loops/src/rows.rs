@@ -18,30 +18,38 @@ pub enum Size {
 impl Size {
     /// Of every image of `x`, `[N]`.
     pub fn of(self, x: &[f32], images: usize) -> Vec<f32> {
-        x.chunks_exact(x.len() / images).map(|image| self.of_one(image)).collect()
+        x.chunks_exact(x.len() / images).map(|x| self.fold(x, x, |x, _| x)).collect()
     }
 
-    fn of_one(self, image: &[f32]) -> f32 {
+    /// Of every image of `a − b`, `[N]`.
+    pub fn of_difference(self, a: &[f32], b: &[f32], images: usize) -> Vec<f32> {
+        let values = a.len() / images;
+        a.chunks_exact(values).zip(b.chunks_exact(values)).map(|(a, b)| self.fold(a, b, |a, b| a - b)).collect()
+    }
+
+    /// Of the values that `value` makes of `a` and `b`.
+    #[inline(always)]
+    fn fold(self, a: &[f32], b: &[f32], value: impl Fn(f32, f32) -> f32) -> f32 {
         match self {
-            Size::Count => fold(image, |x| f32::from(x != 0.0), |sum, x| sum + x),
-            Size::Sum => fold(image, f32::abs, |sum, x| sum + x),
-            Size::Length => fold(image, |x| x * x, |sum, x| sum + x).sqrt(),
-            Size::Largest => fold(image, f32::abs, |largest, x| if x > largest { x } else { largest }),
+            Size::Count => fold(a, b, |a, b| f32::from(value(a, b) != 0.0), |sum, x| sum + x),
+            Size::Sum => fold(a, b, |a, b| value(a, b).abs(), |sum, x| sum + x),
+            Size::Length => fold(a, b, |a, b| value(a, b) * value(a, b), |sum, x| sum + x).sqrt(),
+            Size::Largest => fold(a, b, |a, b| value(a, b).abs(), |largest, x| if x > largest { x } else { largest }),
         }
     }
 }
 
-/// `values`, each by itself through `part`, joined by `join` from 0 on, in lanes as a processor has them.
+/// `part` of every two values, joined by `join` from 0 on, in lanes as a processor has them.
 #[inline(always)]
-fn fold(values: &[f32], part: impl Fn(f32) -> f32, join: impl Fn(f32, f32) -> f32) -> f32 {
-    let (chunks, rest) = values.as_chunks::<LANES>();
+fn fold(a: &[f32], b: &[f32], part: impl Fn(f32, f32) -> f32, join: impl Fn(f32, f32) -> f32) -> f32 {
+    let ((chunks, rest), (b_chunks, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
     let mut lanes = [0.0; LANES];
-    for chunk in chunks {
-        for (lane, &value) in lanes.iter_mut().zip(chunk) {
-            *lane = join(*lane, part(value));
+    for (a, b) in chunks.iter().zip(b_chunks) {
+        for (lane, (&a, &b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
+            *lane = join(*lane, part(a, b));
         }
     }
-    let rest = rest.iter().fold(0.0, |sum, &value| join(sum, part(value)));
+    let rest = rest.iter().zip(b_rest).fold(0.0, |sum, (&a, &b)| join(sum, part(a, b)));
     lanes.iter().fold(rest, |sum, &lane| join(sum, lane))
 }
 
@@ -49,22 +57,63 @@ fn fold(values: &[f32], part: impl Fn(f32) -> f32, join: impl Fn(f32, f32) -> f3
 pub fn unit(x: &[f32], images: usize) -> Vec<f32> {
     let mut y = Vec::with_capacity(x.len());
     for image in x.chunks_exact(x.len() / images) {
-        // By its largest value first, or the squares of a tiny image underflow to 0.
-        let largest = Size::Largest.of_one(image).max(f32::MIN_POSITIVE);
-        let length = fold(image, |x| (x / largest) * (x / largest), |sum, x| sum + x).sqrt().max(f32::MIN_POSITIVE);
+        let (largest, length) = lengths(image);
         y.extend(image.iter().map(|x| x / largest / length));
     }
     y
 }
 
-/// `start` plus `direction` times the image's `length` `[N]`, clipped to [0, 1].
-pub fn along(start: &[f32], direction: &[f32], length: &[f32]) -> Vec<f32> {
-    each(start, direction, length, |start, direction, length| (start + direction * length).clamp(0.0, 1.0))
+/// `from` plus every image of `direction` at `length` `[N]`, however small it is.
+pub fn step(from: &[f32], direction: &[f32], length: &[f32]) -> Vec<f32> {
+    let values = from.len() / length.len();
+    let mut y = Vec::with_capacity(from.len());
+    for ((from, direction), &by) in from.chunks_exact(values).zip(direction.chunks_exact(values)).zip(length) {
+        let (largest, length) = lengths(direction);
+        y.extend(from.iter().zip(direction).map(|(from, x)| from + x / largest / length * by));
+    }
+    y
 }
 
-/// The images of `yes` where `mask` `[N]` is 1, else those of `no`.
-pub fn choose(mask: &[f32], yes: &[f32], no: &[f32]) -> Vec<f32> {
-    each(yes, no, mask, |yes, no, mask| if mask > 0.5 { yes } else { no })
+/// The largest magnitude, and the length once all is divided by that, or the squares of a tiny image underflow to 0.
+fn lengths(image: &[f32]) -> (f32, f32) {
+    let largest = Size::Largest.fold(image, image, |x, _| x).max(f32::MIN_POSITIVE);
+    (largest, Size::Length.fold(image, image, |x, _| x / largest).max(f32::MIN_POSITIVE))
+}
+
+/// Images and their sizes `[N]`: those of `new` where `found` `[N]` is 1 and they are smaller, else those of `best`.
+pub fn nearer(found: &[f32], new: (&[f32], &[f32]), best: (&[f32], &[f32])) -> (Vec<f32>, Vec<f32>) {
+    let sizes = found.iter().zip(new.1).zip(best.1);
+    let (mask, sizes): (Vec<_>, Vec<_>) =
+        sizes.map(|((&found, &new), &best)| if found > 0.5 && new < best { (1.0, new) } else { (0.0, best) }).unzip();
+    (Combination::Choice.of(new.0, best.0, &mask), sizes)
+}
+
+/// How two images a and b become one, by a number r that each image has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Combination {
+    /// a where r is 1, else b.
+    Choice,
+    /// a + r·(b − a), clipped to [0, 1].
+    Between,
+    /// a + r·sign b, clipped to [0, 1].
+    SignStep,
+    /// b, clipped to [a − r, a + r] and to [0, 1].
+    Cube,
+}
+
+impl Combination {
+    /// Of the images of `a` and `b` and the numbers `by` `[N]`.
+    pub fn of(self, a: &[f32], b: &[f32], by: &[f32]) -> Vec<f32> {
+        match self {
+            Combination::Choice => each(a, b, by, |a, b, r| if r > 0.5 { a } else { b }),
+            Combination::Between => each(a, b, by, |a, b, r| (a + r * (b - a)).clamp(0.0, 1.0)),
+            Combination::SignStep => each(a, b, by, |a, b, r| {
+                let sign = f32::from(b > 0.0) - f32::from(b < 0.0);
+                (a + r * sign).clamp(0.0, 1.0)
+            }),
+            Combination::Cube => each(a, b, by, |a, b, r| b.clamp(a - r, a + r).clamp(0.0, 1.0)),
+        }
+    }
 }
 
 #[inline(always)]

@@ -5,7 +5,8 @@ use burn::tensor::{Bool, Tensor};
 use super::menu::{Entry, bounded, epsilon, searches, seed, steps, whole};
 use super::random::Random;
 use super::{Attack, Bounded, Passes, Problem, Search, State, choose};
-use crate::norm::{Norm, per_image, unit};
+use crate::norm::Norm;
+use crate::rows;
 
 /// What is ascended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -297,8 +298,7 @@ impl ApgdSearch {
 
     /// The nearest images in the ball and the box.
     fn within(&self, problem: &Problem, pixels: Tensor<4>) -> Tensor<4> {
-        let perturbation = pixels - problem.pixels.clone();
-        problem.perturbed(self.config.norm.project(perturbation, self.epsilon.clone()))
+        problem.within(self.config.norm, pixels, self.epsilon.clone())
     }
 }
 
@@ -319,8 +319,8 @@ impl Search for ApgdSearch {
         let loss = self.loss(problem, logits);
         let (from, gradient) = self.climb.record(&self.config, current.clone(), loss, gradient);
 
-        let direction = if norm == Norm::Linf { gradient.sign() } else { unit(gradient) };
-        let stepped = self.within(problem, from.clone() + direction * per_image(self.climb.step_size.clone()));
+        let step = if norm == Norm::Linf { rows::sign_step } else { rows::step };
+        let stepped = self.within(problem, step(from.clone(), gradient, self.climb.step_size.clone()));
         let next = if self.climb.step == 0 {
             stepped
         } else {

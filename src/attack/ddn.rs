@@ -6,7 +6,8 @@ use super::bisection::bisect;
 use super::menu::{Entry, real, steps};
 use super::random::Random;
 use super::{Attack, Passes, Problem, Search, State};
-use crate::norm::{Norm, per_image, unit};
+use crate::norm::{Norm, unit};
+use crate::rows;
 
 /// The smallest L2 perturbation, by steps of fixed direction and controlled length: the sphere on which the image is
 /// sought shrinks when the image is adversarial and grows when it is not.
@@ -90,26 +91,28 @@ impl Attack for Ddn {
                 .exp()
                 .clamp_min(1.0 + self.gamma),
             largest_norm,
-            missed: problem.for_each(0.0),
-            // Any direction will do where the gradient is zero.
-            fallback: unit(Random::new(0).normal(problem)),
+            shrinkage: problem.for_each(0.5),
+            fallback: unit(Random::new(0).normal(problem)) * FALLBACK,
             state: State::new(problem),
         })
     }
 }
+
+/// Too short to turn a gradient, and long enough to be a direction where there is none.
+const FALLBACK: f32 = 1e-30;
 
 struct DdnSearch {
     config: Ddn,
     step: usize,
     /// Radius of the sphere, `[N]`
     epsilon: Tensor<1>,
-    /// Growth of the sphere while nothing is found, `[N]`
+    /// What the next sphere is, of one without an adversarial image, `[N]`: 1 + γ once one is found
     growth: Tensor<1>,
+    /// What it is of one with an adversarial image, `[N]`: a half until a sphere was tried in vain, then 1 − γ
+    shrinkage: Tensor<1>,
     /// No perturbation within the box is longer, `[N]`
     largest_norm: Tensor<1>,
-    /// 1 where a sphere was tried in vain, so that the boundary lies between two spheres, `[N]`
-    missed: Tensor<1>,
-    /// `[1, C, H, W]`
+    /// Any direction, added to the gradient, `[1, C, H, W]`
     fallback: Tensor<4>,
     state: State,
 }
@@ -123,14 +126,12 @@ impl DdnSearch {
 
     fn resize(&mut self, adversarial: Tensor<1, Bool>) {
         let gamma = self.config.gamma;
-        let grown = (self.epsilon.clone() * self.growth.clone())
-            .mask_where(self.state.best.found(), self.epsilon.clone() * (1.0 + gamma));
+        self.growth = self.growth.clone().mask_fill(adversarial.clone(), 1.0 + gamma);
         if self.step > 0 {
-            self.missed = self.missed.clone().max_pair(1.0 - adversarial.clone().float());
+            self.shrinkage = self.shrinkage.clone().mask_fill(adversarial.clone().bool_not(), 1.0 - gamma);
         }
-        // By half, or by γ once one was missed.
-        let shrunk = self.epsilon.clone() * (self.missed.clone() * (0.5 - gamma) + 0.5);
-        self.epsilon = grown.mask_where(adversarial, shrunk).min_pair(self.largest_norm.clone());
+        let factor = self.growth.clone().mask_where(adversarial, self.shrinkage.clone());
+        self.epsilon = (self.epsilon.clone() * factor).min_pair(self.largest_norm.clone());
     }
 }
 
@@ -139,13 +140,10 @@ impl Search for DdnSearch {
         let (logits, gradient) =
             problem.gradient(self.state.current.clone(), |logits| problem.criterion.log_odds(logits));
         let adversarial = self.state.look(problem, logits, Norm::L2);
-
-        let flat = Norm::Linf.measure(gradient.clone()).equal_elem(0.0).float();
-        let direction = unit(gradient) + self.fallback.clone() * per_image(flat);
-        let moved = self.state.current.clone() - problem.pixels.clone() + direction * self.step_length();
+        let direction = gradient + self.fallback.clone();
+        let moved = rows::step(self.state.current.clone(), direction, problem.for_each(self.step_length()));
         self.resize(adversarial);
-        let onto_sphere = self.epsilon.clone() / Norm::L2.measure(moved.clone()).clamp_min(1e-12);
-        self.state.current = problem.along(moved, onto_sphere);
+        self.state.current = problem.on_sphere(moved, self.epsilon.clone());
         self.step += 1;
     }
 

@@ -107,11 +107,11 @@ impl EnsembleSearch {
     /// Takes over what the attack under way has found.
     fn take(&mut self, problem: &Problem) {
         let Some((search, _)) = self.searches.front() else { return };
-        let State { current, best, confidence, .. } = search.state();
-        let size = self.norm.measure(best.pixels.clone() - problem.pixels.clone());
+        let State { current, best, logits, .. } = search.state();
+        let size = self.norm.distance(best.pixels.clone(), problem.pixels.clone());
         self.state.best.offer(best.pixels.clone(), size, best.found());
         self.state.current = current.clone();
-        self.state.confidence = confidence.clone();
+        self.state.logits = logits.clone();
     }
 
     /// Ends the attack under way once it has no steps left.

@@ -5,6 +5,7 @@ use burn::tensor::Tensor;
 use super::menu::{Entry, bounded, epsilon, searches};
 use super::{Attack, Bounded, Passes, Problem, Search, State};
 use crate::norm::Norm;
+use crate::rows;
 
 /// One step: every value moves by ε in the direction in which the loss rises.
 ///
@@ -75,7 +76,7 @@ struct FgsmSearch {
 impl Search for FgsmSearch {
     fn step(&mut self, problem: &Problem) {
         let (_, gradient) = problem.gradient(problem.pixels.clone(), |logits| problem.criterion.log_odds(logits));
-        self.state.current = problem.along(gradient.sign(), self.epsilon.clone());
+        self.state.current = rows::sign_step(problem.pixels.clone(), gradient, self.epsilon.clone());
     }
 
     fn polish(&mut self, problem: &Problem) {

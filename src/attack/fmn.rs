@@ -5,7 +5,8 @@ use burn::tensor::{Bool, Tensor};
 use super::bisection::bisect;
 use super::menu::{Entry, real, steps};
 use super::{Attack, Passes, Problem, Search, State, inward};
-use crate::norm::{Norm, per_image, unit};
+use crate::norm::Norm;
+use crate::rows;
 
 /// The smallest perturbation in any norm: steps along the margin's gradient, within a ball whose radius jumps to where
 /// the boundary is estimated, then closes in on it.
@@ -150,12 +151,11 @@ impl Search for FmnSearch {
         let (logits, gradient) = problem.gradient(current.clone(), |logits| problem.criterion.margin(logits));
         let adversarial = self.state.look(problem, logits.clone(), norm);
         let gradient = inward(current.clone(), gradient);
-        let perturbation = current - problem.pixels.clone();
 
         let slope = norm.dual(gradient.clone()).clamp_min(1e-12);
         let distance = problem.criterion.margin(logits).abs() / slope;
         // A little further than estimated, or the step would end on the boundary itself.
-        let boundary = (norm.measure(perturbation.clone()) + distance) * 1.001;
+        let boundary = (norm.distance(current.clone(), problem.pixels.clone()) + distance) * 1.001;
         self.resize(adversarial, boundary);
 
         let length = match norm {
@@ -163,8 +163,8 @@ impl Search for FmnSearch {
             _ => self.epsilon.ones_like(),
         };
         let length = length * self.annealed(step_size, step_size / 100.0);
-        let moved = perturbation + unit(gradient) * per_image(length);
-        self.state.current = problem.perturbed(norm.project(moved, self.epsilon.clone()));
+        let moved = rows::step(current, gradient, length);
+        self.state.current = problem.within(norm, moved, self.epsilon.clone());
         self.step += 1;
     }
 

@@ -5,7 +5,8 @@ use burn::tensor::Tensor;
 use super::menu::{Entry, bounded, epsilon, searches, seed, steps};
 use super::random::Random;
 use super::{Attack, Bounded, Passes, Problem, Search, State, choose, inward};
-use crate::norm::{Norm, per_image, unit};
+use crate::norm::{Norm, per_image};
+use crate::rows;
 
 /// Steps along the gradient from a random place in the ball of radius ε, each taken back into the ball.
 ///
@@ -99,18 +100,19 @@ struct PgdSearch {
 }
 
 impl PgdSearch {
-    /// The steepest direction of size 1.
-    fn steepest(&self, gradient: Tensor<4>) -> Tensor<4> {
+    /// The current images, moved by `length` `[N]` in the steepest direction.
+    fn stepped(&self, gradient: Tensor<4>, length: Tensor<1>) -> Tensor<4> {
+        let current = self.state.current.clone();
         match self.config.norm {
-            Norm::Linf => gradient.sign(),
-            Norm::L2 => unit(gradient),
+            Norm::Linf => rows::sign_step(current, gradient, length),
+            Norm::L2 => rows::step(current, gradient, length),
             Norm::L0 | Norm::L1 => {
                 let [images, channels, height, width] = gradient.dims();
                 let count = (SPARSITY * (channels * height * width) as f32).ceil();
                 let count = Tensor::full([images], count, &gradient.device());
-                let signs = Norm::L0.project(inward(self.state.current.clone(), gradient), count).sign();
+                let signs = Norm::L0.project(inward(current.clone(), gradient), count).sign();
                 let size = Norm::L1.measure(signs.clone()).clamp_min(1.0);
-                signs / per_image(size)
+                current + signs * per_image(length / size)
             }
         }
     }
@@ -124,9 +126,8 @@ impl Search for PgdSearch {
         self.state.look(problem, logits, norm);
         let found = self.state.stop_where_found();
 
-        let step = self.steepest(gradient) * per_image(self.epsilon.clone() * (reach / steps as f32));
-        let perturbation = norm.project(current.clone() + step - problem.pixels.clone(), self.epsilon.clone());
-        self.state.current = choose(found, current, problem.perturbed(perturbation));
+        let stepped = self.stepped(gradient, self.epsilon.clone() * (reach / steps as f32));
+        self.state.current = choose(found, current, problem.within(norm, stepped, self.epsilon.clone()));
     }
 
     fn polish(&mut self, problem: &Problem) {

@@ -18,7 +18,7 @@ use crate::norm::{Norm, Norms, per_image};
 ///
 /// # pollster::block_on(async {
 /// let device = Device::flex();
-/// let network = Frozen::new(&CompactConfig { classes: 20 }.init(&device));
+/// let network = Frozen::new(&CompactConfig { side: 128, classes: 20 }.init(&device));
 /// let pixels = Tensor::full([1, 1, 128, 128], 0.5, &device);
 /// let class = network.predict(pixels.clone()).await?[0].class();
 ///
@@ -271,7 +271,11 @@ impl<'a> Run<'a> {
 
     async fn look(&self) -> Result<Vec<ImageProgress>, Error> {
         let state = self.search.state();
-        let columns = vec![state.confidence.clone(), state.best.norm.clone(), state.settled.clone()];
+        let confidence = match &state.logits {
+            Some(logits) => self.problem.criterion.confidence(logits.clone()),
+            None => self.problem.for_each(1.0),
+        };
+        let columns = vec![confidence, state.best.norm.clone(), state.settled.clone()];
         let rows = read(Tensor::stack::<2>(columns, 1)).await?;
         Ok(rows
             .chunks_exact(3)

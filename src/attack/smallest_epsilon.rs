@@ -78,10 +78,10 @@ struct Bracket<A> {
 impl<A: Bounded> Bracket<A> {
     /// Takes over what the attack has found.
     fn take(&mut self) {
-        let State { current, best, confidence, .. } = self.search.state();
+        let State { current, best, logits, .. } = self.search.state();
         self.state.best.offer(best.pixels.clone(), best.norm.clone(), best.found());
         self.state.current = current.clone();
-        self.state.confidence = confidence.clone();
+        self.state.logits = logits.clone();
     }
 
     fn end_round(&mut self, problem: &Problem) {

@@ -1,4 +1,4 @@
-//! A compact convolutional network for 128×128 grey pictures.
+//! A compact convolutional network for square grey pictures.
 
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
@@ -8,9 +8,6 @@ use burn::tensor::{Device, Tensor};
 use crate::classifier::Classifier;
 use crate::layer::{Activation, connect, convolve};
 
-/// Side of the square input, in pixels.
-pub const SIDE: usize = 128;
-
 /// Mean of the COIL-20 pixels of the training poses, in [0, 1].
 const MEAN: f32 = 0.30;
 /// Standard deviation of the same pixels.
@@ -19,6 +16,8 @@ const DEVIATION: f32 = 0.32;
 /// What a [`Compact`] network is made of.
 #[derive(Debug, Clone, Copy)]
 pub struct CompactConfig {
+    /// Side of the square pictures, in pixels.
+    pub side: usize,
     /// Number of classes K, at least 2.
     pub classes: usize,
 }
@@ -34,18 +33,19 @@ impl CompactConfig {
                 .with_initializer(Initializer::KaimingUniform { gain: 1.0, fan_out_only: false })
                 .init(device)
         };
+        let side = self.side.div_ceil(8);
         Compact {
             conv1: conv([1, 8], 5, 2),
             conv2: conv([8, 16], 3, 2),
             conv3: conv([16, 32], 3, 2),
-            dense1: LinearConfig::new(32 * 16 * 16, 64).init(device),
+            dense1: LinearConfig::new(32 * side * side, 64).init(device),
             dense2: LinearConfig::new(64, self.classes).init(device),
         }
     }
 }
 
-/// Three strided convolutions and two dense layers, 0.5 M weights, no normalisation layers and so no training mode:
-/// `[N, 1, 128, 128]` → 8×64×64 → 16×32×32 → 32×16×16 → 64 → `[N, K]`.
+/// Three strided convolutions and two dense layers, no normalisation layers and so no training mode. With a side of 128 it
+/// has 0.5 M weights: `[N, 1, 128, 128]` → 8×64×64 → 16×32×32 → 32×16×16 → 64 → `[N, K]`.
 #[derive(Module, Debug)]
 pub struct Compact {
     conv1: Conv2d,

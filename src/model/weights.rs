@@ -52,7 +52,7 @@ mod tests {
     #[test]
     fn weights_survive_the_file_and_damage_is_told() {
         let device = Device::flex();
-        let config = CompactConfig { classes: 20 };
+        let config = CompactConfig { side: 128, classes: 20 };
         let saved = config.init(&device);
         let bytes = to_safetensors("m", &saved).expect("weights are written");
         let mut read = config.init(&device);
@@ -64,7 +64,7 @@ mod tests {
 
         let cut = from_safetensors("m", &mut read, &bytes[..bytes.len() / 2]);
         assert!(matches!(cut, Err(Error::Weights { .. })), "{cut:?}");
-        let mut narrower = CompactConfig { classes: 10 }.init(&device);
+        let mut narrower = CompactConfig { side: 128, classes: 10 }.init(&device);
         let shape = from_safetensors("m", &mut narrower, &bytes);
         assert!(matches!(shape, Err(Error::Weights { .. })), "{shape:?}");
     }

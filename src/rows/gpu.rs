@@ -38,9 +38,17 @@ fn join(a: f32, b: f32, #[comptime] largest: bool) -> f32 {
     if largest { max(a, b) } else { a + b }
 }
 
-/// `size`, but for the root, of the `values` from `start` on, each divided by `scale`.
+/// `size`, but for the root, of the `values` of `x`, or of `x − other`, from `start` on, each divided by `scale`.
 #[cube]
-fn row_size(x: &[f32], start: usize, values: usize, scale: f32, #[comptime] size: Size) -> f32 {
+fn row_size(
+    x: &[f32],
+    other: &[f32],
+    #[comptime] subtract: bool,
+    start: usize,
+    values: usize,
+    scale: f32,
+    #[comptime] size: Size,
+) -> f32 {
     let largest = size == Size::Largest;
     let mut sum = 0.0f32;
     let mut i = UNIT_POS as usize;
@@ -48,7 +56,9 @@ fn row_size(x: &[f32], start: usize, values: usize, scale: f32, #[comptime] size
         #[unroll]
         for v in 0..VALUES {
             let index = i + comptime!(v * THREADS);
-            let value = select(index < values, x[start + min(index, values - 1)], 0.0f32) / scale;
+            let place = start + min(index, values - 1);
+            let value = if subtract { x[place] - other[place] } else { x[place] };
+            let value = select(index < values, value, 0.0f32) / scale;
             let part = match size {
                 Size::Count => select(value != 0.0f32, 1.0f32, 0.0f32),
                 Size::Sum | Size::Largest => value.abs(),
@@ -64,7 +74,16 @@ fn row_size(x: &[f32], start: usize, values: usize, scale: f32, #[comptime] size
 #[cube(launch_unchecked)]
 fn size_kernel(x: &[f32], y: &mut [f32], values: usize, #[comptime] size: Size) {
     let image = CUBE_POS;
-    let total = row_size(x, image * values, values, 1.0f32, size);
+    let total = row_size(x, x, false, image * values, values, 1.0f32, size);
+    if UNIT_POS == 0 {
+        y[image] = if size == Size::Length { total.sqrt() } else { total };
+    }
+}
+
+#[cube(launch_unchecked)]
+fn distance_kernel(a: &[f32], b: &[f32], y: &mut [f32], values: usize, #[comptime] size: Size) {
+    let image = CUBE_POS;
+    let total = row_size(a, b, true, image * values, values, 1.0f32, size);
     if UNIT_POS == 0 {
         y[image] = if size == Size::Length { total.sqrt() } else { total };
     }
@@ -75,8 +94,8 @@ fn size_kernel(x: &[f32], y: &mut [f32], values: usize, #[comptime] size: Size) 
 fn length_kernel(x: &[f32], y: &mut [f32], values: usize) {
     let image = CUBE_POS;
     let start = image * values;
-    let largest = max(row_size(x, start, values, 1.0f32, Size::Largest), TINY);
-    let squares = row_size(x, start, values, largest, Size::Length);
+    let largest = max(row_size(x, x, false, start, values, 1.0f32, Size::Largest), TINY);
+    let squares = row_size(x, x, false, start, values, largest, Size::Length);
     if UNIT_POS == 0 {
         y[2 * image] = largest;
         y[2 * image + 1] = max(squares.sqrt(), TINY);
@@ -96,6 +115,18 @@ fn unit_kernel(x: &[f32], lengths: &[f32], y: &mut [f32], values: usize) {
 }
 
 #[cube(launch_unchecked)]
+fn step_kernel(from: &[f32], x: &[f32], lengths: &[f32], by: &[f32], y: &mut [f32], values: usize) {
+    #[unroll]
+    for v in 0..VALUES {
+        let i = ABSOLUTE_POS * VALUES + v;
+        if i < y.len() {
+            let image = i / values;
+            y[i] = from[i] + x[i] / lengths[2 * image] / lengths[2 * image + 1] * by[image];
+        }
+    }
+}
+
+#[cube(launch_unchecked)]
 fn combine_kernel(
     a: &[f32],
     b: &[f32],
@@ -110,9 +141,44 @@ fn combine_kernel(
         if i < y.len() {
             let by = by[i / values];
             y[i] = match combination {
-                Combination::Along => min(max(a[i] + b[i] * by, 0.0f32), 1.0f32),
                 Combination::Choice => select(by > 0.5f32, a[i], b[i]),
+                Combination::Between => unit_interval(a[i] + by * (b[i] - a[i])),
+                Combination::SignStep => {
+                    let forward = select(b[i] > 0.0f32, by, 0.0f32);
+                    unit_interval(a[i] + forward - select(b[i] < 0.0f32, by, 0.0f32))
+                }
+                Combination::Cube => unit_interval(min(max(b[i], a[i] - by), a[i] + by)),
             };
+        }
+    }
+}
+
+#[cube]
+fn unit_interval(x: f32) -> f32 {
+    min(max(x, 0.0f32), 1.0f32)
+}
+
+#[cube(launch_unchecked)]
+fn nearer_kernel(
+    found: &[f32],
+    new: &[f32],
+    new_size: &[f32],
+    best: &[f32],
+    best_size: &[f32],
+    y: &mut [f32],
+    y_size: &mut [f32],
+    values: usize,
+) {
+    #[unroll]
+    for v in 0..VALUES {
+        let i = ABSOLUTE_POS * VALUES + v;
+        if i < y.len() {
+            let image = i / values;
+            let better = found[image] > 0.5f32 && new_size[image] < best_size[image];
+            y[i] = select(better, new[i], best[i]);
+            if i == image * values {
+                y_size[image] = select(better, new_size[image], best_size[image]);
+            }
         }
     }
 }
@@ -224,7 +290,22 @@ fn cubes(shape: &Shape) -> (CubeCount, CubeDim, usize) {
     (CubeCount::new_1d(shape[0] as u32), CubeDim::new_1d(THREADS as u32), shape.num_elements() / shape[0])
 }
 
+/// A thread for every few values, and how many values each image has.
+fn elements(x: &FloatTensor<CubeBackend>) -> (CubeCount, CubeDim, usize) {
+    let (_, dim, values) = cubes(&x.shape());
+    (calculate_cube_count_elemwise(&x.client, x.shape().num_elements().div_ceil(VALUES), dim), dim, values)
+}
+
 // SAFETY, of every launch below: the kernels stay within their tensors by the shapes, or check.
+
+/// What [`length_kernel`] finds of every image, `[N, 2]`.
+fn lengths(x: &FloatTensor<CubeBackend>) -> FloatTensor<CubeBackend> {
+    let (count, dim, values) = cubes(&x.shape());
+    let lengths = empty(x, Shape::new([x.shape()[0], 2]));
+    let (from, result) = (x.clone().into_buffer_arg(), lengths.clone().into_buffer_arg());
+    unsafe { length_kernel::launch_unchecked(&x.client, count, dim, from, result, values) };
+    lengths
+}
 
 impl RowOps for CubeBackend {
     fn size(x: FloatTensor<Self>, size: Size) -> FloatTensor<Self> {
@@ -237,19 +318,34 @@ impl RowOps for CubeBackend {
         y
     }
 
+    fn distance(a: FloatTensor<Self>, b: FloatTensor<Self>, size: Size) -> FloatTensor<Self> {
+        let (a, b) = (into_contiguous(a), into_contiguous(b));
+        let (count, dim, values) = cubes(&a.shape());
+        let y = empty(&a, Shape::new([a.shape()[0]]));
+        let client = a.client.clone();
+        let (a, b, result) = (a.into_buffer_arg(), b.into_buffer_arg(), y.clone().into_buffer_arg());
+        unsafe { distance_kernel::launch_unchecked(&client, count, dim, a, b, result, values, size) };
+        y
+    }
+
     fn unit(x: FloatTensor<Self>) -> FloatTensor<Self> {
         let x = into_contiguous(x);
-        let (count, dim, values) = cubes(&x.shape());
-        let lengths = empty(&x, Shape::new([x.shape()[0], 2]));
-        let y = empty(&x, x.shape());
+        let (lengths, y) = (lengths(&x), empty(&x, x.shape()));
+        let (count, dim, values) = elements(&x);
         let client = x.client.clone();
-        let threads = calculate_cube_count_elemwise(&client, x.shape().num_elements().div_ceil(VALUES), dim);
-        let (from, to) = (x.clone().into_buffer_arg(), y.clone().into_buffer_arg());
-        let (measured, known) = (lengths.clone().into_buffer_arg(), lengths.into_buffer_arg());
-        unsafe {
-            length_kernel::launch_unchecked(&client, count, dim, x.into_buffer_arg(), measured, values);
-            unit_kernel::launch_unchecked(&client, threads, dim, from, known, to, values);
-        }
+        let (x, lengths, result) = (x.into_buffer_arg(), lengths.into_buffer_arg(), y.clone().into_buffer_arg());
+        unsafe { unit_kernel::launch_unchecked(&client, count, dim, x, lengths, result, values) };
+        y
+    }
+
+    fn step(from: FloatTensor<Self>, direction: FloatTensor<Self>, length: FloatTensor<Self>) -> FloatTensor<Self> {
+        let (from, x, length) = (into_contiguous(from), into_contiguous(direction), into_contiguous(length));
+        let (lengths, y) = (lengths(&x), empty(&x, x.shape()));
+        let (count, dim, values) = elements(&x);
+        let client = x.client.clone();
+        let (from, x, lengths) = (from.into_buffer_arg(), x.into_buffer_arg(), lengths.into_buffer_arg());
+        let (length, result) = (length.into_buffer_arg(), y.clone().into_buffer_arg());
+        unsafe { step_kernel::launch_unchecked(&client, count, dim, from, x, lengths, length, result, values) };
         y
     }
 
@@ -260,14 +356,36 @@ impl RowOps for CubeBackend {
         combination: Combination,
     ) -> FloatTensor<Self> {
         let (a, b, by) = (into_contiguous(a), into_contiguous(b), into_contiguous(by));
-        let (_, dim, values) = cubes(&a.shape());
+        let (count, dim, values) = elements(&a);
         let y = empty(&a, a.shape());
         let client = a.client.clone();
-        let count = calculate_cube_count_elemwise(&client, a.shape().num_elements().div_ceil(VALUES), dim);
         let (a, b, by) = (a.into_buffer_arg(), b.into_buffer_arg(), by.into_buffer_arg());
         let result = y.clone().into_buffer_arg();
         unsafe { combine_kernel::launch_unchecked(&client, count, dim, a, b, by, result, values, combination) };
         y
+    }
+
+    fn nearer(
+        found: FloatTensor<Self>,
+        new: FloatTensor<Self>,
+        new_size: FloatTensor<Self>,
+        best: FloatTensor<Self>,
+        best_size: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let (new, best) = (into_contiguous(new), into_contiguous(best));
+        let (count, dim, values) = elements(&new);
+        let (y, y_size) = (empty(&new, new.shape()), empty(&new, new_size.shape()));
+        let client = new.client.clone();
+        let [found, new_size, best_size] =
+            [found, new_size, best_size].map(|sizes| into_contiguous(sizes).into_buffer_arg());
+        let (new, best) = (new.into_buffer_arg(), best.into_buffer_arg());
+        let (images, sizes) = (y.clone().into_buffer_arg(), y_size.clone().into_buffer_arg());
+        unsafe {
+            nearer_kernel::launch_unchecked(
+                &client, count, dim, found, new, new_size, best, best_size, images, sizes, values,
+            );
+        }
+        (y, y_size)
     }
 }
 

@@ -6,6 +6,7 @@ use wasm_bindgen::prelude::*;
 use super::Decoy;
 use crate::catalog::Family;
 use crate::classifier::{Criterion, Goal, read};
+use crate::rows;
 
 #[wasm_bindgen]
 impl Decoy {
@@ -48,9 +49,10 @@ impl Decoy {
         let (family, network) = self.network(&model)?;
         let mut pixels = self.batch(family, pixels)?;
         let criterion = Criterion::new(&goal(&classes), family.labels.len(), network.device())?;
+        let length = Tensor::full([classes.len()], size, network.device());
         for _ in 0..steps {
             let (_, gradient) = network.gradient(pixels.clone(), |logits| criterion.cross_entropy(logits));
-            pixels = (pixels + gradient.sign() * size).clamp(0.0, 1.0);
+            pixels = rows::sign_step(pixels, gradient, length.clone());
         }
         Ok(read(pixels).await?)
     }

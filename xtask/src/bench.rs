@@ -28,6 +28,8 @@ pub enum Bench {
     Browser,
     /// From the first visit to the first fooled picture; writes benches/results/first-visit.json.
     Visit,
+    /// What the browser holds over a thousand attacks; writes benches/results/memory.json.
+    Memory,
 }
 
 /// Runs one benchmark, or all of them.
@@ -38,7 +40,7 @@ pub fn measure(only: Option<Bench>, coil20: &Option<Coil20>) -> Result<()> {
             run(&mut cargo(&["bench", "--workspace", "--bench", name]))?;
         }
     }
-    if !wanted(Bench::Browser) && !wanted(Bench::Visit) {
+    if matches!(only, Some(Bench::Native | Bench::Scaling)) {
         return Ok(());
     }
     site::build(Profile::Small, coil20)?;
@@ -49,6 +51,9 @@ pub fn measure(only: Option<Bench>, coil20: &Option<Coil20>) -> Result<()> {
     if wanted(Bench::Browser) {
         peers()?;
         step("Measuring Decoy beside its opponents (half an hour)", || node("benches/browser/speed.js", ""))?;
+    }
+    if wanted(Bench::Memory) {
+        step("Measuring memory over a thousand attacks", || node("benches/browser/memory.js", ""))?;
     }
     if wanted(Bench::Visit) {
         let address = serve::start(serve::listen(0)?)? + "/";

@@ -1,20 +1,22 @@
 // Decoy's own npm package, as its opponents are given: see tfjs.js and jax.js.
 
-/** @import { Backend, Loaded } from '../networks.js' */
+import { write } from '../safetensors.js';
+
+/** @import { Backend, Loaded, Network, Peer, Tensors } from '../networks.js' */
 
 const site = new URL('/dist/', import.meta.url);
 
-/** Decoy on one of its devices; it knows its networks by their names. @param {Backend} backend */
+/** Decoy on one of its devices. @param {Backend} backend @returns {Promise<Peer>} */
 export async function open(backend) {
   /** @type {typeof import('../../../pkg/decoy.js')} */
   const { default: init, Decoy } = await import(new URL('pkg/decoy.js', site).href);
   await init({ module_or_path: new URL('pkg/decoy_bg.wasm', site) });
-  const catalog = await (await fetch(new URL('models/models.json', site))).text();
   const device = backend === 'wasm' ? 'cpu' : backend;
-  const decoy = await Decoy.create(catalog, device);
 
-  /** @param {string} model @param {Uint8Array} weights @returns {Promise<Loaded>} */
-  async function load(model, weights) {
+  /** @param {Network} network @param {Tensors} tensors @returns {Promise<Loaded>} */
+  async function load({ model, channels, side }, tensors) {
+    const weights = write(tensors);
+    const decoy = await Decoy.create(JSON.stringify(await catalog(model, { channels, height: side, width: side }, weights)), device);
     await decoy.loadModel(model, weights);
     const { kind, notice } = decoy.device();
     if (kind !== device) throw new Error(notice ?? `Decoy runs on ${kind}`);
@@ -31,4 +33,18 @@ export async function open(backend) {
   }
   const { version } = await (await fetch('/pkg/package.json')).json();
   return { name: 'Decoy', version, load };
+}
+
+/**
+ * The catalogue of one network, at another size than the shipped one and with other weights.
+ * @param {string} model @param {{ channels: number, height: number, width: number }} input @param {Uint8Array<ArrayBuffer>} weights
+ */
+async function catalog(model, input, weights) {
+  /** @type {import('../../../pkg/decoy.js').Catalog} */
+  const { families } = await (await fetch(new URL('models/models.json', site))).json();
+  const sha256 = Array.from(new Uint8Array(await crypto.subtle.digest('SHA-256', weights)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return {
+    families: families.flatMap((family) => family.models.filter(({ id }) => id === model).map((entry) => (
+      { ...family, input, models: [{ ...entry, bytes: weights.length, sha256 }] }))),
+  };
 }

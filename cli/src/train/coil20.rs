@@ -10,9 +10,8 @@ use burn::tensor::{Device, Int, Tensor};
 use clap::Args;
 use decoy::catalog::{Architecture, Family, Input};
 use decoy::classifier::Classifier;
-use decoy::model::compact::SIDE;
 use decoy::model::{Compact, CompactConfig};
-use decoy_data::coil20::{self, Split};
+use decoy_data::coil20::{self, SIDE, Split};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
@@ -116,7 +115,7 @@ impl Run<'_> {
         let checkpoints = self.checkpoints();
         let device = self.device.clone().autodiff();
         device.seed(u64::from(self.seed));
-        let config = CompactConfig { classes: coil20::LABELS.len() };
+        let config = CompactConfig { side: SIDE, classes: coil20::LABELS.len() };
         let (mut model, mut optimizer, first) = checkpoints.resume(config.init(&device), AdamConfig::new().init())?;
 
         let steps = images.classes.len().div_ceil(self.args.batch);

@@ -1,0 +1,17 @@
+// The memory of a browser's processes; Linux only.
+
+import { readFileSync } from 'node:fs';
+
+/**
+ * What the pages' processes hold together, and the GPU's, in bytes.
+ * @param {import('playwright-core').Browser} browser @param {'VmRSS' | 'VmHWM'} which now, or the most there has been
+ */
+export async function memory(browser, which) {
+  const session = await browser.newBrowserCDPSession();
+  const { processInfo } = /** @type {{ processInfo: { type: string, id: number }[] }} */ (await session.send(/** @type {any} */ ('SystemInfo.getProcessInfo')));
+  await session.detach();
+  return processInfo.filter(({ type }) => type === 'renderer' || type === 'GPU').reduce((sum, { id }) => {
+    const status = readFileSync(`/proc/${id}/status`, 'utf8');
+    return sum + 1024 * Number(new RegExp(`${which}:\\s*(\\d+)`).exec(status)?.[1]);
+  }, 0);
+}
