@@ -1,6 +1,7 @@
 //! Weights as safetensors: half precision on disk, single precision in memory.
 
-use burn_store::{HalfPrecisionAdapter, ModuleSnapshot, ModuleStore, SafetensorsStore};
+use burn::tensor::DType;
+use burn_store::{FloatCastAdapter, ModuleSnapshot, ModuleStore, SafetensorsStore};
 use sha2::{Digest, Sha256};
 
 use crate::error::Error;
@@ -11,17 +12,18 @@ use crate::error::Error;
 ///
 /// If the weights cannot be read from their device.
 pub fn to_safetensors<M: ModuleSnapshot>(model: &str, module: &M) -> Result<Vec<u8>, Error> {
-    let mut store = SafetensorsStore::from_bytes(None).with_to_adapter(HalfPrecisionAdapter::new());
+    let mut store = SafetensorsStore::from_bytes(None).with_to_adapter(FloatCastAdapter::to(DType::F16));
     store.collect_from(module).and_then(|()| store.get_bytes()).map_err(|error| unusable(model, error))
 }
 
-/// Fills `module` with the weights of a safetensors file.
+/// Fills `module` with the weights of a safetensors file of any floats.
 ///
 /// # Errors
 ///
 /// If the file is damaged, or lacks a tensor, or has one of another shape or name.
 pub fn from_safetensors<M: ModuleSnapshot>(model: &str, module: &mut M, bytes: &[u8]) -> Result<(), Error> {
-    let mut store = SafetensorsStore::from_bytes(Some(bytes.to_vec())).with_from_adapter(HalfPrecisionAdapter::new());
+    let mut store =
+        SafetensorsStore::from_bytes(Some(bytes.to_vec())).with_from_adapter(FloatCastAdapter::to(DType::F32));
     let applied = store.apply_to(module).map_err(|error| unusable(model, error))?;
     match applied.unused.first() {
         None => Ok(()),
@@ -61,6 +63,11 @@ mod tests {
         let [before, after] = [&saved, &read].map(|model| model.logits(pixels.clone()).into_data());
         // Half precision keeps three digits.
         before.assert_approx_eq::<f32>(&after, Tolerance::rel_abs(1e-2, 1e-3));
+
+        let mut store = SafetensorsStore::from_bytes(None);
+        store.collect_from(&saved).expect("weights are collected");
+        from_safetensors("m", &mut read, &store.get_bytes().expect("weights are written")).expect("single precision");
+        assert_eq!(read.logits(pixels).into_data(), before);
 
         let cut = from_safetensors("m", &mut read, &bytes[..bytes.len() / 2]);
         assert!(matches!(cut, Err(Error::Weights { .. })), "{cut:?}");
