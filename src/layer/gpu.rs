@@ -16,6 +16,9 @@ const PIXELS: usize = 8;
 /// Images that a thread computes at once in a matrix product.
 const IMAGES: usize = 8;
 
+/// Inputs of a matrix product that a thread sums up.
+const INPUTS: usize = 128;
+
 /// Larger kernels would be unrolled into too much code, and are left to Burn.
 const LARGEST_KERNEL: usize = 5;
 
@@ -349,8 +352,9 @@ fn pointwise_kernel(
     }
 }
 
-/// `tile` outputs of `images` images of a matrix product. The threads of a cube share the inputs among them, and the first
-/// of them add up what each has.
+/// `tile` outputs of `images` images of a matrix product: of all its inputs where they are `whole`, else of [`INPUTS`] of
+/// them, for `gather_kernel` to add up. That takes one kernel more than threads that wait for each other, but they wait
+/// long where a processor plays the GPU.
 #[cube(launch_unchecked)]
 fn dense_kernel(
     x: &[f32],
@@ -360,22 +364,30 @@ fn dense_kernel(
     geometry: Geometry,
     #[comptime] images: usize,
     #[comptime] tile: usize,
+    #[comptime] whole: bool,
     #[comptime] before: Before,
 ) {
     let tiles = geometry.outputs / tile;
-    let cube = CUBE_POS;
-    let output = (cube % tiles) * tile;
-    let image = (cube / tiles) * images;
-    let thread = UNIT_POS as usize;
+    let groups = geometry.images.div_ceil(images);
+    if ABSOLUTE_POS >= tiles * groups * geometry.channels.div_ceil(INPUTS) {
+        terminate!();
+    }
+    let output = (ABSOLUTE_POS % tiles) * tile;
+    let rest = ABSOLUTE_POS / tiles;
+    let image = (rest % groups) * images;
+    let part = rest / groups;
 
     let mut sums = Array::<f32>::new(comptime!(images * tile));
     #[unroll]
-    for i in 0..comptime!(images * tile) {
-        sums[i] = 0.0f32;
+    for o in 0..tile {
+        let start = if whole { bias[output + o] } else { 0.0f32.runtime() };
+        #[unroll]
+        for n in 0..images {
+            sums[o * images + n] = start;
+        }
     }
     let mut line = Array::<f32>::new(images);
-    let mut c = thread;
-    while c < geometry.channels {
+    for c in part * INPUTS..min((part + 1) * INPUTS, geometry.channels) {
         #[unroll]
         for n in 0..images {
             let row = min(image + n, geometry.images - 1);
@@ -389,25 +401,30 @@ fn dense_kernel(
                 sums[o * images + n] += factor * line[n];
             }
         }
-        c += comptime!(THREADS as usize);
     }
-
-    let mut shared = Shared::new_slice(comptime!(images * tile * THREADS as usize));
     #[unroll]
-    for i in 0..comptime!(images * tile) {
-        shared[i * comptime!(THREADS as usize) + thread] = sums[i];
-    }
-    sync_cube();
-    if thread < comptime!(images * tile) {
-        let row = image + thread % images;
-        if row < geometry.images {
-            let mut sum = bias[output + thread / images];
-            for i in 0..comptime!(THREADS as usize) {
-                sum += shared[thread * comptime!(THREADS as usize) + i];
+    for n in 0..images {
+        if image + n < geometry.images {
+            let start = (part * geometry.images + image + n) * geometry.outputs + output;
+            #[unroll]
+            for o in 0..tile {
+                y[start + o] = sums[o * images + n];
             }
-            y[row * geometry.outputs + output + thread / images] = sum;
         }
     }
+}
+
+/// The bias, and what [`dense_kernel`] has found in each part of the inputs.
+#[cube(launch_unchecked)]
+fn gather_kernel(sums: &[f32], bias: &[f32], y: &mut [f32], parts: usize) {
+    if ABSOLUTE_POS >= y.len() {
+        terminate!();
+    }
+    let mut sum = bias[ABSOLUTE_POS % bias.len()];
+    for part in 0..parts {
+        sum += sums[part * y.len() + ABSOLUTE_POS];
+    }
+    y[ABSOLUTE_POS] = sum;
 }
 
 /// The gradient in `tile` inputs of `images` images of a matrix product.
@@ -537,29 +554,39 @@ impl LayerOps for CubeBackend {
         let (client, geometry, before) = (x.client.clone(), layer.geometry(&from, &to), layer.before().0);
         let dim = CubeDim::new_1d(THREADS);
         let count = |threads: usize| calculate_cube_count_elemwise(&client, threads, dim);
-        let (x, weight, bias) = (x.into_buffer_arg(), weight.into_buffer_arg(), bias.into_buffer_arg());
-        let result = y.clone().into_buffer_arg();
+        let (x, weight, result) = (x.into_buffer_arg(), weight.into_buffer_arg(), y.clone().into_buffer_arg());
         // SAFETY: every index lies within its tensor, by the shapes above or a check in the kernel.
         unsafe {
             match layer.kind {
-                Kind::Dense => {
-                    let (images, tile) = (IMAGES.min(to[0]), tile(to[1], &[4, 2]));
-                    let count = count(to[1] / tile * to[0].div_ceil(images) * THREADS as usize);
-                    dense_kernel::launch_unchecked(
-                        &client, count, dim, x, weight, bias, result, geometry, images, tile, before,
-                    );
-                }
                 Kind::Pointwise => {
                     let (tile, unrolled) = (tile(to[1], &[8, 4, 2]), tile(from[1], &[4, 2]));
                     let count = count(to[0] * to[1] / tile * (to[2] * to[3]).div_ceil(PIXELS));
+                    let bias = bias.into_buffer_arg();
                     pointwise_kernel::launch_unchecked(
                         &client, count, dim, x, weight, bias, result, geometry, tile, unrolled, false, before,
                     );
+                }
+                Kind::Dense => {
+                    let (images, tile) = (IMAGES.min(to[0]), tile(to[1], &[4, 2]));
+                    let parts = from[1].div_ceil(INPUTS);
+                    let whole = parts == 1;
+                    let sums = if whole { y.clone() } else { empty(&y, Shape::new([parts, to[0], to[1]])) };
+                    let threads = count(to[1] / tile * to[0].div_ceil(images) * parts);
+                    let (found, start) = (sums.clone().into_buffer_arg(), bias.clone().into_buffer_arg());
+                    dense_kernel::launch_unchecked(
+                        &client, threads, dim, x, weight, start, found, geometry, images, tile, whole, before,
+                    );
+                    if !whole {
+                        let (threads, sums, bias) =
+                            (count(to[0] * to[1]), sums.into_buffer_arg(), bias.into_buffer_arg());
+                        gather_kernel::launch_unchecked(&client, threads, dim, sums, bias, result, parts);
+                    }
                 }
                 Kind::Convolution { stride, groups, .. } => {
                     let depthwise = groups > 1;
                     let tile = if depthwise { 1 } else { tile(to[1], &[8, 4, 2]) };
                     let count = count(to[0] * to[1] / tile * to[2] * to[3].div_ceil(PIXELS));
+                    let bias = bias.into_buffer_arg();
                     forward_kernel::launch_unchecked(
                         &client, count, dim, x, weight, bias, result, geometry, size, stride, tile, depthwise, before,
                     );

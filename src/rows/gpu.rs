@@ -11,8 +11,11 @@ use cubecl::{calculate_cube_count_elemwise, prelude::*};
 use super::{Combination, RowOps, Score, ScoreGradient, ScoreOps, Size};
 use crate::layer::gpu::empty;
 
-/// Threads that share a row.
+/// Threads that share a row of many values.
 const THREADS: usize = 64;
+
+/// Values that one thread has done with before others would have met.
+const FEW: usize = 64;
 
 /// Values that a thread reads at once, so that one need not wait for the other.
 const VALUES: usize = 8;
@@ -22,13 +25,16 @@ const TINY: f32 = f32::MIN_POSITIVE;
 
 /// What the threads of a cube have, together; every one of them adds it up, which costs less than more barriers.
 #[cube]
-fn gather(value: f32, #[comptime] largest: bool) -> f32 {
-    let mut shared = Shared::new_slice(THREADS);
-    shared[UNIT_POS as usize] = value;
-    sync_cube();
-    let mut total = shared[0];
-    for thread in 1..THREADS {
-        total = join(total, shared[thread], largest);
+fn gather(value: f32, #[comptime] largest: bool, #[comptime] threads: usize) -> f32 {
+    let mut total = value;
+    if threads > 1 {
+        let mut shared = Shared::new_slice(threads);
+        shared[UNIT_POS as usize] = value;
+        sync_cube();
+        total = shared[0];
+        for thread in 1..threads {
+            total = join(total, shared[thread], largest);
+        }
     }
     total
 }
@@ -68,7 +74,7 @@ fn row_size(
         }
         i += comptime!(VALUES * THREADS);
     }
-    gather(sum, largest)
+    gather(sum, largest, THREADS)
 }
 
 #[cube(launch_unchecked)]
@@ -195,7 +201,7 @@ struct Odds {
 }
 
 #[cube]
-fn odds(logits: &[f32], one_hot: &[f32], start: usize, classes: usize) -> Odds {
+fn odds(logits: &[f32], one_hot: &[f32], start: usize, classes: usize, #[comptime] threads: usize) -> Odds {
     let mut own = 0.0f32;
     let mut largest = f32::MIN.runtime();
     let mut k = UNIT_POS as usize;
@@ -204,19 +210,19 @@ fn odds(logits: &[f32], one_hot: &[f32], start: usize, classes: usize) -> Odds {
         let is_own = one_hot[start + k] > 0.5f32;
         own += select(is_own, logit, 0.0f32);
         largest = max(largest, select(is_own, f32::MIN, logit));
-        k += THREADS;
+        k += threads;
     }
-    let own = gather(own, false);
-    let largest = gather(largest, true);
+    let own = gather(own, false, threads);
+    let largest = gather(largest, true, threads);
     let mut sum = 0.0f32;
     let mut k = UNIT_POS as usize;
     while k < classes {
         // The class's own logit may lie too far above for a finite power.
         let power = min(logits[start + k] - largest, 0.0f32).exp();
         sum += select(one_hot[start + k] > 0.5f32, 0.0f32, power);
-        k += THREADS;
+        k += threads;
     }
-    Odds { largest, sum: gather(sum, false), own }
+    Odds { largest, sum: gather(sum, false, threads), own }
 }
 
 #[cube]
@@ -226,9 +232,17 @@ fn logistic(x: f32) -> f32 {
 }
 
 #[cube(launch_unchecked)]
-fn score_kernel(logits: &[f32], one_hot: &[f32], y: &mut [f32], classes: usize, sign: f32, #[comptime] score: Score) {
+fn score_kernel(
+    logits: &[f32],
+    one_hot: &[f32],
+    y: &mut [f32],
+    classes: usize,
+    sign: f32,
+    #[comptime] threads: usize,
+    #[comptime] score: Score,
+) {
     let image = CUBE_POS;
-    let odds = odds(logits, one_hot, image * classes, classes);
+    let odds = odds(logits, one_hot, image * classes, classes, threads);
     if UNIT_POS == 0 {
         let log_odds = odds.sum.ln() + odds.largest - odds.own;
         let value = match score {
@@ -249,11 +263,12 @@ fn score_gradient_kernel(
     y: &mut [f32],
     classes: usize,
     sign: f32,
+    #[comptime] threads: usize,
     #[comptime] score: Score,
 ) {
     let image = CUBE_POS;
     let start = image * classes;
-    let odds = odds(logits, one_hot, start, classes);
+    let odds = odds(logits, one_hot, start, classes, threads);
     // The first of the largest, counted from the end.
     let mut rival = 0.0f32;
     if score == Score::Margin {
@@ -261,9 +276,9 @@ fn score_gradient_kernel(
         while k < classes {
             let leads = logits[start + k] == odds.largest && one_hot[start + k] < 0.5f32;
             rival = max(rival, select(leads, f32::cast_from(classes - k), 0.0f32));
-            k += THREADS;
+            k += threads;
         }
-        rival = gather(rival, true);
+        rival = gather(rival, true, threads);
     }
     let log_odds = odds.sum.ln() + odds.largest - odds.own;
     let slope = match score {
@@ -281,13 +296,20 @@ fn score_gradient_kernel(
             (1.0f32 - own) * min(logits[start + k] - odds.largest, 0.0f32).exp() / odds.sum
         };
         y[start + k] = factor * (share - own);
-        k += THREADS;
+        k += threads;
     }
 }
 
-/// A cube for every image, and how many values each has.
+/// A cube of threads for every image, and how many values each has.
 fn cubes(shape: &Shape) -> (CubeCount, CubeDim, usize) {
     (CubeCount::new_1d(shape[0] as u32), CubeDim::new_1d(THREADS as u32), shape.num_elements() / shape[0])
+}
+
+/// A cube for every image's scores, of one thread if there are few, how many threads that is, and how many scores.
+fn classes(shape: &Shape) -> (CubeCount, CubeDim, usize, usize) {
+    let (count, _, classes) = cubes(shape);
+    let threads = if classes > FEW { THREADS } else { 1 };
+    (count, CubeDim::new_1d(threads as u32), threads, classes)
 }
 
 /// A thread for every few values, and how many values each image has.
@@ -392,13 +414,13 @@ impl RowOps for CubeBackend {
 impl ScoreOps for CubeBackend {
     fn score(logits: FloatTensor<Self>, one_hot: FloatTensor<Self>, score: Score, sign: f32) -> FloatTensor<Self> {
         let (logits, one_hot) = (into_contiguous(logits), into_contiguous(one_hot));
-        let (count, dim, classes) = cubes(&logits.shape());
+        let (count, dim, threads, classes) = classes(&logits.shape());
         let y = empty(&logits, Shape::new([logits.shape()[0]]));
         let client = logits.client.clone();
         let (logits, one_hot) = (logits.into_buffer_arg(), one_hot.into_buffer_arg());
         let result = y.clone().into_buffer_arg();
         unsafe {
-            score_kernel::launch_unchecked(&client, count, dim, logits, one_hot, result, classes, sign, score);
+            score_kernel::launch_unchecked(&client, count, dim, logits, one_hot, result, classes, sign, threads, score);
         }
         y
     }
@@ -414,14 +436,14 @@ impl ScoreGradient for CubeBackend {
     ) -> FloatTensor<Self> {
         let (gradient, logits, one_hot) =
             (into_contiguous(gradient), into_contiguous(logits), into_contiguous(one_hot));
-        let (count, dim, classes) = cubes(&logits.shape());
+        let (count, dim, threads, classes) = classes(&logits.shape());
         let y = empty(&logits, logits.shape());
         let client = logits.client.clone();
         let (gradient, logits) = (gradient.into_buffer_arg(), logits.into_buffer_arg());
         let (one_hot, result) = (one_hot.into_buffer_arg(), y.clone().into_buffer_arg());
         unsafe {
             score_gradient_kernel::launch_unchecked(
-                &client, count, dim, gradient, logits, one_hot, result, classes, sign, score,
+                &client, count, dim, gradient, logits, one_hot, result, classes, sign, threads, score,
             );
         }
         y
