@@ -1,5 +1,5 @@
-//! The passes over rows as GPU kernels: a cube of threads for every image where something is summed, else a thread for
-//! every few values.
+//! The passes over rows as GPU kernels, mostly with a thread for every few values. A sum over an image is made in two:
+//! of parts of it, a thread each, and of what those have found.
 
 use burn::backend::TensorMetadata;
 use burn::backend::tensor::FloatTensor;
@@ -11,11 +11,14 @@ use cubecl::{calculate_cube_count_elemwise, prelude::*};
 use super::{Combination, RowOps, Score, ScoreGradient, ScoreOps, Size};
 use crate::layer::gpu::empty;
 
-/// Threads that share a row of many values.
+/// Threads of a cube.
 const THREADS: usize = 64;
 
-/// Values that one thread has done with before others would have met.
+/// Values that one thread has done with before others would be of help.
 const FEW: usize = 64;
+
+/// The most parts of an image that are summed by themselves.
+const PARTS: usize = 256;
 
 /// Values that a thread reads at once, so that one need not wait for the other.
 const VALUES: usize = 8;
@@ -44,27 +47,43 @@ fn join(a: f32, b: f32, #[comptime] largest: bool) -> f32 {
     if largest { max(a, b) } else { a + b }
 }
 
-/// `size`, but for the root, of the `values` of `x`, or of `x − other`, from `start` on, each divided by `scale`.
+/// This thread's part of the values of `x`, or of `x − other`: one of `parts` of an image.
+#[derive(CubeType)]
+struct Part {
+    /// Where the image starts.
+    start: usize,
+    /// How many values it has.
+    values: usize,
+    /// The first value of the part; the next is as many further as there are parts.
+    first: usize,
+    parts: usize,
+}
+
 #[cube]
-fn row_size(
+fn part(values: usize, parts: usize) -> Part {
+    Part { start: ABSOLUTE_POS / parts * values, values, first: ABSOLUTE_POS % parts, parts }
+}
+
+/// `size`, but for the root, of a part, each value divided by `scale`.
+#[cube]
+fn part_size(
     x: &[f32],
     other: &[f32],
     #[comptime] subtract: bool,
-    start: usize,
-    values: usize,
+    part: &Part,
     scale: f32,
     #[comptime] size: Size,
 ) -> f32 {
     let largest = size == Size::Largest;
     let mut sum = 0.0f32;
-    let mut i = UNIT_POS as usize;
-    while i < values {
+    let mut i = part.first;
+    while i < part.values {
         #[unroll]
         for v in 0..VALUES {
-            let index = i + comptime!(v * THREADS);
-            let place = start + min(index, values - 1);
+            let index = i + v * part.parts;
+            let place = part.start + min(index, part.values - 1);
             let value = if subtract { x[place] - other[place] } else { x[place] };
-            let value = select(index < values, value, 0.0f32) / scale;
+            let value = select(index < part.values, value, 0.0f32) / scale;
             let part = match size {
                 Size::Count => select(value != 0.0f32, 1.0f32, 0.0f32),
                 Size::Sum | Size::Largest => value.abs(),
@@ -72,39 +91,65 @@ fn row_size(
             };
             sum = join(sum, part, largest);
         }
-        i += comptime!(VALUES * THREADS);
+        i += VALUES * part.parts;
     }
-    gather(sum, largest, THREADS)
+    sum
 }
 
 #[cube(launch_unchecked)]
-fn size_kernel(x: &[f32], y: &mut [f32], values: usize, #[comptime] size: Size) {
-    let image = CUBE_POS;
-    let total = row_size(x, x, false, image * values, values, 1.0f32, size);
-    if UNIT_POS == 0 {
-        y[image] = if size == Size::Length { total.sqrt() } else { total };
+fn parts_kernel(
+    x: &[f32],
+    other: &[f32],
+    y: &mut [f32],
+    values: usize,
+    parts: usize,
+    #[comptime] subtract: bool,
+    #[comptime] size: Size,
+) {
+    if ABSOLUTE_POS < y.len() {
+        y[ABSOLUTE_POS] = part_size(x, other, subtract, &part(values, parts), 1.0f32, size);
     }
 }
 
+/// The size of every image, of its parts.
 #[cube(launch_unchecked)]
-fn distance_kernel(a: &[f32], b: &[f32], y: &mut [f32], values: usize, #[comptime] size: Size) {
-    let image = CUBE_POS;
-    let total = row_size(a, b, true, image * values, values, 1.0f32, size);
-    if UNIT_POS == 0 {
-        y[image] = if size == Size::Length { total.sqrt() } else { total };
+fn size_kernel(sizes: &[f32], y: &mut [f32], parts: usize, #[comptime] size: Size) {
+    if ABSOLUTE_POS < y.len() {
+        let mut total = 0.0f32;
+        for part in 0..parts {
+            total = join(total, sizes[ABSOLUTE_POS * parts + part], size == Size::Largest);
+        }
+        y[ABSOLUTE_POS] = if size == Size::Length { total.sqrt() } else { total };
+    }
+}
+
+/// Of every part the largest magnitude, and the squares once it is divided by that.
+#[cube(launch_unchecked)]
+fn part_lengths_kernel(x: &[f32], y: &mut [f32], values: usize, parts: usize) {
+    if ABSOLUTE_POS < y.len() / 2 {
+        let part = part(values, parts);
+        let largest = max(part_size(x, x, false, &part, 1.0f32, Size::Largest), TINY);
+        y[2 * ABSOLUTE_POS] = largest;
+        y[2 * ABSOLUTE_POS + 1] = part_size(x, x, false, &part, largest, Size::Length);
     }
 }
 
 /// Of every image the largest magnitude, and the length once it is divided by that.
 #[cube(launch_unchecked)]
-fn length_kernel(x: &[f32], y: &mut [f32], values: usize) {
-    let image = CUBE_POS;
-    let start = image * values;
-    let largest = max(row_size(x, x, false, start, values, 1.0f32, Size::Largest), TINY);
-    let squares = row_size(x, x, false, start, values, largest, Size::Length);
-    if UNIT_POS == 0 {
-        y[2 * image] = largest;
-        y[2 * image + 1] = max(squares.sqrt(), TINY);
+fn lengths_kernel(found: &[f32], y: &mut [f32], parts: usize) {
+    if ABSOLUTE_POS < y.len() / 2 {
+        let start = 2 * parts * ABSOLUTE_POS;
+        let mut largest = TINY.runtime();
+        for part in 0..parts {
+            largest = max(largest, found[start + 2 * part]);
+        }
+        let mut squares = 0.0f32;
+        for part in 0..parts {
+            let scale = found[start + 2 * part] / largest;
+            squares += scale * scale * found[start + 2 * part + 1];
+        }
+        y[2 * ABSOLUTE_POS] = largest;
+        y[2 * ABSOLUTE_POS + 1] = max(squares.sqrt(), TINY);
     }
 }
 
@@ -300,54 +345,74 @@ fn score_gradient_kernel(
     }
 }
 
-/// A cube of threads for every image, and how many values each has.
-fn cubes(shape: &Shape) -> (CubeCount, CubeDim, usize) {
-    (CubeCount::new_1d(shape[0] as u32), CubeDim::new_1d(THREADS as u32), shape.num_elements() / shape[0])
-}
-
 /// A cube for every image's scores, of one thread if there are few, how many threads that is, and how many scores.
 fn classes(shape: &Shape) -> (CubeCount, CubeDim, usize, usize) {
-    let (count, _, classes) = cubes(shape);
-    let threads = if classes > FEW { THREADS } else { 1 };
-    (count, CubeDim::new_1d(threads as u32), threads, classes)
+    let threads = if shape[1] > FEW { THREADS } else { 1 };
+    (CubeCount::new_1d(shape[0] as u32), CubeDim::new_1d(threads as u32), threads, shape[1])
+}
+
+/// So many threads.
+fn threads(like: &FloatTensor<CubeBackend>, count: usize) -> (CubeCount, CubeDim) {
+    let dim = CubeDim::new_1d(THREADS as u32);
+    (calculate_cube_count_elemwise(&like.client, count, dim), dim)
 }
 
 /// A thread for every few values, and how many values each image has.
 fn elements(x: &FloatTensor<CubeBackend>) -> (CubeCount, CubeDim, usize) {
-    let (_, dim, values) = cubes(&x.shape());
-    (calculate_cube_count_elemwise(&x.client, x.shape().num_elements().div_ceil(VALUES), dim), dim, values)
+    let (values, images) = (x.shape().num_elements(), x.shape()[0]);
+    let (count, dim) = threads(x, values.div_ceil(VALUES));
+    (count, dim, values / images)
+}
+
+/// How many images there are, how many values each has, and in how many parts they are summed.
+fn parts(x: &FloatTensor<CubeBackend>) -> (usize, usize, usize) {
+    let images = x.shape()[0];
+    let values = x.shape().num_elements() / images;
+    (images, values, values.div_ceil(FEW).min(PARTS))
 }
 
 // SAFETY, of every launch below: the kernels stay within their tensors by the shapes, or check.
 
-/// What [`length_kernel`] finds of every image, `[N, 2]`.
+/// The size of every image of `x`, or of `x − other`, `[N]`.
+fn measure(
+    x: FloatTensor<CubeBackend>,
+    other: FloatTensor<CubeBackend>,
+    subtract: bool,
+    size: Size,
+) -> FloatTensor<CubeBackend> {
+    let (images, values, parts) = parts(&x);
+    let (sizes, y) = (empty(&x, Shape::new([images, parts])), empty(&x, Shape::new([images])));
+    let client = x.client.clone();
+    let (count, dim) = threads(&x, images * parts);
+    let (x, other, found) = (x.into_buffer_arg(), other.into_buffer_arg(), sizes.clone().into_buffer_arg());
+    unsafe { parts_kernel::launch_unchecked(&client, count, dim, x, other, found, values, parts, subtract, size) };
+    let (count, dim) = threads(&y, images);
+    let (sizes, result) = (sizes.into_buffer_arg(), y.clone().into_buffer_arg());
+    unsafe { size_kernel::launch_unchecked(&client, count, dim, sizes, result, parts, size) };
+    y
+}
+
+/// What [`lengths_kernel`] finds of every image, `[N, 2]`.
 fn lengths(x: &FloatTensor<CubeBackend>) -> FloatTensor<CubeBackend> {
-    let (count, dim, values) = cubes(&x.shape());
-    let lengths = empty(x, Shape::new([x.shape()[0], 2]));
-    let (from, result) = (x.clone().into_buffer_arg(), lengths.clone().into_buffer_arg());
-    unsafe { length_kernel::launch_unchecked(&x.client, count, dim, from, result, values) };
-    lengths
+    let (images, values, parts) = parts(x);
+    let (found, y) = (empty(x, Shape::new([images, parts, 2])), empty(x, Shape::new([images, 2])));
+    let (count, dim) = threads(x, images * parts);
+    let (from, to) = (x.clone().into_buffer_arg(), found.clone().into_buffer_arg());
+    unsafe { part_lengths_kernel::launch_unchecked(&x.client, count, dim, from, to, values, parts) };
+    let (count, dim) = threads(x, images);
+    let (found, result) = (found.into_buffer_arg(), y.clone().into_buffer_arg());
+    unsafe { lengths_kernel::launch_unchecked(&x.client, count, dim, found, result, parts) };
+    y
 }
 
 impl RowOps for CubeBackend {
     fn size(x: FloatTensor<Self>, size: Size) -> FloatTensor<Self> {
         let x = into_contiguous(x);
-        let (count, dim, values) = cubes(&x.shape());
-        let y = empty(&x, Shape::new([x.shape()[0]]));
-        let client = x.client.clone();
-        let result = y.clone().into_buffer_arg();
-        unsafe { size_kernel::launch_unchecked(&client, count, dim, x.into_buffer_arg(), result, values, size) };
-        y
+        measure(x.clone(), x, false, size)
     }
 
     fn distance(a: FloatTensor<Self>, b: FloatTensor<Self>, size: Size) -> FloatTensor<Self> {
-        let (a, b) = (into_contiguous(a), into_contiguous(b));
-        let (count, dim, values) = cubes(&a.shape());
-        let y = empty(&a, Shape::new([a.shape()[0]]));
-        let client = a.client.clone();
-        let (a, b, result) = (a.into_buffer_arg(), b.into_buffer_arg(), y.clone().into_buffer_arg());
-        unsafe { distance_kernel::launch_unchecked(&client, count, dim, a, b, result, values, size) };
-        y
+        measure(into_contiguous(a), into_contiguous(b), true, size)
     }
 
     fn unit(x: FloatTensor<Self>) -> FloatTensor<Self> {
