@@ -65,3 +65,18 @@ impl Classifier for Compact {
         connect(&self.dense2, Activation::Relu, x)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_of_any_side_have_logits() {
+        let device = Device::flex();
+        for side in [8, 30, 32, 100] {
+            let logits =
+                CompactConfig { side, classes: 20 }.init(&device).logits(Tensor::zeros([2, 1, side, side], &device));
+            assert_eq!(logits.dims(), [2, 20], "side {side}");
+        }
+    }
+}
