@@ -33,7 +33,10 @@
 /** The networks that are measured, by name. */
 export const networks = { 'coil20-32': compact(32), coil20: compact(128), photos: efficientNetLite0() };
 
-/** A network with the weights of a shipped one; from where its picture is smaller, the first dense layer has the middle. @param {Network} network @param {Tensors} tensors @returns {Tensors} */
+/**
+ * The weights of a shipped network for one of its kind: where its picture is smaller, the first dense layer keeps the middle.
+ * @param {Network} network @param {Tensors} tensors @returns {Tensors}
+ */
 export function fitted({ layers }, tensors) {
   for (const layer of layers) {
     if (layer.kind !== 'dense' || !layer.flattens) continue;

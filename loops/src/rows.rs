@@ -111,7 +111,12 @@ impl Combination {
                 let sign = f32::from(b > 0.0) - f32::from(b < 0.0);
                 (a + r * sign).clamp(0.0, 1.0)
             }),
-            Combination::Cube => each(a, b, by, |a, b, r| b.clamp(a - r, a + r).clamp(0.0, 1.0)),
+            // Without `clamp`, which panics where r is not a number.
+            Combination::Cube => each(a, b, by, |a, b, r| {
+                let (low, high) = (a - r, a + r);
+                let near = if b < low { low } else { b };
+                (if near > high { high } else { near }).clamp(0.0, 1.0)
+            }),
         }
     }
 }

@@ -558,14 +558,6 @@ impl LayerOps for CubeBackend {
         // SAFETY: every index lies within its tensor, by the shapes above or a check in the kernel.
         unsafe {
             match layer.kind {
-                Kind::Pointwise => {
-                    let (tile, unrolled) = (tile(to[1], &[8, 4, 2]), tile(from[1], &[4, 2]));
-                    let count = count(to[0] * to[1] / tile * (to[2] * to[3]).div_ceil(PIXELS));
-                    let bias = bias.into_buffer_arg();
-                    pointwise_kernel::launch_unchecked(
-                        &client, count, dim, x, weight, bias, result, geometry, tile, unrolled, false, before,
-                    );
-                }
                 Kind::Dense => {
                     let (images, tile) = (IMAGES.min(to[0]), tile(to[1], &[4, 2]));
                     let parts = from[1].div_ceil(INPUTS);
@@ -581,6 +573,14 @@ impl LayerOps for CubeBackend {
                             (count(to[0] * to[1]), sums.into_buffer_arg(), bias.into_buffer_arg());
                         gather_kernel::launch_unchecked(&client, threads, dim, sums, bias, result, parts);
                     }
+                }
+                Kind::Pointwise => {
+                    let (tile, unrolled) = (tile(to[1], &[8, 4, 2]), tile(from[1], &[4, 2]));
+                    let count = count(to[0] * to[1] / tile * (to[2] * to[3]).div_ceil(PIXELS));
+                    let bias = bias.into_buffer_arg();
+                    pointwise_kernel::launch_unchecked(
+                        &client, count, dim, x, weight, bias, result, geometry, tile, unrolled, false, before,
+                    );
                 }
                 Kind::Convolution { stride, groups, .. } => {
                     let depthwise = groups > 1;
