@@ -16,7 +16,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::attack::MethodArgs;
 use crate::catalog_file::CatalogFile;
 use crate::device::DeviceChoice;
-use crate::pictures::{DataArgs, Images};
+use crate::pictures::DataArgs;
 
 /// What to measure, and where the result goes.
 #[derive(Args)]
@@ -52,7 +52,8 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     let device = args.device.open()?;
     let mut file = CatalogFile::open(&args.models)?;
     let family = file.catalog.family(&args.family)?.clone();
-    let (Images { pixels, classes, .. }, data_sha256) = args.data.images(&family, &device)?;
+    let (images, data_sha256) = args.data.images(&family)?;
+    let (pixels, classes) = (images.all(&device), images.classes);
     let batch = args.batch.unwrap_or(if family.input.height > 128 { 8 } else { 60 });
 
     let fresh = Evaluation {

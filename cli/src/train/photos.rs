@@ -19,6 +19,7 @@ use decoy::model::efficientnet::SIDE;
 use decoy::model::{EfficientNetLite0, EfficientNetLite0Config, weights};
 use decoy::photo::{self, Crop};
 use decoy_data::photographs::{self, Photograph};
+use decoy_data::{Content, DataSet, ImagenetSample, Split};
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
@@ -26,7 +27,7 @@ use rand::{Rng, SeedableRng};
 use super::{Checkpoints, check_sigma, interrupted, progress};
 use crate::catalog_file::{CatalogFile, Made};
 use crate::device::DeviceChoice;
-use crate::pictures::{Images, Sample};
+use crate::pictures::Images;
 
 /// How to tune on photographs.
 #[derive(Args)]
@@ -40,9 +41,9 @@ pub struct PhotosArgs {
     /// The network that says what is to be seen.
     #[arg(long, default_value = "photos-sigma-0.00")]
     teacher: String,
-    /// Folder or zip of the ImageNet sample; every tenth photograph is held out.
-    #[arg(long, env = "IMAGENET_SAMPLE")]
-    data: PathBuf,
+    /// Folder or archive of the ImageNet sample; else what the variable IMAGENET_SAMPLE names.
+    #[arg(long)]
+    data: Option<PathBuf>,
     /// Folder or zip of more photographs, without labels.
     #[arg(long)]
     unlabelled: Option<PathBuf>,
@@ -83,8 +84,12 @@ pub fn run(args: &PhotosArgs) -> Result<()> {
     );
     let device = args.device.open()?;
     let mut catalog = CatalogFile::open(&args.models)?;
-    let sample = Sample::load(&args.data)?;
-    let mut photographs = sample.train.clone();
+    let sample = ImagenetSample.load(args.data.as_deref())?;
+    let files = sample.of(Split::Train).filter_map(|picture| match &picture.content {
+        Content::File(bytes) => Some(Photograph { name: picture.name.clone(), bytes: bytes.clone() }),
+        Content::Pixels(_) => None,
+    });
+    let mut photographs: Vec<Photograph> = files.collect();
     if let Some(path) = &args.unlabelled {
         photographs.extend(photographs::load(path)?.photographs);
     }
@@ -99,8 +104,8 @@ pub fn run(args: &PhotosArgs) -> Result<()> {
     let run = Run { args, device: &device };
     let model = run.train(model, &teacher, &photographs)?;
     let made = Made { id: run.id(), sigma: args.sigma, seed: args.seed, recipe: run.recipe(photographs.len()) };
-    let images = |photographs: &[Photograph]| Images::of_photographs(photographs, &device);
-    let accuracy = catalog.add(family, made, &model.valid(), &images(&sample.train)?, &images(&sample.test)?)?;
+    let images = |split| Images::of(ImagenetSample.about(), sample.of(split));
+    let accuracy = catalog.add(family, made, &model.valid(), &images(Split::Train)?, &images(Split::Test)?)?;
     run.checkpoints().finish(&accuracy)
 }
 
