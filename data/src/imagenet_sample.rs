@@ -17,6 +17,8 @@ static ABOUT: LazyLock<About> = LazyLock::new(|| About {
     id: "photos",
     name: "the ImageNet sample",
     title: "Photographs",
+    reader: "Photo network, 1000 things",
+    note: None,
     labels: include_str!("imagenet_labels.txt").lines().collect(),
     channels: 3,
     height: 224,
@@ -25,6 +27,7 @@ static ABOUT: LazyLock<About> = LazyLock::new(|| About {
     copy: "the folder or archive of the ImageNet sample",
     homepage: "https://www.image-net.org/",
     archive: None,
+    missing: None,
     sha256: None,
 });
 

@@ -37,6 +37,12 @@ pub trait DataSet: Sync {
     /// When there is nothing at `path`, or not the whole data set.
     fn read(&self, path: &Path) -> Result<Pictures, Error>;
 
+    /// The files of the gallery that the page shows of it, `gallery.json` among them; none for a set whose gallery is
+    /// not made of its pictures.
+    fn gallery(&self, _pictures: &Pictures) -> Vec<(String, Vec<u8>)> {
+        Vec::new()
+    }
+
     /// The data set from `path`, else from the path in [`About::variable`], else as downloaded before, else none.
     ///
     /// # Errors
@@ -84,6 +90,10 @@ pub struct About {
     pub name: &'static str,
     /// What its pictures show, in plain words.
     pub title: &'static str,
+    /// The choice to have a picture of one's own read by its networks.
+    pub reader: &'static str,
+    /// What people should know who have a picture of their own read by them.
+    pub note: Option<&'static str>,
     /// The name of every class, by class index.
     pub labels: Vec<&'static str>,
     /// How many numbers a pixel has: 1 for grey, 3 for red, green, blue.
@@ -100,6 +110,9 @@ pub struct About {
     pub homepage: &'static str,
     /// The archive to download, where one is offered.
     pub archive: Option<Archive>,
+    /// Where its pictures are not to be passed on: why a page is without them, and how to add them. Everywhere else the
+    /// gallery is part of the repository.
+    pub missing: Option<&'static str>,
     /// What identifies it: the sha256 of its pixels, however they are packed. None where copies differ.
     pub sha256: Option<&'static str>,
 }
@@ -159,6 +172,16 @@ impl Pictures {
     /// The pictures of a split, in the order of the data set.
     pub fn of(&self, split: Split) -> impl Iterator<Item = &Picture> {
         self.pictures.iter().filter(move |picture| picture.split == split)
+    }
+}
+
+impl Picture {
+    /// Its pixels, `[C, H, W]`, unless it is a file.
+    pub fn pixels(&self) -> Option<&[u8]> {
+        match &self.content {
+            Content::Pixels(pixels) => Some(pixels),
+            Content::File(_) => None,
+        }
     }
 }
 

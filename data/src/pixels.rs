@@ -1,4 +1,4 @@
-//! 8-bit pixels from PNG files.
+//! 8-bit pixels and PNG files.
 
 use std::{io::Cursor, path::Path};
 
@@ -23,4 +23,15 @@ pub fn decode(file: &Path, png: &[u8], size: (usize, usize), color: ColorType) -
     let mut pixels = vec![0; size.0 * size.1 * color.samples()];
     reader.next_frame(&mut pixels).map_err(damaged)?;
     Ok(pixels)
+}
+
+/// A PNG file of pixels as [`decode`] gives them, 1 or 3 numbers a pixel.
+pub fn encode(pixels: &[u8], width: usize, height: usize, channels: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, width as u32, height as u32);
+    encoder.set_color(if channels == 1 { ColorType::Grayscale } else { ColorType::Rgb });
+    encoder.set_depth(BitDepth::Eight);
+    let written = encoder.write_header().and_then(|mut writer| writer.write_image_data(pixels));
+    written.expect("nothing fails in memory");
+    bytes
 }
