@@ -18,9 +18,9 @@ const BATCH: usize = 40;
 /// What to measure.
 #[derive(Args)]
 pub struct AccuracyArgs {
-    /// The family of networks, and with it the data set: coil20 or photos.
-    #[arg(long, default_value = "photos")]
-    family: String,
+    /// The family of networks, and with it the data set, as `decoy models` lists it; the first one if left out.
+    #[arg(long)]
+    family: Option<String>,
     /// Standard deviations of the noise, pixels in [0, 1]; several with commas.
     #[arg(long, value_delimiter = ',', default_value = "0,0.1,0.25,0.5")]
     sigma: Vec<f64>,
@@ -41,7 +41,7 @@ pub struct AccuracyArgs {
 pub fn run(args: &AccuracyArgs) -> Result<()> {
     let device = args.device.open()?;
     let file = CatalogFile::open(&args.models)?;
-    let family = file.catalog.family(&args.family)?;
+    let family = file.family(args.family.as_deref())?;
     let (images, _) = args.data.images(family)?;
     println!("{} images, in % right with noise of σ", images.len());
     let header: String = args.sigma.iter().map(|sigma| format!("{sigma:>8}")).collect();

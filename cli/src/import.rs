@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
-use decoy::catalog::{Architecture, Family};
+use decoy::catalog::Architecture;
 use decoy::error::Error;
 use decoy::model::EfficientNetLite0;
 use decoy_data::{DataSet, ImagenetSample, Split};
@@ -14,7 +14,6 @@ use pytorch_reader::PytorchReader;
 
 use crate::catalog_file::{CatalogFile, Made};
 use crate::device::DeviceChoice;
-use crate::pictures::{self, Images};
 
 /// What to import.
 #[derive(Subcommand)]
@@ -49,34 +48,19 @@ pub fn run(import: Import) -> Result<()> {
     let model = EfficientNetLite0::from_reference(reference(&args.weights)?, &device)?;
 
     let made = Made {
-        id: "photos-sigma-0.00".to_owned(),
+        id: format!("{}-sigma-0.00", ImagenetSample.about().id),
         sigma: 0.0,
         seed: 0,
         recipe: "EfficientNet-Lite0 as published, trained on ImageNet without noise.".to_owned(),
     };
-    let images = |split| Images::of(ImagenetSample.about(), sample.of(split));
-    let (train, test) = (images(Split::Train)?, images(Split::Test)?);
-    let accuracy = catalog.add(family(), made, &model, &train, &test)?;
+    let accuracy = catalog.add(&ImagenetSample, Architecture::EfficientnetLite0, made, &model, &sample)?;
+    let [train, test] = [Split::Train, Split::Test].map(|split| sample.of(split).count());
     println!(
-        "photos-sigma-0.00: {:.2} % of {} photographs right, {:.2} % of the {} held out",
+        "{:.2} % of {train} photographs right, {:.2} % of the {test} held out",
         100.0 * accuracy.train.clean,
-        train.len(),
         100.0 * accuracy.test.clean,
-        test.len(),
     );
     Ok(())
-}
-
-fn family() -> Family {
-    let about = ImagenetSample.about();
-    Family {
-        id: about.id.to_owned(),
-        title: about.title.to_owned(),
-        architecture: Architecture::EfficientnetLite0,
-        input: pictures::input(about),
-        labels: about.labels.iter().map(|label| (*label).to_owned()).collect(),
-        models: Vec::new(),
-    }
 }
 
 /// The tensors of a `.pth` file, or of the one in a Python package, by name.

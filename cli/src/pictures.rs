@@ -124,22 +124,32 @@ impl Images {
     /// Those at `indices`, in that order, `[N, C, H, W]`, in [0, 1].
     pub fn pixels(&self, indices: impl IntoIterator<Item = usize>, device: &Device) -> Tensor<4> {
         let Input { channels, height, width } = self.input;
-        let size = channels * height * width;
-        let levels = |index: usize| &self.levels[index * size..][..size];
-        let values: Vec<f32> = indices.into_iter().flat_map(levels).map(|&level| f32::from(level) / 255.0).collect();
-        let shape = [values.len() / size, channels, height, width];
+        let values = indices.into_iter().flat_map(|index| self.levels(index)).map(|&level| f32::from(level) / 255.0);
+        let values: Vec<f32> = values.collect();
+        let shape = [values.len() / (channels * height * width), channels, height, width];
         Tensor::from_data(TensorData::new(values, shape), device)
     }
 
-    /// `count` of them, evenly spread.
-    pub fn sample(self, count: usize) -> Self {
-        let count = count.min(self.len());
-        let size = self.levels.len() / self.len().max(1);
-        let mut sample = Self::new(self.input);
-        for index in (0..count).map(|index| index * self.len() / count) {
-            sample.add(&self.levels[index * size..][..size], self.classes[index], &self.names[index]);
+    /// Those at `indices`, in that order.
+    pub fn pick(&self, indices: impl IntoIterator<Item = usize>) -> Self {
+        let mut picked = Self::new(self.input);
+        for index in indices {
+            picked.add(self.levels(index), self.classes[index], &self.names[index]);
         }
-        sample
+        picked
+    }
+
+    /// `count` of them, evenly spread.
+    pub fn sample(&self, count: usize) -> Self {
+        let count = count.min(self.len());
+        self.pick((0..count).map(|index| index * self.len() / count))
+    }
+
+    /// The levels of one, `[C, H, W]`.
+    fn levels(&self, index: usize) -> &[u8] {
+        let Input { channels, height, width } = self.input;
+        let size = channels * height * width;
+        &self.levels[index * size..][..size]
     }
 }
 
@@ -159,7 +169,7 @@ fn middle(bytes: &[u8], input: Input) -> Result<Photo> {
 }
 
 /// Which images of a family's data set.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct DataArgs {
     /// Which images.
     #[arg(long, default_value = "all")]
@@ -192,7 +202,7 @@ impl Split {
 impl DataArgs {
     /// The images of a family's data set, and its checksum.
     pub fn images(&self, family: &Family) -> Result<(Images, String)> {
-        let set = decoy_data::by_id(&family.id)?;
+        let set = decoy_data::by_id(&family.data)?;
         let data = set.load(self.data.as_deref())?;
         let wanted = |picture: &&Picture| match self.split {
             Split::All => true,

@@ -8,7 +8,7 @@ use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::{AdamConfig, GradientsParams};
 use burn::tensor::{Device, Int, Tensor};
 use clap::Args;
-use decoy::catalog::{Architecture, Family};
+use decoy::catalog::Architecture;
 use decoy::classifier::Classifier;
 use decoy::model::{Compact, CompactConfig};
 use decoy_data::{Coil20, DataSet, Split};
@@ -20,7 +20,7 @@ use super::{Checkpoints, check_sigma, interrupted, progress};
 use crate::accuracy;
 use crate::catalog_file::{CatalogFile, Made};
 use crate::device::DeviceChoice;
-use crate::pictures::{self, Images};
+use crate::pictures::Images;
 
 /// How to train on COIL-20.
 #[derive(Args)]
@@ -62,30 +62,17 @@ pub fn run(args: &Coil20Args) -> Result<()> {
     let device = args.device.open()?;
     let data = Coil20.load(args.data.as_deref())?;
     let train = Images::of(Coil20.about(), data.of(Split::Train))?;
-    let test = Images::of(Coil20.about(), data.of(Split::Test))?;
     let mut catalog = CatalogFile::open_or_new(&args.models)?;
     for &seed in &args.seed {
         for &sigma in &args.sigma {
             let run = Run { sigma, seed, args, device: &device };
             let model = run.train(&train)?;
             let made = Made { id: run.id(), sigma, seed, recipe: recipe(args.epochs, sigma) };
-            let accuracy = catalog.add(family(), made, &model.valid(), &train, &test)?;
+            let accuracy = catalog.add(&Coil20, Architecture::Compact, made, &model.valid(), &data)?;
             run.checkpoints().finish(&accuracy)?;
         }
     }
     Ok(())
-}
-
-fn family() -> Family {
-    let about = Coil20.about();
-    Family {
-        id: about.id.to_owned(),
-        title: about.title.to_owned(),
-        architecture: Architecture::Compact,
-        input: pictures::input(about),
-        labels: about.labels.iter().map(|label| (*label).to_owned()).collect(),
-        models: Vec::new(),
-    }
 }
 
 /// The training of one network.
@@ -99,7 +86,7 @@ struct Run<'a> {
 impl Run<'_> {
     /// Names the noise level, and the seed where there are several.
     fn id(&self) -> String {
-        let id = format!("coil20-sigma-{:.2}", self.sigma);
+        let id = format!("{}-sigma-{:.2}", Coil20.about().id, self.sigma);
         if self.args.seed.len() == 1 { id } else { format!("{id}-seed-{}", self.seed) }
     }
 
