@@ -24,8 +24,8 @@ pub struct Random(Xoshiro256PlusPlus);
 
 impl Random {
     /// The stream of this number that belongs to `seed`. Other streams of the same seed are independent of it.
-    pub fn new(seed: u32, stream: u32) -> Self {
-        Self(Xoshiro256PlusPlus::seed_from_u64((u64::from(seed) << 32) | u64::from(stream)))
+    pub fn new(seed: u64, stream: u64) -> Self {
+        Self(Xoshiro256PlusPlus::seed_from_u64(seed.rotate_left(32) ^ stream))
     }
 
     /// A number in [0, 1).

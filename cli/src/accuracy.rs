@@ -72,7 +72,8 @@ fn right(images: &Images, network: &Frozen, sigma: f64, seed: u32) -> Result<f64
     for (batch, classes) in images.classes.chunks(BATCH).enumerate() {
         let mut pixels = images.pixels(batch * BATCH..batch * BATCH + classes.len(), network.device());
         if sigma > 0.0 {
-            let noise = Random::new(seed, batch as u32).normal_tensor(pixels.dims(), sigma as f32, network.device());
+            let noise =
+                Random::new(seed.into(), batch as u64).normal_tensor(pixels.dims(), sigma as f32, network.device());
             pixels = pixels + noise;
         }
         let answers = pollster::block_on(network.predict(pixels))?;

@@ -15,6 +15,7 @@ use burn::optim::ModuleOptimizer;
 use burn::store::ModuleRecord;
 use clap::Subcommand;
 use decoy::catalog::{Accuracies, Accuracy};
+use decoy::noise::Random;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// What to train.
@@ -48,6 +49,12 @@ fn interrupted() -> bool {
 fn check_sigma(sigma: f64) -> Result<()> {
     ensure!((0.0..=10.0).contains(&sigma), "--sigma is {sigma}: expected 0 to 10, pixels being in [0, 1]");
     Ok(())
+}
+
+/// The strength of the noise on one picture: σ times the root of a uniform number. Strong noise is seen more often than
+/// weak, and clean pictures are not forgotten.
+fn mixed_strength(sigma: f64, random: &mut Random) -> f32 {
+    (sigma * f64::from(random.unit()).sqrt()) as f32
 }
 
 fn progress(id: &str, total: u64) -> Result<ProgressBar> {

@@ -15,7 +15,7 @@ use decoy::classifier::Classifier;
 use decoy::noise::Random;
 use decoy_data::{About, Content, DataSet, Picture, Split};
 
-use super::{Checkpoints, check_sigma, interrupted, progress};
+use super::{Checkpoints, check_sigma, interrupted, mixed_strength, progress};
 use crate::catalog_file::{CatalogFile, Made};
 
 /// Which networks to train.
@@ -186,7 +186,7 @@ impl Training<'_> {
     /// The random numbers of a step, 1 and more, or of the order of a pass, 0: a training that goes on after an
     /// interruption is the one without it.
     fn random(&self, pass: u32, step: u32) -> Random {
-        Random::new(self.seed, (pass << 16) | step)
+        Random::new(self.seed.into(), (u64::from(pass) << 16) | u64::from(step))
     }
 
     /// The learning rate when this share of the steps is done.
@@ -200,9 +200,6 @@ impl Training<'_> {
     }
 
     /// The chosen pictures, `[N, C, H, W]`: shifted, mirrored, with noise.
-    ///
-    /// The strength of the noise differs from picture to picture: σ times the root of a uniform number, so that strong
-    /// noise is seen more often than weak, and clean pictures are not forgotten.
     fn batch(&self, chosen: &[usize], random: &mut Random, device: &Device) -> Result<Tensor<4>> {
         let &About { channels, height, width, .. } = self.about;
         let mut values = vec![0.0; chosen.len() * channels * height * width];
@@ -211,9 +208,9 @@ impl Training<'_> {
             let Content::Pixels(pixels) = &picture.content else {
                 bail!("{}: expected pixels of {width}×{height}, found a file", picture.name);
             };
-            let strength = if self.fixed { self.sigma } else { self.sigma * f64::from(random.unit()).sqrt() };
+            let strength = if self.fixed { self.sigma as f32 } else { mixed_strength(self.sigma, random) };
             if strength > 0.0 {
-                random.fill_normal(values, strength as f32);
+                random.fill_normal(values, strength);
             }
             let mut shift = || random.below(2 * self.recipe.shift as u32 + 1) as usize;
             let (down, right) = (shift(), shift());
