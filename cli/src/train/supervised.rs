@@ -92,7 +92,7 @@ pub fn run<M: Trainee>(
     let mut catalog = CatalogFile::open_or_new(&args.models)?;
     for &seed in &args.seed {
         for &sigma in &args.sigma {
-            let id = id(about, sigma, seed, args.seed.len() > 1);
+            let id = args.id(about, sigma, seed);
             let training = Training { id, sigma, seed, passes, fixed: args.fixed_noise, about, recipe, pictures: &all };
             let checkpoints = training.checkpoints(args);
             let network = training.train(&checkpoints, |device| init(device, about.labels.len()))?;
@@ -104,10 +104,13 @@ pub fn run<M: Trainee>(
     Ok(())
 }
 
-/// Names the noise level, and the seed where there are several.
-fn id(about: &About, sigma: f64, seed: u32, several: bool) -> String {
-    let id = format!("{}-sigma-{sigma:.2}", about.id);
-    if several { format!("{id}-seed-{seed}") } else { id }
+impl SupervisedArgs {
+    /// Names the noise level, its kind where it is not the usual one, and the seed where there are several.
+    fn id(&self, about: &About, sigma: f64, seed: u32) -> String {
+        let kind = if self.fixed_noise { "-fixed" } else { "" };
+        let seed = if self.seed.len() > 1 { format!("-seed-{seed}") } else { String::new() };
+        format!("{}-sigma-{sigma:.2}{kind}{seed}", about.id)
+    }
 }
 
 /// The training of one network.
