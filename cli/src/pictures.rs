@@ -148,7 +148,7 @@ impl Sample {
 }
 
 /// Which images of a family's data set.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct DataArgs {
     /// Which images.
     #[arg(long, default_value = "all")]

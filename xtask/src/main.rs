@@ -6,6 +6,7 @@ mod command;
 mod compress;
 mod data;
 mod oracle;
+mod reproduce;
 mod serve;
 mod site;
 mod test;
@@ -17,7 +18,7 @@ use std::{env, fs, path::PathBuf, process::ExitCode};
 use anyhow::{Context, Result};
 use clap::{Args, Parser};
 
-use crate::{bench::Bench, wasm::Profile};
+use crate::{bench::Bench, reproduce::Reproduce, wasm::Profile};
 
 /// Everything a developer of Decoy does, and everything CI does.
 #[derive(Parser)]
@@ -60,6 +61,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Train one network of each family again (minutes to hours), and say how far its figures lie from the committed.
+    Reproduce(Reproduce),
     /// Measure what passes, steps and visits cost (an hour), or one of it.
     Bench {
         /// Measure this alone.
@@ -122,6 +125,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Check { data } => return Ok(test::quick(located(data).as_deref())),
         Task::Data { data } => data::describe(located(data).as_deref())?,
         Task::Train { arguments } => train::start(&arguments)?,
+        Task::Reproduce(args) => reproduce::compare(&args)?,
         Task::Bench { bench, data } => bench::measure(bench, &data::at_hand(located(data).as_deref())?)?,
         Task::Oracle { only, data } => oracle::compare(located(data).as_deref(), only.as_deref())?,
     }
