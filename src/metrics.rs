@@ -3,8 +3,8 @@
 
 mod trainings;
 
-use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Normal};
 
@@ -136,7 +136,7 @@ pub fn bootstrap(values: &[f64], statistic: fn(&[f64]) -> f64) -> Interval {
     if values.is_empty() {
         return Interval::ABSENT;
     }
-    let mut random = SmallRng::seed_from_u64(0);
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(0);
     let mut resample = vec![0.0; values.len()];
     let mut statistics: Vec<f64> = (0..RESAMPLES)
         .map(|_| {

@@ -1,7 +1,10 @@
 //! `decoy train`: networks trained with Gaussian noise on their images.
 
+mod batch_norm;
+mod cifar10;
 mod coil20;
 mod photos;
+mod supervised;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +21,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 #[derive(Subcommand)]
 pub enum Train {
     /// The compact network on COIL-20: 57 poses of each object, 15 held out.
-    Coil20(coil20::Coil20Args),
+    Coil20(supervised::SupervisedArgs),
+    /// The residual network on CIFAR-10: 50 000 pictures, 10 000 held out.
+    Cifar10(supervised::SupervisedArgs),
     /// The network for photographs, tuned on noisy photographs to see what the clean network sees without noise.
     Photos(photos::PhotosArgs),
 }
@@ -30,6 +35,7 @@ pub fn run(train: Train) -> Result<()> {
     ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed))?;
     match train {
         Train::Coil20(args) => coil20::run(&args),
+        Train::Cifar10(args) => cifar10::run(&args),
         Train::Photos(args) => photos::run(&args),
     }
 }
@@ -40,7 +46,7 @@ fn interrupted() -> bool {
 }
 
 fn check_sigma(sigma: f64) -> Result<()> {
-    ensure!((0.0..=1.0).contains(&sigma), "--sigma is {sigma}: expected 0 to 1, pixels being in [0, 1]");
+    ensure!((0.0..=10.0).contains(&sigma), "--sigma is {sigma}: expected 0 to 10, pixels being in [0, 1]");
     Ok(())
 }
 

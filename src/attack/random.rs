@@ -1,19 +1,19 @@
 //! Random numbers that depend on the seed alone: every image of a batch gets the same, so that none depends on its place.
 
 use burn::tensor::{Tensor, TensorData};
-use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::Problem;
 use crate::norm::{Norm, per_image};
 
 /// A stream of random numbers.
-pub(super) struct Random(SmallRng);
+pub(super) struct Random(Xoshiro256PlusPlus);
 
 impl Random {
     /// The stream of `seed`.
     pub fn new(seed: u64) -> Self {
-        Self(SmallRng::seed_from_u64(seed))
+        Self(Xoshiro256PlusPlus::seed_from_u64(seed))
     }
 
     /// −1 or 1.
@@ -52,7 +52,7 @@ impl Random {
         }
     }
 
-    fn fill(&mut self, problem: &Problem, mut draw: impl FnMut(&mut SmallRng) -> f32) -> Tensor<4> {
+    fn fill(&mut self, problem: &Problem, mut draw: impl FnMut(&mut Xoshiro256PlusPlus) -> f32) -> Tensor<4> {
         let [_, channels, height, width] = problem.pixels.dims();
         let values: Vec<f32> = (0..channels * height * width).map(|_| draw(&mut self.0)).collect();
         Tensor::from_data(TensorData::new(values, [1, channels, height, width]), &problem.pixels.device())
