@@ -410,6 +410,8 @@ pub struct Evaluation {
     pub family: String,
     /// Its name for people.
     pub title: String,
+    /// The data set.
+    pub data: String,
     /// The attack and its parameters.
     pub attack: AttackOptions,
     /// Which images: `all`, or those held out (`test`).

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use burn::tensor::{Distribution, Tensor};
 use clap::Args;
 use decoy::catalog::Accuracy;
 use decoy::classifier::Frozen;
+use decoy::noise::Random;
 
 use crate::catalog_file::CatalogFile;
 use crate::device::DeviceChoice;
@@ -18,9 +18,9 @@ const BATCH: usize = 40;
 /// What to measure.
 #[derive(Args)]
 pub struct AccuracyArgs {
-    /// The family of networks, and with it the data set: coil20 or photos.
-    #[arg(long, default_value = "photos")]
-    family: String,
+    /// The family of networks, and with it the data set, as `decoy models` lists it; the first one if left out.
+    #[arg(long)]
+    family: Option<String>,
     /// Standard deviations of the noise, pixels in [0, 1]; several with commas.
     #[arg(long, value_delimiter = ',', default_value = "0,0.1,0.25,0.5")]
     sigma: Vec<f64>,
@@ -41,9 +41,9 @@ pub struct AccuracyArgs {
 pub fn run(args: &AccuracyArgs) -> Result<()> {
     let device = args.device.open()?;
     let file = CatalogFile::open(&args.models)?;
-    let family = file.catalog.family(&args.family)?;
-    let (images, _) = args.data.images(family, &device)?;
-    println!("{} images, in % right with noise of σ", images.classes.len());
+    let family = file.family(args.family.as_deref())?;
+    let (images, _) = args.data.images(family)?;
+    println!("{} images, in % right with noise of σ", images.len());
     let header: String = args.sigma.iter().map(|sigma| format!("{sigma:>8}")).collect();
     println!("{:<28}{header}", "model");
     for entry in &family.models {
@@ -52,8 +52,7 @@ pub fn run(args: &AccuracyArgs) -> Result<()> {
         for &sigma in &args.sigma {
             let mut sum = 0.0;
             for draw in 0..args.draws {
-                device.seed(draw.into());
-                sum += right(&images, &network, sigma)?;
+                sum += right(&images, &network, sigma, draw)?;
             }
             line += &format!("{:>8.1}", 100.0 * sum / f64::from(args.draws));
         }
@@ -62,27 +61,22 @@ pub fn run(args: &AccuracyArgs) -> Result<()> {
     Ok(())
 }
 
-/// The share that `network` reads correctly of `images` as they are and with fresh noise of strength `sigma`.
-pub fn measure(images: &Images, network: &Frozen, sigma: f64) -> Result<Accuracy> {
-    let clean = right(images, network, 0.0)?;
-    Ok(Accuracy { clean, noisy: if sigma > 0.0 { right(images, network, sigma)? } else { clean } })
+/// The share that `network` reads correctly of `images` as they are and with the noise of `seed` of strength `sigma`.
+pub fn measure(images: &Images, network: &Frozen, sigma: f64, seed: u32) -> Result<Accuracy> {
+    let clean = right(images, network, 0.0, seed)?;
+    Ok(Accuracy { clean, noisy: if sigma > 0.0 { right(images, network, sigma, seed)? } else { clean } })
 }
 
-fn right(images: &Images, network: &Frozen, sigma: f64) -> Result<f64> {
+fn right(images: &Images, network: &Frozen, sigma: f64, seed: u32) -> Result<f64> {
     let mut right = 0;
     for (batch, classes) in images.classes.chunks(BATCH).enumerate() {
-        let pixels = images.pixels.clone().narrow(0, batch * BATCH, classes.len());
-        let answers = pollster::block_on(network.predict(with_noise(pixels, sigma)))?;
+        let mut pixels = images.pixels(batch * BATCH..batch * BATCH + classes.len(), network.device());
+        if sigma > 0.0 {
+            let noise = Random::new(seed, batch as u32).normal_tensor(pixels.dims(), sigma as f32, network.device());
+            pixels = pixels + noise;
+        }
+        let answers = pollster::block_on(network.predict(pixels))?;
         right += answers.iter().zip(classes).filter(|(answer, class)| answer.class() == **class).count();
     }
-    Ok(right as f64 / images.classes.len() as f64)
-}
-
-/// Adds fresh Gaussian noise of standard deviation `sigma`.
-pub fn with_noise(pixels: Tensor<4>, sigma: f64) -> Tensor<4> {
-    if sigma == 0.0 {
-        return pixels;
-    }
-    let noise = pixels.random_like(Distribution::Normal(0.0, sigma));
-    pixels + noise
+    Ok(right as f64 / images.len() as f64)
 }

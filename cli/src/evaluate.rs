@@ -8,7 +8,7 @@ use std::process::Command;
 use std::rc::Rc;
 
 use anyhow::{Context, Result, bail, ensure};
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::Tensor;
 use clap::{Args, ValueEnum};
 use decoy::attack::{Attack, build};
 use decoy::catalog::{Family, ModelEntry};
@@ -26,9 +26,9 @@ use crate::pictures::{DataArgs, Images, Split};
 /// What to measure, and where the result goes.
 #[derive(Args)]
 pub struct EvaluateArgs {
-    /// The family of networks, and with it the data set.
-    #[arg(long, default_value = "coil20")]
-    family: String,
+    /// The family of networks, and with it the data set, as `decoy models` lists it; the first one if left out.
+    #[arg(long)]
+    family: Option<String>,
     #[command(flatten)]
     method: MethodArgs,
     /// Measure what this result file measured: its family, attack, noise and pictures.
@@ -70,7 +70,7 @@ pub fn run(mut args: EvaluateArgs) -> Result<()> {
     let like = args.like.as_deref().map(read).transpose()?;
     let mut options = args.method.options(None);
     if let Some(like) = &like {
-        args.family.clone_from(&like.family);
+        args.family = Some(like.family.clone());
         args.data.split = Split::from_str(&like.split, false).map_err(anyhow::Error::msg)?;
         args.noise_draws = args.noise_draws.or(Some(like.noise_draws));
         options = like.attack.clone();
@@ -79,14 +79,15 @@ pub fn run(mut args: EvaluateArgs) -> Result<()> {
     let device = args.device.open()?;
     let mut files = args.models.iter().map(|folder| CatalogFile::open(folder)).collect::<Result<Vec<_>>>()?;
     let (family, networks) = networks(&files, &args)?;
-    let (all, data_sha256) = args.data.images(&family, &device)?;
-    let images = chosen(&all, like.as_ref().map(|like| &*like.pictures), args.limit, &device)?;
+    let (all, data_sha256) = args.data.images(&family)?;
+    let images = chosen(&all, like.as_ref().map(|like| &*like.pictures), args.limit)?;
 
     let mut evaluation = resume(
         &args.out,
         Evaluation {
             family: family.id.clone(),
             title: family.title.clone(),
+            data: family.data.clone(),
             attack: options.clone(),
             split: args.data.split.name().to_owned(),
             command: command(),
@@ -101,7 +102,7 @@ pub fn run(mut args: EvaluateArgs) -> Result<()> {
     if args.class_distances && evaluation.limits.is_empty() {
         let mut everything = args.data.clone();
         everything.split = Split::All;
-        evaluation.limits = limits::of(&images, &everything.images(&family, &device)?.0)?;
+        evaluation.limits = limits::of(&images, &everything.images(&family)?.0, &device)?;
         write(&args.out, &evaluation)?;
     }
 
@@ -109,12 +110,13 @@ pub fn run(mut args: EvaluateArgs) -> Result<()> {
         attack: &*build(&options)?,
         batch: args.batch.unwrap_or(if family.input.height > 128 { 8 } else { 60 }),
         noise: predicted::Noise::new(&family, noise_draws, &device),
-        bar: ProgressBar::new((networks.len() * images.classes.len()) as u64)
+        bar: ProgressBar::new((networks.len() * images.len()) as u64)
             .with_style(ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} {eta}")?),
+        pixels: images.all(&device),
         images,
     };
     for (index, (file, entry)) in networks.iter().enumerate() {
-        work.bar.set_position((index * work.images.classes.len()) as u64);
+        work.bar.set_position((index * work.images.len()) as u64);
         work.bar.set_prefix(entry.id.clone());
         if evaluation.models.iter().any(|done| done.sha256 == entry.sha256) {
             continue;
@@ -139,10 +141,10 @@ pub fn run(mut args: EvaluateArgs) -> Result<()> {
 
 /// The networks to measure, each with the index of the file that lists it, and their family.
 fn networks(files: &[CatalogFile], args: &EvaluateArgs) -> Result<(Family, Vec<(usize, ModelEntry)>)> {
-    let family = files[0].catalog.family(&args.family)?.clone();
+    let family = files[0].family(args.family.as_deref())?.clone();
     let mut networks: Vec<(usize, ModelEntry)> = Vec::new();
     for (index, file) in files.iter().enumerate() {
-        for entry in &file.catalog.family(&args.family)?.models {
+        for entry in &file.catalog.family(&family.id)?.models {
             let wanted = args.model.is_empty() || args.model.contains(&entry.id);
             // A shipped network may lie among the further seeds too.
             if wanted && networks.iter().all(|(_, known)| known.sha256 != entry.sha256) {
@@ -154,32 +156,25 @@ fn networks(files: &[CatalogFile], args: &EvaluateArgs) -> Result<(Family, Vec<(
         ensure!(
             networks.iter().any(|(_, entry)| entry.id == *name),
             "--model is {name}: expected a network of {}, as `decoy models` lists them",
-            args.family
+            family.id
         );
     }
     Ok((family, networks))
 }
 
 /// The pictures named, or all, and of these as many as `limit` says.
-fn chosen(all: &Images, named: Option<&[String]>, limit: Option<usize>, device: &Device) -> Result<Images> {
-    let mut rows: Vec<usize> = match named {
-        None => (0..all.names.len()).collect(),
+fn chosen(all: &Images, named: Option<&[String]>, limit: Option<usize>) -> Result<Images> {
+    let images = match named {
+        None => all.pick(0..all.len()),
         Some(names) => {
             let row = |name: &String| all.names.iter().position(|known| known == name);
             let find = |name| row(name).with_context(|| format!("the data set has no picture named {name}"));
-            names.iter().map(find).collect::<Result<_>>()?
+            all.pick(names.iter().map(find).collect::<Result<Vec<_>>>()?)
         }
     };
-    if let Some(limit) = limit {
-        ensure!((1..=rows.len()).contains(&limit), "--limit is {limit}: expected 1 to {}", rows.len());
-        rows = (0..limit).map(|index| rows[index * rows.len() / limit]).collect();
-    }
-    let indices: Vec<i32> = rows.iter().map(|&row| row as i32).collect();
-    Ok(Images {
-        pixels: all.pixels.clone().select(0, Tensor::<1, Int>::from_data(&*indices, device)),
-        classes: rows.iter().map(|&row| all.classes[row]).collect(),
-        names: rows.iter().map(|&row| all.names[row].clone()).collect(),
-    })
+    let Some(limit) = limit else { return Ok(images) };
+    ensure!((1..=images.len()).contains(&limit), "--limit is {limit}: expected 1 to {}", images.len());
+    Ok(images.sample(limit))
 }
 
 /// What is done with each network.
@@ -189,14 +184,16 @@ struct Work<'a> {
     noise: Option<predicted::Noise>,
     bar: ProgressBar,
     images: Images,
+    /// Those of the images.
+    pixels: Tensor<4>,
 }
 
 impl Work<'_> {
     fn measure(&self, entry: &ModelEntry, network: Rc<Frozen>) -> Result<ModelEvaluation> {
         let before = self.bar.position();
-        let Images { pixels, classes, .. } = &self.images;
         let networks = [network];
-        let mut sweep = Sweep::new(self.attack, &networks, pixels.clone(), classes.clone(), self.batch)?;
+        let classes = self.images.classes.clone();
+        let mut sweep = Sweep::new(self.attack, &networks, self.pixels.clone(), classes, self.batch)?;
         while let Some(done) = pollster::block_on(sweep.advance(10))? {
             self.bar.set_position(before + done as u64);
         }
@@ -204,7 +201,7 @@ impl Work<'_> {
         let summary = summarise(measurements);
         let mut images = columns(measurements);
         if let Some(noise) = &self.noise {
-            images.predicted = noise.predict(&networks[0], &self.images, &images.l2)?;
+            images.predicted = noise.predict(&networks[0], &self.pixels, &self.images.classes, &images.l2)?;
         }
         let line = format!(
             "{}: mean ‖Δx‖₂ {}, {} of {} not fooled, {} misread without attack",

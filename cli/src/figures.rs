@@ -103,7 +103,7 @@ struct FamilyFigures {
 struct EvaluationFigures {
     /// Its name, without the ending.
     name: String,
-    /// The family of the networks: the one it is listed in, or one that begins with its name and is not on the page.
+    /// The family of the networks: the one it is listed in, or one that was trained on the same data and is not shipped.
     networks: String,
     /// That family's name for people.
     title: String,
@@ -247,7 +247,7 @@ impl Figures {
             })
             .collect();
         for (name, evaluation) in evaluations {
-            let index = home(&catalog.families, &evaluation.family).with_context(|| name.clone())?;
+            let index = home(&catalog.families, &evaluation).with_context(|| name.clone())?;
             let figures = EvaluationFigures::new(name.clone(), &evaluation).with_context(|| name)?;
             families[index].evaluations.push(figures);
         }
@@ -275,15 +275,13 @@ impl Figures {
     }
 }
 
-/// The family whose result it is: of that name, or the one whose name is the beginning of it.
-fn home(families: &[Family], networks: &str) -> Result<usize> {
-    let begins = |family: &&Family| networks.strip_prefix(&*family.id).is_some_and(|rest| rest.starts_with('-'));
-    let family = families.iter().find(|family| family.id == networks).or_else(|| families.iter().find(begins));
-    let family = family.with_context(|| {
-        let ids: Vec<&str> = families.iter().map(|family| &*family.id).collect();
-        format!("its family is {networks}: expected {}, or one of these with -word behind it", ids.join(", "))
-    })?;
-    Ok(families.iter().position(|one| one.id == family.id).expect("it was found there"))
+/// The family whose result it is, else the first on the same data.
+fn home(families: &[Family], evaluation: &Evaluation) -> Result<usize> {
+    let named = families.iter().position(|family| family.id == evaluation.family);
+    named.or_else(|| families.iter().position(|family| family.data == evaluation.data)).with_context(|| {
+        let data: Vec<&str> = families.iter().map(|family| &*family.data).collect();
+        format!("its data set is {}: expected that of a family in the catalogue, {}", evaluation.data, data.join(", "))
+    })
 }
 
 impl EvaluationFigures {
@@ -422,23 +420,27 @@ impl Growth {
         };
         let [best, zero] = self.trainings;
         let counted = if best == zero { counted(best, "training") } else { format!("{best} and {zero} trainings") };
-        let over = match self.over {
-            Over::Trainings => counted,
-            Over::Pictures => format!("{}, {counted}", self::counted(pictures, "picture")),
+        let (over, pairs) = match self.over {
+            Over::Trainings => (counted, self.of),
+            Over::Pictures => (format!("{}, {counted} a level", self::counted(pictures, "picture")), 0),
         };
-        let in_how_many = match (self.over, self.of) {
-            (Over::Pictures, _) | (_, 0) => String::new(),
-            (Over::Trainings, of) => format!(", in {} of {of} trainings", self.larger),
+        let in_how_many = |before: &str| match pairs {
+            0 => String::new(),
+            _ => format!(", {before}in {} of {pairs} trainings", self.larger),
         };
         let (Some(low), Some(high)) = (self.ratio.low, self.ratio.high) else {
             return format!(
-                "No difference can be seen: from σ = 0 to σ = {sigma} the {words} is {ratio:.2} times as \
-                 large{in_how_many}, and {over} differ too much for an interval."
+                "No difference can be seen: at σ = {sigma}, the best level, the {words} is {ratio:.2} times as large as \
+                 at σ = 0{}, and {over} differ too much for an interval.",
+                in_how_many("larger ")
             );
         };
         let interval = format!("(95 % interval over {over}: {low:.2} to {high:.2})");
         if low > 1.0 {
-            format!("From σ = 0 to σ = {sigma} the {words} grows to {ratio:.2} times its size {interval}{in_how_many}.")
+            format!(
+                "From σ = 0 to σ = {sigma} the {words} grows to {ratio:.2} times its size {interval}{}.",
+                in_how_many("")
+            )
         } else if high < 1.0 {
             format!(
                 "The {words} is smaller at every level than at σ = 0: at σ = {sigma}, the best, it is {ratio:.2} times \
@@ -447,7 +449,8 @@ impl Growth {
         } else {
             format!(
                 "No difference can be seen: at σ = {sigma}, the best level, the {words} is {ratio:.2} times as large as \
-                 at σ = 0 {interval}, larger{in_how_many}."
+                 at σ = 0 {interval}{}.",
+                in_how_many("larger ")
             )
         }
     }
@@ -531,5 +534,51 @@ fn number(value: Option<f64>) -> String {
         Some(value) if value >= 1.0 => format!("{value:.2}"),
         Some(value) if value >= 0.1 => format!("{value:.3}"),
         Some(value) => format!("{value:.4}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn growth(ratio: [f64; 3], trainings: [usize; 2], larger: usize) -> Growth {
+        let [value, low, high] = ratio.map(|value| Some(value).filter(|value| value.is_finite()));
+        let over = if trainings.contains(&1) { Over::Pictures } else { Over::Trainings };
+        let (ratio, of) = (Interval { value, low, high }, trainings[0].min(trainings[1]));
+        Growth { sigma: 0.5, ratio, over, trainings, larger, of, text: String::new() }
+    }
+
+    #[test]
+    fn a_sentence_says_what_the_interval_says() {
+        let says = |growth: Growth| growth.sentence(Measure::MeanL2, 300);
+        assert_eq!(
+            says(growth([1.41, 1.3, 1.53], [5, 5], 5)),
+            "From σ = 0 to σ = 0.5 the mean change grows to 1.41 times its size (95 % interval over 5 trainings: 1.30 \
+             to 1.53), in 5 of 5 trainings."
+        );
+        assert_eq!(
+            says(growth([1.1, 0.9, 1.3], [5, 5], 3)),
+            "No difference can be seen: at σ = 0.5, the best level, the mean change is 1.10 times as large as at σ = 0 \
+             (95 % interval over 5 trainings: 0.90 to 1.30), larger in 3 of 5 trainings."
+        );
+        assert_eq!(
+            says(growth([1.5, 1.2, 1.8], [1, 1], 1)),
+            "From σ = 0 to σ = 0.5 the mean change grows to 1.50 times its size (95 % interval over 300 pictures, 1 \
+             training a level: 1.20 to 1.80)."
+        );
+        let fewer = says(growth([0.8, 0.7, 0.9], [3, 2], 0));
+        assert!(fewer.starts_with("The mean change is smaller") && fewer.contains("over 3 and 2 trainings"), "{fewer}");
+        let open = says(growth([1.5, f64::NEG_INFINITY, f64::INFINITY], [2, 2], 2));
+        assert!(open.starts_with("No difference") && open.contains("2 trainings differ too much"), "{open}");
+        let infinite = f64::INFINITY;
+        assert!(says(growth([infinite; 3], [1, 1], 0)).starts_with("Too many pictures were not fooled"));
+    }
+
+    #[test]
+    fn the_first_line_that_differs_is_named() {
+        let differs = |expected, found| same(Path::new("a"), expected, found).expect_err("it differs").to_string();
+        assert!(same(Path::new("a"), "1\n2\n", "1\n2\n").is_ok());
+        assert!(differs("1\n2\n", "1\n3\n").starts_with("a, line 2: expected “2”, found “3”"));
+        assert!(differs("1\n2\n", "1\n").starts_with("a: expected 2 lines, found 1"));
     }
 }

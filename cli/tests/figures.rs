@@ -101,7 +101,7 @@ fn every_shipped_network_is_fooled_again_at_the_sizes_written() {
     let folder = scratch("fooled-again");
     for family in &catalog.families {
         let shipped: BTreeSet<String> = family.models.iter().map(|model| model.sha256.clone()).collect();
-        let mut measured = BTreeSet::new();
+        let (mut measured, here) = (BTreeSet::new(), is_here(&family.data));
         for path in results() {
             let committed = evaluation(&path);
             let networks: Vec<_> = committed.models.iter().filter(|model| shipped.contains(&model.sha256)).collect();
@@ -109,7 +109,7 @@ fn every_shipped_network_is_fooled_again_at_the_sizes_written() {
                 continue;
             }
             measured.extend(networks.iter().map(|model| model.sha256.clone()));
-            if !is_here(&family.id) {
+            if !here {
                 continue;
             }
             let out = folder.join(path.file_name().expect("a file has a name"));
@@ -153,12 +153,13 @@ fn compare(committed: &Evaluation, again: &Evaluation) {
     }
 }
 
-/// Whether the data set of a family is here; says so when it is not.
-fn is_here(family: &str) -> bool {
-    let variable = if family == "photos" { "IMAGENET_SAMPLE" } else { "COIL20" };
-    let here = std::env::var_os(variable).is_some_and(|path| !path.is_empty());
+/// Whether a data set is here, without a download; says so when it is not.
+fn is_here(data: &str) -> bool {
+    let set = decoy_data::by_id(data).expect("the catalogue names it");
+    let here = set.find(None).expect("it is whole").is_some();
     if !here {
-        eprintln!("skipped: the data set of {family} is not here; set {variable} to its folder or zip");
+        let about = set.about();
+        eprintln!("skipped: {} is not here; set {} to {}", about.name, about.variable, about.copy);
     }
     here
 }

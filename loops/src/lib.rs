@@ -178,8 +178,12 @@ impl Convolution {
                             for (o, sums) in sums.iter().enumerate().take(present) {
                                 let output = tile * TILE + o;
                                 let start = (output * out_height + row + r) * out_width + column;
-                                for (y, sum) in y[start..start + end].iter_mut().zip(sums) {
-                                    *y = sum + bias[group * outputs + output];
+                                let bias = bias[group * outputs + output];
+                                match y[start..start + end].first_chunk_mut::<WIDTH>() {
+                                    Some(y) => *y = sums.map(|sum| sum + bias),
+                                    None => {
+                                        y[start..start + end].iter_mut().zip(sums).for_each(|(y, sum)| *y = sum + bias)
+                                    }
                                 }
                             }
                         }
@@ -393,8 +397,8 @@ fn sum(values: &[f32]) -> f32 {
 /// Writes values, as far as they fit, `stride` apart.
 #[inline(always)]
 fn scatter(y: &mut [f32], values: &[f32], stride: usize) {
-    if stride == 1 {
-        y.iter_mut().zip(values).for_each(|(y, value)| *y = *value);
+    if let (1, Some(y), Some(values)) = (stride, y.first_chunk_mut::<WIDTH>(), values.first_chunk::<WIDTH>()) {
+        *y = *values;
     } else {
         y.iter_mut().step_by(stride).zip(values).for_each(|(y, value)| *y = *value);
     }

@@ -2,16 +2,14 @@
 
 use rayon::prelude::*;
 
-use crate::{Convolution, TILE, WIDTH, vectors};
+use crate::{Convolution, TILE, WIDTH};
 
 /// Weights of one row of a kernel whose gradients are summed at once, for `TILE` outputs each.
 const TAPS: usize = 3;
 
-/// Images that one thread sums up, at most.
-const SHARE: usize = 16;
-
-/// Values of images that lie in memory at once, about: what fits into a processor's second cache.
-const ROOM: usize = 1 << 16;
+/// Values of a channel that are summed at once, about: with those of `TILE` outputs they fit into a processor's first
+/// cache.
+const RUN: usize = 1024;
 
 /// The gradients of a layer in its weights and in its bias.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,14 +18,6 @@ pub struct WeightGradients {
     pub weight: Vec<f32>,
     /// `[O]`
     pub bias: Vec<f32>,
-}
-
-/// Images of equal shape in a slice: where the next image and the next channel begin.
-#[derive(Clone, Copy)]
-struct Planes<'a> {
-    values: &'a [f32],
-    image: usize,
-    channel: usize,
 }
 
 impl Convolution {
@@ -40,7 +30,8 @@ impl Convolution {
     pub fn weight_gradients(&self, gradient: &[f32], x: &[f32]) -> WeightGradients {
         assert_eq!(self.groups, 1, "expected a convolution without groups");
         let outputs = self.to[0];
-        let images = (ROOM / (self.from[0] * self.phases().iter().product::<usize>())).clamp(1, SHARE);
+        let [_, rows, columns] = self.phases();
+        let images = (RUN / (rows * columns)).max(1);
         let [size, out_size] = [self.from, self.to].map(|shape| shape.iter().product::<usize>());
         let shares = x.par_chunks(images * size).zip(gradient.par_chunks(images * out_size));
         let shares: Vec<WeightGradients> = shares.map(|(x, gradient)| self.share(gradient, x)).collect();
@@ -54,9 +45,9 @@ impl Convolution {
         total
     }
 
-    /// How a channel lies in memory where its products with the gradient are summed: pixels are divided by the remainders
-    /// of their row and column modulo the stride, so that one weight meets a plane `[rows, columns]` of one part. All of
-    /// it, the ends of rows that no kernel reaches included, is then one sum without breaks.
+    /// How a channel of an image lies in memory where its products with the gradient are summed: pixels are divided by
+    /// the remainders of their row and column modulo the stride, so that one weight meets a plane `[rows, columns]` of one
+    /// part. The planes of all images are then one sum without breaks: what lies between the rows is multiplied by zeros.
     fn phases(&self) -> [usize; 3] {
         let further = (self.size - 1) / self.stride;
         [self.stride * self.stride, self.to[1] + further, self.to[2] + further]
@@ -67,13 +58,14 @@ impl Convolution {
         let ([channels, height, width], [outputs, out_height, out_width]) = (self.from, self.to);
         let ([parts, rows, columns], stride, size) = (self.phases(), self.stride, self.size);
         let images = x.len() / (channels * height * width);
-        // Whole vectors; what they hold beyond the gradient is multiplied by zeros.
-        let length = (out_height * columns).next_multiple_of(WIDTH);
-
         let plane = rows * columns;
-        let mut source = vec![0.0; images * channels * parts * plane + length];
+        let length = (images * plane).next_multiple_of(WIDTH);
+
+        // `[C, parts, N, rows, columns]`, and what the last sum reaches beyond.
+        let mut source = vec![0.0; channels * parts * images * plane + plane + WIDTH];
         for (index, row) in x.chunks_exact(width).enumerate() {
-            let (channel, y) = (index / height, index % height + self.padding[0]);
+            let (image, channel) = (index / height / channels, index / height % channels);
+            let y = index % height + self.padding[0];
             if y / stride >= rows {
                 continue; // no kernel reaches it
             }
@@ -82,21 +74,19 @@ impl Convolution {
                 let skipped = (remainder + stride - self.padding[1] % stride) % stride;
                 let first = (self.padding[1] + skipped) / stride;
                 let part = (channel * stride + y % stride) * stride + remainder;
-                let line = &mut source[part * plane + y / stride * columns..][..columns];
+                let line = &mut source[(part * images + image) * plane + y / stride * columns..][..columns];
                 let (to, from) = (line.get_mut(first..).unwrap_or_default(), row.get(skipped..).unwrap_or_default());
                 self.activation.write(to, from, stride);
             }
         }
-        let source = Planes { values: &source, image: channels * parts * plane, channel: parts * plane };
 
-        let padded_outputs = outputs.next_multiple_of(TILE); // as many as whole tiles have
-        let mut padded = vec![0.0; images * padded_outputs * length];
+        // `[O, N, rows, columns]`, with as many outputs as whole tiles have.
+        let mut padded = vec![0.0; outputs.next_multiple_of(TILE) * length];
         for (index, row) in gradient.chunks_exact(out_width).enumerate() {
-            let (plane, line) = (index / out_height, index % out_height);
-            let start = (plane / outputs * padded_outputs + plane % outputs) * length + line * columns;
+            let (image, output) = (index / out_height / outputs, index / out_height % outputs);
+            let start = output * length + image * plane + index % out_height * columns;
             padded[start..start + out_width].copy_from_slice(row);
         }
-        let gradients = Planes { values: &padded, image: padded_outputs * length, channel: length };
 
         let mut weight = vec![0.0; outputs * channels * size * size];
         for tile in (0..outputs).step_by(TILE) {
@@ -106,10 +96,11 @@ impl Convolution {
                     let taps = TAPS.min(size - first);
                     let starts: [usize; TAPS] = std::array::from_fn(|tap| {
                         let kx = first + tap.min(taps - 1); // beyond the kernel the last once more
-                        let part = ky % stride * stride + kx % stride;
-                        channel * source.channel + part * plane + ky / stride * columns + kx / stride
+                        let part = (channel * stride + ky % stride) * stride + kx % stride;
+                        part * images * plane + ky / stride * columns + kx / stride
                     });
-                    let sums = products(gradients, tile, source, starts, [images, length]);
+                    let gradients = std::array::from_fn(|o| &padded[(tile + o) * length..][..length]);
+                    let sums = products(gradients, starts.map(|start| &source[start..][..length]));
                     for (o, sums) in sums.iter().enumerate().take(outputs - tile) {
                         let start = ((tile + o) * channels * size + row) * size + first;
                         weight[start..start + taps].copy_from_slice(&sums[..taps]);
@@ -125,56 +116,36 @@ impl Convolution {
     }
 }
 
-/// The sums over images, and the `length` values of a plane, of the products of `TILE` channels of `gradients`, from `tile`
-/// on, with the values of `source` that begin at each of `starts`.
-fn products(
-    gradients: Planes,
-    tile: usize,
-    source: Planes,
-    starts: [usize; TAPS],
-    shape: [usize; 2],
-) -> [[f32; TAPS]; TILE] {
+/// The sums of the products of every one of `gradients` with every one of `sources`; all have the same length, of whole
+/// vectors.
+fn products(gradients: [&[f32]; TILE], sources: [&[f32]; TAPS]) -> [[f32; TAPS]; TILE] {
     #[cfg(target_arch = "x86_64")]
-    if vectors::wide() {
+    if crate::vectors::wide() {
         // SAFETY: the processor has these instructions, as just asked.
-        return unsafe { products_wide(gradients, tile, source, starts, shape) };
+        return unsafe { products_wide(gradients, sources) };
     }
-    products_with::<{ cfg!(target_arch = "aarch64") }>(gradients, tile, source, starts, shape)
+    products_with::<{ cfg!(target_arch = "aarch64") }>(gradients, sources)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn products_wide(
-    gradients: Planes,
-    tile: usize,
-    source: Planes,
-    starts: [usize; TAPS],
-    shape: [usize; 2],
-) -> [[f32; TAPS]; TILE] {
-    products_with::<true>(gradients, tile, source, starts, shape)
+fn products_wide(gradients: [&[f32]; TILE], sources: [&[f32]; TAPS]) -> [[f32; TAPS]; TILE] {
+    products_with::<true>(gradients, sources)
 }
 
 #[inline(always)]
-fn products_with<const FUSED: bool>(
-    gradients: Planes,
-    tile: usize,
-    source: Planes,
-    starts: [usize; TAPS],
-    [images, length]: [usize; 2],
-) -> [[f32; TAPS]; TILE] {
+fn products_with<const FUSED: bool>(gradients: [&[f32]; TILE], sources: [&[f32]; TAPS]) -> [[f32; TAPS]; TILE] {
+    let vectors = gradients[0].len() / WIDTH;
+    let gradients = gradients.map(|values| &values.as_chunks::<WIDTH>().0[..vectors]);
+    let sources = sources.map(|values| &values.as_chunks::<WIDTH>().0[..vectors]);
     let mut sums = [[[0.0; WIDTH]; TAPS]; TILE];
-    for image in 0..images {
-        let gradients: [&[[f32; WIDTH]]; TILE] = std::array::from_fn(|o| {
-            gradients.values[image * gradients.image + (tile + o) * gradients.channel..][..length].as_chunks().0
-        });
-        let sources: [&[[f32; WIDTH]]; TAPS] =
-            std::array::from_fn(|tap| source.values[image * source.image + starts[tap]..][..length].as_chunks().0);
-        for column in 0..length / WIDTH {
-            for (sums, gradient) in sums.iter_mut().zip(gradients) {
-                for (sums, source) in sums.iter_mut().zip(sources) {
-                    for ((sum, gradient), source) in sums.iter_mut().zip(&gradient[column]).zip(&source[column]) {
-                        *sum = vectors::add_product::<FUSED>(*sum, *gradient, *source);
-                    }
+    for index in 0..vectors {
+        let sources = sources.map(|source| source[index]); // read once, for all outputs
+        for (sums, gradient) in sums.iter_mut().zip(gradients) {
+            let gradient = gradient[index];
+            for (sums, source) in sums.iter_mut().zip(sources) {
+                for ((sum, gradient), source) in sums.iter_mut().zip(gradient).zip(source) {
+                    *sum = crate::vectors::add_product::<FUSED>(*sum, gradient, source);
                 }
             }
         }

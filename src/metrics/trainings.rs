@@ -1,7 +1,7 @@
 //! What several trainings say together: networks that differ in nothing but the seed of their training.
 
-use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use super::{Interval, RESAMPLES, finite, mean};
@@ -65,7 +65,7 @@ pub fn ratio_over_pictures(
         mean(&columns.iter().map(of).collect::<Vec<_>>())
     };
     let ratio = |chosen: &[usize]| over(above, chosen) / over(below, chosen);
-    let mut random = SmallRng::seed_from_u64(0);
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(0);
     let mut chosen = vec![0; pictures];
     let mut ratios: Vec<f64> = (0..RESAMPLES)
         .map(|_| {

@@ -6,9 +6,11 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use serde_json::Value;
 
-use crate::command::{cargo, run, step};
+use crate::{
+    command::{cargo, run, step},
+    site::CATALOG,
+};
 
-const CATALOG: &str = "www/models/models.json";
 const RESULTS: &str = "www/robustness";
 
 /// Where the networks trained again and their results go.

@@ -1,7 +1,9 @@
 //! What no network can exceed: half the distance to the nearest picture of another class.
 
+use std::ops::Range;
+
 use anyhow::Result;
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 
 use crate::pictures::Images;
 
@@ -10,11 +12,11 @@ const AT_ONCE: usize = 500;
 
 /// Half the L2 distance from each of `images` to the nearest of `all` that has another class. A network that reads both
 /// correctly makes its mistake somewhere between them, so it can be fooled within that distance on one of the two.
-pub fn of(images: &Images, all: &Images) -> Result<Vec<f64>> {
-    let mut nearest = vec![f64::INFINITY; images.classes.len()];
-    for (rows, some) in chunks(images) {
+pub fn of(images: &Images, all: &Images, device: &Device) -> Result<Vec<f64>> {
+    let mut nearest = vec![f64::INFINITY; images.len()];
+    for (rows, some) in chunks(images, device) {
         let squares = squares(&some);
-        for (columns, others) in chunks(all) {
+        for (columns, others) in chunks(all, device) {
             // |a − b|² = |a|² + |b|² − 2 a·b, all pairs in one matrix product.
             let product = some.clone().matmul(others.clone().transpose()).mul_scalar(-2.0);
             let distances = product + squares.clone() + self::squares(&others).transpose();
@@ -32,12 +34,11 @@ pub fn of(images: &Images, all: &Images) -> Result<Vec<f64>> {
 }
 
 /// Parts of the images, each a row of pixels, with their indices.
-fn chunks(images: &Images) -> impl Iterator<Item = (std::ops::Range<usize>, Tensor<2>)> {
-    let count = images.classes.len();
+fn chunks(images: &Images, device: &Device) -> impl Iterator<Item = (Range<usize>, Tensor<2>)> {
+    let count = images.len();
     (0..count).step_by(AT_ONCE).map(move |start| {
         let rows = start..count.min(start + AT_ONCE);
-        let pixels: Tensor<2> = images.pixels.clone().narrow(0, start, rows.len()).flatten(1, 3);
-        (rows, pixels)
+        (rows.clone(), images.pixels(rows, device).flatten(1, 3))
     })
 }
 
@@ -53,22 +54,19 @@ fn digits(value: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::Device;
+    use decoy::catalog::Input;
 
     use super::*;
 
     #[test]
     fn the_nearest_picture_of_another_class_counts() {
-        let device = Device::flex();
-        let pixels = [[0.0_f32, 0.0], [0.1, 0.0], [0.6, 0.8], [0.0, 1.0]];
-        let names = ["a", "b", "c", "d"].map(str::to_owned).into();
-        let all = Images {
-            pixels: Tensor::<2>::from_data(pixels, &device).reshape([4, 1, 1, 2]),
-            classes: vec![0, 0, 1, 1],
-            names,
-        };
-        let limits = of(&all, &all).expect("the device works");
-        let expected = [0.5, 0.5 * (0.25_f64 + 0.64).sqrt(), 0.5 * (0.25_f64 + 0.64).sqrt(), 0.5];
+        let mut all = Images::new(Input { channels: 1, height: 1, width: 2 });
+        for (levels, class) in [([0, 0], 0), ([51, 0], 0), ([153, 204], 1), ([0, 255], 1)] {
+            all.add(&levels, class, "");
+        }
+        let limits = of(&all, &all, &Device::flex()).expect("the device works");
+        // From (0.2, 0) to (0.6, 0.8), and from (0, 0) to both others, the length is √0.8 or 1.
+        let expected = [0.5, 0.8_f64.sqrt() / 2.0, 0.8_f64.sqrt() / 2.0, 0.5];
         for (found, expected) in limits.iter().zip(expected) {
             assert!((found - expected).abs() < 1e-4, "{limits:?}");
         }

@@ -31,23 +31,24 @@ impl BatchNorm {
     /// `x` with the moments of this batch taken away.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let [gamma, beta] = [&self.gamma, &self.beta].map(|value| value.val().into_dispatch());
-        Tensor::from_dispatch(Dispatch::batch_norm(x.into_dispatch(), gamma, beta))
+        Tensor::from_dispatch(Dispatch::normalise_batch(x.into_dispatch(), gamma, beta))
     }
 
     /// What it does to a channel whose moments are no longer those of a batch but `moments`.
     pub fn frozen(&self, moments: &Moments) -> ChannelAffine {
-        let values = |tensor: &Param<Tensor<1>>| tensor.val().inner().into_data().to_vec::<f32>().expect("f32 values");
+        let values =
+            |tensor: &Param<Tensor<1>>| tensor.val().inner().into_data().try_to_vec::<f32>().expect("f32 values");
+        let beta = values(&self.beta);
         let scale: Vec<f32> =
             values(&self.gamma).iter().zip(moments.scale()).map(|(gamma, scale)| gamma * scale).collect();
-        let shift =
-            values(&self.beta).iter().zip(&scale).zip(&moments.mean).map(|((beta, scale), mean)| beta - mean * scale);
+        let shift = beta.iter().zip(&scale).zip(&moments.mean).map(|((beta, scale), mean)| beta - mean * scale);
         ChannelAffine { shift: shift.collect(), scale }
     }
 }
 
 #[backend_extension(Flex, Autodiff)]
 trait BatchNormOps: Backend {
-    fn batch_norm(x: FloatTensor<Self>, gamma: FloatTensor<Self>, beta: FloatTensor<Self>) -> FloatTensor<Self>;
+    fn normalise_batch(x: FloatTensor<Self>, gamma: FloatTensor<Self>, beta: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
 /// The way back.
@@ -61,7 +62,7 @@ fn positions(x: &Shape) -> usize {
 }
 
 impl BatchNormOps for Flex {
-    fn batch_norm(x: FlexTensor, gamma: FlexTensor, beta: FlexTensor) -> FlexTensor {
+    fn normalise_batch(x: FlexTensor, gamma: FlexTensor, beta: FlexTensor) -> FlexTensor {
         let shape = x.shape();
         let [x, gamma, beta] = [x, gamma, beta].map(|tensor| tensor.to_contiguous());
         let moments = Moments::of(x.storage(), shape[1], positions(&shape));
@@ -84,7 +85,7 @@ impl Reversible for Flex {
 }
 
 impl<B: Reversible, C: CheckpointStrategy> BatchNormOps for Autodiff<B, C> {
-    fn batch_norm(x: FloatTensor<Self>, gamma: FloatTensor<Self>, beta: FloatTensor<Self>) -> FloatTensor<Self> {
+    fn normalise_batch(x: FloatTensor<Self>, gamma: FloatTensor<Self>, beta: FloatTensor<Self>) -> FloatTensor<Self> {
         #[derive(Debug)]
         struct BatchNormGradients;
 
@@ -104,7 +105,7 @@ impl<B: Reversible, C: CheckpointStrategy> BatchNormOps for Autodiff<B, C> {
 
         let nodes = [x.node(), gamma.node(), beta.node()];
         let (x, gamma) = (x.into_primitive(), gamma.into_primitive());
-        let output = B::batch_norm(x.clone(), gamma.clone(), beta.into_primitive());
+        let output = B::normalise_batch(x.clone(), gamma.clone(), beta.into_primitive());
         match BatchNormGradients.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prepared) => prepared.finish((x, gamma), output),
             OpsKind::UnTracked(prepared) => prepared.finish(output),

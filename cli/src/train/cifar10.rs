@@ -57,7 +57,7 @@ impl Trainee for Normalised {
         for pixels in batches {
             self.network.logits_with(pixels, |index, x| {
                 let [_, channels, height, width] = x.dims();
-                let values = x.clone().into_data().into_vec::<f32>().expect("f32 values");
+                let values = x.clone().into_data().try_into_vec::<f32>().expect("f32 values");
                 seen[index].push(Moments::of(&values, channels, height * width));
                 self.norms[index].forward(x)
             });

@@ -3,7 +3,7 @@
 use std::f64::consts::PI;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use burn::module::Module;
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::{GradientsParams, ModuleOptimizer};
@@ -17,7 +17,6 @@ use decoy_data::{About, Content, DataSet, Picture, Split};
 
 use super::{Checkpoints, check_sigma, interrupted, progress};
 use crate::catalog_file::{CatalogFile, Made};
-use crate::pictures::Images;
 
 /// Which networks to train.
 #[derive(Args)]
@@ -90,7 +89,6 @@ pub fn run<M: Trainee>(
     let about = set.about();
     let pictures = set.load(args.data.as_deref())?;
     let all: Vec<&Picture> = pictures.of(Split::Train).collect();
-    let device = Device::flex();
     let mut catalog = CatalogFile::open_or_new(&args.models)?;
     for &seed in &args.seed {
         for &sigma in &args.sigma {
@@ -99,7 +97,7 @@ pub fn run<M: Trainee>(
             let checkpoints = training.checkpoints(args);
             let network = training.train(&checkpoints, |device| init(device, about.labels.len()))?;
             let made = Made { id: training.id.clone(), sigma, seed, recipe: training.words() };
-            let accuracy = catalog.add(set, recipe.architecture, made, &network, &pictures, &device)?;
+            let accuracy = catalog.add(set, recipe.architecture, made, &network, &pictures)?;
             checkpoints.finish(&accuracy)?;
         }
     }
