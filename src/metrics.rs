@@ -1,12 +1,18 @@
-//! Robustness in figures: means and medians of ‖Δx‖ with bootstrap intervals, shares with Wilson intervals.
+//! Robustness in figures: means and medians of ‖Δx‖ with bootstrap intervals, shares with Wilson intervals, what several
+//! trainings say together, and the distance that the accuracy under noise predicts.
+
+mod trainings;
 
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
+use statrs::distribution::{ContinuousCDF, Normal};
 
 use crate::attack::ImageOutcome;
 use crate::norm::Norms;
 use crate::report::{PerImage, Summary};
+
+pub use trainings::{deviation, over_trainings, ratio_over_pictures, ratio_over_trainings};
 
 /// A figure and the 95 % interval around it. What is infinite, since an attack failed, is absent.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -18,6 +24,11 @@ pub struct Interval {
     pub low: Option<f64>,
     /// Upper end.
     pub high: Option<f64>,
+}
+
+impl Interval {
+    /// Where there is no figure.
+    pub const ABSENT: Self = Self { value: None, low: None, high: None };
 }
 
 /// An attack on one image, as far as statistics care.
@@ -82,7 +93,25 @@ pub fn columns(measurements: &[Measurement]) -> PerImage {
         l1: column(|norms| norms.l1),
         l2: column(|norms| norms.l2),
         linf: column(|norms| norms.linf),
+        predicted: Vec::new(),
     }
+}
+
+/// The share of images that are still read correctly when each is changed by no more than `radius`: those whose
+/// smallest perturbation is larger, and those for which none was found. An image misread without any attack has size 0.
+pub fn still_read(sizes: &[Option<f64>], radius: f64) -> f64 {
+    let read = sizes.iter().filter(|size| size.is_none_or(|size| size > radius)).count();
+    read as f64 / sizes.len() as f64
+}
+
+/// How far the nearest mistake is, as the share `error` of mistakes under Gaussian noise of standard deviation `sigma`
+/// predicts it: −σ·Φ⁻¹(error), exact where the mistakes begin at a plane (Ford et al. 2019, arXiv 1901.10513).
+///
+/// # Panics
+///
+/// If `error` is not in [0, 1].
+pub fn distance_under_noise(sigma: f64, error: f64) -> f64 {
+    -sigma * Normal::standard().inverse_cdf(error)
 }
 
 /// The mean; infinite if a value is; not a number if there is none.
@@ -104,9 +133,8 @@ pub fn median(values: &[f64]) -> f64 {
 /// `statistic` of `values` with its 95 % percentile bootstrap interval (Efron 1979), from 1000 resamples with a fixed
 /// seed.
 pub fn bootstrap(values: &[f64], statistic: fn(&[f64]) -> f64) -> Interval {
-    let finite = |value: f64| value.is_finite().then_some(round(value));
     if values.is_empty() {
-        return Interval { value: None, low: None, high: None };
+        return Interval::ABSENT;
     }
     let mut random = Xoshiro256PlusPlus::seed_from_u64(0);
     let mut resample = vec![0.0; values.len()];
@@ -124,7 +152,7 @@ pub fn bootstrap(values: &[f64], statistic: fn(&[f64]) -> f64) -> Interval {
 /// The share `successes / trials` with its 95 % Wilson score interval (Wilson 1927).
 pub fn wilson(successes: usize, trials: usize) -> Interval {
     if trials == 0 {
-        return Interval { value: None, low: None, high: None };
+        return Interval::ABSENT;
     }
     const Z: f64 = 1.959_963_984_540_054;
     let n = trials as f64;
@@ -137,6 +165,10 @@ pub fn wilson(successes: usize, trials: usize) -> Interval {
         low: Some(((centre - spread) / scale).max(0.0)),
         high: Some(((centre + spread) / scale).min(1.0)),
     }
+}
+
+fn finite(value: f64) -> Option<f64> {
+    value.is_finite().then_some(round(value))
 }
 
 /// Six significant digits: what single precision carries.
@@ -183,5 +215,20 @@ mod tests {
         assert!((interval.low.expect("finite") - 0.5313).abs() < 1e-4, "{interval:?}");
         assert!((interval.high.expect("finite") - 0.8881).abs() < 1e-4, "{interval:?}");
         assert_eq!(wilson(0, 10).low, Some(0.0));
+    }
+
+    #[test]
+    fn what_is_still_read_falls_from_the_clean_share_to_what_no_attack_fools() {
+        let sizes = [Some(0.0), Some(1.0), Some(2.0), None];
+        let shares: Vec<f64> = [0.0, 0.5, 1.0, 2.0, 9.0].map(|radius| still_read(&sizes, radius)).into();
+        assert_eq!(shares, [0.75, 0.75, 0.5, 0.25, 0.25]);
+    }
+
+    #[test]
+    fn noise_predicts_the_distance_of_a_plane() {
+        // 15.866 % of Gaussian noise lie beyond one standard deviation, 2.275 % beyond two.
+        assert!((distance_under_noise(0.5, 0.158_655_254) - 0.5).abs() < 1e-8);
+        assert!((distance_under_noise(0.5, 0.022_750_132) - 1.0).abs() < 1e-7);
+        assert_eq!(distance_under_noise(0.5, 0.5), 0.0);
     }
 }

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::attack::{Flag, ImageOutcome, Outcome, Passes};
-use crate::catalog::Family;
+use crate::catalog::{Accuracies, Family};
 use crate::classifier::Probabilities;
 use crate::error::Error;
 use crate::metrics::Interval;
@@ -403,11 +403,15 @@ pub struct SweepReport {
     pub milliseconds: f64,
 }
 
-/// A result file: an attack on a data set with many networks.
+/// A result file: an attack on a data set with many networks, which may differ in σ and in seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
-    /// The family.
+    /// The family of networks.
     pub family: String,
+    /// Its name for people.
+    pub title: String,
+    /// The data set.
+    pub data: String,
     /// The attack and its parameters.
     pub attack: AttackOptions,
     /// Which images: `all`, or those held out (`test`).
@@ -418,6 +422,15 @@ pub struct Evaluation {
     pub commit: String,
     /// SHA-256 of the pixels of the data set.
     pub data_sha256: String,
+    /// What the data set calls the images, in the order of the columns.
+    pub pictures: Vec<String>,
+    /// Draws of noise on every image from which the nearest mistake is predicted; 0 if it is not.
+    #[serde(default)]
+    pub noise_draws: usize,
+    /// The limit of any network, image by image: half the distance in L2 to the nearest image of another class, which
+    /// one of the two must be nearer to than to any mistake. Empty if it was not asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<f64>,
     /// One entry for each network.
     pub models: Vec<ModelEvaluation>,
 }
@@ -433,6 +446,8 @@ pub struct ModelEvaluation {
     pub seed: u32,
     /// SHA-256 of its weights.
     pub sha256: String,
+    /// Share of images read correctly, without an attack.
+    pub accuracy: Accuracies,
     /// In figures.
     pub summary: Summary,
     /// Image by image, in the order of the data set.
@@ -455,6 +470,11 @@ pub struct PerImage {
     pub l2: Vec<Option<f64>>,
     /// ‖Δx‖∞.
     pub linf: Vec<Option<f64>>,
+    /// The distance in L2 of the nearest mistake that errors under noise predict, see
+    /// [`distance_under_noise`](crate::metrics::distance_under_noise); absent where no strength of noise tells it. Empty
+    /// if it was not measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub predicted: Vec<Option<f64>>,
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod catalog_file;
 mod compare;
 mod device;
 mod evaluate;
+mod figures;
 mod import;
 mod models;
 mod pictures;
@@ -42,6 +43,8 @@ enum Command {
     Accuracy(accuracy::AccuracyArgs),
     /// Attack a whole data set with every network of a family, and write the figures.
     Evaluate(evaluate::EvaluateArgs),
+    /// Make the figures of the page and the tables of the README from the result files.
+    Figures(figures::FiguresArgs),
     /// Bring published weights into the catalogue.
     #[command(subcommand)]
     Import(import::Import),
@@ -61,7 +64,8 @@ fn main() -> ExitCode {
         Command::Attack(args) => attack::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Accuracy(args) => accuracy::run(&args),
-        Command::Evaluate(args) => evaluate::run(&args),
+        Command::Evaluate(args) => evaluate::run(args),
+        Command::Figures(args) => figures::run(&args),
         Command::Import(import) => import::run(import),
         Command::Train(train) => train::run(train),
     };

@@ -6,6 +6,7 @@ mod command;
 mod compress;
 mod data;
 mod oracle;
+mod reproduce;
 mod serve;
 mod site;
 mod test;
@@ -17,7 +18,7 @@ use std::{env, fs, path::PathBuf, process::ExitCode};
 use anyhow::{Context, Result};
 use clap::{Args, Parser};
 
-use crate::{bench::Bench, data::Given, wasm::Profile};
+use crate::{bench::Bench, data::Given, reproduce::Reproduce, wasm::Profile};
 
 /// Everything a developer of Decoy does, and everything CI does.
 #[derive(Parser)]
@@ -68,6 +69,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Train one network of each family again (minutes to hours), and say how far its figures lie from the committed.
+    Reproduce(Reproduce),
     /// Measure what passes, steps and visits cost (an hour), or one of it.
     Bench {
         /// Measure this alone.
@@ -130,6 +133,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Data { name: Some(name), data, gallery: true } => data::write_gallery(&name, start, data)?,
         Task::Data { name, data, .. } => data::describe(name.as_deref(), start, data)?,
         Task::Train { family, arguments } => train::start(&family, &arguments)?,
+        Task::Reproduce(args) => reproduce::compare(&args)?,
         Task::Bench { bench, data } => bench::measure(bench, &data::at_hand(&given(data))?)?,
         Task::Oracle { only, data } => oracle::compare(&given(data), only.as_deref())?,
     }

@@ -1,0 +1,74 @@
+//! What no network can exceed: half the distance to the nearest picture of another class.
+
+use std::ops::Range;
+
+use anyhow::Result;
+use burn::tensor::{Device, Tensor};
+
+use crate::pictures::Images;
+
+/// Pictures compared at once, each with [`AT_ONCE`] others.
+const AT_ONCE: usize = 500;
+
+/// Half the L2 distance from each of `images` to the nearest of `all` that has another class. A network that reads both
+/// correctly makes its mistake somewhere between them, so it can be fooled within that distance on one of the two.
+pub fn of(images: &Images, all: &Images, device: &Device) -> Result<Vec<f64>> {
+    let mut nearest = vec![f64::INFINITY; images.len()];
+    for (rows, some) in chunks(images, device) {
+        let squares = squares(&some);
+        for (columns, others) in chunks(all, device) {
+            // |a − b|² = |a|² + |b|² − 2 a·b, all pairs in one matrix product.
+            let product = some.clone().matmul(others.clone().transpose()).mul_scalar(-2.0);
+            let distances = product + squares.clone() + self::squares(&others).transpose();
+            let distances: Vec<f32> = pollster::block_on(distances.into_data_async())?.try_to_vec()?;
+            for (row, distances) in rows.clone().zip(distances.chunks(columns.len())) {
+                for (column, &distance) in columns.clone().zip(distances) {
+                    if images.classes[row] != all.classes[column] {
+                        nearest[row] = nearest[row].min(f64::from(distance));
+                    }
+                }
+            }
+        }
+    }
+    Ok(nearest.iter().map(|square| digits(square.max(0.0).sqrt() / 2.0)).collect())
+}
+
+/// Parts of the images, each a row of pixels, with their indices.
+fn chunks(images: &Images, device: &Device) -> impl Iterator<Item = (Range<usize>, Tensor<2>)> {
+    let count = images.len();
+    (0..count).step_by(AT_ONCE).map(move |start| {
+        let rows = start..count.min(start + AT_ONCE);
+        (rows.clone(), images.pixels(rows, device).flatten(1, 3))
+    })
+}
+
+/// `[N, 1]`
+fn squares(rows: &Tensor<2>) -> Tensor<2> {
+    rows.clone().square().sum_dim(1)
+}
+
+/// Five significant digits: the difference of two large sums has no more.
+fn digits(value: f64) -> f64 {
+    format!("{value:.4e}").parse().expect("a printed number is a number")
+}
+
+#[cfg(test)]
+mod tests {
+    use decoy::catalog::Input;
+
+    use super::*;
+
+    #[test]
+    fn the_nearest_picture_of_another_class_counts() {
+        let mut all = Images::new(Input { channels: 1, height: 1, width: 2 });
+        for (levels, class) in [([0, 0], 0), ([51, 0], 0), ([153, 204], 1), ([0, 255], 1)] {
+            all.add(&levels, class, "");
+        }
+        let limits = of(&all, &all, &Device::flex()).expect("the device works");
+        // From (0.2, 0) to (0.6, 0.8), and from (0, 0) to both others, the length is √0.8 or 1.
+        let expected = [0.5, 0.8_f64.sqrt() / 2.0, 0.8_f64.sqrt() / 2.0, 0.5];
+        for (found, expected) in limits.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-4, "{limits:?}");
+        }
+    }
+}

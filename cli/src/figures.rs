@@ -1,0 +1,584 @@
+//! `decoy figures`: what the page and the README say of the results, made from the result files.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use decoy::catalog::{Catalog, Family};
+use decoy::metrics::{Interval, mean, median, over_trainings, ratio_over_pictures, ratio_over_trainings, still_read};
+use decoy::report::{AttackOptions, Evaluation, ModelEvaluation, Summary};
+use serde::Serialize;
+
+use crate::catalog_file::CatalogFile;
+
+/// What the figures are made of, and where they go.
+#[derive(Args)]
+pub struct FiguresArgs {
+    /// Write nothing; fail where a file does not hold what the results give.
+    #[arg(long)]
+    check: bool,
+    /// Folder of the result files that `decoy evaluate` wrote; figures.json is written beside them.
+    #[arg(long, default_value = "www/robustness")]
+    results: PathBuf,
+    /// Folder of models.json, which names the families.
+    #[arg(long, default_value = "www/models")]
+    models: PathBuf,
+    /// The text whose tables are written anew, between <!-- figures:NAME --> and <!-- /figures -->, where NAME.json is
+    /// a result file.
+    #[arg(long, default_value = "README.md")]
+    readme: PathBuf,
+}
+
+/// The file beside the results.
+const FIGURES: &str = "figures.json";
+
+/// Runs `decoy figures`.
+pub fn run(args: &FiguresArgs) -> Result<()> {
+    let catalog = CatalogFile::open(&args.models)?.catalog;
+    let figures = Figures::new(&catalog, read(&args.results)?)?;
+    let json = figures.json()?;
+    let text = std::fs::read_to_string(&args.readme).with_context(|| args.readme.display().to_string())?;
+    let readme = filled(&text, &figures).with_context(|| args.readme.display().to_string())?;
+    for (path, expected) in [(args.results.join(FIGURES), json), (args.readme.clone(), readme)] {
+        if args.check {
+            let found = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+            same(&path, &expected, &found)?;
+        } else {
+            std::fs::write(&path, expected).with_context(|| path.display().to_string())?;
+        }
+    }
+    Ok(())
+}
+
+/// The result files of a folder, by name.
+fn read(folder: &Path) -> Result<BTreeMap<String, Evaluation>> {
+    let mut evaluations = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if let Some(stem) = name.strip_suffix(".json").filter(|_| name != FIGURES) {
+            let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+            let read = serde_json::from_str(&text).with_context(|| format!("{} is not a result file", path.display()));
+            evaluations.insert(stem.to_owned(), read?);
+        }
+    }
+    Ok(evaluations)
+}
+
+/// That a file holds what is expected; the error names the first line that differs.
+fn same(path: &Path, expected: &str, found: &str) -> Result<()> {
+    let mut lines = (1..).zip(expected.lines().zip(found.lines()));
+    if let Some((number, (expected, found))) = lines.find(|(_, (expected, found))| expected != found) {
+        bail!(
+            "{}, line {number}: expected “{expected}”, found “{found}”; `decoy figures` writes it anew",
+            path.display()
+        );
+    }
+    let (expected, found) = (expected.lines().count(), found.lines().count());
+    ensure!(
+        expected == found,
+        "{}: expected {expected} lines, found {found}; `decoy figures` writes it anew",
+        path.display()
+    );
+    Ok(())
+}
+
+/// `figures.json`: every result, level by level, without what is known of single pictures.
+#[derive(Serialize)]
+struct Figures {
+    families: Vec<FamilyFigures>,
+}
+
+/// The results of the networks of a family, and of other networks on the same data.
+#[derive(Serialize)]
+struct FamilyFigures {
+    family: String,
+    title: String,
+    evaluations: Vec<EvaluationFigures>,
+}
+
+/// A result file.
+#[derive(Serialize)]
+struct EvaluationFigures {
+    /// Its name, without the ending.
+    name: String,
+    /// The family of the networks: the one it is listed in, or one that was trained on the same data and is not shipped.
+    networks: String,
+    /// That family's name for people.
+    title: String,
+    attack: AttackOptions,
+    split: String,
+    pictures: usize,
+    /// Draws of noise from which the nearest mistake is predicted; 0 if it is not.
+    noise_draws: usize,
+    /// Mean over the pictures of the L2 distance that no network can exceed.
+    limit: Option<f64>,
+    /// The sizes ‖Δx‖₂ at which `read` of every level is given.
+    radii: Vec<f64>,
+    levels: Vec<Level>,
+    /// By how much each measure grows from σ 0 to the best level; empty where one of the two is missing.
+    growth: BTreeMap<Measure, Growth>,
+}
+
+/// The networks of one σ.
+#[derive(Serialize)]
+struct Level {
+    sigma: f64,
+    /// Share of the held-out pictures that is read correctly, mean over the trainings.
+    clean: f64,
+    /// The same with noise of the level's own strength.
+    noisy: f64,
+    trainings: Vec<Training>,
+    /// Mean over the trainings with its interval over them; with one training, the interval over the pictures.
+    #[serde(flatten)]
+    measures: BTreeMap<Measure, Interval>,
+    /// The same of the distance that errors under noise predict; absent if that is not measured.
+    predicted: Option<Interval>,
+    /// Share of all pictures still read correctly when each is changed by `radii`, mean over the trainings.
+    read: Vec<f64>,
+}
+
+/// One network.
+#[derive(Serialize)]
+struct Training {
+    model: String,
+    seed: u32,
+    clean: f64,
+    noisy: f64,
+    /// Pictures misread without any attack.
+    clean_errors: usize,
+    /// Pictures that were not fooled.
+    failures: usize,
+    #[serde(flatten)]
+    measures: BTreeMap<Measure, Option<f64>>,
+    /// The distance that errors under noise predict, mean over the pictures where they predict one.
+    predicted: Option<f64>,
+    /// How many pictures those are.
+    predicted_pictures: usize,
+}
+
+/// A measure at its best level against the same at σ 0.
+#[derive(Serialize)]
+struct Growth {
+    /// The level above 0 at which the measure is largest.
+    sigma: f64,
+    /// How many times as large it is there, with a 95 % interval that allows for the choice of the best level.
+    ratio: Interval,
+    /// What the interval is over.
+    over: Over,
+    /// How many trainings there are at that level and at σ 0.
+    trainings: [usize; 2],
+    /// In how many trainings it is larger than at σ 0,
+    larger: usize,
+    /// of how many: those whose seed both levels have.
+    of: usize,
+    /// The same in words.
+    text: String,
+}
+
+/// What an interval is over.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Over {
+    /// Several trainings.
+    Trainings,
+    /// Pictures, where a level has one training.
+    Pictures,
+}
+
+/// What is measured of ‖Δx‖ over the pictures that are read correctly.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Measure {
+    MeanL2,
+    MedianL2,
+    MeanLinf,
+    MedianLinf,
+}
+
+impl Measure {
+    const ALL: [Self; 4] = [Self::MeanL2, Self::MedianL2, Self::MeanLinf, Self::MedianLinf];
+
+    fn of(self, summary: &Summary) -> Interval {
+        match self {
+            Self::MeanL2 => summary.mean_l2,
+            Self::MedianL2 => summary.median_l2,
+            Self::MeanLinf => summary.mean_linf,
+            Self::MedianLinf => summary.median_linf,
+        }
+    }
+
+    fn statistic(self) -> fn(&[f64]) -> f64 {
+        match self {
+            Self::MeanL2 | Self::MeanLinf => mean,
+            Self::MedianL2 | Self::MedianLinf => median,
+        }
+    }
+
+    /// Sizes by picture: absent where it is misread without an attack, infinite where it was not fooled.
+    fn column(self, network: &ModelEvaluation) -> Vec<Option<f64>> {
+        let sizes = match self {
+            Self::MeanL2 | Self::MedianL2 => &network.images.l2,
+            Self::MeanLinf | Self::MedianLinf => &network.images.linf,
+        };
+        sizes.iter().map(|size| Some(size.unwrap_or(f64::INFINITY)).filter(|&size| size > 0.0)).collect()
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::MeanL2 => "mean change",
+            Self::MedianL2 => "median change",
+            Self::MeanLinf => "mean of the largest change of a pixel",
+            Self::MedianLinf => "median of the largest change of a pixel",
+        }
+    }
+}
+
+impl Figures {
+    fn new(catalog: &Catalog, evaluations: BTreeMap<String, Evaluation>) -> Result<Self> {
+        let mut families: Vec<FamilyFigures> = catalog
+            .families
+            .iter()
+            .map(|family| FamilyFigures {
+                family: family.id.clone(),
+                title: family.title.clone(),
+                evaluations: Vec::new(),
+            })
+            .collect();
+        for (name, evaluation) in evaluations {
+            let index = home(&catalog.families, &evaluation).with_context(|| name.clone())?;
+            let figures = EvaluationFigures::new(name.clone(), &evaluation).with_context(|| name)?;
+            families[index].evaluations.push(figures);
+        }
+        families.retain(|family| !family.evaluations.is_empty());
+        for family in &mut families {
+            // The family's own networks before others, and what most trainings were measured with first.
+            let own = family.family.clone();
+            family.evaluations.sort_by_key(|one| (one.networks != own, std::cmp::Reverse(one.trainings())));
+        }
+        Ok(Self { families })
+    }
+
+    /// One line a level, so that a difference is found.
+    fn json(&self) -> Result<String> {
+        let whole = serde_json::to_string(self)?;
+        Ok(whole.replace("{\"name\":", "\n{\"name\":").replace("{\"sigma\":", "\n{\"sigma\":") + "\n")
+    }
+
+    fn evaluation(&self, name: &str) -> Result<&EvaluationFigures> {
+        let all = || self.families.iter().flat_map(|family| &family.evaluations);
+        all().find(|evaluation| evaluation.name == name).with_context(|| {
+            let names: Vec<&str> = all().map(|evaluation| &*evaluation.name).collect();
+            format!("figures:{name}: there is no result file of that name: expected one of {}", names.join(", "))
+        })
+    }
+}
+
+/// The family whose result it is, else the first on the same data.
+fn home(families: &[Family], evaluation: &Evaluation) -> Result<usize> {
+    let named = families.iter().position(|family| family.id == evaluation.family);
+    named.or_else(|| families.iter().position(|family| family.data == evaluation.data)).with_context(|| {
+        let data: Vec<&str> = families.iter().map(|family| &*family.data).collect();
+        format!("its data set is {}: expected that of a family in the catalogue, {}", evaluation.data, data.join(", "))
+    })
+}
+
+impl EvaluationFigures {
+    fn new(name: String, evaluation: &Evaluation) -> Result<Self> {
+        let levels = by_level(&evaluation.models)?;
+        let radii = radii(&evaluation.models);
+        let limits = &evaluation.limits;
+        Ok(Self {
+            name,
+            networks: evaluation.family.clone(),
+            title: evaluation.title.clone(),
+            attack: evaluation.attack.clone(),
+            split: evaluation.split.clone(),
+            pictures: evaluation.pictures.len(),
+            noise_draws: evaluation.noise_draws,
+            limit: (!limits.is_empty()).then(|| short(mean(limits))),
+            levels: levels.iter().map(|networks| Level::new(networks, &radii)).collect(),
+            radii,
+            growth: Measure::ALL.into_iter().filter_map(|measure| Some((measure, growth(measure, &levels)?))).collect(),
+        })
+    }
+
+    fn trainings(&self) -> usize {
+        self.levels.iter().map(|level| level.trainings.len()).sum()
+    }
+}
+
+/// The networks of each σ, by rising σ and seed.
+fn by_level(models: &[ModelEvaluation]) -> Result<Vec<Vec<&ModelEvaluation>>> {
+    let mut sorted: Vec<&ModelEvaluation> = models.iter().collect();
+    sorted.sort_by(|a, b| a.sigma.total_cmp(&b.sigma).then(a.seed.cmp(&b.seed)));
+    for pair in sorted.windows(2) {
+        ensure!(
+            (pair[0].sigma, pair[0].seed) != (pair[1].sigma, pair[1].seed),
+            "{} and {} both have σ {} and seed {}: expected one network for each",
+            pair[0].model,
+            pair[1].model,
+            pair[0].sigma,
+            pair[0].seed
+        );
+    }
+    Ok(sorted.chunk_by(|a, b| a.sigma == b.sigma).map(<[_]>::to_vec).collect())
+}
+
+/// From 0 to the largest ‖Δx‖₂ that was needed, denser near 0, where the networks of small σ lie.
+fn radii(models: &[ModelEvaluation]) -> Vec<f64> {
+    const POINTS: u32 = 80;
+    let largest = models.iter().flat_map(|model| &model.images.l2).flatten().copied().fold(0.0, f64::max);
+    // Rounded up, so that at the last one every picture that was fooled is misread.
+    let radius = |index: u32| short(largest * 1.0001 * (f64::from(index) / f64::from(POINTS)).powi(2));
+    (0..=POINTS).map(radius).collect()
+}
+
+impl Level {
+    fn new(networks: &[&ModelEvaluation], radii: &[f64]) -> Self {
+        let trainings: Vec<Training> = networks.iter().map(|network| Training::new(network)).collect();
+        let measures = Measure::ALL.map(|measure| {
+            let interval = match networks {
+                [network] => measure.of(&network.summary),
+                _ => over_trainings(&figures(measure, networks)),
+            };
+            (measure, shortened(interval))
+        });
+        let predicted: Vec<f64> = trainings.iter().filter_map(|training| training.predicted).collect();
+        let average = |of: &dyn Fn(&Training) -> f64| share(mean(&trainings.iter().map(of).collect::<Vec<_>>()));
+        let read = |&radius: &f64| {
+            let shares = networks.iter().map(|network| still_read(&network.images.l2, radius));
+            share(mean(&shares.collect::<Vec<_>>()))
+        };
+        Self {
+            sigma: networks[0].sigma,
+            clean: average(&|training| training.clean),
+            noisy: average(&|training| training.noisy),
+            measures: measures.into(),
+            predicted: (predicted.len() == trainings.len()).then(|| shortened(over_trainings(&predicted))),
+            read: radii.iter().map(read).collect(),
+            trainings,
+        }
+    }
+}
+
+/// A measure of every network; infinite where an attack failed too often.
+fn figures(measure: Measure, networks: &[&ModelEvaluation]) -> Vec<f64> {
+    networks.iter().map(|network| measure.of(&network.summary).value.unwrap_or(f64::INFINITY)).collect()
+}
+
+impl Training {
+    fn new(network: &ModelEvaluation) -> Self {
+        let predicted: Vec<f64> = network.images.predicted.iter().flatten().copied().collect();
+        let value = |measure: Measure| (measure, measure.of(&network.summary).value.map(short));
+        Self {
+            model: network.model.clone(),
+            seed: network.seed,
+            clean: share(network.accuracy.test.clean),
+            noisy: share(network.accuracy.test.noisy),
+            clean_errors: network.summary.clean_errors,
+            failures: network.summary.failures,
+            measures: Measure::ALL.map(value).into(),
+            predicted: (!predicted.is_empty()).then(|| short(mean(&predicted))),
+            predicted_pictures: predicted.len(),
+        }
+    }
+}
+
+/// By how much `measure` grows from σ 0 to the level where it is largest.
+fn growth(measure: Measure, levels: &[Vec<&ModelEvaluation>]) -> Option<Growth> {
+    let (zero, noisy) = levels.split_first().filter(|(zero, _)| zero[0].sigma == 0.0)?;
+    let average = |networks: &[&ModelEvaluation]| mean(&figures(measure, networks));
+    let best = noisy.iter().max_by(|a, b| average(a).total_cmp(&average(b)))?;
+    let trainings = [best.len(), zero.len()];
+    let over = if trainings.contains(&1) { Over::Pictures } else { Over::Trainings };
+    let ratio = match over {
+        Over::Trainings => ratio_over_trainings(&figures(measure, best), &figures(measure, zero), noisy.len()),
+        Over::Pictures => {
+            let columns = |networks: &[&ModelEvaluation]| -> Vec<_> {
+                networks.iter().map(|network| measure.column(network)).collect()
+            };
+            ratio_over_pictures(&columns(best), &columns(zero), measure.statistic(), noisy.len())
+        }
+    };
+    let same_seed = |above: &ModelEvaluation| zero.iter().find(|below| below.seed == above.seed);
+    let pairs: Vec<_> = best.iter().filter_map(|above| Some([*above, *same_seed(above)?])).collect();
+    let larger = pairs.iter().filter(|pair| matches!(figures(measure, *pair)[..], [above, below] if above > below));
+    let (larger, of) = (larger.count(), pairs.len());
+    let mut growth =
+        Growth { sigma: best[0].sigma, ratio: shortened(ratio), over, trainings, larger, of, text: String::new() };
+    growth.text = growth.sentence(measure, zero[0].images.l2.len());
+    Some(growth)
+}
+
+impl Growth {
+    fn sentence(&self, measure: Measure, pictures: usize) -> String {
+        let (sigma, words) = (self.sigma, measure.words());
+        let Some(ratio) = self.ratio.value else {
+            return format!("Too many pictures were not fooled: the {words} is infinite.");
+        };
+        let [best, zero] = self.trainings;
+        let counted = if best == zero { counted(best, "training") } else { format!("{best} and {zero} trainings") };
+        let (over, pairs) = match self.over {
+            Over::Trainings => (counted, self.of),
+            Over::Pictures => (format!("{}, {counted} a level", self::counted(pictures, "picture")), 0),
+        };
+        let in_how_many = |before: &str| match pairs {
+            0 => String::new(),
+            _ => format!(", {before}in {} of {pairs} trainings", self.larger),
+        };
+        let (Some(low), Some(high)) = (self.ratio.low, self.ratio.high) else {
+            return format!(
+                "No difference can be seen: at σ = {sigma}, the best level, the {words} is {ratio:.2} times as large as \
+                 at σ = 0{}, and {over} differ too much for an interval.",
+                in_how_many("larger ")
+            );
+        };
+        let interval = format!("(95 % interval over {over}: {low:.2} to {high:.2})");
+        if low > 1.0 {
+            format!(
+                "From σ = 0 to σ = {sigma} the {words} grows to {ratio:.2} times its size {interval}{}.",
+                in_how_many("")
+            )
+        } else if high < 1.0 {
+            format!(
+                "The {words} is smaller at every level than at σ = 0: at σ = {sigma}, the best, it is {ratio:.2} times \
+                 as large {interval}."
+            )
+        } else {
+            format!(
+                "No difference can be seen: at σ = {sigma}, the best level, the {words} is {ratio:.2} times as large as \
+                 at σ = 0 {interval}{}.",
+                in_how_many("larger ")
+            )
+        }
+    }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Four digits of a share: one picture in ten thousand.
+fn share(value: f64) -> f64 {
+    (value * 1e4).round() / 1e4
+}
+
+/// Five significant digits are more than any figure has, and few enough for rounding to be the same everywhere.
+fn short(value: f64) -> f64 {
+    format!("{value:.4e}").parse().expect("a printed number is a number")
+}
+
+fn shortened(Interval { value, low, high }: Interval) -> Interval {
+    Interval { value: value.map(short), low: low.map(short), high: high.map(short) }
+}
+
+/// The text with every table between its marks made anew.
+fn filled(text: &str, figures: &Figures) -> Result<String> {
+    const BEGIN: &str = "<!-- figures:";
+    const END: &str = "<!-- /figures -->";
+    let mut parts = text.split(BEGIN);
+    let mut filled = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (name, rest) = part.split_once(" -->").with_context(|| format!("{BEGIN} is not followed by NAME -->"))?;
+        let (_, rest) = rest.split_once(END).with_context(|| format!("figures:{name} is not followed by {END}"))?;
+        let table = figures.evaluation(name)?.table();
+        filled += &format!("{BEGIN}{name} -->\n{table}\n{END}{rest}");
+    }
+    Ok(filled)
+}
+
+impl EvaluationFigures {
+    /// The table of the README, and what it shows in words.
+    fn table(&self) -> String {
+        let mut lines = vec![
+            "| σ | held out, clean | under its noise | mean ‖Δx‖₂ (95 %) | median ‖Δx‖₂ | mean ‖Δx‖∞ | predicted ‖Δx‖₂ | trainings |"
+                .to_owned(),
+            "|---|---|---|---|---|---|---|---|".to_owned(),
+        ];
+        lines.extend(self.levels.iter().map(Level::row));
+        let text = |measure| self.growth.get(&measure).map(|growth| growth.text.clone());
+        let sentences: Vec<String> = [Measure::MeanL2, Measure::MedianL2].into_iter().filter_map(text).collect();
+        if !sentences.is_empty() {
+            lines.extend([String::new(), sentences.join(" ")]);
+        }
+        lines.join("\n")
+    }
+}
+
+impl Level {
+    fn row(&self) -> String {
+        let Interval { value, low, high } = self.measures[&Measure::MeanL2];
+        let ends = low
+            .zip(high)
+            .map_or_else(String::new, |ends| format!(" ({}–{})", number(Some(ends.0)), number(Some(ends.1))));
+        format!(
+            "| {:.2} | {:.1} % | {:.1} % | {}{ends} | {} | {} | {} | {} |",
+            self.sigma,
+            100.0 * self.clean,
+            100.0 * self.noisy,
+            number(value),
+            number(self.measures[&Measure::MedianL2].value),
+            number(self.measures[&Measure::MeanLinf].value),
+            self.predicted.map_or_else(|| "–".to_owned(), |predicted| number(predicted.value)),
+            self.trainings.len(),
+        )
+    }
+}
+
+/// Three digits, or two behind the point; ∞ where too many attacks failed.
+fn number(value: Option<f64>) -> String {
+    match value {
+        None => "∞".to_owned(),
+        Some(value) if value >= 1.0 => format!("{value:.2}"),
+        Some(value) if value >= 0.1 => format!("{value:.3}"),
+        Some(value) => format!("{value:.4}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn growth(ratio: [f64; 3], trainings: [usize; 2], larger: usize) -> Growth {
+        let [value, low, high] = ratio.map(|value| Some(value).filter(|value| value.is_finite()));
+        let over = if trainings.contains(&1) { Over::Pictures } else { Over::Trainings };
+        let (ratio, of) = (Interval { value, low, high }, trainings[0].min(trainings[1]));
+        Growth { sigma: 0.5, ratio, over, trainings, larger, of, text: String::new() }
+    }
+
+    #[test]
+    fn a_sentence_says_what_the_interval_says() {
+        let says = |growth: Growth| growth.sentence(Measure::MeanL2, 300);
+        assert_eq!(
+            says(growth([1.41, 1.3, 1.53], [5, 5], 5)),
+            "From σ = 0 to σ = 0.5 the mean change grows to 1.41 times its size (95 % interval over 5 trainings: 1.30 \
+             to 1.53), in 5 of 5 trainings."
+        );
+        assert_eq!(
+            says(growth([1.1, 0.9, 1.3], [5, 5], 3)),
+            "No difference can be seen: at σ = 0.5, the best level, the mean change is 1.10 times as large as at σ = 0 \
+             (95 % interval over 5 trainings: 0.90 to 1.30), larger in 3 of 5 trainings."
+        );
+        assert_eq!(
+            says(growth([1.5, 1.2, 1.8], [1, 1], 1)),
+            "From σ = 0 to σ = 0.5 the mean change grows to 1.50 times its size (95 % interval over 300 pictures, 1 \
+             training a level: 1.20 to 1.80)."
+        );
+        let fewer = says(growth([0.8, 0.7, 0.9], [3, 2], 0));
+        assert!(fewer.starts_with("The mean change is smaller") && fewer.contains("over 3 and 2 trainings"), "{fewer}");
+        let open = says(growth([1.5, f64::NEG_INFINITY, f64::INFINITY], [2, 2], 2));
+        assert!(open.starts_with("No difference") && open.contains("2 trainings differ too much"), "{open}");
+        let infinite = f64::INFINITY;
+        assert!(says(growth([infinite; 3], [1, 1], 0)).starts_with("Too many pictures were not fooled"));
+    }
+
+    #[test]
+    fn the_first_line_that_differs_is_named() {
+        let differs = |expected, found| same(Path::new("a"), expected, found).expect_err("it differs").to_string();
+        assert!(same(Path::new("a"), "1\n2\n", "1\n2\n").is_ok());
+        assert!(differs("1\n2\n", "1\n3\n").starts_with("a, line 2: expected “2”, found “3”"));
+        assert!(differs("1\n2\n", "1\n").starts_with("a: expected 2 lines, found 1"));
+    }
+}

@@ -1,0 +1,165 @@
+//! What the result files say comes out again, and the README and the page say what the result files say.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use decoy::catalog::Catalog;
+use decoy::report::Evaluation;
+
+/// Pictures of each result file that are attacked again with every shipped network.
+const PICTURES: usize = 3;
+
+/// How far a size may lie from the one written, as a share of it. On the same processor it is the same to the last
+/// digit. Another one rounds sums differently; what differs in the last digit may turn one decision of a search, and
+/// DDN takes its length 5 % up or down with each.
+const TOLERANCE: f64 = 0.05;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn decoy(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_decoy"))
+        .args(arguments)
+        .current_dir(root())
+        .output()
+        .expect("the command was built")
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn evaluation(path: &Path) -> Evaluation {
+    let text = fs::read_to_string(path).expect("the result is there");
+    serde_json::from_str(&text).expect("it is a result file")
+}
+
+/// The result files that are committed, but for what is made from them.
+fn results() -> Vec<PathBuf> {
+    let folder = fs::read_dir(root().join("www/robustness")).expect("results are committed");
+    let paths = folder.map(|entry| entry.expect("it can be listed").path());
+    paths.filter(|path| !path.ends_with("figures.json")).collect()
+}
+
+/// A folder of its own for one test.
+fn scratch(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).expect("a folder");
+    folder
+}
+
+#[test]
+fn readme_and_page_say_what_the_results_give() {
+    let check = decoy(&["figures", "--check"]);
+    assert!(check.status.success(), "{}", said(&check));
+}
+
+#[test]
+fn what_the_results_do_not_give_is_named() {
+    let folder = scratch("wrong-figures");
+    let results = folder.join("results");
+    fs::create_dir(&results).expect("a folder");
+    let result = self::results().into_iter().next().expect("there is a result");
+    let name = result.file_stem().expect("a file has a name").to_string_lossy().into_owned();
+    fs::copy(&result, results.join(result.file_name().expect("a file has a name"))).expect("a copy");
+    let readme = folder.join("README.md");
+    let write = |text: &str| fs::write(&readme, text).expect("a file");
+    let figures = |check: &[&str]| {
+        let (results, readme) = (results.display().to_string(), readme.display().to_string());
+        decoy(&[&["figures", "--results", &results, "--readme", &readme], check].concat())
+    };
+
+    write(&format!("Before\n<!-- figures:{name} -->\nold\n<!-- /figures -->\nAfter\n"));
+    assert!(figures(&[]).status.success());
+    assert!(figures(&["--check"]).status.success(), "{}", said(&figures(&["--check"])));
+    let filled = fs::read_to_string(&readme).expect("it is there");
+    assert!(filled.starts_with("Before\n") && filled.ends_with("<!-- /figures -->\nAfter\n"), "{filled}");
+    assert!(filled.contains("\n| 0.00 | ") && !filled.contains("old"), "{filled}");
+
+    write(&filled.replace("| 0.00 | ", "| 0.00 | 1"));
+    let wrong = figures(&["--check"]);
+    assert!(!wrong.status.success());
+    let words = said(&wrong);
+    assert!(words.contains("README.md, line 5: expected “| 0.00 | ") && words.contains("found “| 0.00 | 1"), "{words}");
+
+    write("<!-- figures:nothing -->\n<!-- /figures -->\n");
+    let unknown = said(&figures(&["--check"]));
+    assert!(unknown.contains("figures:nothing") && unknown.contains(&name), "{unknown}");
+    write(&format!("<!-- figures:{name} -->\n"));
+    let open = said(&figures(&["--check"]));
+    assert!(open.contains("is not followed by <!-- /figures -->"), "{open}");
+}
+
+#[test]
+fn every_shipped_network_is_fooled_again_at_the_sizes_written() {
+    let text = fs::read_to_string(root().join("www/models/models.json")).expect("the catalogue is there");
+    let catalog = Catalog::parse(&text).expect("it is well formed");
+    let folder = scratch("fooled-again");
+    for family in &catalog.families {
+        let shipped: BTreeSet<String> = family.models.iter().map(|model| model.sha256.clone()).collect();
+        let (mut measured, here) = (BTreeSet::new(), is_here(&family.data));
+        for path in results() {
+            let committed = evaluation(&path);
+            let networks: Vec<_> = committed.models.iter().filter(|model| shipped.contains(&model.sha256)).collect();
+            if committed.family != family.id || networks.is_empty() {
+                continue;
+            }
+            measured.extend(networks.iter().map(|model| model.sha256.clone()));
+            if !here {
+                continue;
+            }
+            let out = folder.join(path.file_name().expect("a file has a name"));
+            let names: Vec<&str> = networks.iter().map(|model| &*model.model).collect();
+            let again = decoy(&[
+                "evaluate",
+                "--like",
+                &fs::canonicalize(&path).expect("it is there").display().to_string(),
+                "--noise-draws",
+                "0",
+                "--limit",
+                &PICTURES.to_string(),
+                "--model",
+                &names.join(","),
+                "--out",
+                &out.display().to_string(),
+            ]);
+            assert!(again.status.success(), "{}", said(&again));
+            compare(&committed, &evaluation(&out));
+        }
+        assert_eq!(measured, shipped, "{}: expected a result for every shipped network", family.id);
+    }
+}
+
+/// That the pictures measured again have the sizes that were committed.
+fn compare(committed: &Evaluation, again: &Evaluation) {
+    assert_eq!(again.data_sha256, committed.data_sha256);
+    for found in &again.models {
+        let known = committed.models.iter().find(|known| known.sha256 == found.sha256).expect("it was asked for");
+        for (row, picture) in again.pictures.iter().enumerate() {
+            let place = committed.pictures.iter().position(|name| name == picture).expect("it was taken from there");
+            let what = format!("{}, {}: {picture}", committed.attack, found.model);
+            assert_eq!(found.images.before[row], known.images.before[place], "{what}");
+            match (found.images.l2[row], known.images.l2[place]) {
+                (Some(found), Some(known)) => {
+                    assert!((found - known).abs() <= TOLERANCE * known, "{what}: ‖Δx‖₂ {found}, expected {known}");
+                }
+                (found, known) => assert_eq!(found, known, "{what}"),
+            }
+        }
+    }
+}
+
+/// Whether a data set is here, without a download; says so when it is not.
+fn is_here(data: &str) -> bool {
+    let set = decoy_data::by_id(data).expect("the catalogue names it");
+    let here = set.find(None).expect("it is whole").is_some();
+    if !here {
+        let about = set.about();
+        eprintln!("skipped: {} is not here; set {} to {}", about.name, about.variable, about.copy);
+    }
+    here
+}
