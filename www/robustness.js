@@ -64,8 +64,8 @@ export const curve = (levels, measure) => levels.map((level) => point(level.sigm
 
 /** The same of each training seed, where there are several. @param {Level[]} levels @param {Measure} measure */
 export function seedCurves(levels, measure) {
-  const seeds = [...new Set(levels.flatMap(({ trainings }) => trainings.map(({ seed }) => seed)))];
-  if (seeds.length < 2) return [];
+  if (trainingsOf(levels).most < 2) return [];
+  const seeds = [...new Set(levels.flatMap(({ trainings }) => trainings.map(({ seed }) => seed)))].sort((a, b) => a - b);
   return seeds.map((seed) => levels.flatMap(({ sigma, trainings }) => {
     const training = trainings.find((training) => training.seed === seed);
     return training ? [exact(sigma, training[measure] ?? Infinity)] : [];

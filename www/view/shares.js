@@ -6,12 +6,16 @@ import { figure, percent, sigma as sigmaWords } from './words.js';
 /** @typedef {import('./chart.js').Palette} Palette */
 /** @typedef {import('./chart.js').Plot} Plot */
 
+/** A share that is not told from none in the chart, which ends where all are smaller. */
+const NONE = 0.002;
+
 /** @param {Pick<Evaluation, 'radii' | 'levels'>} evaluation @param {number} sigma where the dial stands @returns {(colour: Palette) => Plot} */
 export const sharesPlot = ({ radii, levels }, sigma) => (colour) => {
   const shades = levels.map((_, index) => mix(colour('after'), colour('before'), levels.length > 1 ? index / (levels.length - 1) : 1));
   const lines = levels.map(({ sigma: own, read }, index) => ({ values: read, colour: shades[index], width: own === sigma ? 4 : 1.5 }));
+  const last = radii.findLastIndex((_, index) => levels.some(({ read }) => read[index] > NONE));
   return {
-    across: { label: '‖Δx‖₂, size of the change', reach: [0, radii.at(-1) || 1], words: (value) => String(+value.toPrecision(3)) },
+    across: { label: '‖Δx‖₂, size of the change', reach: [0, radii[last + 1] || radii.at(-1) || 1], words: (value) => String(+value.toPrecision(3)) },
     up: { label: 'still read correctly', reach: [0, 1.04], words: (value) => (value > 1 ? '' : `${Math.round(100 * value)} %`) },
     xs: radii,
     lines,

@@ -49,12 +49,14 @@ export function shares({ radii, levels }, caption) {
   const rows = radii.flatMap((radius, index) => (index % step === 0 || index === radii.length - 1 ? [{ radius, index }] : []));
   fill(caption, ['‖Δx‖₂', ...levels.map(({ sigma }) => sigmaWords(sigma))], rows.map(({ radius, index }) => make('tr', {},
     make('th', { scope: 'row' }, figure(radius)),
-    ...levels.map(({ read }) => make('td', { className: 'share' }, percent(read[index]))))));
+    ...levels.map(({ read }) => make('td', { className: 'share' }, percent(read[index]))))), 'shares');
 }
 
-/** @param {string} caption @param {string[]} head @param {HTMLElement[]} rows */
-function fill(caption, head, rows) {
-  find('figures', HTMLTableElement).replaceChildren(
+/** @param {string} caption @param {string[]} head @param {HTMLElement[]} rows @param {string} [kind] */
+function fill(caption, head, rows, kind = '') {
+  const table = find('figures', HTMLTableElement);
+  table.className = kind;
+  table.replaceChildren(
     make('caption', {}, caption),
     make('thead', {}, make('tr', {}, ...head.map((name) => make('th', { scope: 'col' }, name)))),
     make('tbody', {}, ...rows),
