@@ -1,6 +1,6 @@
 // “Measure here”: how many pictures, how far it is, and the way to stop.
 
-import { find } from './dom.js';
+import { find, make } from './dom.js';
 import { duration } from './words.js';
 
 const form = find('sweep', HTMLFormElement);
@@ -38,7 +38,8 @@ export function sweepForm(onStart, onCancel, weigh) {
     offer(family, all, unlabelled, why) {
       find('sweep-truth', HTMLElement).hidden = !unlabelled;
       find('sweep-why', HTMLElement).hidden = !why;
-      find('sweep-why', HTMLElement).textContent = why;
+      // What is to be typed stands between backticks.
+      find('sweep-why', HTMLElement).replaceChildren(...why.split('`').map((part, index) => (index % 2 ? make('code', {}, part) : part)));
       cost.hidden = why !== '';
       if (family !== offered) {
         offered = family;
