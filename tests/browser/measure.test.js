@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { duck, families, fool, launch, photos, ready, runOn, search, small, toys, visit, withoutObjects, withoutSheet } from './site.js';
+import { duck, families, fool, launch, photos, ready, runOn, says, search, small, toys, visit, withoutObjects, withoutSheet } from './site.js';
 
 /** @type {import('./site.js').Browser} */
 let browser;
@@ -65,6 +65,18 @@ test('what the pictures of a gallery show is said to be unknown only where it is
       assert.equal(await note.isVisible(), id === photos.id, title);
     }
   });
+});
+
+test('a family whose pictures are not here says why, and how to add them', async () => {
+  const absent = families[families.length - 1];
+  const list = { galleries: families.map(({ id }) => (id === absent.id ? { family: id, present: false, why: 'They are not ours. Run `cargo xtask serve`.' } : { family: id, present: id === photos.id })) };
+  await visit(browser, async (page) => {
+    await says(page, /^Choose a picture to begin/);
+    await page.getByText('They are not ours.').waitFor();
+    assert.equal(await page.locator('#sweep-why code').textContent(), 'cargo xtask serve');
+    assert.ok(await page.getByRole('button', { name: 'Measure here' }).isDisabled());
+    assert.equal(await page.getByRole('radiogroup').count(), 1, 'no gallery but the photographs');
+  }, { at: `#model=${absent.models[0].id}`, before: (page) => page.route('**/gallery/gallery.json', (route) => route.fulfill({ json: list })) });
 });
 
 test('a long measurement is cancelled, and what conflicts with it waits', { skip: withoutObjects }, async () => {
