@@ -22,8 +22,18 @@ pub struct Catalog {
 pub struct Family {
     /// Its name in commands and files.
     pub id: String,
-    /// Its name for people.
+    /// What its pictures show, in plain words.
     pub title: String,
+    /// The data set its networks are trained on, by its name in commands.
+    pub data: String,
+    /// The choice to have a picture of one's own read by its networks.
+    pub reader: String,
+    /// What people should know who have a picture of their own read by them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Steps along gradients that a person on a CPU waits for at most, where a step is slow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patience: Option<u32>,
     /// The architecture of its networks.
     pub architecture: Architecture,
     /// What its networks take.

@@ -18,9 +18,9 @@ const BATCH: usize = 40;
 /// What to measure.
 #[derive(Args)]
 pub struct AccuracyArgs {
-    /// The family of networks, and with it the data set: coil20 or photos.
-    #[arg(long, default_value = "photos")]
-    family: String,
+    /// The family of networks, and with it the data set, as `decoy models` lists it; the first one if left out.
+    #[arg(long)]
+    family: Option<String>,
     /// Standard deviations of the noise, pixels in [0, 1]; several with commas.
     #[arg(long, value_delimiter = ',', default_value = "0,0.1,0.25,0.5")]
     sigma: Vec<f64>,
@@ -41,9 +41,9 @@ pub struct AccuracyArgs {
 pub fn run(args: &AccuracyArgs) -> Result<()> {
     let device = args.device.open()?;
     let file = CatalogFile::open(&args.models)?;
-    let family = file.catalog.family(&args.family)?;
-    let (images, _) = args.data.images(family, &device)?;
-    println!("{} images, in % right with noise of σ", images.classes.len());
+    let family = file.family(args.family.as_deref())?;
+    let (images, _) = args.data.images(family)?;
+    println!("{} images, in % right with noise of σ", images.len());
     let header: String = args.sigma.iter().map(|sigma| format!("{sigma:>8}")).collect();
     println!("{:<28}{header}", "model");
     for entry in &family.models {
@@ -71,11 +71,11 @@ pub fn measure(images: &Images, network: &Frozen, sigma: f64) -> Result<Accuracy
 fn right(images: &Images, network: &Frozen, sigma: f64) -> Result<f64> {
     let mut right = 0;
     for (batch, classes) in images.classes.chunks(BATCH).enumerate() {
-        let pixels = images.pixels.clone().narrow(0, batch * BATCH, classes.len());
+        let pixels = images.pixels(batch * BATCH..batch * BATCH + classes.len(), network.device());
         let answers = pollster::block_on(network.predict(with_noise(pixels, sigma)))?;
         right += answers.iter().zip(classes).filter(|(answer, class)| answer.class() == **class).count();
     }
-    Ok(right as f64 / images.classes.len() as f64)
+    Ok(right as f64 / images.len() as f64)
 }
 
 /// Adds fresh Gaussian noise of standard deviation `sigma`.

@@ -7,13 +7,14 @@ use burn::module::Module;
 use burn::tensor::Device;
 use burn_store::ModuleSnapshot;
 use clap::Args;
-use decoy::catalog::{Accuracies, Catalog, Family, ModelEntry};
+use decoy::catalog::{Accuracies, Architecture, Catalog, Family, ModelEntry};
 use decoy::classifier::{Classifier, Frozen};
 use decoy::model::weights;
+use decoy_data::{DataSet, Pictures, Split};
 
 use crate::accuracy;
 use crate::device::DeviceChoice;
-use crate::pictures::Images;
+use crate::pictures::{self, Images};
 
 /// A catalogue and the folder it lies in.
 pub struct CatalogFile {
@@ -50,6 +51,38 @@ impl CatalogFile {
         Ok(())
     }
 
+    /// The family named, else the first.
+    pub fn family(&self, named: Option<&str>) -> Result<&Family> {
+        match named {
+            Some(id) => Ok(self.catalog.family(id)?),
+            None => self.catalog.families.first().with_context(|| {
+                format!("{}: expected a family of networks, found none", self.folder.join("models.json").display())
+            }),
+        }
+    }
+
+    /// The network named with its family, else the first network of the first family.
+    pub fn model(&self, named: Option<&str>) -> Result<(&Family, &ModelEntry)> {
+        match named {
+            Some(id) => Ok(self.catalog.model(id)?),
+            None => {
+                let family = self.family(None)?;
+                let first = family.models.first();
+                Ok((family, first.with_context(|| format!("{}: expected a network, found none", family.id))?))
+            }
+        }
+    }
+
+    /// Describes every family anew as its data set does.
+    pub fn describe(&mut self) -> Result<()> {
+        for family in &mut self.catalog.families {
+            let set = decoy_data::by_id(&family.data)?;
+            let (id, models) = (family.id.clone(), std::mem::take(&mut family.models));
+            *family = Family { id, models, ..describe(set, family.architecture) };
+        }
+        self.save()
+    }
+
     /// The weights file of `entry`.
     pub fn bytes(&self, entry: &ModelEntry) -> Result<Vec<u8>> {
         let path = self.folder.join(&entry.file);
@@ -62,8 +95,15 @@ impl CatalogFile {
     }
 
     /// Writes the weights of a network beside the catalogue, measures it as it is read back from them, and puts it in
-    /// its place. Returns what was measured.
-    pub fn add<M>(&mut self, family: Family, made: Made, model: &M, train: &Images, test: &Images) -> Result<Accuracies>
+    /// its place, in the family of its data set. Returns what was measured.
+    pub fn add<M>(
+        &mut self,
+        set: &dyn DataSet,
+        architecture: Architecture,
+        made: Made,
+        model: &M,
+        pictures: &Pictures,
+    ) -> Result<Accuracies>
     where
         M: Module + Classifier + ModuleSnapshot + 'static,
     {
@@ -77,25 +117,46 @@ impl CatalogFile {
 
         let network = Frozen::new(&saved);
         network.device().seed(u64::from(seed));
-        let measure = |images: &Images| accuracy::measure(images, &network, sigma);
-        let accuracy = Accuracies { train: measure(train)?, test: measure(test)? };
+        let measure = |split| accuracy::measure(&Images::of(set.about(), pictures.of(split))?, &network, sigma);
+        let accuracy = Accuracies { train: measure(Split::Train)?, test: measure(Split::Test)? };
         let (bytes, sha256) = (bytes.len() as u32, weights::sha256(&bytes));
-        self.insert(family, ModelEntry { id, sigma, seed, recipe, file, bytes, sha256, accuracy, perturbation: None })?;
+        let entry = ModelEntry { id, sigma, seed, recipe, file, bytes, sha256, accuracy, perturbation: None };
+        self.insert(describe(set, architecture), entry)?;
         Ok(accuracy)
     }
 
-    /// Puts a network in its place, in a family that is made if there is none, and writes the catalogue.
+    /// Puts a network in its place, in a family that is made if there is none and described as given, and writes the
+    /// catalogue.
     pub fn insert(&mut self, family: Family, entry: ModelEntry) -> Result<()> {
         let families = &mut self.catalog.families;
         let index = families.iter().position(|known| known.id == family.id).unwrap_or_else(|| {
-            families.push(Family { models: Vec::new(), ..family });
+            families.push(Family { models: Vec::new(), ..family.clone() });
             families.len() - 1
         });
+        let models = std::mem::take(&mut families[index].models);
+        families[index] = Family { models, ..family };
         let models = &mut families[index].models;
         models.retain(|model| model.id != entry.id);
         models.push(entry);
         models.sort_by(|a, b| a.sigma.total_cmp(&b.sigma).then(a.seed.cmp(&b.seed)));
         self.save()
+    }
+}
+
+/// The family of networks of a data set, as the set describes it, without networks.
+pub fn describe(set: &dyn DataSet, architecture: Architecture) -> Family {
+    let about = set.about();
+    Family {
+        id: about.id.to_owned(),
+        title: about.title.to_owned(),
+        data: about.id.to_owned(),
+        reader: about.reader.to_owned(),
+        note: about.note.map(str::to_owned),
+        patience: (architecture == Architecture::EfficientnetLite0).then_some(40), // about ten seconds
+        architecture,
+        input: pictures::input(about),
+        labels: about.labels.iter().map(|label| (*label).to_owned()).collect(),
+        models: Vec::new(),
     }
 }
 
@@ -114,9 +175,9 @@ pub struct Made {
 /// Which network, and where it runs.
 #[derive(Args)]
 pub struct ModelArgs {
-    /// The network, as `decoy models` lists it.
-    #[arg(long, default_value = "photos-sigma-0.00")]
-    model: String,
+    /// The network, as `decoy models` lists it; the first one if left out.
+    #[arg(long)]
+    model: Option<String>,
     /// Folder of models.json and the weights.
     #[arg(long, default_value = "www/models")]
     models: PathBuf,
@@ -139,8 +200,36 @@ impl ModelArgs {
     /// Loads the network.
     pub fn open(&self) -> Result<OpenModel> {
         let file = CatalogFile::open(&self.models)?;
-        let (family, entry) = file.catalog.model(&self.model)?;
+        let (family, entry) = file.model(self.model.as_deref())?;
         let network = file.load(family, entry, &self.device.open()?)?;
         Ok(OpenModel { family: family.clone(), entry: entry.clone(), network })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_families_are_described_as_their_data_sets_do() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../www/models");
+        for family in CatalogFile::open(&folder).expect("it is shipped").catalog.families {
+            let set = decoy_data::by_id(&family.data).expect("its data set is there");
+            let described = Family { models: family.models.clone(), ..describe(set, family.architecture) };
+            assert_eq!(family, described, "`decoy models --describe` writes {} anew", family.id);
+        }
+    }
+
+    #[test]
+    fn families_and_networks_have_a_first() {
+        let mut file = CatalogFile { catalog: Catalog::default(), folder: "nowhere".into() };
+        let none = file.model(None).expect_err("there is none").to_string();
+        assert!(none.ends_with("models.json: expected a family of networks, found none"), "{none}");
+        for set in decoy_data::sets() {
+            file.catalog.families.push(describe(set, Architecture::Compact));
+        }
+        assert_eq!(file.family(None).expect("the first").id, decoy_data::sets()[0].about().id);
+        let none = file.model(None).expect_err("it has no network").to_string();
+        assert!(none.ends_with("expected a network, found none"), "{none}");
     }
 }

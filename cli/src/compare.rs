@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use burn::tensor::Tensor;
 use clap::Args;
 use decoy::attack::{Attack, Run, build};
 use decoy::classifier::{Criterion, Goal};
@@ -60,7 +59,7 @@ pub fn run(args: &CompareArgs) -> Result<()> {
     if let Some(path) = &args.tensors {
         write_tensors(path, &model, &images)?;
     }
-    let total = attacks.len() * (1 + usize::from(args.double)) * images.classes.len();
+    let total = attacks.len() * (1 + usize::from(args.double)) * images.len();
     let bar = ProgressBar::new(total as u64)
         .with_style(ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} attacks, {eta}")?);
     let mut trials = Vec::new();
@@ -94,22 +93,20 @@ pub fn run(args: &CompareArgs) -> Result<()> {
 
 impl CompareArgs {
     fn images(&self, model: &OpenModel) -> Result<Images> {
-        let device = model.network.device();
         if self.data_set {
-            let (images, _) = self.data.images(&model.family, device)?;
+            let (images, _) = self.data.images(&model.family)?;
             return Ok(match self.limit {
                 Some(count) => images.sample(count),
                 None => images,
             });
         }
-        let (mut rows, mut names) = (Vec::new(), Vec::new());
+        let mut images = Images::new(model.family.input);
         for path in self.pictures.files()? {
-            rows.push(pictures::tensor(&self.pictures.open(&path, model.family.input)?, device));
-            names.push(path.display().to_string());
+            let photo = self.pictures.open(&path, model.family.input)?;
+            let answer = pollster::block_on(model.network.predict(pictures::tensor(&photo, model.network.device())))?;
+            images.add(photo.pixels(), answer[0].class(), &path.display().to_string());
         }
-        let pixels = Tensor::cat(rows, 0);
-        let answers = pollster::block_on(model.network.predict(pixels.clone()))?;
-        Ok(Images { pixels, classes: answers.iter().map(|answer| answer.class()).collect(), names })
+        Ok(images)
     }
 
     fn measure(
@@ -136,7 +133,8 @@ impl CompareArgs {
         let mut flags = Vec::new();
         let mut clean_errors = Vec::new();
         for (batch, classes) in images.classes.chunks(self.batch).enumerate() {
-            let pixels = images.pixels.clone().narrow(0, batch * self.batch, classes.len());
+            let first = batch * self.batch;
+            let pixels = images.pixels(first..first + classes.len(), model.network.device());
             let outcome = pollster::block_on(async {
                 Run::begin(attack, &model.network, pixels, Goal::Misread(classes.to_vec())).await?.complete().await
             })?;
@@ -177,12 +175,13 @@ fn doubled(options: &AttackOptions, attack: &dyn Attack) -> Result<Box<dyn Attac
 fn write_tensors(path: &Path, model: &OpenModel, images: &Images) -> Result<()> {
     let goal = Goal::Misread(images.classes.clone());
     let criterion = Criterion::new(&goal, model.family.labels.len(), model.network.device())?;
-    let (logits, gradient) = model.network.gradient(images.pixels.clone(), |logits| criterion.margin(logits));
+    let pixels = images.all(model.network.device());
+    let (logits, gradient) = model.network.gradient(pixels.clone(), |logits| criterion.margin(logits));
     let bytes = |data: burn::tensor::TensorData| data.bytes().to_vec();
     let classes: Vec<u8> = images.classes.iter().flat_map(|&class| (class as i32).to_le_bytes()).collect();
     let tensors = [
-        ("pixels", Dtype::F32, images.pixels.dims().to_vec(), bytes(images.pixels.to_data())),
-        ("classes", Dtype::I32, vec![images.classes.len()], classes),
+        ("pixels", Dtype::F32, pixels.dims().to_vec(), bytes(pixels.to_data())),
+        ("classes", Dtype::I32, vec![images.len()], classes),
         ("logits", Dtype::F32, logits.dims().to_vec(), bytes(logits.to_data())),
         ("gradient", Dtype::F32, gradient.dims().to_vec(), bytes(gradient.to_data())),
     ];

@@ -16,14 +16,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::attack::MethodArgs;
 use crate::catalog_file::CatalogFile;
 use crate::device::DeviceChoice;
-use crate::pictures::{DataArgs, Images};
+use crate::pictures::DataArgs;
 
 /// What to measure, and where the result goes.
 #[derive(Args)]
 pub struct EvaluateArgs {
-    /// The family of networks, and with it the data set: coil20 or photos.
-    #[arg(long, default_value = "coil20")]
-    family: String,
+    /// The family of networks, and with it the data set, as `decoy models` lists it; the first one if left out.
+    #[arg(long)]
+    family: Option<String>,
     #[command(flatten)]
     method: MethodArgs,
     /// The result; networks that a file of the same measurement holds already are not measured again.
@@ -51,8 +51,9 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     let attack = build(&options)?;
     let device = args.device.open()?;
     let mut file = CatalogFile::open(&args.models)?;
-    let family = file.catalog.family(&args.family)?.clone();
-    let (Images { pixels, classes, .. }, data_sha256) = args.data.images(&family, &device)?;
+    let family = file.family(args.family.as_deref())?.clone();
+    let (images, data_sha256) = args.data.images(&family)?;
+    let (pixels, classes) = (images.all(&device), images.classes);
     let batch = args.batch.unwrap_or(if family.input.height > 128 { 8 } else { 60 });
 
     let fresh = Evaluation {

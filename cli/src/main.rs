@@ -18,8 +18,8 @@ use clap::{Parser, Subcommand};
 
 /// Fool neural networks, and measure how much it takes.
 ///
-/// Networks are listed by `decoy models`. What one sees in a picture: `decoy predict --model photos-sigma-0.00
-/// cat.jpg`. The smallest change that fools it: `decoy attack --model photos-sigma-0.00 --out fooled.png cat.jpg`.
+/// Networks are listed by `decoy models`; the first one is taken where none is named with `--model`. What it sees in a
+/// picture: `decoy predict cat.jpg`. The smallest change that fools it: `decoy attack --out fooled.png cat.jpg`.
 /// Every command explains itself with `--help`; those with `--json` print one JSON object a line.
 #[derive(Parser)]
 #[command(name = "decoy", version)]

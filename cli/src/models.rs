@@ -13,6 +13,9 @@ pub struct ModelsArgs {
     /// Folder of models.json and the weights.
     #[arg(long, default_value = "www/models")]
     models: PathBuf,
+    /// Describe every family in the catalogue anew, as its data set does, first.
+    #[arg(long)]
+    describe: bool,
     /// Print the catalogue as JSON.
     #[arg(long)]
     json: bool,
@@ -20,7 +23,11 @@ pub struct ModelsArgs {
 
 /// Runs `decoy models`.
 pub fn run(args: &ModelsArgs) -> Result<()> {
-    let catalog = CatalogFile::open(&args.models)?.catalog;
+    let mut file = CatalogFile::open(&args.models)?;
+    if args.describe {
+        file.describe()?;
+    }
+    let catalog = file.catalog;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&catalog)?);
         return Ok(());

@@ -2,14 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use clap::{Args, ValueEnum};
 use decoy::catalog::{Family, Input};
-use decoy::model::efficientnet;
 use decoy::photo::{self, Crop, Photo};
-use decoy_data::coil20::{self, Coil20, SIDE, Split as CoilSplit};
-use decoy_data::photographs::{self, Photograph};
+use decoy_data::{About, Content, Picture};
 
 /// Which pictures, and which part of them.
 #[derive(Args)]
@@ -72,10 +70,12 @@ pub fn tensor(photo: &Photo, device: &Device) -> Tensor<4> {
     Tensor::from_data(TensorData::new(photo.to_unit(), shape), device)
 }
 
-/// Images of a data set and their classes, on a device.
+/// Images of one size and their classes, 8 bits a number, so that large data sets fit into memory.
 pub struct Images {
-    /// `[N, C, H, W]`, in [0, 1].
-    pub pixels: Tensor<4>,
+    /// The size of each.
+    pub input: Input,
+    /// `[N, C, H, W]`, row by row.
+    levels: Vec<u8>,
     /// `[N]`
     pub classes: Vec<usize>,
     /// What the data set calls them.
@@ -83,78 +83,99 @@ pub struct Images {
 }
 
 impl Images {
-    /// The images of a split, by object, then by pose.
-    pub fn of(data: &Coil20, split: CoilSplit, device: &Device) -> Self {
-        let pixels: Vec<f32> =
-            data.split(split).flat_map(|image| image.pixels.iter().map(|&value| f32::from(value) / 255.0)).collect();
-        let classes: Vec<usize> = data.split(split).map(|image| image.class()).collect();
-        let shape = [classes.len(), 1, SIDE, SIDE];
-        let names = data.split(split).map(|image| image.file_name()).collect();
-        Self { pixels: Tensor::from_data(TensorData::new(pixels, shape), device), classes, names }
+    /// None yet.
+    pub fn new(input: Input) -> Self {
+        Self { input, levels: Vec::new(), classes: Vec::new(), names: Vec::new() }
     }
 
-    /// The middle 224×224 pixels of photographs of the sample, whose shorter side has 256.
-    pub fn of_photographs(photographs: &[Photograph], device: &Device) -> Result<Self> {
-        const SIDE: usize = efficientnet::SIDE;
-        let mut pixels = Vec::with_capacity(photographs.len() * 3 * SIDE * SIDE);
-        let mut classes = Vec::with_capacity(photographs.len());
-        for photograph in photographs {
-            let source = photo::open(&photograph.bytes).with_context(|| photograph.name.clone())?;
-            let (width, height) = (f64::from(source.width()), f64::from(source.height()));
-            let side = width.min(height).min(SIDE as f64);
-            let middle = |length: f64| ((length - side) / 2.0).floor();
-            let crop = Crop { left: middle(width), top: middle(height), side };
-            pixels.extend(source.crop(crop, 3, SIDE, SIDE)?.to_unit());
-            classes.push(photograph.imagenet_class()?);
+    /// Pictures of a data set as networks see them: of a file the middle, pixel by pixel where it is large enough.
+    pub fn of<'a>(about: &About, pictures: impl IntoIterator<Item = &'a Picture>) -> Result<Self> {
+        let input = input(about);
+        let mut images = Self::new(input);
+        for Picture { name, class, content, .. } in pictures {
+            match content {
+                Content::Pixels(levels) => images.add(levels, *class, name),
+                Content::File(bytes) => {
+                    let photo = middle(bytes, input).with_context(|| name.clone())?;
+                    images.add(photo.pixels(), *class, name);
+                }
+            }
         }
-        let shape = [classes.len(), 3, SIDE, SIDE];
-        let names = photographs.iter().map(|photograph| photograph.name.clone()).collect();
-        Ok(Self { pixels: Tensor::from_data(TensorData::new(pixels, shape), device), classes, names })
+        Ok(images)
+    }
+
+    /// Adds one, `[C, H, W]`, row by row.
+    pub fn add(&mut self, levels: &[u8], class: usize, name: &str) {
+        self.levels.extend_from_slice(levels);
+        self.classes.push(class);
+        self.names.push(name.to_owned());
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.classes.len()
+    }
+
+    /// All of them, `[N, C, H, W]`, in [0, 1].
+    pub fn all(&self, device: &Device) -> Tensor<4> {
+        self.pixels(0..self.len(), device)
+    }
+
+    /// Those at `indices`, in that order, `[N, C, H, W]`, in [0, 1].
+    pub fn pixels(&self, indices: impl IntoIterator<Item = usize>, device: &Device) -> Tensor<4> {
+        let Input { channels, height, width } = self.input;
+        let values = indices.into_iter().flat_map(|index| self.levels(index)).map(|&level| f32::from(level) / 255.0);
+        let values: Vec<f32> = values.collect();
+        let shape = [values.len() / (channels * height * width), channels, height, width];
+        Tensor::from_data(TensorData::new(values, shape), device)
+    }
+
+    /// Those at `indices`, in that order.
+    pub fn pick(&self, indices: impl IntoIterator<Item = usize>) -> Self {
+        let mut picked = Self::new(self.input);
+        for index in indices {
+            picked.add(self.levels(index), self.classes[index], &self.names[index]);
+        }
+        picked
     }
 
     /// `count` of them, evenly spread.
-    pub fn sample(self, count: usize) -> Self {
-        let all = self.classes.len();
-        let chosen: Vec<usize> = (0..count.min(all)).map(|index| index * all / count.min(all)).collect();
-        let rows = chosen.iter().map(|&image| self.pixels.clone().narrow(0, image, 1)).collect();
-        Self {
-            pixels: Tensor::cat(rows, 0),
-            classes: chosen.iter().map(|&image| self.classes[image]).collect(),
-            names: chosen.iter().map(|&image| self.names[image].clone()).collect(),
-        }
+    pub fn sample(&self, count: usize) -> Self {
+        let count = count.min(self.len());
+        self.pick((0..count).map(|index| index * self.len() / count))
+    }
+
+    /// The levels of one, `[C, H, W]`.
+    fn levels(&self, index: usize) -> &[u8] {
+        let Input { channels, height, width } = self.input;
+        let size = channels * height * width;
+        &self.levels[index * size..][..size]
     }
 }
 
-/// The ImageNet sample, divided.
-pub struct Sample {
-    /// To tune on.
-    pub train: Vec<Photograph>,
-    /// Every tenth photograph, held out.
-    pub test: Vec<Photograph>,
-    /// The checksum of all.
-    pub sha256: String,
+/// What networks of a data set take.
+pub fn input(about: &About) -> Input {
+    Input { channels: about.channels, height: about.height, width: about.width }
 }
 
-impl Sample {
-    /// Reads it from a folder or zip.
-    pub fn load(path: &Path) -> Result<Self> {
-        let photographs::Photographs { photographs, sha256 } = photographs::load(path)?;
-        let (mut train, mut test) = (Vec::new(), Vec::new());
-        for (index, photograph) in photographs.into_iter().enumerate() {
-            if index % 10 == 0 { test.push(photograph) } else { train.push(photograph) }
-        }
-        Ok(Self { train, test, sha256 })
-    }
+/// The middle of a picture file: as much as the network takes, or the largest square of a smaller one.
+fn middle(bytes: &[u8], input: Input) -> Result<Photo> {
+    let source = photo::open(bytes)?;
+    let (width, height) = (f64::from(source.width()), f64::from(source.height()));
+    let side = width.min(height).min(input.height as f64);
+    let middle = |length: f64| ((length - side) / 2.0).floor();
+    let crop = Crop { left: middle(width), top: middle(height), side };
+    Ok(source.crop(crop, input.channels, input.height, input.width)?)
 }
 
 /// Which images of a family's data set.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct DataArgs {
     /// Which images.
     #[arg(long, default_value = "all")]
     pub split: Split,
-    /// Folder or zip of the data set; else what the variable COIL20 or IMAGENET_SAMPLE names; else COIL-20 is
-    /// downloaded.
+    /// Folder or archive of the data set; else what its variable names, such as COIL20; else it is downloaded where it
+    /// is offered.
     #[arg(long)]
     data: Option<PathBuf>,
 }
@@ -180,32 +201,13 @@ impl Split {
 
 impl DataArgs {
     /// The images of a family's data set, and its checksum.
-    pub fn images(&self, family: &Family, device: &Device) -> Result<(Images, String)> {
-        match &*family.id {
-            "coil20" => {
-                let data = coil20::load(self.data.as_deref())?;
-                let split = match self.split {
-                    Split::All => CoilSplit::All,
-                    Split::Test => CoilSplit::Test,
-                };
-                Ok((Images::of(&data, split, device), data.sha256))
-            }
-            "photos" => {
-                let named = std::env::var_os("IMAGENET_SAMPLE").map(PathBuf::from);
-                let path = self.data.clone().or(named);
-                let path =
-                    path.context("--data or IMAGENET_SAMPLE: expected the folder or zip of the ImageNet sample")?;
-                let Sample { mut train, test, sha256 } = Sample::load(&path)?;
-                let photographs = match self.split {
-                    Split::All => {
-                        train.extend(test);
-                        train
-                    }
-                    Split::Test => test,
-                };
-                Ok((Images::of_photographs(&photographs, device)?, sha256))
-            }
-            other => bail!("--family is {other}: expected one with a data set, coil20 or photos"),
-        }
+    pub fn images(&self, family: &Family) -> Result<(Images, String)> {
+        let set = decoy_data::by_id(&family.data)?;
+        let data = set.load(self.data.as_deref())?;
+        let wanted = |picture: &&Picture| match self.split {
+            Split::All => true,
+            Split::Test => picture.split == decoy_data::Split::Test,
+        };
+        Ok((Images::of(set.about(), data.pictures.iter().filter(wanted))?, data.sha256))
     }
 }

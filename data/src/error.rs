@@ -2,17 +2,28 @@
 
 use std::{io, path::PathBuf};
 
+use crate::About;
+
 /// A data set that cannot be used: every message names the file, what was expected and what was found.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// A data set that there is not.
+    #[error("there is no data set “{id}”: expected one of {known}")]
+    NoSuchSet {
+        /// The name asked for.
+        id: String,
+        /// The names there are.
+        known: String,
+    },
+
     /// Nothing lies at the path that was asked for.
-    #[error(
-        "{}: no such file or folder. Give the folder or the zip archive of COIL-20 with --data PATH or in COIL20", .path.display()
-    )]
+    #[error("{}: no such file or folder; {give}", .path.display())]
     NoSuchPath {
         /// The path asked for.
         path: PathBuf,
+        /// What to give there.
+        give: String,
     },
 
     /// The system refused to read or write a file or folder.
@@ -24,88 +35,34 @@ pub enum Error {
         cause: io::Error,
     },
 
-    /// A file that is no zip archive, or a damaged one.
-    #[error("{}: expected a folder or a zip archive, found neither: {cause}", .path.display())]
-    NotAZip {
+    /// A file that is no archive, or a damaged one.
+    #[error("{}: expected a folder, a zip or a tar.gz archive, found none of them, or a damaged one: {cause}", .path.display())]
+    NotAnArchive {
         /// The file.
         path: PathBuf,
         /// What the archive reader said.
         cause: String,
     },
 
-    /// A folder or archive without a single photograph.
-    #[error("{}: expected JPEG or PNG files, found none", .path.display())]
-    NoPhotographs {
-        /// The folder or archive.
-        path: PathBuf,
-    },
-
-    /// A file whose name does not tell the class of what it shows.
-    #[error("{}: expected a name such as 0281_n02123045_tabby.jpg, which begins with the class, 0 to 999", .file.display())]
-    NoClass {
-        /// The file.
-        file: PathBuf,
-    },
-
-    /// A folder or archive without a single picture of the data set.
-    #[error("{}: expected {expected} pictures, obj1__0.png to obj20__71.png, found none", .path.display())]
-    NoPictures {
-        /// The folder or archive.
-        path: PathBuf,
-        /// How many pictures the data set has.
-        expected: usize,
-    },
-
-    /// Some pictures of the data set are not there.
-    #[error("{}: expected {expected} pictures, found {}; missing {}", .path.display(), .expected - .missing.len(), some(.missing))]
+    /// Some files of the data set are not there.
+    #[error("{}: expected {expected} files, found {}; missing {}", .path.display(), .expected - .missing.len(), some(.missing))]
     Missing {
         /// The folder or archive.
         path: PathBuf,
-        /// How many pictures the data set has.
+        /// How many files the data set has.
         expected: usize,
-        /// The file names of all that are missing.
+        /// The names of all that are missing.
         missing: Vec<String>,
     },
 
-    /// A picture of an object or a pose that the data set does not have.
-    #[error("{}: expected objects 1 to 20 and poses 0 to 71, found object {object}, pose {pose}", .file.display())]
-    OutOfRange {
-        /// The picture.
+    /// A file or folder that is something else than the data set has in its place.
+    #[error("{}: expected {expected}, found {found}", .file.display())]
+    Unexpected {
+        /// The file or folder.
         file: PathBuf,
-        /// Its object.
-        object: u32,
-        /// Its pose.
-        pose: u32,
-    },
-
-    /// Two pictures of the same object and pose.
-    #[error("{}: expected one picture of object {object}, pose {pose}, found a second", .file.display())]
-    Duplicate {
-        /// The second picture.
-        file: PathBuf,
-        /// Its object.
-        object: u8,
-        /// Its pose.
-        pose: u8,
-    },
-
-    /// A picture of another size.
-    #[error("{}: expected {side}×{side} pixels, found {width}×{height}", .file.display(), side = crate::coil20::SIDE)]
-    Size {
-        /// The picture.
-        file: PathBuf,
-        /// Its width in pixels.
-        width: u32,
-        /// Its height in pixels.
-        height: u32,
-    },
-
-    /// A picture that is not grey with 8 bits a pixel.
-    #[error("{}: expected 8-bit grey pixels, found {found}", .file.display())]
-    PixelFormat {
-        /// The picture.
-        file: PathBuf,
-        /// Its pixel format, such as `8-bit Rgb`.
+        /// What the data set has.
+        expected: String,
+        /// What is there.
         found: String,
     },
 
@@ -120,27 +77,50 @@ pub enum Error {
         cause: png::DecodingError,
     },
 
+    /// A data set that nobody offers for download.
+    #[error("{name} is not offered for download: {give}")]
+    NotOffered {
+        /// The data set.
+        name: &'static str,
+        /// What to give in its place.
+        give: String,
+    },
+
     /// The download failed.
-    #[error(
-        "cannot download COIL-20 from {url}: {cause}. Give a copy you have, folder or zip, with --data PATH or in COIL20"
-    )]
+    #[error("cannot download {name} from {url}: {cause}. If you have a copy, {give}")]
     Download {
+        /// The data set.
+        name: &'static str,
         /// The address.
         url: String,
         /// What went wrong.
         cause: String,
+        /// What to give in its place.
+        give: String,
     },
 
-    /// A downloaded archive whose pixels are not those of COIL-20.
-    #[error("{}: expected pixels with sha256 {expected}, found {found}. Remove the file, so that it is downloaded again", .path.display())]
+    /// A downloaded archive whose pixels are not those of the data set.
+    #[error(
+        "{}: expected the pixels of {name} with sha256 {expected}, found {found}. Remove the file, so that it is \
+         downloaded again", .path.display()
+    )]
     Checksum {
         /// The archive.
         path: PathBuf,
-        /// The checksum of COIL-20's pixels.
+        /// The data set.
+        name: &'static str,
+        /// The checksum of its pixels.
         expected: &'static str,
         /// The checksum of the pixels found.
         found: String,
     },
+}
+
+impl About {
+    /// How to give a copy of the data set, in words for the end of a message.
+    pub fn give(&self) -> String {
+        format!("give {} with --data PATH or in {}", self.copy, self.variable)
+    }
 }
 
 /// The first few of many names, and how many more there are.

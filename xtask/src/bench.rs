@@ -4,12 +4,13 @@ use std::{path::Path, process::Command};
 
 use anyhow::Result;
 use clap::ValueEnum;
-use decoy_data::coil20::Coil20;
 
 use crate::{
     chromium,
     command::{cargo, run, step},
-    compress, serve,
+    compress,
+    data::Guest,
+    serve,
     site::{self, npm},
     wasm::Profile,
 };
@@ -33,7 +34,7 @@ pub enum Bench {
 }
 
 /// Runs one benchmark, or all of them.
-pub fn measure(only: Option<Bench>, coil20: &Option<Coil20>) -> Result<()> {
+pub fn measure(only: Option<Bench>, guests: &[Guest]) -> Result<()> {
     let wanted = |bench| only.is_none_or(|only| only == bench);
     for (bench, name) in [(Bench::Native, "native"), (Bench::Scaling, "scaling")] {
         if wanted(bench) {
@@ -43,7 +44,7 @@ pub fn measure(only: Option<Bench>, coil20: &Option<Coil20>) -> Result<()> {
     if matches!(only, Some(Bench::Native | Bench::Scaling)) {
         return Ok(());
     }
-    site::build(Profile::Small, coil20)?;
+    site::build(Profile::Small, guests)?;
     compress::site()?;
     let node = |script: &str, address: &str| -> Result<()> {
         run(Command::new("node").arg(script).env("CHROMIUM", chromium::find()?).env("DECOY_URL", address))

@@ -1,49 +1,148 @@
-//! COIL-20 for the gallery and the tests: nothing here is needed to build the site.
+//! The data sets: for the galleries and the tests; nothing here is needed to build the site.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use anyhow::Result;
-use decoy_data::coil20::{self, Coil20};
+use anyhow::{Context, Result, bail};
+use decoy_data::{About, DataSet, Pictures, Split, by_id, sets};
 
 use crate::command::step;
 
-/// How long a command that can do without the data set waits for its download.
+/// How long a command that can do without a data set waits for its download.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Left behind by a download that failed, so that later commands do not wait for it again.
-const UNREACHABLE: &str = "target/coil20-unreachable";
-
-/// The data set from `path`, else as downloaded before.
-pub fn at_hand(path: Option<&Path>) -> Result<Option<Coil20>> {
-    Ok(coil20::find(path)?)
+/// What `--data` is for.
+pub fn help() -> String {
+    let guests = sets().into_iter().map(|set| set.about()).filter(|about| about.missing.is_some());
+    let words = guests.map(|about| format!("{}; without it, what {} names", about.copy, about.variable));
+    format!("Where it is: {}, or the copy downloaded earlier", words.collect::<Vec<_>>().join(", or "))
 }
 
-/// The data set from `path`, else as downloaded before, else downloaded now if that is quick and did not fail before.
-pub fn seek(path: Option<&Path>) -> Result<Option<Coil20>> {
-    let found = at_hand(path)?;
-    if found.is_some() || Path::new(UNREACHABLE).exists() {
-        return Ok(found);
+/// Where the user says that copies of data sets are; relative paths are those where the command was started.
+pub struct Given {
+    /// That folder.
+    pub start: PathBuf,
+    /// The value of `--data`.
+    pub path: Option<PathBuf>,
+}
+
+impl Given {
+    /// The copy of a data set that `--data` or the set's variable names; `--data` is for a set whose pictures do not
+    /// come with the repository.
+    pub fn copy(&self, about: &About) -> Option<PathBuf> {
+        let variable = || env::var_os(about.variable).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let path = self.path.clone().filter(|_| about.missing.is_some()).or_else(variable);
+        path.map(|path| self.start.join(path))
     }
-    step("Downloading COIL-20 for the gallery", || match coil20::download(PATIENCE) {
-        Ok(coil20) => Ok(Some(coil20)),
-        Err(error) => {
-            println!("   {error}");
-            fs::write(UNREACHABLE, "`cargo xtask data` tries again\n")?;
-            Ok(None)
-        }
-    })
+
+    /// The variables of all data sets a copy is given of, each with it, for other programs.
+    pub fn variables(&self) -> impl Iterator<Item = (&'static str, PathBuf)> {
+        sets().into_iter().filter_map(|set| Some((set.about().variable, self.copy(set.about())?)))
+    }
 }
 
-/// Finds or downloads the data set and prints what it is.
-pub fn describe(path: Option<&Path>) -> Result<()> {
-    let coil20 = coil20::load(path)?;
-    println!("COIL-20: {}", coil20.source.display());
-    println!("pictures: {}, {} objects in {} poses", coil20.images.len(), coil20::LABELS.len(), coil20::POSES);
-    println!("size: {0}×{0} pixels, 8-bit grey", coil20::SIDE);
-    let verdict = if coil20.sha256 == coil20::SHA256 { "the university's" } else { "not the university's" };
-    println!("sha256 of the pixels: {} ({verdict})", coil20.sha256);
-    for (class, label) in coil20::LABELS.iter().enumerate() {
-        println!("object {:2}: {label}", class + 1);
+/// A data set whose pictures do not come with the repository, with a copy if there is one.
+pub struct Guest {
+    /// The data set.
+    pub set: &'static dyn DataSet,
+    /// The copy.
+    pub pictures: Option<Pictures>,
+}
+
+/// Copies of the data sets whose pictures do not come with the repository: as given, else as downloaded before.
+pub fn at_hand(given: &Given) -> Result<Vec<Guest>> {
+    let guests = sets().into_iter().filter(|set| set.about().missing.is_some());
+    guests.map(|set| Ok(Guest { set, pictures: set.find(given.copy(set.about()).as_deref())? })).collect()
+}
+
+/// The same, else downloaded now if that is quick and did not fail before.
+pub fn seek(given: &Given) -> Result<Vec<Guest>> {
+    let mut guests = at_hand(given)?;
+    for Guest { set, pictures } in guests.iter_mut().filter(|guest| guest.pictures.is_none()) {
+        let About { id, name, .. } = set.about();
+        // Left behind by a download that failed, so that later commands do not wait for it again.
+        let unreachable = format!("target/{id}-unreachable");
+        if Path::new(&unreachable).exists() {
+            continue;
+        }
+        *pictures = step(&format!("Downloading {name} for the gallery"), || match set.download(PATIENCE) {
+            Ok(pictures) => Ok(Some(pictures)),
+            Err(error) => {
+                println!("   {error}");
+                fs::write(&unreachable, format!("`cargo xtask data {id}` tries again\n"))?;
+                Ok(None)
+            }
+        })?;
+    }
+    Ok(guests)
+}
+
+/// Prints what each data set is and where its copy is; the named one is downloaded if there is none.
+pub fn describe(name: Option<&str>, start: PathBuf, path: Option<PathBuf>) -> Result<()> {
+    let given = Given { start: start.clone(), path: None };
+    let Some(name) = name else {
+        for set in sets() {
+            match set.find(given.copy(set.about()).as_deref())? {
+                Some(pictures) => print(set.about(), &pictures),
+                None => println!("{}: not here; {}", set.about().name, set.about().give()),
+            }
+        }
+        return Ok(());
+    };
+    let set = by_id(name)?;
+    let path = path.map(|path| start.join(path)).or_else(|| given.copy(set.about()));
+    let pictures = set.load(path.as_deref())?;
+    print(set.about(), &pictures);
+    for (class, label) in set.about().labels.iter().enumerate() {
+        println!("  class {class}: {label}");
+    }
+    Ok(())
+}
+
+fn print(about: &About, pictures: &Pictures) {
+    let [train, test] = [Split::Train, Split::Test].map(|split| pictures.of(split).count());
+    println!("{}: {}", about.name, pictures.source.display());
+    println!("  {} classes, {train} pictures to train on, {test} held out", about.labels.len());
+    println!("  seen by networks at {}×{} pixels, {}", about.width, about.height, colours(about));
+    let verdict = match about.sha256 {
+        None => "nothing to compare it with",
+        Some(known) if known == pictures.sha256 => "as published",
+        Some(_) => "not as published",
+    };
+    println!("  sha256 {} ({verdict})", pictures.sha256);
+}
+
+fn colours(about: &About) -> &'static str {
+    if about.channels == 1 { "grey" } else { "in colour" }
+}
+
+/// Writes the gallery of a data set that comes with the repository, from a copy of the set.
+pub fn write_gallery(name: &str, start: PathBuf, path: Option<PathBuf>) -> Result<()> {
+    let set = by_id(name)?;
+    if set.about().missing.is_some() {
+        bail!("the pictures of {} are not ours to pass on: expected a set whose gallery may be kept", set.about().name);
+    }
+    let given = Given { start: start.clone(), path: None };
+    let path = path.map(|path| start.join(path)).or_else(|| given.copy(set.about()));
+    let files = set.gallery(&set.load(path.as_deref())?);
+    if files.is_empty() {
+        bail!("the gallery of {} is not made of the data set: expected one that is", set.about().name);
+    }
+    let folder = Path::new("www/gallery").join(name);
+    write_files(&folder, &files)?;
+    println!("{}: written", folder.display());
+    Ok(())
+}
+
+/// Writes files into a folder.
+pub fn write_files(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<()> {
+    fs::create_dir_all(folder)?;
+    for (name, bytes) in files {
+        let path = folder.join(name);
+        fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ use std::{env, fs, path::PathBuf, process::ExitCode};
 use anyhow::{Context, Result};
 use clap::{Args, Parser};
 
-use crate::{bench::Bench, wasm::Profile};
+use crate::{bench::Bench, data::Given, wasm::Profile};
 
 /// Everything a developer of Decoy does, and everything CI does.
 #[derive(Parser)]
@@ -49,14 +49,22 @@ enum Task {
         #[command(flatten)]
         data: Data,
     },
-    /// Find COIL-20 or download it, check every image, and print what there is.
+    /// Say which data sets are here, or find one or download it, check every picture, and print what there is.
     Data {
-        #[command(flatten)]
-        data: Data,
+        /// The data set alone, such as cifar10.
+        name: Option<String>,
+        /// Its folder or archive; without it, what its variable names, or the copy downloaded earlier.
+        #[arg(long, value_name = "PATH", requires = "name")]
+        data: Option<PathBuf>,
+        /// Write its gallery in www/gallery anew.
+        #[arg(long, requires = "name")]
+        gallery: bool,
     },
-    /// Train the shipped networks anew (hours), or what the arguments for `decoy train coil20` say.
+    /// Train the shipped networks of a family anew (hours), or what the arguments for `decoy train` say.
     Train {
-        /// Arguments for `decoy train coil20`; `cargo xtask train -- --help` lists them.
+        /// The family, as `decoy train --help` lists them.
+        family: String,
+        /// Arguments for `decoy train FAMILY`; `cargo xtask train FAMILY --help` lists them.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
@@ -77,11 +85,10 @@ enum Task {
     },
 }
 
-/// Where the data set is.
+/// Where the pictures are that do not come with the repository.
 #[derive(Args)]
 struct Data {
-    /// COIL-20, the folder or the zip; without it, the copy downloaded earlier.
-    #[arg(id = "data", long = "data", value_name = "PATH", env = "COIL20")]
+    #[arg(id = "data", long = "data", value_name = "PATH", help = data::help())]
     path: Option<PathBuf>,
 }
 
@@ -101,16 +108,16 @@ fn run(task: Task) -> Result<ExitCode> {
     // Every other path in this crate is relative to the repository's root.
     env::set_current_dir(PathBuf::from(manifest).join(".."))?;
     fs::create_dir_all("target")?; // holds this crate's notes too, also when cargo's output goes elsewhere
-    let located = |data: Data| data.path.map(|path| start.join(path));
+    let given = |data: Data| Given { start: start.clone(), path: data.path };
 
     match task {
         Task::Serve { port, data } => {
             let listener = serve::listen(port)?; // before the long build, so that a busy port is told at once
-            site::build(Profile::Quick, &data::seek(located(data).as_deref())?)?;
+            site::build(Profile::Quick, &data::seek(&given(data))?)?;
             serve::forever(listener)?;
         }
         Task::Build { release, data } => {
-            let images = data::at_hand(located(data).as_deref())?;
+            let images = data::at_hand(&given(data))?;
             if release {
                 site::build(Profile::Small, &images)?;
                 compress::site()?;
@@ -118,12 +125,13 @@ fn run(task: Task) -> Result<ExitCode> {
                 site::build(Profile::Quick, &images)?;
             }
         }
-        Task::Test { data } => return Ok(test::everything(located(data).as_deref())),
-        Task::Check { data } => return Ok(test::quick(located(data).as_deref())),
-        Task::Data { data } => data::describe(located(data).as_deref())?,
-        Task::Train { arguments } => train::start(&arguments)?,
-        Task::Bench { bench, data } => bench::measure(bench, &data::at_hand(located(data).as_deref())?)?,
-        Task::Oracle { only, data } => oracle::compare(located(data).as_deref(), only.as_deref())?,
+        Task::Test { data } => return Ok(test::everything(&given(data))),
+        Task::Check { data } => return Ok(test::quick(&given(data))),
+        Task::Data { name: Some(name), data, gallery: true } => data::write_gallery(&name, start, data)?,
+        Task::Data { name, data, .. } => data::describe(name.as_deref(), start, data)?,
+        Task::Train { family, arguments } => train::start(&family, &arguments)?,
+        Task::Bench { bench, data } => bench::measure(bench, &data::at_hand(&given(data))?)?,
+        Task::Oracle { only, data } => oracle::compare(&given(data), only.as_deref())?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -8,7 +8,10 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use crate::command::{run, step};
+use crate::{
+    command::{run, step},
+    data::Given,
+};
 
 const ENVIRONMENT: &str = "target/oracle/venv";
 
@@ -16,12 +19,10 @@ const ENVIRONMENT: &str = "target/oracle/venv";
 const REQUIREMENTS: [(&str, &[&str]); 2] = [("oracle/requirements.txt", &[]), ("oracle/libraries.txt", &["--no-deps"])];
 
 /// Runs the comparison; with `only`, that of one attack.
-pub fn compare(data: Option<&Path>, only: Option<&str>) -> Result<()> {
+pub fn compare(data: &Given, only: Option<&str>) -> Result<()> {
     let mut command = Command::new(environment()?);
     command.args(["-B", "oracle/oracle.py"]); // without bytecode beside the sources
-    if let Some(path) = data {
-        command.env("COIL20", path);
-    }
+    command.envs(data.variables());
     if let Some(attack) = only {
         command.args(["--only", attack]);
     }

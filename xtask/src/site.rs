@@ -3,16 +3,20 @@
 use std::{fs, path::Path, process::Command};
 
 use anyhow::{Context, Result};
-use decoy_data::coil20::{self, Coil20};
+use decoy_data::About;
 use serde_json::{Value, json};
 
 use crate::{
     command::{run, step},
+    data::{self, Guest},
     wasm::{self, PACKAGE, Profile, copy_folder},
 };
 
 /// The assembled site.
 pub const SITE: &str = "dist";
+
+/// The list of networks.
+pub const CATALOG: &str = "www/models/models.json";
 
 /// The chart library: a script, of which only the one that is no module is minified, and its styles.
 const CHART: [&str; 2] = ["node_modules/uplot/dist/uPlot.iife.min.js", "node_modules/uplot/dist/uPlot.min.css"];
@@ -21,10 +25,10 @@ const CHART: [&str; 2] = ["node_modules/uplot/dist/uPlot.iife.min.js", "node_mod
 const WASM: [&str; 3] = ["decoy.js", "decoy_bg.wasm", "decoy.d.ts"];
 
 /// Builds the library and assembles the site around it.
-pub fn build(profile: Profile, coil20: &Option<Coil20>) -> Result<()> {
+pub fn build(profile: Profile, guests: &[Guest]) -> Result<()> {
     npm_packages(Path::new("."))?;
     wasm::build(profile)?;
-    step("Assembling the site in dist/", || assemble(coil20.as_ref()))
+    step("Assembling the site in dist/", || assemble(guests))
 }
 
 /// Installs the npm packages of a folder's lock file, unless they were installed after it was written.
@@ -42,7 +46,7 @@ pub fn npm() -> Command {
     Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" })
 }
 
-fn assemble(coil20: Option<&Coil20>) -> Result<()> {
+fn assemble(guests: &[Guest]) -> Result<()> {
     let site = Path::new(SITE);
     copy_folder(Path::new("www"), site)?;
     for file in WASM {
@@ -55,19 +59,32 @@ fn assemble(coil20: Option<&Coil20>) -> Result<()> {
 
     add_results(&site.join("robustness"))?;
 
-    let gallery = site.join("gallery");
-    fs::create_dir_all(&gallery)?;
-    let galleries = if coil20.is_some() { vec!["photos", "coil20"] } else { vec!["photos"] };
-    write_json(&gallery.join("gallery.json"), &json!({ "galleries": galleries }))?;
-    match coil20 {
-        Some(coil20) => add_gallery(&gallery.join("coil20"), coil20),
-        None => {
-            println!(
-                "   without the COIL-20 gallery: add it with `--data PATH`, a folder or a zip, or `cargo xtask data`"
-            );
-            Ok(())
+    add_galleries(&site.join("gallery"), guests)
+}
+
+/// Adds the galleries that do not come with the repository, and lists for every family of the catalogue whether it has
+/// one, and why not.
+fn add_galleries(folder: &Path, guests: &[Guest]) -> Result<()> {
+    for Guest { set, pictures } in guests {
+        let About { id, name, variable, .. } = set.about();
+        match pictures {
+            Some(pictures) => data::write_files(&folder.join(id), &set.gallery(pictures))?,
+            None => println!(
+                "   without the gallery of {name}: add it with `--data PATH` or {variable}, or `cargo xtask data {id}`"
+            ),
         }
     }
+    let catalog: Value = serde_json::from_slice(&fs::read(CATALOG).context(CATALOG)?).context(CATALOG)?;
+    let mut galleries = Vec::new();
+    for family in catalog["families"].as_array().into_iter().flatten().filter_map(|family| family["id"].as_str()) {
+        let mut entry = json!({ "family": family, "present": folder.join(family).join("gallery.json").exists() });
+        let guest = guests.iter().find(|guest| guest.set.about().id == family);
+        if let Some(Guest { set, pictures: None }) = guest {
+            entry["why"] = set.about().missing.into();
+        }
+        galleries.push(entry);
+    }
+    write_json(&folder.join("gallery.json"), &json!({ "galleries": galleries }))
 }
 
 /// Leaves out of the measured results what the page does not show, the figures of every single image, and lists them.
@@ -86,23 +103,6 @@ fn add_results(folder: &Path) -> Result<()> {
     }
     names.sort_by_key(|name: &String| name.trim_end_matches(".json").to_owned()); // the main result before its variants
     write_json(&folder.join("index.json"), &json!({ "evaluations": names }))
-}
-
-fn add_gallery(folder: &Path, coil20: &Coil20) -> Result<()> {
-    fs::create_dir_all(folder)?;
-    for image in &coil20.images {
-        fs::write(folder.join(image.file_name()), &image.png)?;
-    }
-    write_json(
-        &folder.join("gallery.json"),
-        &json!({
-            "family": "coil20",
-            "labels": coil20::LABELS,
-            "poses": coil20::POSES,
-            "degrees_per_pose": 360 / coil20::POSES,
-            "file": "obj{object}__{pose}.png",
-        }),
-    )
 }
 
 fn copy_into(folder: &Path, file: &Path) -> Result<()> {

@@ -8,12 +8,12 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
-use decoy_data::coil20::Coil20;
 
 use crate::{
     chromium,
     command::{cargo, run, run_and_listen, step},
-    data, serve, site,
+    data::{self, Given, Guest},
+    serve, site,
     wasm::{PACKAGE, Profile, TARGET},
 };
 
@@ -31,14 +31,14 @@ struct Counts {
 }
 
 /// Runs every step.
-pub fn everything(data: Option<&Path>) -> ExitCode {
+pub fn everything(data: &Given) -> ExitCode {
     let mut session = Session::default();
-    let result = session.native(data).and_then(|coil20| session.browser(&coil20));
+    let result = session.native(data).and_then(|guests| session.browser(&guests));
     session.end(result)
 }
 
 /// Runs what needs no wasm build; types are checked when an earlier build has made those of the package.
-pub fn quick(data: Option<&Path>) -> ExitCode {
+pub fn quick(data: &Given) -> ExitCode {
     let mut session = Session::default();
     let result = session.native(data).and_then(|_| session.types());
     session.end(result)
@@ -51,17 +51,18 @@ struct Session {
 }
 
 impl Session {
-    /// The steps on the machine itself; returns the data set for those in the browser.
-    fn native(&mut self, data: Option<&Path>) -> Result<Option<Coil20>> {
+    /// The steps on the machine itself; returns the data sets for those in the browser.
+    fn native(&mut self, data: &Given) -> Result<Vec<Guest>> {
         self.check("Format", || run(&mut cargo(&["fmt", "--all", "--check"])))?;
         self.check("Clippy", || {
             run(&mut cargo(&["clippy", "--release", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
         })?;
-        let coil20 = data::seek(data)?;
+        let guests = data::seek(data)?;
         self.tests("Native tests", || {
             let mut command = cargo(&["test", "--release", "--workspace", "--no-fail-fast"]);
-            if let Some(coil20) = &coil20 {
-                command.env("COIL20", fs::canonicalize(&coil20.source)?); // tests run in their package's folder
+            command.envs(data.variables()); // whole paths: tests run in their package's folder
+            for Guest { set, pictures } in &guests {
+                command.envs(pictures.iter().map(|pictures| (set.about().variable, &pictures.source)));
             }
             let (status, printed) = run_and_listen(&mut command)?;
             Ok((cargo_counts(&printed), status.success()))
@@ -75,12 +76,12 @@ impl Session {
             let libraries = ["--package", "decoy", "--package", "decoy-loops"];
             run(cargo(&["package"]).args(libraries).args(["--no-verify", "--allow-dirty", "--quiet"]))
         })?;
-        Ok(coil20)
+        Ok(guests)
     }
 
     /// The steps that need the built site.
-    fn browser(&mut self, coil20: &Option<Coil20>) -> Result<()> {
-        site::build(Profile::Quick, coil20)?;
+    fn browser(&mut self, guests: &[Guest]) -> Result<()> {
+        site::build(Profile::Quick, guests)?;
         self.counts.passed += 1;
         self.check("Clippy for the browser", clippy_for_wasm)?;
         self.types()?;

@@ -8,10 +8,10 @@ use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::{AdamConfig, GradientsParams};
 use burn::tensor::{Device, Int, Tensor};
 use clap::Args;
-use decoy::catalog::{Architecture, Family, Input};
+use decoy::catalog::Architecture;
 use decoy::classifier::Classifier;
 use decoy::model::{Compact, CompactConfig};
-use decoy_data::coil20::{self, SIDE, Split};
+use decoy_data::{Coil20, DataSet, Split};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
@@ -60,31 +60,19 @@ pub fn run(args: &Coil20Args) -> Result<()> {
     ensure!(args.batch > 0, "--batch is 0: expected at least 1");
     ensure!(args.epochs > 0, "--epochs is 0: expected at least 1");
     let device = args.device.open()?;
-    let data = coil20::load(args.data.as_deref())?;
-    let train = Images::of(&data, Split::Train, &device);
-    let test = Images::of(&data, Split::Test, &device);
+    let data = Coil20.load(args.data.as_deref())?;
+    let train = Images::of(Coil20.about(), data.of(Split::Train))?;
     let mut catalog = CatalogFile::open_or_new(&args.models)?;
     for &seed in &args.seed {
         for &sigma in &args.sigma {
             let run = Run { sigma, seed, args, device: &device };
             let model = run.train(&train)?;
             let made = Made { id: run.id(), sigma, seed, recipe: recipe(args.epochs, sigma) };
-            let accuracy = catalog.add(family(), made, &model.valid(), &train, &test)?;
+            let accuracy = catalog.add(&Coil20, Architecture::Compact, made, &model.valid(), &data)?;
             run.checkpoints().finish(&accuracy)?;
         }
     }
     Ok(())
-}
-
-fn family() -> Family {
-    Family {
-        id: "coil20".to_owned(),
-        title: "COIL-20 objects".to_owned(),
-        architecture: Architecture::Compact,
-        input: Input { channels: 1, height: SIDE, width: SIDE },
-        labels: coil20::LABELS.map(str::to_owned).into(),
-        models: Vec::new(),
-    }
 }
 
 /// The training of one network.
@@ -98,7 +86,7 @@ struct Run<'a> {
 impl Run<'_> {
     /// Names the noise level, and the seed where there are several.
     fn id(&self) -> String {
-        let id = format!("coil20-sigma-{:.2}", self.sigma);
+        let id = format!("{}-sigma-{:.2}", Coil20.about().id, self.sigma);
         if self.args.seed.len() == 1 { id } else { format!("{id}-seed-{}", self.seed) }
     }
 
@@ -115,17 +103,17 @@ impl Run<'_> {
         let checkpoints = self.checkpoints();
         let device = self.device.clone().autodiff();
         device.seed(u64::from(self.seed));
-        let config = CompactConfig { side: SIDE, classes: coil20::LABELS.len() };
+        let config = CompactConfig { side: images.input.height, classes: Coil20.about().labels.len() };
         let (mut model, mut optimizer, first) = checkpoints.resume(config.init(&device), AdamConfig::new().init())?;
 
-        let steps = images.classes.len().div_ceil(self.args.batch);
+        let steps = images.len().div_ceil(self.args.batch);
         let progress = progress(&self.id(), u64::from(self.args.epochs) * steps as u64)?;
         progress.set_position(u64::from(first) * steps as u64);
         for epoch in first..self.args.epochs {
             // Seeded by epoch, so that a resumed run is the run without the interruption.
             let stream = (u64::from(self.seed) << 32) | (u64::from(epoch) + 1);
             device.seed(stream);
-            let mut order: Vec<i32> = (0..images.classes.len() as i32).collect();
+            let mut order: Vec<usize> = (0..images.len()).collect();
             order.shuffle(&mut SmallRng::seed_from_u64(stream));
 
             let mut loss_sum = Tensor::<1>::zeros([1], self.device);
@@ -134,10 +122,9 @@ impl Run<'_> {
                 if interrupted() {
                     return Err(checkpoints.interruption());
                 }
-                let picked = Tensor::<1, Int>::from_data(batch, self.device);
-                let classes: Vec<i32> = batch.iter().map(|&image| images.classes[image as usize] as i32).collect();
+                let classes: Vec<i32> = batch.iter().map(|&image| images.classes[image] as i32).collect();
                 let classes = Tensor::<1, Int>::from_data(classes.as_slice(), self.device);
-                let pixels = accuracy::with_noise(images.pixels.clone().select(0, picked), self.sigma);
+                let pixels = accuracy::with_noise(images.pixels(batch.iter().copied(), self.device), self.sigma);
 
                 let logits = model.logits(pixels.autodiff());
                 right = right + logits.clone().inner().argmax(1).squeeze_dim::<1>(1).equal(classes.clone()).int().sum();
@@ -149,8 +136,8 @@ impl Run<'_> {
                 model = optimizer.step(rate, model, gradients);
                 progress.inc(1);
             }
-            let loss = loss_sum.into_scalar::<f32>() / images.classes.len() as f32;
-            let right = right.into_scalar::<i32>() as f32 / images.classes.len() as f32;
+            let loss = loss_sum.into_scalar::<f32>() / images.len() as f32;
+            let right = right.into_scalar::<i32>() as f32 / images.len() as f32;
             progress.set_message(format!("loss {loss:.4}, right {:.1} %", 100.0 * right));
             checkpoints.save(epoch + 1, &model, &optimizer)?;
         }

@@ -14,11 +14,13 @@ use burn::optim::{Adam, AdamConfig, GradientsParams, ModuleOptimizer, Optimizer}
 use burn::tensor::activation::{log_softmax, softmax};
 use burn::tensor::{Device, Distribution, Tensor, TensorData};
 use clap::Args;
+use decoy::catalog::Architecture;
 use decoy::classifier::{Classifier, Frozen};
 use decoy::model::efficientnet::SIDE;
 use decoy::model::{EfficientNetLite0, EfficientNetLite0Config, weights};
 use decoy::photo::{self, Crop};
 use decoy_data::photographs::{self, Photograph};
+use decoy_data::{Content, DataSet, ImagenetSample, Split};
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
@@ -26,7 +28,6 @@ use rand::{Rng, SeedableRng};
 use super::{Checkpoints, check_sigma, interrupted, progress};
 use crate::catalog_file::{CatalogFile, Made};
 use crate::device::DeviceChoice;
-use crate::pictures::{Images, Sample};
 
 /// How to tune on photographs.
 #[derive(Args)]
@@ -34,15 +35,15 @@ pub struct PhotosArgs {
     /// The largest noise level: standard deviation of the noise, pixels in [0, 1].
     #[arg(long)]
     sigma: f64,
-    /// The network to begin with.
-    #[arg(long, default_value = "photos-sigma-0.00")]
-    from: String,
-    /// The network that says what is to be seen.
-    #[arg(long, default_value = "photos-sigma-0.00")]
-    teacher: String,
-    /// Folder or zip of the ImageNet sample; every tenth photograph is held out.
-    #[arg(long, env = "IMAGENET_SAMPLE")]
-    data: PathBuf,
+    /// The network to begin with; the first for photographs if left out.
+    #[arg(long)]
+    from: Option<String>,
+    /// The network that says what is to be seen; the first for photographs if left out.
+    #[arg(long)]
+    teacher: Option<String>,
+    /// Folder or archive of the ImageNet sample; else what the variable IMAGENET_SAMPLE names.
+    #[arg(long)]
+    data: Option<PathBuf>,
     /// Folder or zip of more photographs, without labels.
     #[arg(long)]
     unlabelled: Option<PathBuf>,
@@ -83,39 +84,48 @@ pub fn run(args: &PhotosArgs) -> Result<()> {
     );
     let device = args.device.open()?;
     let mut catalog = CatalogFile::open(&args.models)?;
-    let sample = Sample::load(&args.data)?;
-    let mut photographs = sample.train.clone();
+    let sample = ImagenetSample.load(args.data.as_deref())?;
+    let files = sample.of(Split::Train).filter_map(|picture| match &picture.content {
+        Content::File(bytes) => Some(Photograph { name: picture.name.clone(), bytes: bytes.clone() }),
+        Content::Pixels(_) => None,
+    });
+    let mut photographs: Vec<Photograph> = files.collect();
     if let Some(path) = &args.unlabelled {
         photographs.extend(photographs::load(path)?.photographs);
     }
 
-    let (family, from) = catalog.catalog.model(&args.from)?;
-    let family = family.clone();
+    let family = catalog.catalog.family(ImagenetSample.about().id)?;
+    let named = |id: &Option<String>| match id {
+        Some(id) => Ok(catalog.catalog.model(id)?.1),
+        None => family.models.first().with_context(|| format!("{}: expected a network to begin with", family.id)),
+    };
+    let (from, teacher) = (named(&args.from)?, named(&args.teacher)?);
     let mut model = EfficientNetLite0Config { classes: family.labels.len() }.init(&device.clone().autodiff());
     weights::from_safetensors(&from.id, &mut model, &catalog.bytes(from)?)?;
-    let (_, teacher) = catalog.catalog.model(&args.teacher)?;
-    let teacher = catalog.load(&family, teacher, &device)?;
-
-    let run = Run { args, device: &device };
+    let run = Run { args, device: &device, from: from.id.clone(), teacher: teacher.id.clone() };
+    let teacher = catalog.load(family, teacher, &device)?;
     let model = run.train(model, &teacher, &photographs)?;
     let made = Made { id: run.id(), sigma: args.sigma, seed: args.seed, recipe: run.recipe(photographs.len()) };
-    let images = |photographs: &[Photograph]| Images::of_photographs(photographs, &device);
-    let accuracy = catalog.add(family, made, &model.valid(), &images(&sample.train)?, &images(&sample.test)?)?;
+    let accuracy = catalog.add(&ImagenetSample, Architecture::EfficientnetLite0, made, &model.valid(), &sample)?;
     run.checkpoints().finish(&accuracy)
 }
 
 struct Run<'a> {
     args: &'a PhotosArgs,
     device: &'a Device,
+    /// Names of the networks to begin with and to learn from.
+    from: String,
+    teacher: String,
 }
 
 impl Run<'_> {
     fn id(&self) -> String {
-        format!("photos-sigma-{:.2}", self.args.sigma)
+        format!("{}-sigma-{:.2}", ImagenetSample.about().id, self.args.sigma)
     }
 
     fn checkpoints(&self) -> Checkpoints<'_> {
-        let PhotosArgs { steps, batch, learning_rate, from, teacher, seed, .. } = self.args;
+        let Self { from, teacher, .. } = self;
+        let PhotosArgs { steps, batch, learning_rate, seed, .. } = self.args;
         Checkpoints {
             folder: &self.args.checkpoints,
             id: self.id(),
@@ -206,7 +216,8 @@ impl Run<'_> {
     }
 
     fn recipe(&self, photographs: usize) -> String {
-        let PhotosArgs { from, steps, batch, sigma, teacher, .. } = self.args;
+        let Self { from, teacher, .. } = self;
+        let PhotosArgs { steps, batch, sigma, .. } = self.args;
         format!(
             "{from} tuned for {steps} steps of {batch} crops from {photographs} photographs with Gaussian noise of \
              strength 0 to {sigma}, to see what {teacher} sees without noise."
