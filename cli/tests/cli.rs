@@ -146,6 +146,10 @@ fn bad_input_is_refused_with_words() {
     let shape = "tests/fixtures/shape.png";
     let unknown = refusal(&["predict", "--model", "resnet", shape]);
     assert!(unknown.contains("no model named “resnet”") && unknown.contains(MODEL), "{unknown}");
+    let family = refusal(&["accuracy", "--family", "mnist"]);
+    assert!(family.contains("no family named “mnist”") && family.contains("coil20"), "{family}");
+    let data = refusal(&["accuracy", "--family", "coil20", "--data", "no-such"]);
+    assert!(data.contains("no-such: no such file or folder") && data.contains("COIL20"), "{data}");
     let label = refusal(&["attack", "--model", MODEL, "--target", "swan", shape]);
     assert!(label.contains("no label named “swan”") && label.contains("duck"), "{label}");
     let steps = refusal(&["attack", "--model", MODEL, "--steps", "0", shape]);

@@ -75,16 +75,23 @@ fn add_galleries(folder: &Path, guests: &[Guest]) -> Result<()> {
         }
     }
     let catalog: Value = serde_json::from_slice(&fs::read(CATALOG).context(CATALOG)?).context(CATALOG)?;
-    let mut galleries = Vec::new();
-    for family in catalog["families"].as_array().into_iter().flatten().filter_map(|family| family["id"].as_str()) {
-        let mut entry = json!({ "family": family, "present": folder.join(family).join("gallery.json").exists() });
-        let guest = guests.iter().find(|guest| guest.set.about().id == family);
-        if let Some(Guest { set, pictures: None }) = guest {
-            entry["why"] = set.about().missing.into();
+    let shipped = |family: &str| Path::new("www/gallery").join(family).join("gallery.json").exists();
+    write_json(&folder.join("gallery.json"), &listed_galleries(&catalog, guests, shipped))
+}
+
+/// For every family of the catalogue whether its gallery is present, and why not: as a guest, else as `shipped` says.
+fn listed_galleries(catalog: &Value, guests: &[Guest], shipped: impl Fn(&str) -> bool) -> Value {
+    let families = catalog["families"].as_array().into_iter().flatten();
+    let galleries = families.filter_map(|family| family["id"].as_str()).map(|family| {
+        match guests.iter().find(|guest| guest.set.about().id == family) {
+            Some(Guest { set, pictures: None }) => {
+                json!({ "family": family, "present": false, "why": set.about().missing })
+            }
+            Some(_) => json!({ "family": family, "present": true }),
+            None => json!({ "family": family, "present": shipped(family) }),
         }
-        galleries.push(entry);
-    }
-    write_json(&folder.join("gallery.json"), &json!({ "galleries": galleries }))
+    });
+    json!({ "galleries": galleries.collect::<Vec<_>>() })
 }
 
 /// Leaves out of the measured results what the page does not show, the figures of every single image, and lists them.
@@ -114,4 +121,27 @@ fn copy_into(folder: &Path, file: &Path) -> Result<()> {
 
 fn write_json(path: &Path, value: &Value) -> Result<()> {
     fs::write(path, format!("{value}\n")).with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use decoy_data::Pictures;
+
+    use super::*;
+
+    #[test]
+    fn a_gallery_that_is_missing_says_why() {
+        let catalog = json!({ "families": [{ "id": "photos" }, { "id": "coil20" }] });
+        let set = decoy_data::by_id("coil20").expect("it is listed");
+        let guests = [Guest { set, pictures: None }];
+        let listed = listed_galleries(&catalog, &guests, |family| family == "photos");
+        let galleries = listed["galleries"].as_array().expect("a list");
+        assert_eq!(galleries[0], json!({ "family": "photos", "present": true }));
+        assert_eq!(galleries[1]["present"], false);
+        assert!(galleries[1]["why"].as_str().is_some_and(|why| why.contains("COIL20=")), "{listed}");
+        let pictures = Pictures { pictures: Vec::new(), sha256: String::new(), source: "here".into() };
+        let listed = listed_galleries(&catalog, &[Guest { set, pictures: Some(pictures) }], |_| false);
+        assert_eq!(listed["galleries"][0], json!({ "family": "photos", "present": false }));
+        assert_eq!(listed["galleries"][1], json!({ "family": "coil20", "present": true }));
+    }
 }
