@@ -1,6 +1,7 @@
 // Small pictures, many in one sheet: chosen by class and picture, read and shown pixel by pixel.
 
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { address, fool, give, json, launch, photo, pixels, ready, runOn, says, search, small, smallPictures, visit, withoutSheet } from './site.js';
 
@@ -107,8 +108,9 @@ test('a link opens one picture, and the report names it', { skip: withoutSheet }
     assert.ok(box && view && box.x >= view.x && box.x + box.width <= view.x + view.width, 'the chosen one is in sight');
     await search(page, 5);
     await fool(page, /^(Fooled|Not fooled)/);
-    const link = page.getByRole('link', { name: 'Download the report (JSON)' });
-    const report = await link.evaluate(async (node) => (await fetch(/** @type {HTMLAnchorElement} */ (node).href)).json());
+    const downloading = page.waitForEvent('download');
+    await page.getByRole('link', { name: 'Download the report (JSON)' }).click();
+    const report = JSON.parse((await readFile(await (await downloading).path())).toString());
     assert.deepEqual(report.picture.from, { gallery: small.id, picture: `${small.id}-${picture.index}` });
     assert.equal(report.picture.width, side);
   }, { at: `#picture=${small.id}-${picture?.index}&model=${small.models[1]?.id}` });
