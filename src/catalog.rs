@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::classifier::{Classifier, Frozen};
 use crate::error::Error;
-use crate::model::{CompactConfig, EfficientNetLite0Config, weights};
+use crate::model::{CompactConfig, EfficientNetLite0Config, ResidualConfig, weights};
 
 /// All model families.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -53,6 +53,8 @@ pub enum Architecture {
     Compact,
     /// [`crate::model::EfficientNetLite0`].
     EfficientnetLite0,
+    /// [`crate::model::Residual`].
+    Residual,
 }
 
 /// The shape of a network's input.
@@ -179,6 +181,10 @@ impl Family {
             }
             Architecture::EfficientnetLite0 => {
                 filled(EfficientNetLite0Config { classes }.init(device), &entry.id, bytes)
+            }
+            Architecture::Residual => {
+                let channels = self.input.channels;
+                filled(ResidualConfig { channels, classes }.init(device), &entry.id, bytes)
             }
         }
     }

@@ -72,6 +72,8 @@ pub mod model;
 
 pub mod catalog;
 
+pub mod noise;
+
 pub mod norm;
 
 pub mod attack;

@@ -1,7 +1,7 @@
 //! Robustness in figures: means and medians of ‖Δx‖ with bootstrap intervals, shares with Wilson intervals.
 
-use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
 
 use crate::attack::ImageOutcome;
@@ -108,7 +108,7 @@ pub fn bootstrap(values: &[f64], statistic: fn(&[f64]) -> f64) -> Interval {
     if values.is_empty() {
         return Interval { value: None, low: None, high: None };
     }
-    let mut random = SmallRng::seed_from_u64(0);
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(0);
     let mut resample = vec![0.0; values.len()];
     let mut statistics: Vec<f64> = (0..RESAMPLES)
         .map(|_| {

@@ -3,7 +3,9 @@
 
 pub mod compact;
 pub mod efficientnet;
+pub mod residual;
 pub mod weights;
 
 pub use compact::{Compact, CompactConfig};
 pub use efficientnet::{EfficientNetLite0, EfficientNetLite0Config};
+pub use residual::{Residual, ResidualConfig};

@@ -296,9 +296,13 @@ impl Photo {
 
     /// Values in \[0, 1\], shape \[C, H, W\]: the levels divided by 255.
     pub fn to_unit(&self) -> Vec<f32> {
+        self.levels().into_iter().map(|level| f32::from(level) / 255.0).collect()
+    }
+
+    /// The levels, 0 to 255, shape \[C, H, W\].
+    pub fn levels(&self) -> Vec<u8> {
         let area = self.height * self.width;
-        let level = |i: usize| self.pixels[i % area * self.channels + i / area];
-        (0..area * self.channels).map(|i| f32::from(level(i)) / 255.0).collect()
+        (0..area * self.channels).map(|i| self.pixels[i % area * self.channels + i / area]).collect()
     }
 
     /// Opaque RGBA, row by row, as a canvas takes it.
@@ -670,6 +674,7 @@ mod tests {
         }
         let rgb = Photo::from_rgba(&[10, 20, 30, 255, 40, 50, 60, 255], 3, 1, 2).unwrap();
         assert_eq!(rgb.pixels(), [10, 20, 30, 40, 50, 60]);
+        assert_eq!(rgb.levels(), [10, 40, 20, 50, 30, 60]);
         assert_eq!(rgb.to_unit(), [10.0, 40.0, 20.0, 50.0, 30.0, 60.0].map(|level: f32| level / 255.0));
         assert_eq!(rgb.rgba(), [10, 20, 30, 255, 40, 50, 60, 255]);
     }

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use burn::tensor::{Distribution, Tensor};
 use clap::Args;
 use decoy::catalog::Accuracy;
 use decoy::classifier::Frozen;
+use decoy::noise::Random;
 
 use crate::catalog_file::CatalogFile;
 use crate::device::DeviceChoice;
@@ -52,8 +52,7 @@ pub fn run(args: &AccuracyArgs) -> Result<()> {
         for &sigma in &args.sigma {
             let mut sum = 0.0;
             for draw in 0..args.draws {
-                device.seed(draw.into());
-                sum += right(&images, &network, sigma)?;
+                sum += right(&images, &network, sigma, draw)?;
             }
             line += &format!("{:>8.1}", 100.0 * sum / f64::from(args.draws));
         }
@@ -62,27 +61,23 @@ pub fn run(args: &AccuracyArgs) -> Result<()> {
     Ok(())
 }
 
-/// The share that `network` reads correctly of `images` as they are and with fresh noise of strength `sigma`.
-pub fn measure(images: &Images, network: &Frozen, sigma: f64) -> Result<Accuracy> {
-    let clean = right(images, network, 0.0)?;
-    Ok(Accuracy { clean, noisy: if sigma > 0.0 { right(images, network, sigma)? } else { clean } })
+/// The share that `network` reads correctly of `images` as they are and with the noise of `seed` of strength `sigma`.
+pub fn measure(images: &Images, network: &Frozen, sigma: f64, seed: u32) -> Result<Accuracy> {
+    let clean = right(images, network, 0.0, seed)?;
+    Ok(Accuracy { clean, noisy: if sigma > 0.0 { right(images, network, sigma, seed)? } else { clean } })
 }
 
-fn right(images: &Images, network: &Frozen, sigma: f64) -> Result<f64> {
+fn right(images: &Images, network: &Frozen, sigma: f64, seed: u32) -> Result<f64> {
     let mut right = 0;
     for (batch, classes) in images.classes.chunks(BATCH).enumerate() {
-        let pixels = images.pixels(batch * BATCH..batch * BATCH + classes.len(), network.device());
-        let answers = pollster::block_on(network.predict(with_noise(pixels, sigma)))?;
+        let mut pixels = images.pixels(batch * BATCH..batch * BATCH + classes.len(), network.device());
+        if sigma > 0.0 {
+            let noise =
+                Random::new(seed.into(), batch as u64).normal_tensor(pixels.dims(), sigma as f32, network.device());
+            pixels = pixels + noise;
+        }
+        let answers = pollster::block_on(network.predict(pixels))?;
         right += answers.iter().zip(classes).filter(|(answer, class)| answer.class() == **class).count();
     }
     Ok(right as f64 / images.len() as f64)
-}
-
-/// Adds fresh Gaussian noise of standard deviation `sigma`.
-pub fn with_noise(pixels: Tensor<4>, sigma: f64) -> Tensor<4> {
-    if sigma == 0.0 {
-        return pixels;
-    }
-    let noise = pixels.random_like(Distribution::Normal(0.0, sigma));
-    pixels + noise
 }

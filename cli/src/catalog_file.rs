@@ -16,6 +16,9 @@ use crate::accuracy;
 use crate::device::DeviceChoice;
 use crate::pictures::{self, Images};
 
+/// Pictures of a split that a new network is measured on, at most.
+const MEASURED: usize = 10_000;
+
 /// A catalogue and the folder it lies in.
 pub struct CatalogFile {
     /// What it lists.
@@ -116,8 +119,10 @@ impl CatalogFile {
         std::fs::write(&path, &bytes).with_context(|| format!("writing {}", path.display()))?;
 
         let network = Frozen::new(&saved);
-        network.device().seed(u64::from(seed));
-        let measure = |split| accuracy::measure(&Images::of(set.about(), pictures.of(split))?, &network, sigma);
+        let measure = |split| {
+            let images = Images::of(set.about(), pictures.of(split))?.sample(MEASURED);
+            accuracy::measure(&images, &network, sigma, seed)
+        };
         let accuracy = Accuracies { train: measure(Split::Train)?, test: measure(Split::Test)? };
         let (bytes, sha256) = (bytes.len() as u32, weights::sha256(&bytes));
         let entry = ModelEntry { id, sigma, seed, recipe, file, bytes, sha256, accuracy, perturbation: None };

@@ -104,7 +104,7 @@ impl CompareArgs {
         for path in self.pictures.files()? {
             let photo = self.pictures.open(&path, model.family.input)?;
             let answer = pollster::block_on(model.network.predict(pictures::tensor(&photo, model.network.device())))?;
-            images.add(photo.pixels(), answer[0].class(), &path.display().to_string());
+            images.add(&photo.levels(), answer[0].class(), &path.display().to_string());
         }
         Ok(images)
     }

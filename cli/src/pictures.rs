@@ -97,7 +97,7 @@ impl Images {
                 Content::Pixels(levels) => images.add(levels, *class, name),
                 Content::File(bytes) => {
                     let photo = middle(bytes, input).with_context(|| name.clone())?;
-                    images.add(photo.pixels(), *class, name);
+                    images.add(&photo.levels(), *class, name);
                 }
             }
         }
@@ -209,5 +209,47 @@ impl DataArgs {
             Split::Test => picture.split == decoy_data::Split::Test,
         };
         Ok((Images::of(set.about(), data.pictures.iter().filter(wanted))?, data.sha256))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use decoy_data::{Cifar10, DataSet, Split};
+
+    use super::*;
+
+    fn picture(class: usize, content: Content) -> Picture {
+        Picture { name: class.to_string(), class, split: Split::Test, content }
+    }
+
+    fn values(images: &Images, indices: impl IntoIterator<Item = usize>) -> Vec<f32> {
+        images.pixels(indices, &Device::flex()).into_data().to_vec().expect("they are floats")
+    }
+
+    #[test]
+    fn pixels_and_files_become_the_same_tensors() {
+        // Red, green and blue differ, and so do the four quarters of the picture.
+        let level = |channel: usize, y: usize, x: usize| (50 * channel + 20 * (y / 16) + 10 * (x / 16)) as u8;
+        let places = || (0..32).flat_map(|y| (0..32).map(move |x| (y, x)));
+        let planes: Vec<u8> = (0..3).flat_map(|c| places().map(move |(y, x)| level(c, y, x))).collect();
+        let rgba: Vec<u8> = places().flat_map(|(y, x)| [level(0, y, x), level(1, y, x), level(2, y, x), 255]).collect();
+        let file = Photo::from_rgba(&rgba, 3, 32, 32).expect("it is a picture").png();
+
+        let pictures = [picture(3, Content::Pixels(planes.clone())), picture(7, Content::File(file))];
+        let images = Images::of(Cifar10.about(), &pictures).expect("both are pictures");
+        let expected: Vec<f32> = planes.iter().map(|&level| f32::from(level) / 255.0).collect();
+        assert_eq!(images.all(&Device::flex()).dims(), [2, 3, 32, 32]);
+        assert_eq!((values(&images, [0]), values(&images, [1])), (expected.clone(), expected));
+        assert_eq!((&*images.classes, &*images.names), (&[3, 7][..], &["3".to_owned(), "7".to_owned()][..]));
+    }
+
+    #[test]
+    fn a_sample_is_spread_evenly() {
+        let pictures = (0..10).map(|class| picture(class, Content::Pixels(vec![class as u8; 3 * 32 * 32])));
+        let images = Images::of(Cifar10.about(), &pictures.collect::<Vec<_>>()).expect("they are pictures");
+        let sample = images.sample(4);
+        assert_eq!(sample.classes, [0, 2, 5, 7]);
+        assert_eq!(values(&sample, 0..4)[2 * 3 * 32 * 32], 5.0 / 255.0);
+        assert_eq!(images.sample(99).len(), 10);
     }
 }

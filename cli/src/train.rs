@@ -1,7 +1,10 @@
 //! `decoy train`: networks trained with Gaussian noise on their images.
 
+mod batch_norm;
+mod cifar10;
 mod coil20;
 mod photos;
+mod supervised;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,13 +15,16 @@ use burn::optim::ModuleOptimizer;
 use burn::store::ModuleRecord;
 use clap::Subcommand;
 use decoy::catalog::{Accuracies, Accuracy};
+use decoy::noise::Random;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// What to train.
 #[derive(Subcommand)]
 pub enum Train {
     /// The compact network on COIL-20: 57 poses of each object, 15 held out.
-    Coil20(coil20::Coil20Args),
+    Coil20(supervised::SupervisedArgs),
+    /// The residual network on CIFAR-10: 50 000 pictures, 10 000 held out.
+    Cifar10(supervised::SupervisedArgs),
     /// The network for photographs, tuned on noisy photographs to see what the clean network sees without noise.
     Photos(photos::PhotosArgs),
 }
@@ -30,6 +36,7 @@ pub fn run(train: Train) -> Result<()> {
     ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed))?;
     match train {
         Train::Coil20(args) => coil20::run(&args),
+        Train::Cifar10(args) => cifar10::run(&args),
         Train::Photos(args) => photos::run(&args),
     }
 }
@@ -40,8 +47,14 @@ fn interrupted() -> bool {
 }
 
 fn check_sigma(sigma: f64) -> Result<()> {
-    ensure!((0.0..=1.0).contains(&sigma), "--sigma is {sigma}: expected 0 to 1, pixels being in [0, 1]");
+    ensure!((0.0..=10.0).contains(&sigma), "--sigma is {sigma}: expected 0 to 10, pixels being in [0, 1]");
     Ok(())
+}
+
+/// The strength of the noise on one picture: σ times the root of a uniform number. Strong noise is seen more often than
+/// weak, and clean pictures are not forgotten.
+fn mixed_strength(sigma: f64, random: &mut Random) -> f32 {
+    (sigma * f64::from(random.unit()).sqrt()) as f32
 }
 
 fn progress(id: &str, total: u64) -> Result<ProgressBar> {

@@ -3,10 +3,20 @@
 //!
 //! In a convolution every row of the result is a sum of shifted rows times a weight, and the rows are laid out so
 //! that each shift is contiguous: with zeros around them, and the columns that a stride skips in a row of their own.
+//! Natively the sums use the widest vectors that the processor has, and training has its loops too.
 
+#[cfg(not(target_family = "wasm"))]
+mod normalisation;
 mod rows;
+#[cfg(not(target_family = "wasm"))]
+mod training;
+mod vectors;
 
+#[cfg(not(target_family = "wasm"))]
+pub use normalisation::{Moments, normalise, normalise_backward};
 pub use rows::{Combination, Score, Size, nearer, step, unit};
+#[cfg(not(target_family = "wasm"))]
+pub use training::WeightGradients;
 
 /// What happens to the values before a layer's weights meet them.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -32,9 +42,11 @@ const WIDTH: usize = 8;
 /// Values that are summed side by side.
 const LANES: usize = 16;
 
-/// Rows that are computed at once, as many as fit into a processor's registers: those of several channels, or several
-/// of one.
+/// Channels whose rows are computed at once; of fewer channels, as many rows of one.
 const TILE: usize = 4;
+
+/// Rows of each of these channels that are computed at once: as many as fit into a processor's registers.
+const ROWS: usize = if cfg!(target_family = "wasm") { 1 } else { 2 };
 
 /// A convolution without its weights.
 pub struct Convolution {
@@ -75,6 +87,27 @@ impl<const TILE: usize> Terms<TILE> {
     /// `WIDTH` values of `ROWS` rows of `TILE` channels of the result; the rows are `step` apart in the source.
     #[inline(always)]
     fn sum<const ROWS: usize>(&self, source: &[f32], offset: usize, step: usize) -> [[[f32; WIDTH]; TILE]; ROWS] {
+        #[cfg(target_arch = "x86_64")]
+        if vectors::wide() {
+            // SAFETY: the processor has these instructions, as just asked.
+            return unsafe { self.sum_wide(source, offset, step) };
+        }
+        self.sum_with::<ROWS, { cfg!(target_arch = "aarch64") }>(source, offset, step)
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma")]
+    fn sum_wide<const ROWS: usize>(&self, source: &[f32], offset: usize, step: usize) -> [[[f32; WIDTH]; TILE]; ROWS] {
+        self.sum_with::<ROWS, true>(source, offset, step)
+    }
+
+    #[inline(always)]
+    fn sum_with<const ROWS: usize, const FUSED: bool>(
+        &self,
+        source: &[f32],
+        offset: usize,
+        step: usize,
+    ) -> [[[f32; WIDTH]; TILE]; ROWS] {
         let mut sums = [[[0.0; WIDTH]; TILE]; ROWS];
         for (start, weights) in self.starts.iter().zip(&self.weights) {
             let source = &source[offset + start..][..(ROWS - 1) * step + WIDTH];
@@ -82,7 +115,7 @@ impl<const TILE: usize> Terms<TILE> {
                 let row = &source[r * step..][..WIDTH];
                 for (sum, weight) in sums.iter_mut().zip(weights) {
                     for (sum, value) in sum.iter_mut().zip(row) {
-                        *sum += weight * value;
+                        *sum = vectors::add_product::<FUSED>(*sum, *weight, *value);
                     }
                 }
             }
@@ -97,16 +130,14 @@ impl Convolution {
         if self.to[0] < TILE {
             self.forward_tiled::<1, TILE>(x, weight, bias)
         } else {
-            self.forward_tiled::<TILE, 1>(x, weight, bias)
+            self.forward_tiled::<TILE, ROWS>(x, weight, bias)
         }
     }
 
     fn forward_tiled<const TILE: usize, const ROWS: usize>(&self, x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
         let ([channels, height, width], [outputs, out_height, out_width]) = (self.from, self.to);
         let mut y = vec![0.0; self.images * self.groups * outputs * out_height * out_width];
-        // For every channel the rows that kernels reach, each in one group of columns for every remainder of the stride.
-        let rows = (out_height.next_multiple_of(ROWS) - 1) * self.stride + self.size;
-        let length = out_width.next_multiple_of(WIDTH) + (self.size - 1) / self.stride;
+        let [rows, length] = self.layout(ROWS);
         let source = vec![0.0; channels * rows * self.stride * length];
         let tiles_each = outputs.div_ceil(TILE);
         let tiles: Vec<Terms<TILE>> = (0..self.groups * tiles_each)
@@ -135,21 +166,7 @@ impl Convolution {
         each(&mut y, self.images * self.groups, &source, |index, source, y| {
             let x = &x[index * channels * height * width..][..channels * height * width];
             let group = index % self.groups;
-            for (index, row) in x.chunks_exact(width).enumerate() {
-                let (channel, padded) = (index / height, index % height + self.padding[0]);
-                if padded >= rows {
-                    continue; // no kernel reaches it
-                }
-                let lines = &mut source[(channel * rows + padded) * self.stride * length..][..self.stride * length];
-                for (rest, line) in lines.chunks_exact_mut(length).enumerate() {
-                    // Of the columns that leave this rest, the first in the row.
-                    let skipped = (rest + self.stride - self.padding[1] % self.stride) % self.stride;
-                    let first = (self.padding[1] + skipped) / self.stride;
-                    let (to, from) =
-                        (line.get_mut(first..).unwrap_or_default(), row.get(skipped..).unwrap_or_default());
-                    self.activation.write(to, from, self.stride);
-                }
-            }
+            self.lay_out(x, source, rows, length);
             for (tile, terms) in tiles[group * tiles_each..][..tiles_each].iter().enumerate() {
                 let present = TILE.min(outputs - tile * TILE);
                 for row in (0..out_height).step_by(ROWS) {
@@ -161,8 +178,12 @@ impl Convolution {
                             for (o, sums) in sums.iter().enumerate().take(present) {
                                 let output = tile * TILE + o;
                                 let start = (output * out_height + row + r) * out_width + column;
-                                for (y, sum) in y[start..start + end].iter_mut().zip(sums) {
-                                    *y = sum + bias[group * outputs + output];
+                                let bias = bias[group * outputs + output];
+                                match y[start..start + end].first_chunk_mut::<WIDTH>() {
+                                    Some(y) => *y = sums.map(|sum| sum + bias),
+                                    None => {
+                                        y[start..start + end].iter_mut().zip(sums).for_each(|(y, sum)| *y = sum + bias)
+                                    }
                                 }
                             }
                         }
@@ -173,12 +194,40 @@ impl Convolution {
         y
     }
 
+    /// How an image lies in memory where it is convolved, `[C, rows, stride, length]`: for every channel the rows that
+    /// kernels reach when `tile` rows of the output are computed at once, and of each row the columns by their remainder
+    /// modulo the stride, so that the columns one weight meets are side by side.
+    fn layout(&self, tile: usize) -> [usize; 2] {
+        let rows = (self.to[1].next_multiple_of(tile) - 1) * self.stride + self.size;
+        let length = self.to[2].next_multiple_of(WIDTH) + (self.size - 1) / self.stride;
+        [rows, length]
+    }
+
+    /// Writes the activated image `x` into `source`, whose other values are zeros, as [`layout`](Self::layout) says.
+    fn lay_out(&self, x: &[f32], source: &mut [f32], rows: usize, length: usize) {
+        let [_, height, width] = self.from;
+        for (index, row) in x.chunks_exact(width).enumerate() {
+            let (channel, padded) = (index / height, index % height + self.padding[0]);
+            if padded >= rows {
+                continue; // no kernel reaches it
+            }
+            let lines = &mut source[(channel * rows + padded) * self.stride * length..][..self.stride * length];
+            for (remainder, line) in lines.chunks_exact_mut(length).enumerate() {
+                // The first column of the row with this remainder, and its place among those.
+                let skipped = (remainder + self.stride - self.padding[1] % self.stride) % self.stride;
+                let first = (self.padding[1] + skipped) / self.stride;
+                let (to, from) = (line.get_mut(first..).unwrap_or_default(), row.get(skipped..).unwrap_or_default());
+                self.activation.write(to, from, self.stride);
+            }
+        }
+    }
+
     /// The gradient in `x`, from `gradient` `[N, O, H', W']`.
     pub fn backward(&self, gradient: &[f32], x: &[f32], weight: &[f32]) -> Vec<f32> {
         if self.from[0] < TILE {
             self.backward_tiled::<1, TILE>(gradient, x, weight)
         } else {
-            self.backward_tiled::<TILE, 1>(gradient, x, weight)
+            self.backward_tiled::<TILE, ROWS>(gradient, x, weight)
         }
     }
 
@@ -193,10 +242,19 @@ impl Convolution {
         let stride = self.stride;
         // The pixels are taken in blocks of `stride` × `stride`, whose values of the same place within the block are a
         // convolution of the gradient each.
-        let blocks = [(height + self.padding[0]).div_ceil(stride), (width + self.padding[1]).div_ceil(stride)];
         let margin = self.size.div_ceil(stride) - 1;
-        let rows = blocks[0].next_multiple_of(ROWS) + margin;
-        let length = blocks[1].next_multiple_of(WIDTH) + margin;
+        // The first block with a pixel at this place, which pixel that is, and how many blocks there are.
+        let blocks = |axis: usize, place: usize, length: usize| {
+            let first = self.padding[axis].saturating_sub(place).div_ceil(stride);
+            let pixel = first * stride + place - self.padding[axis];
+            (first, pixel, length.saturating_sub(pixel).div_ceil(stride))
+        };
+        let reach = |axis: usize, length: usize, step: usize| {
+            let ends = (0..stride).map(|place| blocks(axis, place, length));
+            ends.map(|(first, _, count)| first + count.next_multiple_of(step)).max().expect("a stride is at least 1")
+        };
+        let reached = [reach(0, height, ROWS), reach(1, width, WIDTH)];
+        let (rows, length) = (reached[0] + margin, reached[1] + margin);
         let source = vec![0.0; outputs * rows * length];
         let tiles = channels.div_ceil(TILE);
         let places_each = stride * stride * tiles;
@@ -228,7 +286,7 @@ impl Convolution {
             let gradient = &gradient[index * outputs * out_height * out_width..][..outputs * out_height * out_width];
             let x = &x[index * channels * height * width..][..channels * height * width];
             let places = &places[index % self.groups * places_each..][..places_each];
-            let reached = [out_height.min(blocks[0]), out_width.min(blocks[1])];
+            let reached = [out_height.min(reached[0]), out_width.min(reached[1])];
             for (index, row) in gradient.chunks_exact(out_width).enumerate() {
                 let (output, row_index) = (index / out_height, index % out_height);
                 if row_index < reached[0] {
@@ -237,22 +295,17 @@ impl Convolution {
                 }
             }
             for (place_y, place_x, tile, terms) in places {
-                for block in (0..blocks[0]).step_by(ROWS) {
-                    for column in (0..blocks[1]).step_by(WIDTH) {
-                        let sums = terms.sum::<ROWS>(source, block * length + column, length);
-                        for (r, sums) in sums.iter().enumerate() {
-                            let row = ((block + r) * stride + place_y).wrapping_sub(self.padding[0]);
-                            if row >= height {
-                                continue;
-                            }
+                let (first_row, top, count) = blocks(0, *place_y, height);
+                let (first_column, left, columns) = blocks(1, *place_x, width);
+                for block in (0..count).step_by(ROWS) {
+                    for column in (0..columns).step_by(WIDTH) {
+                        let offset = (first_row + block) * length + first_column + column;
+                        let sums = terms.sum::<ROWS>(source, offset, length);
+                        for (r, sums) in sums.iter().enumerate().take(count - block) {
+                            let row = top + (block + r) * stride;
                             for (c, sums) in sums.iter().enumerate().take(channels - tile * TILE) {
                                 let y = &mut y[((tile * TILE + c) * height + row) * width..][..width];
-                                // Of the blocks, the first whose pixel is no padding.
-                                let begin = column * stride + place_x;
-                                let skipped = self.padding[1].saturating_sub(begin).div_ceil(stride);
-                                let first = begin + skipped * stride - self.padding[1];
-                                let sums = sums.get(skipped..).unwrap_or_default();
-                                scatter(y.get_mut(first..).unwrap_or_default(), sums, stride);
+                                scatter(&mut y[left + column * stride..], sums, stride);
                             }
                         }
                     }
@@ -328,11 +381,24 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     sums.iter().sum::<f32>() + rest
 }
 
+/// The sum of all values.
+#[cfg(not(target_family = "wasm"))]
+fn sum(values: &[f32]) -> f32 {
+    let (lanes, rest) = values.as_chunks::<LANES>();
+    let mut sums = [0.0; LANES];
+    for lanes in lanes {
+        for i in 0..LANES {
+            sums[i] += lanes[i];
+        }
+    }
+    sums.iter().chain(rest).sum()
+}
+
 /// Writes values, as far as they fit, `stride` apart.
 #[inline(always)]
 fn scatter(y: &mut [f32], values: &[f32], stride: usize) {
-    if stride == 1 {
-        y.iter_mut().zip(values).for_each(|(y, value)| *y = *value);
+    if let (1, Some(y), Some(values)) = (stride, y.first_chunk_mut::<WIDTH>(), values.first_chunk::<WIDTH>()) {
+        *y = *values;
     } else {
         y.iter_mut().step_by(stride).zip(values).for_each(|(y, value)| *y = *value);
     }

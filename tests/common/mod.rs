@@ -12,8 +12,8 @@ use decoy::attack::{Attack, Outcome, Run};
 use decoy::catalog::Catalog;
 use decoy::classifier::{Classifier, Frozen, Goal};
 use decoy::norm::Norm;
-use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
 
 /// z = W·x + b: the network with a closed-form answer.
 #[derive(Module, Debug)]
@@ -88,7 +88,7 @@ impl Classifier for Small {
 
 /// Normally distributed values that depend on the seed alone, whatever other tests draw.
 pub fn random<const D: usize>(shape: [usize; D], seed: u64, device: &Device) -> Tensor<D> {
-    let mut random = SmallRng::seed_from_u64(seed);
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
     let mut normal = || {
         let radius = (-2.0 * (1.0 - random.random::<f32>()).ln()).sqrt();
         radius * (std::f32::consts::TAU * random.random::<f32>()).cos()

@@ -12,20 +12,18 @@ use anyhow::{Context, Result, ensure};
 use burn::module::Module;
 use burn::optim::{Adam, AdamConfig, GradientsParams, ModuleOptimizer, Optimizer};
 use burn::tensor::activation::{log_softmax, softmax};
-use burn::tensor::{Device, Distribution, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use clap::Args;
 use decoy::catalog::Architecture;
 use decoy::classifier::{Classifier, Frozen};
 use decoy::model::efficientnet::SIDE;
 use decoy::model::{EfficientNetLite0, EfficientNetLite0Config, weights};
+use decoy::noise::Random;
 use decoy::photo::{self, Crop};
 use decoy_data::photographs::{self, Photograph};
 use decoy_data::{Content, DataSet, ImagenetSample, Split};
-use rand::rngs::SmallRng;
-use rand::seq::SliceRandom;
-use rand::{Rng, SeedableRng};
 
-use super::{Checkpoints, check_sigma, interrupted, progress};
+use super::{Checkpoints, check_sigma, interrupted, mixed_strength, progress};
 use crate::catalog_file::{CatalogFile, Made};
 use crate::device::DeviceChoice;
 
@@ -110,6 +108,9 @@ pub fn run(args: &PhotosArgs) -> Result<()> {
     run.checkpoints().finish(&accuracy)
 }
 
+/// Streams of random numbers from here on are the orders of passes; those below belong to steps.
+const ORDERS: u64 = 1 << 32;
+
 struct Run<'a> {
     args: &'a PhotosArgs,
     device: &'a Device,
@@ -154,11 +155,9 @@ impl Run<'_> {
                 return Err(checkpoints.interruption());
             }
             // Seeded by step, so that a resumed run is the run without the interruption.
-            let stream = (u64::from(args.seed) << 32) | u64::from(step);
-            self.device.seed(stream);
-            let mut rng = SmallRng::seed_from_u64(stream);
-            let clean = self.batch(photographs, step, &mut rng)?;
-            let noisy = clean.clone() + self.noise(&clean);
+            let mut random = Random::new(args.seed.into(), step.into());
+            let clean = self.batch(photographs, step, &mut random)?;
+            let noisy = clean.clone() + self.noise(clean.dims(), &mut random);
             let target = softmax(teacher.logits(clean), 1);
 
             let answer = log_softmax(model.logits(noisy.autodiff()), 1);
@@ -190,7 +189,7 @@ impl Run<'_> {
     }
 
     /// The crops of a step, `[N, 3, 224, 224]`: every photograph once in a pass, in an order of its own.
-    fn batch(&self, photographs: &[Photograph], step: u32, rng: &mut SmallRng) -> Result<Tensor<4>> {
+    fn batch(&self, photographs: &[Photograph], step: u32, random: &mut Random) -> Result<Tensor<4>> {
         let batch = self.args.batch;
         let place = step as usize * batch;
         let mut pixels = Vec::with_capacity(batch * 3 * SIDE * SIDE);
@@ -198,21 +197,23 @@ impl Run<'_> {
         for place in place..place + batch {
             let pass = place / photographs.len();
             if order.0 != pass {
-                let mut indices: Vec<usize> = (0..photographs.len()).collect();
-                indices.shuffle(&mut SmallRng::seed_from_u64((u64::from(self.args.seed) << 32) + pass as u64));
+                let indices = Random::new(self.args.seed.into(), ORDERS + pass as u64).order(photographs.len());
                 order = (pass, indices);
             }
             let photograph = &photographs[order.1[place % photographs.len()]];
-            pixels.extend(crop(photograph, rng).with_context(|| photograph.name.clone())?);
+            pixels.extend(crop(photograph, random).with_context(|| photograph.name.clone())?);
         }
         Ok(Tensor::from_data(TensorData::new(pixels, [batch, 3, SIDE, SIDE]), self.device))
     }
 
-    /// Gaussian noise whose strength differs from image to image: σ times the root of a uniform number, so that
-    /// strong noise is seen more often than weak.
-    fn noise(&self, like: &Tensor<4>) -> Tensor<4> {
-        let strength = Tensor::<4>::random([like.dims()[0], 1, 1, 1], Distribution::Uniform(0.0, 1.0), self.device);
-        like.random_like(Distribution::Normal(0.0, self.args.sigma)) * strength.sqrt()
+    /// Gaussian noise whose strength differs from image to image.
+    fn noise(&self, shape: [usize; 4], random: &mut Random) -> Tensor<4> {
+        let mut values = vec![0.0; shape.iter().product()];
+        for image in values.chunks_exact_mut(shape[1..].iter().product()) {
+            let strength = mixed_strength(self.args.sigma, random);
+            random.fill_normal(image, strength);
+        }
+        Tensor::from_data(TensorData::new(values, shape), self.device)
     }
 
     fn recipe(&self, photographs: usize) -> String {
@@ -227,13 +228,14 @@ impl Run<'_> {
 
 /// A random square of a photograph, three quarters to all of its shorter side, mirrored or not: values in [0, 1],
 /// `[3, 224, 224]`.
-fn crop(photograph: &Photograph, rng: &mut SmallRng) -> Result<Vec<f32>> {
+fn crop(photograph: &Photograph, random: &mut Random) -> Result<Vec<f32>> {
     let source = photo::open(&photograph.bytes)?;
     let (width, height) = (f64::from(source.width()), f64::from(source.height()));
-    let side = width.min(height) * rng.random_range(0.75..=1.0);
-    let crop = Crop { left: rng.random_range(0.0..=width - side), top: rng.random_range(0.0..=height - side), side };
+    let mut unit = || f64::from(random.unit());
+    let side = width.min(height) * (0.75 + 0.25 * unit());
+    let crop = Crop { left: (width - side) * unit(), top: (height - side) * unit(), side };
     let mut values = source.crop(crop, 3, SIDE, SIDE)?.to_unit();
-    if rng.random() {
+    if random.coin() {
         values.chunks_exact_mut(SIDE).for_each(<[f32]>::reverse);
     }
     Ok(values)

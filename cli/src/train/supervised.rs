@@ -1,0 +1,245 @@
+//! Networks trained from random weights on a labelled data set, with Gaussian noise on every picture at every step.
+
+use std::f64::consts::PI;
+use std::path::PathBuf;
+
+use anyhow::{Result, bail, ensure};
+use burn::module::Module;
+use burn::nn::loss::CrossEntropyLossConfig;
+use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn_store::ModuleSnapshot;
+use clap::Args;
+use decoy::catalog::Architecture;
+use decoy::classifier::Classifier;
+use decoy::noise::Random;
+use decoy_data::{About, Content, DataSet, Picture, Split};
+
+use super::{Checkpoints, check_sigma, interrupted, mixed_strength, progress};
+use crate::catalog_file::{CatalogFile, Made};
+
+/// Which networks to train.
+#[derive(Args)]
+pub struct SupervisedArgs {
+    /// Noise levels: the largest standard deviation of the noise, pixels in [0, 1]; several with commas.
+    #[arg(long, value_delimiter = ',', required = true)]
+    sigma: Vec<f64>,
+    /// Seeds of weights, noise and order; one network for every level and seed.
+    #[arg(long, value_delimiter = ',', default_value = "1")]
+    seed: Vec<u32>,
+    /// Passes over the training pictures; as the shipped networks if left out.
+    #[arg(long)]
+    passes: Option<u32>,
+    /// Put noise of the full strength on every picture, instead of strengths from 0 to the level.
+    #[arg(long)]
+    fixed_noise: bool,
+    /// Folder or archive of the data set; else the copy that its variable names; else it is downloaded.
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Where weights and models.json go.
+    #[arg(long, default_value = "www/models")]
+    models: PathBuf,
+    /// Where a training is kept while it lasts, to go on from there after an interruption.
+    #[arg(long, default_value = "target/checkpoints")]
+    checkpoints: PathBuf,
+}
+
+/// How the networks of a data set are trained.
+pub struct Recipe {
+    /// What they are.
+    pub architecture: Architecture,
+    /// Passes over the training pictures.
+    pub passes: u32,
+    /// Pictures in a step.
+    pub batch: usize,
+    /// What makes steps of gradients.
+    pub optimizer: ModuleOptimizer,
+    /// The largest learning rate.
+    pub rate: f64,
+    /// The share of the steps in which the learning rate rises to that, before it falls to 0 along a cosine.
+    pub warm_up: f64,
+    /// Pixels by which a picture is shifted at most, each way.
+    pub shift: usize,
+    /// Whether half of the pictures are mirrored.
+    pub mirror: bool,
+}
+
+/// A network while it is trained.
+pub trait Trainee: Module {
+    /// The network that the trained one becomes.
+    type Network: Module + Classifier + ModuleSnapshot + 'static;
+
+    /// The logits `[N, K]` of `pixels` `[N, C, H, W]`.
+    fn logits(&self, pixels: Tensor<4>) -> Tensor<2>;
+
+    /// The trained network, given batches `[N, C, H, W]` of what it is trained on.
+    fn network(&self, batches: impl Iterator<Item = Tensor<4>>) -> Self::Network;
+}
+
+/// Trains networks of `set` by `recipe`, each begun by `init` with random weights for a device and a number of classes.
+pub fn run<M: Trainee>(
+    args: &SupervisedArgs,
+    set: &dyn DataSet,
+    recipe: &Recipe,
+    init: impl Fn(&Device, usize) -> M,
+) -> Result<()> {
+    args.sigma.iter().try_for_each(|&sigma| check_sigma(sigma))?;
+    let passes = args.passes.unwrap_or(recipe.passes);
+    ensure!(passes > 0, "--passes is 0: expected at least 1");
+    let about = set.about();
+    let pictures = set.load(args.data.as_deref())?;
+    let all: Vec<&Picture> = pictures.of(Split::Train).collect();
+    let mut catalog = CatalogFile::open_or_new(&args.models)?;
+    for &seed in &args.seed {
+        for &sigma in &args.sigma {
+            let id = args.id(about, sigma, seed);
+            let training = Training { id, sigma, seed, passes, fixed: args.fixed_noise, about, recipe, pictures: &all };
+            let checkpoints = training.checkpoints(args);
+            let network = training.train(&checkpoints, |device| init(device, about.labels.len()))?;
+            let made = Made { id: training.id.clone(), sigma, seed, recipe: training.words() };
+            let accuracy = catalog.add(set, recipe.architecture, made, &network, &pictures)?;
+            checkpoints.finish(&accuracy)?;
+        }
+    }
+    Ok(())
+}
+
+impl SupervisedArgs {
+    /// Names the noise level, its kind where it is not the usual one, and the seed where there are several.
+    fn id(&self, about: &About, sigma: f64, seed: u32) -> String {
+        let kind = if self.fixed_noise { "-fixed" } else { "" };
+        let seed = if self.seed.len() > 1 { format!("-seed-{seed}") } else { String::new() };
+        format!("{}-sigma-{sigma:.2}{kind}{seed}", about.id)
+    }
+}
+
+/// The training of one network.
+struct Training<'a> {
+    id: String,
+    sigma: f64,
+    seed: u32,
+    passes: u32,
+    fixed: bool,
+    about: &'a About,
+    recipe: &'a Recipe,
+    pictures: &'a [&'a Picture],
+}
+
+/// Batches from which the moments of a finished network are taken.
+const LAST_BATCHES: u32 = 20;
+
+impl Training<'_> {
+    fn checkpoints<'a>(&self, args: &'a SupervisedArgs) -> Checkpoints<'a> {
+        let Recipe { batch, rate, warm_up, shift, mirror, .. } = self.recipe;
+        let Self { passes, fixed, seed, .. } = self;
+        Checkpoints {
+            folder: &args.checkpoints,
+            id: self.id.clone(),
+            settings: format!(
+                "seed {seed}, {passes} passes, batch {batch}, learning rate {rate}, warm-up {warm_up}, shift {shift}, \
+                 mirrored {mirror}, fixed noise {fixed}"
+            ),
+        }
+    }
+
+    fn train<M: Trainee>(&self, checkpoints: &Checkpoints, init: impl Fn(&Device) -> M) -> Result<M::Network> {
+        let plain = Device::flex();
+        let device = plain.clone().autodiff();
+        device.seed(self.seed.into());
+        let (mut model, mut optimizer, first) = checkpoints.resume(init(&device), self.recipe.optimizer.clone())?;
+
+        let steps = self.pictures.len().div_ceil(self.recipe.batch);
+        let progress = progress(&self.id, u64::from(self.passes) * steps as u64)?;
+        progress.set_position(u64::from(first) * steps as u64);
+        for pass in first..self.passes {
+            let order = self.random(pass, 0).order(self.pictures.len());
+            let mut loss_sum = Tensor::<1>::zeros([1], &plain);
+            for (step, chosen) in order.chunks(self.recipe.batch).enumerate() {
+                if interrupted() {
+                    return Err(checkpoints.interruption());
+                }
+                let pixels = self.batch(chosen, &mut self.random(pass, step as u32 + 1), &plain)?;
+                let classes: Vec<i32> = chosen.iter().map(|&picture| self.pictures[picture].class as i32).collect();
+                let classes = Tensor::<1, Int>::from_data(classes.as_slice(), &plain);
+
+                let logits = model.logits(pixels.autodiff());
+                let loss = CrossEntropyLossConfig::new().init(&device).forward(logits, classes.autodiff());
+                loss_sum = loss_sum + loss.clone().inner() * chosen.len() as f32;
+                let gradients = GradientsParams::from_grads(loss.backward(), &model);
+                let done = (f64::from(pass) + step as f64 / steps as f64) / f64::from(self.passes);
+                model = optimizer.step(self.rate(done), model, gradients);
+                progress.inc(1);
+            }
+            let loss = loss_sum.into_scalar::<f32>() / self.pictures.len() as f32;
+            ensure!(loss.is_finite(), "{}: the loss of pass {} is {loss}: expected a number", self.id, pass + 1);
+            progress.set_message(format!("loss {loss:.4}"));
+            if progress.is_hidden() {
+                eprintln!("{}: {} of {} passes, loss {loss:.4}", self.id, pass + 1, self.passes);
+            }
+            checkpoints.save(pass + 1, &model, &optimizer)?;
+        }
+        progress.finish();
+        let mut random = self.random(self.passes, 0);
+        let order = random.order(self.pictures.len());
+        let batches = order.chunks(self.recipe.batch).take(LAST_BATCHES as usize);
+        let batches = batches.map(|chosen| self.batch(chosen, &mut random, &plain)).collect::<Result<Vec<_>>>()?;
+        Ok(model.valid().network(batches.into_iter()))
+    }
+
+    /// The random numbers of a step, 1 and more, or of the order of a pass, 0: a training that goes on after an
+    /// interruption is the one without it.
+    fn random(&self, pass: u32, step: u32) -> Random {
+        Random::new(self.seed.into(), (u64::from(pass) << 16) | u64::from(step))
+    }
+
+    /// The learning rate when this share of the steps is done.
+    fn rate(&self, done: f64) -> f64 {
+        let Recipe { rate, warm_up, .. } = self.recipe;
+        if done < *warm_up {
+            rate * (0.05 + 0.95 * done / warm_up)
+        } else {
+            rate * 0.5 * (1.0 + (PI * (done - warm_up) / (1.0 - warm_up)).cos())
+        }
+    }
+
+    /// The chosen pictures, `[N, C, H, W]`: shifted, mirrored, with noise.
+    fn batch(&self, chosen: &[usize], random: &mut Random, device: &Device) -> Result<Tensor<4>> {
+        let &About { channels, height, width, .. } = self.about;
+        let mut values = vec![0.0; chosen.len() * channels * height * width];
+        for (&index, values) in chosen.iter().zip(values.chunks_exact_mut(channels * height * width)) {
+            let picture = self.pictures[index];
+            let Content::Pixels(pixels) = &picture.content else {
+                bail!("{}: expected pixels of {width}×{height}, found a file", picture.name);
+            };
+            let strength = if self.fixed { self.sigma as f32 } else { mixed_strength(self.sigma, random) };
+            if strength > 0.0 {
+                random.fill_normal(values, strength);
+            }
+            let mut shift = || random.below(2 * self.recipe.shift as u32 + 1) as usize;
+            let (down, right) = (shift(), shift());
+            let mirrored = self.recipe.mirror && random.coin();
+            for (row, line) in values.chunks_exact_mut(width).enumerate() {
+                let (channel, y) = (row / height, row % height + down);
+                let Some(y) = y.checked_sub(self.recipe.shift).filter(|&y| y < height) else { continue };
+                let pixels = &pixels[(channel * height + y) * width..][..width];
+                for (x, value) in line.iter_mut().enumerate() {
+                    let x = if mirrored { width - 1 - x } else { x } + right;
+                    if let Some(pixel) = x.checked_sub(self.recipe.shift).and_then(|x| pixels.get(x)) {
+                        *value += f32::from(*pixel) / 255.0;
+                    }
+                }
+            }
+        }
+        Ok(Tensor::from_data(TensorData::new(values, [chosen.len(), channels, height, width]), device))
+    }
+
+    fn words(&self) -> String {
+        let noise = match (self.sigma, self.fixed) {
+            (0.0, _) => "without noise".to_owned(),
+            (sigma, true) => format!("with fresh Gaussian noise of standard deviation {sigma} on every picture"),
+            (sigma, false) => format!("with fresh Gaussian noise on every picture, of standard deviation 0 to {sigma}"),
+        };
+        let (passes, pictures) = (self.passes, self.pictures.len());
+        format!("Trained from random weights for {passes} passes over {pictures} pictures, {noise}.")
+    }
+}

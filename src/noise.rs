@@ -1,0 +1,106 @@
+//! Random numbers and Gaussian noise that depend on a seed alone: the same natively and in the browser, on every device.
+//!
+//! Training, evaluation and attacks take their noise from here.
+//!
+//! ```
+//! use decoy::noise::Random;
+//!
+//! let mut noise = vec![0.0; 1000];
+//! Random::new(7, 0).fill_normal(&mut noise, 0.25); // standard deviation 0.25
+//! let mut again = vec![0.0; 1000];
+//! Random::new(7, 0).fill_normal(&mut again, 0.25);
+//! assert_eq!(noise, again);
+//! ```
+
+use burn::tensor::{Device, Tensor, TensorData};
+use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
+use rand_distr::StandardNormal;
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+/// A stream of random numbers: xoshiro256++ (Blackman and Vigna 2019), which is the same on every processor.
+#[derive(Debug, Clone)]
+pub struct Random(Xoshiro256PlusPlus);
+
+impl Random {
+    /// The stream of this number that belongs to `seed`. Other streams of the same seed are independent of it.
+    pub fn new(seed: u64, stream: u64) -> Self {
+        Self(Xoshiro256PlusPlus::seed_from_u64(seed.rotate_left(32) ^ stream))
+    }
+
+    /// A number in [0, 1).
+    pub fn unit(&mut self) -> f32 {
+        self.0.random()
+    }
+
+    /// Either, with the same probability.
+    pub fn coin(&mut self) -> bool {
+        self.0.random()
+    }
+
+    /// A whole number below `limit`.
+    ///
+    /// # Panics
+    ///
+    /// If `limit` is 0.
+    pub fn below(&mut self, limit: u32) -> u32 {
+        self.0.random_range(0..limit)
+    }
+
+    /// A number from the standard normal distribution.
+    pub fn normal(&mut self) -> f32 {
+        self.0.sample(StandardNormal)
+    }
+
+    /// Numbers from the normal distribution of standard deviation `sigma` around 0.
+    pub fn fill_normal(&mut self, values: &mut [f32], sigma: f32) {
+        values.fill_with(|| sigma * self.normal());
+    }
+
+    /// The same as a tensor.
+    pub fn normal_tensor<const D: usize>(&mut self, shape: [usize; D], sigma: f32, device: &Device) -> Tensor<D> {
+        let mut values = vec![0.0; shape.iter().product()];
+        self.fill_normal(&mut values, sigma);
+        Tensor::from_data(TensorData::new(values, shape), device)
+    }
+
+    /// 0 to `length`, without it, in a random order.
+    pub fn order(&mut self, length: usize) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..length).collect();
+        order.shuffle(&mut self.0);
+        order
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn noise_has_its_deviation_and_streams_differ() {
+        let mut values = vec![0.0; 100_000];
+        Random::new(1, 0).fill_normal(&mut values, 0.5);
+        let count = values.len() as f32;
+        let mean = values.iter().sum::<f32>() / count;
+        let variance = values.iter().map(|value| value * value).sum::<f32>() / count - mean * mean;
+        // Five standard errors: 0.5 / √n for the mean, σ²·√(2 / n) for the variance.
+        assert!(mean.abs() < 5.0 * 0.5 / count.sqrt(), "{mean}");
+        assert!((variance - 0.25).abs() < 5.0 * 0.25 * (2.0 / count).sqrt(), "{variance}");
+        let first = |seed, stream| Random::new(seed, stream).normal();
+        assert_ne!(first(1, 0), first(1, 1));
+        assert_ne!(first(1, 0), first(2, 0));
+    }
+
+    #[test]
+    fn numbers_are_the_same_on_every_processor() {
+        let mut random = Random::new(7, 3);
+        let found: Vec<u32> = (0..4).map(|_| random.below(1000)).collect();
+        assert_eq!(found, NUMBERS);
+        let mut order = random.order(10);
+        order.sort_unstable();
+        assert_eq!(order, (0..10).collect::<Vec<_>>());
+    }
+
+    /// Written down once, on 64 bits.
+    const NUMBERS: [u32; 4] = [870, 909, 23, 391];
+}
