@@ -70,15 +70,6 @@ export class Bridge {
   }
 
   /**
-   * Any picture file as the networks of a family see it. The bytes are handed over.
-   * @param {string} family @param {Uint8Array} bytes
-   * @returns {Promise<Picture>}
-   */
-  decode(family, bytes) {
-    return this.#call('decode', [family, bytes], {}, [bytes.buffer]);
-  }
-
-  /**
    * Opens a picture file, for `crop`; if it cannot be opened, the one before stays. The bytes are handed over.
    * @param {number} key @param {Uint8Array} bytes
    * @returns {Promise<Opened>}

@@ -1,16 +1,12 @@
-// What the site holds: the networks, the galleries, the measured results.
+// What the site holds: its networks, and how its files are fetched.
 
 /** @typedef {import('../pkg/decoy.js').Family} Family */
-/** @typedef {import('./view/photos.js').PhotoGallery} PhotoGallery */
-/** @typedef {import('./view/gallery.js').Gallery} Gallery */
 
 /**
  * @typedef {object} Networks
  * @property {string} text `models.json` as it is
  * @property {Family[]} families the models of each by rising σ
  */
-
-/** @typedef {{ photos: PhotoGallery | null, objects: Gallery | null }} Galleries each that this copy of the site was built with */
 
 /** @returns {Promise<Networks>} */
 export async function networks() {
@@ -20,15 +16,6 @@ export async function networks() {
   const families = parse(path, text)?.families ?? [];
   if (!families.length || families.some(({ models }) => !models?.length)) throw unreadable(path);
   return { text, families: families.map((family) => ({ ...family, models: family.models.toSorted((a, b) => a.sigma - b.sigma) })) };
-}
-
-/** @returns {Promise<Galleries>} */
-export async function galleries() {
-  const { galleries: present } = await json('gallery/gallery.json');
-  const [photos, objects] = await Promise.all(
-    ['photos', 'coil20'].map((name) => (present.includes(name) ? json(`gallery/${name}/gallery.json`) : null)),
-  );
-  return { photos, objects };
 }
 
 /** @param {string} path @returns {Promise<any>} */

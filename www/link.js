@@ -1,12 +1,12 @@
 // The state of the page in its address, after the #: a link opens the same picture, network and attack.
 
-import { object, photograph } from './pictures.js';
+import { everything } from './galleries.js';
 
 /** @typedef {import('../pkg/decoy.js').AttackOptions} AttackOptions */
 /** @typedef {import('../pkg/decoy.js').Crop} Crop */
 /** @typedef {import('./page.js').Wish} Wish */
 /** @typedef {import('./contents.js').Networks} Networks */
-/** @typedef {import('./contents.js').Galleries} Galleries */
+/** @typedef {import('./galleries.js').Gallery} Gallery */
 /** @typedef {import('./pictures.js').Subject} Subject */
 
 /**
@@ -17,18 +17,10 @@ import { object, photograph } from './pictures.js';
  * @property {string[]} ignored what the link asks for that is not there, in words
  */
 
-/** What a picture and a network are named by; all else is the attack's. */
-const PLACE = ['picture', 'crop', 'object', 'pose', 'model'];
-
 /** @param {Wish} wish @param {AttackOptions | null} options */
 export function write({ model, subject, crop }, options) {
-  const words = new URLSearchParams();
-  if (subject?.photo) words.set('picture', subject.photo.id);
-  if (subject?.photo && crop && !central(crop, subject)) words.set('crop', [crop.left, crop.top, crop.side].map((value) => +value.toFixed(1)).join(','));
-  if (subject?.view) {
-    words.set('object', String(subject.view.object));
-    words.set('pose', String(subject.view.pose));
-  }
+  const words = new URLSearchParams(subject?.place?.words);
+  if (subject?.place && subject.croppable && crop && !central(crop, subject)) words.set('crop', [crop.left, crop.top, crop.side].map((value) => +value.toFixed(1)).join(','));
   words.set('model', model.id);
   for (const [name, value] of Object.entries(options ?? {})) {
     if (value !== undefined && !Number.isNaN(value)) words.set(name, String(value));
@@ -38,7 +30,7 @@ export function write({ model, subject, crop }, options) {
 }
 
 /** @param {Crop} crop @param {Subject} subject */
-function central({ left, top, side }, { opened }) {
+function central({ left, top, side }, { file: { opened } }) {
   if (!opened) return false;
   const { width, height } = opened;
   const near = (/** @type {number} */ a, /** @type {number} */ b) => Math.abs(a - b) <= 1;
@@ -46,29 +38,39 @@ function central({ left, top, side }, { opened }) {
 }
 
 /**
- * @param {string} hash @param {Networks} networks @param {Galleries} galleries
+ * @param {string} hash @param {Networks} networks @param {Gallery[]} galleries
  * @returns {Opening}
  */
-export function read(hash, { families }, { photos, objects }) {
+export function read(hash, { families }, galleries) {
   const words = new URLSearchParams(hash.slice(1));
   /** @type {string[]} */
   const ignored = [];
-  const named = asked(words, 'picture', 'the picture', (id) => photos?.photos.find((photo) => photo.id === id), ignored);
-  const object_ = asked(words, 'object', 'the object', (text) => whole(text, 1, objects?.labels.length ?? 0), ignored);
-  const pose = asked(words, 'pose', 'the pose', (text) => whole(text, 0, (objects?.poses ?? 0) - 1), ignored) ?? 0;
+  const pictures = galleries.flatMap(everything);
+  const named = pictureNamed(words, pictures);
   const crop = asked(words, 'crop', 'the crop', square, ignored) ?? null;
-  const family = families.find(({ id }) => id === (named ? photos?.family : object_ ? objects?.family : undefined))
+  const family = families.find(({ id }) => id === named?.place?.family)
     ?? families.find(({ models }) => models.some(({ id }) => id === words.get('model')))
     ?? families[0];
   const model = asked(words, 'model', 'the network', (id) => family.models.find((entry) => entry.id === id), ignored) ?? family.models[0];
-  const subject = photos && family.id === photos.family ? photograph(photos, named ?? photos.photos[0])
-    : objects && family.id === objects.family ? object(objects, { object: object_ ?? 1, pose })
-      : null;
+  const subject = named ?? pictures.find(({ place }) => place?.family === family.id) ?? null;
+  /** What pictures are named by; all else is the attack's. */
+  const names = new Set(pictures.flatMap(({ place }) => Object.keys(place?.words ?? {})));
+  for (const name of names) {
+    const text = words.get(name);
+    if (text !== null && text !== subject?.place?.words[name]) ignored.push(`the ${name} “${text}”`);
+  }
   return {
-    wish: { family, model, subject, crop: subject?.photo ? crop : null },
-    attack: Object.fromEntries([...words].filter(([name]) => !PLACE.includes(name))),
+    wish: { family, model, subject, crop: subject?.croppable ? crop : null },
+    attack: Object.fromEntries([...words].filter(([name]) => !names.has(name) && name !== 'crop' && name !== 'model')),
     ignored,
   };
+}
+
+/** The picture that a link names, or the first one with the first of its words. @param {URLSearchParams} words @param {Subject[]} pictures */
+function pictureNamed(words, pictures) {
+  const agrees = (/** @type {[string, string]} */ [name, value]) => words.get(name) === value;
+  const named = (/** @type {Subject} */ { place }) => Object.entries(place?.words ?? {});
+  return pictures.find((picture) => named(picture).every(agrees)) ?? pictures.find((picture) => named(picture).slice(0, 1).every(agrees));
 }
 
 /**
@@ -83,12 +85,6 @@ function asked(words, name, meaning, understand, ignored) {
   const value = understand(text);
   if (value === null || value === undefined) ignored.push(`${meaning} “${text}”`);
   return value ?? undefined;
-}
-
-/** @param {string} text @param {number} low @param {number} high */
-function whole(text, low, high) {
-  const value = Number(text);
-  return /^\d+$/.test(text) && value >= low && value <= high ? value : null;
 }
 
 /** @param {string} text @returns {Crop | null} */

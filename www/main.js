@@ -1,25 +1,26 @@
 // Opens the page, ties the widgets to what they do, and shows what has changed.
 
-import { galleries as fetchGalleries, networks as fetchNetworks } from './contents.js';
+import { networks as fetchNetworks } from './contents.js';
 import { attacking } from './flow/attack.js';
 import { chartFlow } from './flow/chart.js';
 import { looking } from './flow/look.js';
 import { stripFlow } from './flow/strip.js';
 import { sweepFlow } from './flow/sweep.js';
+import { galleries as fetchGalleries } from './galleries.js';
 import * as link from './link.js';
 import { Page } from './page.js';
-import { Pictures, centre, inside, object, photograph } from './pictures.js';
+import { Pictures, squareOf } from './pictures.js';
 import { program } from './program.js';
 import { Session } from './session.js';
 import { complain, remark } from './view/alert.js';
 import { attackForm } from './view/attack.js';
 import { camera } from './view/camera.js';
+import { listCredits } from './view/credits.js';
 import { cropField } from './view/cropping.js';
 import { dial } from './view/dial.js';
 import { find } from './view/dom.js';
 import { galleryView } from './view/gallery.js';
 import { keep } from './view/keep.js';
-import { photoGallery } from './view/photos.js';
 import { readerChoice } from './view/reader.js';
 import * as run from './view/run.js';
 import { stage as stageView } from './view/stage.js';
@@ -37,13 +38,13 @@ program();
 // ---- what the site holds
 
 const [networks, galleries] = await contents();
-const { photos: photoFiles, objects: objectFiles } = galleries;
 
 /** Without them the page can do nothing: who is told why can try again. */
 async function contents() {
   for (;;) {
     try {
-      return await Promise.all([fetchNetworks(), fetchGalleries()]);
+      const found = fetchNetworks();
+      return await Promise.all([found, fetchGalleries(found)]);
     } catch (error) {
       run.tell('This page is not complete.');
       await new Promise((retry) => complain(error, () => retry(run.tell('Loading the page…'))));
@@ -54,7 +55,7 @@ async function contents() {
 // ---- the state, and what changes it
 
 /** What the link asks for, until the program is here to say whether there is such an attack. @type {link.Opening | null} */
-let awaited = link.read(location.hash, networks, galleries);
+let awaited = link.read(location.hash, networks, galleries.here);
 
 const page = new Page(awaited.wish, render);
 const stage = stageView();
@@ -64,12 +65,13 @@ const session = new Session(networks.text, () => page.wanted.subject && page.wan
   restore();
   render();
 }, () => look({}));
-const looks = looking(page, session, new Pictures());
+const pictures = new Pictures();
+const looks = looking(page, session, pictures);
 const { look } = looks;
 const { attack, longer } = attacking(page, session, looks, form, stage.showBest);
 const chart = chartFlow(page, form);
 const strip = stripFlow(page, session, form);
-const sweep = sweepFlow(page, session, objectFiles, form, chart.measured);
+const sweep = sweepFlow(page, session, galleries, pictures, form, chart.measured);
 
 // ---- the widgets
 
@@ -79,11 +81,11 @@ const further = find('longer', HTMLButtonElement);
 const noiseDial = dial((model) => look({ model }));
 const cropping = cropField((crop) => look({ crop }));
 const kept = keep();
-const photos = photoFiles && photoGallery(photoFiles, (photo) => {
-  lookWith(photoFiles.family, { subject: photograph(photoFiles, photo), crop: null });
-});
-const objects = objectFiles && galleryView(objectFiles, (view) => {
-  lookWith(objectFiles.family, { subject: object(objectFiles, view), crop: null });
+const galleryViews = galleries.here.map((gallery, index) => {
+  const title = networks.families.find(({ id }) => id === gallery.family)?.title ?? '';
+  const view = galleryView(gallery, title, (subject) => lookWith(gallery.family, { subject, crop: null }));
+  // The first one is open always, the others where their family is looked at.
+  return (/** @type {Wish} */ { family, subject }) => view.show(subject, index === 0 || family.id === gallery.family);
 });
 const reader = readerChoice(networks.families, ({ id }) => own() && lookWith(id, {}));
 
@@ -94,11 +96,12 @@ document.addEventListener('keydown', ({ key, defaultPrevented }) => {
   if (key === 'Escape' && !defaultPrevented && !cancel.hidden) stop();
 });
 addEventListener('hashchange', () => {
-  awaited = link.read(location.hash, networks, galleries);
+  awaited = link.read(location.hash, networks, galleries.here);
   look(awaited.wish);
   restore();
 });
 
+listCredits(galleries.here);
 render();
 preview();
 if (page.wanted.subject) look({});
@@ -109,7 +112,7 @@ camera(give, complain);
 /** Whether the picture is one of the person's own. */
 function own() {
   const { subject } = page.wanted;
-  return subject !== null && !subject.photo && !subject.view;
+  return subject !== null && !subject.place;
 }
 
 /** With the first network of a family, unless one of it is chosen already. @param {string} id @param {Partial<Wish>} change */
@@ -143,23 +146,22 @@ function restore() {
 /** The picture at once: the program and the network take their time. */
 async function preview() {
   const { family, subject, crop } = page.wanted;
-  if (!subject?.address) return;
+  if (!subject?.file.address) return;
   const image = new Image();
-  image.src = subject.address;
+  image.src = subject.file.address;
   await image.decode();
   const size = { width: image.naturalWidth, height: image.naturalHeight };
-  if (page.wanted.subject === subject) stage.preview(image, crop && inside(crop, size) ? crop : centre(size), family.input.width, subject.name);
+  if (page.wanted.subject === subject) stage.preview(image, squareOf(subject, crop, size), family.input.width, subject.name);
 }
 
 // ---- showing
 
 function render() {
   const { wanted, job } = page;
-  const { family, model, subject } = wanted;
+  const { family, model } = wanted;
   const kind = job?.kind;
   form.attacking(family);
-  photos?.show(subject?.photo ?? null);
-  objects?.show(subject?.view ?? null, family.id === objectFiles?.family);
+  for (const show of galleryViews) show(wanted);
   reader.show(family, own());
   noiseDial.show(family.models, model);
   cropping.show(wanted, kind === 'attack' || page.result !== null);

@@ -1,6 +1,7 @@
 // What is asked for, what is shown, what was found, and the one thing under way.
 
 import { complain } from './view/alert.js';
+import { work } from './view/words.js';
 
 /** @typedef {import('../pkg/decoy.js').Family} Family */
 /** @typedef {import('../pkg/decoy.js').ModelEntry} ModelEntry */
@@ -55,6 +56,8 @@ export class Page {
   aside = '';
   /** The shown picture's own results: by attack, then by σ. @type {Map<string, Map<number, AttackReport>>} */
   #trials = new Map();
+  /** Milliseconds that a pass forward took in the last search, by family. @type {Map<string, number>} */
+  #pace = new Map();
 
   /** @param {Wish} wanted @param {() => void} onChange */
   constructor(wanted, onChange) {
@@ -96,8 +99,14 @@ export class Page {
     return this.#trials.get(JSON.stringify(options)) ?? new Map();
   }
 
+  /** How long a pass forward takes with the networks of a family, in milliseconds, once there was a search. @param {Family} family */
+  pace({ id }) {
+    return this.#pace.get(id);
+  }
+
   /** @param {AttackOptions} options @param {number} sigma @param {AttackReport} report */
   record(options, sigma, report) {
+    if (this.shown) this.#pace.set(this.shown.family.id, report.milliseconds / Math.max(work(report.passes), 1));
     if (report.success) this.#trials.set(JSON.stringify(options), this.tried(options).set(sigma, report));
   }
 }

@@ -1,8 +1,6 @@
 // Where a picture comes from, and how it becomes what a network sees.
 
 import { get } from './contents.js';
-import { objectAddress } from './view/gallery.js';
-import { photoAddress } from './view/photos.js';
 import { bytesOf } from './view/upload.js';
 import { slug } from './view/words.js';
 
@@ -11,51 +9,58 @@ import { slug } from './view/words.js';
 /** @typedef {import('../pkg/decoy.js').Crop} Crop */
 /** @typedef {import('./bridge.js').Bridge} Bridge */
 /** @typedef {import('./bridge.js').Opened} Opened */
-/** @typedef {import('./view/photos.js').Photo} Photo */
-/** @typedef {import('./view/photos.js').PhotoGallery} PhotoGallery */
-/** @typedef {import('./view/gallery.js').Gallery} Gallery */
-/** @typedef {import('./view/gallery.js').View} View */
 
 /**
  * A picture to look at: of a gallery, or one's own.
  * @typedef {object} Subject
  * @property {string} name for people
- * @property {string} file for file names
- * @property {string | null} address of its file on the site
- * @property {() => Promise<Uint8Array<ArrayBuffer>>} bytes of its file, a copy each time
- * @property {Photo | null} photo its place among the photographs
- * @property {View | null} view its place among the objects, which fill their picture and are not cropped
- * @property {Opened & { key: number } | null} opened what the crop frame shows, once it is known; `key` is its name in the worker
+ * @property {string} slug for file names
+ * @property {PictureFile} file that it is in
+ * @property {Crop | null} region the part of the file that it is; none: all of it
+ * @property {boolean} croppable whether a person chooses what the network sees of it
+ * @property {string | null} label what it shows, where that is known
+ * @property {import('./galleries.js').Credit | null} credit
+ * @property {Place | null} place in a gallery; one's own has none
  */
 
-/** @param {PhotoGallery} gallery @param {Photo} photo @returns {Subject} */
-export function photograph(gallery, photo) {
-  return { name: photo.title, file: slug(photo.id), ...fetched(photoAddress(gallery, photo)), photo, view: null, opened: null };
-}
+/** @typedef {{ family: string, group: number, index: number, words: Record<string, string> }} Place whose gallery, where in it, and what names it in a link */
 
-/** @param {Gallery} gallery @param {View} view @returns {Subject} */
-export function object(gallery, view) {
-  const label = gallery.labels[view.object - 1];
-  const degrees = `${view.pose * gallery.degrees_per_pose}°`;
-  const [name, file] = view.pose ? [`${label}, turned by ${degrees}`, slug(`${label} ${degrees}`)] : [label, slug(label)];
-  return { name, file, ...fetched(objectAddress(gallery, view)), photo: null, view, opened: null };
-}
+/**
+ * @typedef {object} PictureFile
+ * @property {string | null} address on the site
+ * @property {() => Promise<Uint8Array<ArrayBuffer>>} bytes a copy each time
+ * @property {Opened & { key: number } | null} opened what the crop frame shows, once it is known; `key` is its name in the worker
+ */
 
 /** A picture of one's own. @param {File} file @returns {Subject} */
 export function own(file) {
   const name = file.name || 'a picture of your own';
-  return { name, file: slug(name.replace(/\.\w+$/, '')), address: null, bytes: () => bytesOf(file), photo: null, view: null, opened: null };
+  return {
+    name,
+    slug: slug(name.replace(/\.\w+$/, '')),
+    file: { address: null, bytes: () => bytesOf(file), opened: null },
+    region: null,
+    croppable: true,
+    label: null,
+    credit: null,
+    place: null,
+  };
 }
 
-/** A file of the site, fetched when it is first needed. @param {string} address */
-function fetched(address) {
+/** A file of the site, fetched when it is first needed. @param {string} address @returns {PictureFile} */
+export function siteFile(address) {
   /** @type {Blob | null} */
   let blob = null;
   const bytes = async () => {
     blob ??= await (await get(address)).blob();
     return new Uint8Array(await blob.arrayBuffer());
   };
-  return { address, bytes };
+  return { address, bytes, opened: null };
+}
+
+/** What a network sees of a picture, whose file has this size. @param {Subject} subject @param {Crop | null} crop @param {{ width: number, height: number }} size @returns {Crop} */
+export function squareOf({ region, croppable }, crop, size) {
+  return region ?? (croppable && crop && inside(crop, size) ? crop : centre(size));
 }
 
 /** The largest square in the middle. @param {{ width: number, height: number }} size @returns {Crop} */
@@ -65,7 +70,7 @@ export function centre({ width, height }) {
 }
 
 /** @param {Crop} crop @param {{ width: number, height: number }} size */
-export const inside = ({ left, top, side }, { width, height }) => left + side <= width && top + side <= height;
+const inside = ({ left, top, side }, { width, height }) => left + side <= width && top + side <= height;
 
 /** Pictures on their way through the worker, which holds one open file at a time. */
 export class Pictures {
@@ -73,25 +78,24 @@ export class Pictures {
   #last = 0;
 
   /** Reads the file of a subject. @param {Bridge} bridge @param {Subject} subject */
-  async open(bridge, subject) {
-    const bytes = await subject.bytes();
+  async open(bridge, { file }) {
+    const bytes = await file.bytes();
     const key = (this.#last += 1);
-    subject.opened = { key, ...(await bridge.open(key, bytes)) };
+    file.opened = { key, ...(await bridge.open(key, bytes)) };
   }
 
   /**
-   * What the networks of a family see of a subject.
+   * What the networks of a family see of a subject. A square of the network's own size passes pixel by pixel.
    * @param {Bridge} bridge @param {Family} family @param {Subject} subject @param {Crop | null} crop
-   * @returns {Promise<{ picture: Picture, crop: Crop | null }>}
+   * @returns {Promise<{ picture: Picture, crop: Crop | null }>} with the square that a person may move
    */
   async picture(bridge, family, subject, crop) {
-    if (subject.view) return { picture: await bridge.decode(family.id, await subject.bytes()), crop: null };
     for (;;) {
-      const { opened } = subject;
+      const { opened } = subject.file;
       if (opened) {
-        const square = crop && inside(crop, opened) ? crop : centre(opened);
+        const square = squareOf(subject, crop, opened);
         const picture = await bridge.crop(opened.key, family.id, square);
-        if (picture) return { picture, crop: square };
+        if (picture) return { picture, crop: subject.croppable ? square : null };
       }
       await this.open(bridge, subject);
     }

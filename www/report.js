@@ -4,7 +4,7 @@
 /** @typedef {import('./page.js').Result} Result */
 
 /** Of what `report` returns: a reader can tell what it reads. */
-const VERSION = 2;
+const VERSION = 3;
 
 /** @param {Result} result */
 export async function report({ of, options, device, outcome }) {
@@ -18,7 +18,7 @@ export async function report({ of, options, device, outcome }) {
     browser: navigator.userAgent,
     picture: {
       name: subject.name,
-      from: subject.photo ? { gallery: 'photos', id: subject.photo.id, source: subject.photo.source } : subject.view ? { gallery: 'coil20', ...subject.view } : 'own',
+      from: subject.place ? { gallery: subject.place.family, ...subject.place.words, ...(subject.credit && { source: subject.credit.source }) } : 'own',
       crop,
       ...(await fingerprint(picture, channels)),
     },

@@ -2,12 +2,39 @@
 
 import { json } from './contents.js';
 
-/** @typedef {import('../pkg/decoy.js').Summary} Summary */
 /** @typedef {import('../pkg/decoy.js').AttackOptions} AttackOptions */
-/** @typedef {{ model: string, sigma: number, seed: number, summary: Summary }} Measured */
-/** @typedef {{ file: string, family: string, attack: AttackOptions, split: 'all' | 'test', models: Measured[] }} Evaluation */
-/** @typedef {{ sigma: number, value: number, low: number, high: number }} Point infinite where too many pictures were not fooled, not a number where none was attacked */
+/** @typedef {{ value: number | null, low: number | null, high: number | null }} Interval a value that is null is infinite: too many pictures were not fooled */
 /** @typedef {'mean_l2' | 'median_l2' | 'mean_linf' | 'median_linf'} Measure */
+
+/**
+ * One network, trained from one random start.
+ * @typedef {{ model: string, seed: number, clean: number, noisy: number, clean_errors: number, failures: number } & Record<Measure, number | null>} Training
+ */
+
+/**
+ * The networks of one σ.
+ * @typedef {{ sigma: number, clean: number, noisy: number, trainings: Training[], predicted: Interval | null, read: number[] } & Record<Measure, Interval>} Level
+ * `clean`, `noisy`: the share read right on held-out pictures; the measures: means over trainings with the interval over
+ * them, or that over the pictures where there is one training; `predicted`: the mean change as accuracy under noise
+ * foretells it; `read`: the share still read correctly after a change of each of the evaluation's radii
+ */
+
+/**
+ * An attack on the networks of all levels.
+ * @typedef {object} Evaluation
+ * @property {string} name
+ * @property {string} networks the family of the networks: the pictures' own, or one of a study
+ * @property {string} title of that family
+ * @property {AttackOptions} attack
+ * @property {'all' | 'test'} split
+ * @property {number} pictures
+ * @property {number | null} limit what no network can exceed: half the distance to the nearest picture of another class, on average
+ * @property {number[]} radii sizes ‖Δx‖₂ of a change
+ * @property {Level[]} levels by rising σ
+ * @property {Partial<Record<Measure, { text: string }>>} growth what noise did, in a sentence
+ */
+
+/** @typedef {{ sigma: number, value: number, low: number, high: number }} Point infinite where too many pictures were not fooled, not a number where nothing is known */
 
 /** @type {Record<Measure, { words: string, axis: string, norm: 'l2' | 'linf' }>} */
 export const MEASURES = {
@@ -17,45 +44,58 @@ export const MEASURES = {
   median_linf: { words: 'median ‖Δx‖∞', axis: '‖Δx‖∞', norm: 'linf' },
 };
 
-/** @returns {Promise<Evaluation[]>} of every family */
+/** @returns {Promise<Map<string, Evaluation[]>>} of every family, by its id; the one to show first comes first */
 export async function evaluations() {
-  const { evaluations: files } = await json('robustness/index.json');
-  return Promise.all(files.map(async (/** @type {string} */ file) => ({ file, ...(await json(`robustness/${file}`)) })));
+  /** @type {{ families: { family: string, evaluations: Evaluation[] }[] }} */
+  const { families } = await json('robustness/figures.json');
+  return new Map(families.map(({ family, evaluations }) => [family, evaluations]));
 }
 
-/** @param {{ sigma: number, summary: Summary }[]} measured @param {Measure} measure @returns {Point[]} */
-export function curve(measured, measure) {
-  return measured
+/** @param {number} sigma @param {Interval} interval @returns {Point} */
+function point(sigma, { value, low, high }) {
+  return { sigma, value: value ?? Infinity, low: low ?? NaN, high: high ?? (value === null && low !== null ? Infinity : NaN) };
+}
+
+/** A value without an interval. @param {number} sigma @param {number} value @returns {Point} */
+export const exact = (sigma, value) => ({ sigma, value, low: NaN, high: NaN });
+
+/** The measure at every level. @param {Level[]} levels @param {Measure} measure */
+export const curve = (levels, measure) => levels.map((level) => point(level.sigma, level[measure]));
+
+/** The same of each training seed, where there are several. @param {Level[]} levels @param {Measure} measure */
+export function seedCurves(levels, measure) {
+  if (trainingsOf(levels).most < 2) return [];
+  const seeds = [...new Set(levels.flatMap(({ trainings }) => trainings.map(({ seed }) => seed)))].sort((a, b) => a - b);
+  return seeds.map((seed) => levels.flatMap(({ sigma, trainings }) => {
+    const training = trainings.find((training) => training.seed === seed);
+    return training ? [exact(sigma, training[measure] ?? Infinity)] : [];
+  }));
+}
+
+/** What accuracy under noise predicts of the mean change. @param {Level[]} levels */
+export const predictions = (levels) => levels.flatMap(({ sigma, predicted }) => (predicted ? [point(sigma, predicted)] : []));
+
+/** What was measured here. @param {import('../pkg/decoy.js').SweepPoint[]} points @param {Measure} measure */
+export function measuredHere(points, measure) {
+  return points
     .map(({ sigma, summary }) => {
-      const absent = summary.failures ? Infinity : NaN;
       const { value, low, high } = summary[measure];
-      return { sigma, value: value ?? absent, low: low ?? absent, high: high ?? absent };
+      // Nothing was attacked where there was no failure either.
+      return value === null && !summary.failures ? { sigma, value: NaN, low: NaN, high: NaN } : point(sigma, { value, low, high });
     })
     .sort((a, b) => a.sigma - b.sigma);
 }
 
-/** The networks that the page can load, else the first seed. @param {Evaluation} evaluation @param {Set<string>} shipped */
-export function mainModels({ models }, shipped) {
-  const here = models.filter(({ model }) => shipped.has(model));
-  return here.length ? here : models.filter(({ seed }) => seed === models[0]?.seed);
+/** How many trainings a level has: the fewest and the most. @param {Level[]} levels */
+export function trainingsOf(levels) {
+  const counts = levels.map(({ trainings }) => trainings.length);
+  return { fewest: Math.min(...counts), most: Math.max(...counts) };
 }
 
-/**
- * The same attack on networks trained from other random starts.
- * @param {Evaluation} chosen @param {Evaluation[]} all @param {Set<string>} shipped
- * @returns {Map<string, Measured[]>} by file and seed
- */
-export function otherSeeds(chosen, all, shipped) {
-  const main = new Set(mainModels(chosen, shipped));
-  const same = all.filter((evaluation) => JSON.stringify(evaluation.attack) === JSON.stringify(chosen.attack));
-  /** @type {Map<string, Measured[]>} */
-  const seeds = new Map();
-  for (const { file, models } of same) {
-    for (const measured of models) {
-      if (main.has(measured) || shipped.has(measured.model)) continue;
-      const key = `${file} ${measured.seed}`;
-      seeds.set(key, [...(seeds.get(key) ?? []), measured]);
-    }
-  }
-  return seeds;
+/** What the intervals are over, in words. @param {Level[]} levels */
+export function intervalWords(levels) {
+  const { fewest, most } = trainingsOf(levels);
+  if (most < 2) return '95 % interval over the pictures, of one training';
+  const several = Math.max(fewest, 2) === most ? `${most} trainings` : `${Math.max(fewest, 2)} to ${most} trainings`;
+  return `95 % interval over ${several}${fewest < 2 ? '; over the pictures where there is one training' : ''}`;
 }

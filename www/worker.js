@@ -30,9 +30,6 @@ const calls = new Map();
 let turn = Promise.resolve();
 
 const pictures = {
-  /** @param {string} family @param {Uint8Array} bytes */
-  decode: (family, bytes) => decoy.decode(family, bytes),
-
   /** What cannot be opened leaves the one before in its place. @param {number} key @param {Uint8Array} bytes */
   open(key, bytes) {
     const source = decoy.open(bytes);

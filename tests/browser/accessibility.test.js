@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import axe from 'axe-core';
-import { attacks, duck, fool, give, launch, ready, runOn, says, search, verdict, visit, withoutObjects } from './site.js';
+import { attacks, duck, fool, give, launch, ready, runOn, says, search, small, verdict, visit, withoutObjects, withoutSheet } from './site.js';
 
 /** @typedef {import('./site.js').Page} Page */
 /** @typedef {import('playwright-core').Locator} Locator */
@@ -31,15 +31,26 @@ for (const width of [390, 1280]) {
         await search(page, 10);
         await fool(page);
         await page.getByText('The same figures as a table').click();
-        await page.getByText('Credits of the photographs').click();
+        await page.getByText('Credits of the pictures').click();
         await page.getByRole('combobox', { name: 'Make the network see' }).fill('cat');
         await give(page, { name: 'no.png', mimeType: 'image/png', buffer: Buffer.from('no picture') });
         await page.getByRole('alert').getByRole('button').waitFor();
         await inspect(page, 'fooled, with an error');
-        if (withoutObjects) return;
-        await page.getByAltText('duck').click();
-        await says(page, /The network sees “duck”/);
-        await inspect(page, 'the toy objects');
+        for (const box of await page.locator('.chart-controls').getByRole('checkbox').all()) if (await box.isVisible()) await box.check();
+        await inspect(page, 'every line of the chart');
+        await page.getByLabel('Show').selectOption('share still read correctly');
+        await inspect(page, 'the share still read correctly');
+        if (!withoutObjects) {
+          await page.getByAltText('duck').click();
+          await says(page, /The network sees “duck”/);
+          await inspect(page, 'the objects on a turntable');
+        }
+        if (!withoutSheet) {
+          await page.getByRole('radiogroup', { name: 'Class' }).getByRole('radio').first().check({ force: true });
+          await page.getByRole('radiogroup', { name: `Picture: ${small.labels[0]}` }).waitFor();
+          await ready(page);
+          await inspect(page, 'the classes of small pictures');
+        }
       }, { viewport: { width, height: 844 }, colorScheme });
     });
   }

@@ -23,10 +23,11 @@ for (const kind of /** @type {const} */ (['cpu', 'webgpu'])) {
         const { default: init, Decoy } = await import(new URL('pkg/decoy.js', location.href).href);
         await init({ module_or_path: new URL('pkg/decoy_bg.wasm', location.href) });
         const decoy = await Decoy.create(await (await fetch('models/models.json')).text(), kind);
-        const entry = decoy.catalog().families.flatMap(({ models }) => models).find(({ id }) => id === golden.model);
+        const family = decoy.catalog().families.find(({ models }) => models.some(({ id }) => id === golden.model));
+        const entry = family?.models.find(({ id }) => id === golden.model);
         const weights = await (await fetch(`models/${entry?.file}`)).arrayBuffer();
         await decoy.loadModel(golden.model, new Uint8Array(weights));
-        const picture = decoy.decode('coil20', new Uint8Array(image));
+        const picture = decoy.decode(family?.id ?? '', new Uint8Array(image));
         const { logits, gradient } = await decoy.inspect(golden.model, picture);
         return { report: decoy.device(), logits: [...logits], gradient: [...gradient] };
       }, { golden, image, kind });
@@ -77,9 +78,10 @@ test('every attack does on WebGPU what it does on the CPU', async () => {
       /** What every attack finds in every norm, in a few steps. @param {'cpu' | 'webgpu'} kind */
       const all = async (kind) => {
         const decoy = await Decoy.create(catalog, kind);
-        const entry = decoy.catalog().families.flatMap(({ models }) => models).find(({ id }) => id === golden.model);
+        const family = decoy.catalog().families.find(({ models }) => models.some(({ id }) => id === golden.model));
+        const entry = family?.models.find(({ id }) => id === golden.model);
         await decoy.loadModel(golden.model, new Uint8Array(await (await fetch(`models/${entry?.file}`)).arrayBuffer()));
-        const picture = decoy.decode('coil20', new Uint8Array(image));
+        const picture = decoy.decode(family?.id ?? '', new Uint8Array(image));
         const found = [];
         for (const { name, forms } of decoy.attacks()) {
           for (const { norm, parameters } of forms) {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { address, attacks, coil20, give, launch, photo, photos, pixels, ready, says, search, visit, withoutObjects } from './site.js';
+import { attacks, gallery, give, launch, photo, photos, pixels, ready, says, search, toys, visit, withoutObjects } from './site.js';
 
 /** @typedef {import('./site.js').Page} Page */
 
@@ -11,9 +11,7 @@ let browser;
 before(async () => (browser = await launch({ webgpu: false })));
 after(() => browser.close());
 
-/** @type {{ photos: { id: string, title: string }[] }} */
-const gallery = await (await fetch(new URL('gallery/photos/gallery.json', address))).json();
-const [first, second, third] = gallery.photos;
+const [first, second, third] = gallery;
 const hash = (/** @type {Page} */ page) => Object.fromEntries(new URLSearchParams(new URL(page.url()).hash.slice(1)));
 const target = (/** @type {Page} */ page) => page.getByRole('combobox', { name: 'Make the network see' });
 const dial = (/** @type {Page} */ page) => page.getByRole('slider', { name: 'Noise in the network’s training' });
@@ -64,8 +62,8 @@ test('a link is copied, and opens the same photo, square, network and attack', a
   }
 });
 
-test('a link opens an object of COIL-20', { skip: withoutObjects }, async () => {
-  const model = coil20.models[3];
+test('a link opens an object, turned', { skip: withoutObjects }, async () => {
+  const model = toys.models[3];
   await visit(browser, async (page) => {
     await page.getByRole('img', { name: 'The original picture: cup, turned by 15°' }).waitFor();
     await ready(page);

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { address, duck, fool, give, launch, late, patch, photo, photos, pixels, ready, runOn, says, search, visit, withoutObjects } from './site.js';
+import { address, duck, fool, gallery, give, launch, late, patch, photo, photos, pixels, ready, runOn, says, search, visit, withoutObjects } from './site.js';
 
 /** @typedef {import('./site.js').Page} Page */
 
@@ -252,8 +252,7 @@ test('a picture that was chosen before the page was complete is taken up', async
 });
 
 test('of two photos chosen in quick succession the second stays, however late the first one comes', async () => {
-  /** @type {{ photos: { title: string, file: string }[] }} */
-  const { photos: [first, slow, quick] } = await (await fetch(new URL('gallery/photos/gallery.json', address))).json();
+  const [first, slow, quick] = gallery;
   /** @type {() => void} */
   let release = () => {};
   await visit(browser, async (page) => {
@@ -274,7 +273,7 @@ test('of two photos chosen in quick succession the second stays, however late th
     await works(page);
     await shown(quick);
     assert.equal(await pixels(page, 'original'), expected);
-  }, { before: async (page) => (release = await hold(page, `**/gallery/photos/${slow.file}`)) });
+  }, { before: async (page) => (release = await hold(page, `**/gallery/${photos.id}/${slow.file}`)) });
 });
 
 test('another picture in the middle of a search takes its place; what is no picture does not', async () => {

@@ -15,17 +15,48 @@ export const address = process.env.DECOY_URL ?? 'http://127.0.0.1:8080/';
 /** Software WebGPU takes seconds where a graphics card takes none. */
 const PATIENCE = 180_000;
 
-/** @type {{ galleries: string[] }} */
-const { galleries } = await (await fetch(new URL('gallery/gallery.json', address))).json();
+/** A file of the site. @param {string} path @returns {Promise<any>} */
+export const json = async (path) => (await fetch(new URL(path, address))).json();
+
+/** @typedef {{ id: string, title: string, reader: string, note?: string, labels: string[], input: { channels: number, width: number, height: number }, models: { id: string, sigma: number, file: string, bytes: number, sha256: string }[] }} Family */
+
+/** @type {{ families: Family[] }} */
+export const { families } = await json('models/models.json');
+
+/** @type {{ galleries: { family: string, present: boolean }[] }} */
+const { galleries } = await json('gallery/gallery.json');
+const contents = new Map(await Promise.all(galleries.filter(({ present }) => present).map(async ({ family }) => /** @type {const} */ ([family, await json(`gallery/${family}/gallery.json`)]))));
+
+/**
+ * The family whose pictures are kept in this way, and its `gallery.json`. Where the site has no such gallery, `skip` is
+ * the reason, and the rest is not to be used.
+ * @param {'photographs' | 'turntable' | 'sheet'} kind
+ */
+function shelf(kind) {
+  const family = families.find(({ id }) => contents.get(id)?.kind === kind);
+  return { skip: family ? false : `the site was built without a gallery of the kind “${kind}”`, family: family ?? families[0], gallery: contents.get(family?.id ?? '') };
+}
+
+const [photographs, turntable, sheet] = /** @type {const} */ (['photographs', 'turntable', 'sheet']).map(shelf);
+
+/** What the page opens with. */
+export const photos = photographs.family;
+
+/** @type {{ id: string, title: string, credit: string, licence: string, source: string, file: string }[]} */
+export const gallery = photographs.gallery.photos;
+
+export const toys = turntable.family;
 
 /** Given as `skip` to a test that needs the objects: the reason, where they are not. */
-export const withoutObjects = galleries.includes('coil20') ? false : 'COIL-20 is not here: the site was built without its pictures';
+export const withoutObjects = turntable.skip;
 
-/** @type {{ families: { id: string, labels: string[], input: { channels: number, width: number, height: number }, models: { id: string, sigma: number, file: string, bytes: number, sha256: string }[] }[] }} */
-const { families } = await (await fetch(new URL('models/models.json', address))).json();
+export const small = sheet.family;
 
-/** The families of the catalogue: what the page opens with, and the toy objects. */
-export const [photos, coil20] = families;
+/** Given as `skip` to a test that needs small pictures: the reason, where they are not. */
+export const withoutSheet = sheet.skip;
+
+/** @type {{ class: number, index: number }[]} */
+export const smallPictures = sheet.gallery?.pictures ?? [];
 
 /** The link to the duck. */
 export const duck = '#object=1';

@@ -1,14 +1,26 @@
 // What the chart shows: measured before, measured here, and the shown picture's own results.
 
-import { MEASURES, curve, evaluations, mainModels, otherSeeds } from '../robustness.js';
+import { MEASURES, curve, evaluations, exact, intervalWords, measuredHere, predictions, seedCurves, trainingsOf } from '../robustness.js';
 import { complain } from '../view/alert.js';
 import { chart } from '../view/chart.js';
+import { curvesPlot } from '../view/curves.js';
 import { find } from '../view/dom.js';
-import { figures } from '../view/table.js';
+import { sharesPlot } from '../view/shares.js';
+import { figures, shares } from '../view/table.js';
 import { attackWords, counted } from '../view/words.js';
 
 /** @typedef {import('../robustness.js').Evaluation} Evaluation */
+/** @typedef {import('../robustness.js').Measure} Measure */
 /** @typedef {import('./sweep.js').Live} Live */
+
+/** The choice beside the measures: the share still read correctly against ‖Δx‖. */
+const READ = 'read';
+
+/** What a chart means, before anything else is said of it. */
+const MEANING = {
+  measure: 'Each point is a strength of noise. Further right, networks were trained with more noise; higher up, a picture must be changed more before it is fooled, so the networks are more robust.',
+  read: 'Each line is a strength of noise in training. It says how many pictures are still read correctly when each may be changed by so much; a line further up and right is a more robust network.',
+};
 
 /**
  * @param {import('../page.js').Page} page
@@ -17,8 +29,10 @@ import { attackWords, counted } from '../view/words.js';
 export function chartFlow(page, form) {
   const widget = chart();
   const chosen = find('evaluation', HTMLSelectElement);
-  const measureSelect = find('measure', HTMLSelectElement);
-  /** Of all families, once they are here. @type {Evaluation[] | null} */
+  const view = find('measure', HTMLSelectElement);
+  const predictedBox = find('predicted', HTMLInputElement);
+  const limitBox = find('limit', HTMLInputElement);
+  /** Of all families, once they are here. @type {Map<string, Evaluation[]> | null} */
   let all = null;
   /** Of the family shown. @type {Evaluation[]} */
   let measured = [];
@@ -27,21 +41,22 @@ export function chartFlow(page, form) {
   /** What the list of results was made of. */
   let listed = '';
 
-  measureSelect.replaceChildren(...Object.entries(MEASURES).map(([name, { words }]) => new Option(words, name)));
-  measureSelect.onchange = chosen.onchange = draw;
+  view.replaceChildren(...Object.entries(MEASURES).map(([name, { words }]) => new Option(words, name)), new Option('share still read correctly', READ));
+  view.onchange = chosen.onchange = predictedBox.onchange = limitBox.onchange = draw;
   evaluations().then((found) => {
     all = found;
     show();
   }, complain);
 
   /** @param {Evaluation} evaluation */
-  function nameOf({ attack, split, models }) {
-    return `${attackWords(attack, form.info(attack.attack))}, on ${counted(models[0]?.summary.images ?? 0, split === 'test' ? 'held-out picture' : 'picture')}`;
+  function nameOf({ attack, split, pictures, networks, title }) {
+    const study = networks === page.wanted.family.id ? '' : `${title}: `;
+    return `${study}${attackWords(attack, form.info(attack.attack))}, on ${counted(pictures, split === 'test' ? 'held-out picture' : 'picture')}`;
   }
 
   /** Lists the results of the family; the choice stays while the list does. */
   function list() {
-    measured = (all ?? []).filter(({ family }) => family === page.wanted.family.id);
+    measured = all?.get(page.wanted.family.id) ?? [];
     const names = measured.map(nameOf);
     const key = JSON.stringify([page.wanted.family.id, measured.length]);
     const index = key === listed ? Math.max(chosen.selectedIndex, 0) : 0;
@@ -57,41 +72,74 @@ export function chartFlow(page, form) {
   }
 
   function draw() {
-    const { family, model } = page.wanted;
-    const shipped = new Set(family.models.map(({ id }) => id));
-    const measure = /** @type {import('../robustness.js').Measure} */ (measureSelect.value);
-    const { words, axis, norm } = MEASURES[measure];
     const evaluation = measured[chosen.selectedIndex];
-    const main = evaluation ? mainModels(evaluation, shipped) : [];
-    const seeds = evaluation ? [...otherSeeds(evaluation, measured, shipped).values()] : [];
+    const read = view.value === READ;
+    // Both are of the mean length, and no other measure can be compared with them.
+    predictedBox.parentElement?.toggleAttribute('hidden', view.value !== 'mean_l2' || !evaluation?.levels.some(({ predicted }) => predicted));
+    limitBox.parentElement?.toggleAttribute('hidden', view.value !== 'mean_l2' || evaluation?.limit == null);
+    find('chart-meaning', HTMLElement).textContent = MEANING[read ? 'read' : 'measure'];
+    if (read) drawShares(evaluation);
+    else drawCurves(evaluation, /** @type {Measure} */ (view.value));
+  }
+
+  /** @param {Evaluation | undefined} evaluation @param {Measure} measure */
+  function drawCurves(evaluation, measure) {
+    const { family, model } = page.wanted;
+    const { words, axis, norm } = MEASURES[measure];
+    const levels = evaluation?.levels ?? [];
     const options = form.peek();
     const own = options && page.shown?.family === family ? [...page.tried(options)] : [];
     const here = live?.family === family ? live : null;
+    const seeds = seedCurves(levels, measure);
+    const main = measure === 'mean_l2' ? evaluation : undefined;
+    const { most } = trainingsOf(levels);
     const curves = {
-      measured: curve(main, measure),
-      seeds: seeds.map((seed) => curve(seed, measure)),
-      here: here ? curve(here.points, measure) : [],
-      picture: own.map(([sigma, { norms }]) => ({ sigma, value: norms[norm], low: norms[norm], high: norms[norm] })),
+      measured: curve(levels, measure),
+      seeds,
+      predicted: main && predictedBox.checked ? predictions(levels) : [],
+      limit: (limitBox.checked && main?.limit) || null,
+      here: here ? measuredHere(here.points, measure) : [],
+      picture: own.map(([sigma, { norms }]) => exact(sigma, norms[norm])),
       sigma: model.sigma,
-      reach: Math.max(...family.models.map(({ sigma }) => sigma)) || 0.1,
+      reach: Math.max(...[...family.models, ...levels].map(({ sigma }) => sigma)) || 0.1,
       axis,
       names: {
-        measured: words,
-        seeds: `${counted(seeds.length, 'other training seed')}, ${counted(seeds[0]?.[0].summary.images ?? 0, 'held-out picture')}`,
+        measured: most > 1 ? `${words}, over all trainings` : words,
+        band: `band: ${intervalWords(levels)}`,
+        seeds: `${counted(seeds.length, 'single training')}`,
+        predicted: 'predicted from accuracy under noise',
+        limit: 'limit of any network',
         here: here ? `measured here, ${counted(here.images, 'picture')}` : '',
         picture: 'this picture',
       },
     };
-    widget.show(curves);
-    find('chart-caption', HTMLElement).textContent = [
+    widget.show(curvesPlot(curves));
+    find('chart-sentence', HTMLElement).textContent = evaluation?.growth[measure]?.text ?? '';
+    caption([
       evaluation
-        ? `${words.replace(/^./, (first) => first.toUpperCase())} against σ, with 95 % intervals. Attack: ${nameOf(evaluation)}.`
+        ? `${words.replace(/^./, (first) => first.toUpperCase())} against σ. Attack: ${nameOf(evaluation)}.`
         : all && 'This copy of the site comes without measured results for these networks.',
       evaluation && 'Pictures that a network misreads without any attack are left out.',
-      main.some(({ summary }) => summary.failures > 0) && 'A picture that was not fooled counts as infinitely far, and an infinite figure is not drawn.',
+      levels.some(({ trainings }) => trainings.some(({ failures }) => failures > 0)) && 'A picture that was not fooled counts as infinitely far, and an infinite figure is not drawn.',
+      curves.predicted.length > 0 && 'Predicted: where noise of strength σ makes a network err with probability p, the nearest mistake is about −σ·Φ⁻¹(p) away, if the border to it is straight.',
+      curves.limit !== null && 'Limit: half the distance to the nearest picture of another class, on average; no network can be right about both beyond it.',
       here?.points.length && `Measured here: ${attackWords(here.options, form.info(here.options.attack))}.`,
-    ].filter(Boolean).join(' ');
-    figures(curves, new Map(main.map(({ sigma, summary }) => [sigma, summary])), evaluation ? nameOf(evaluation) : 'No measured results');
+    ]);
+    figures(curves, levels, evaluation ? nameOf(evaluation) : 'No measured results');
+  }
+
+  /** @param {Evaluation | undefined} evaluation */
+  function drawShares(evaluation) {
+    const { radii, levels } = evaluation ?? { radii: [], levels: [] };
+    widget.show(sharesPlot({ radii, levels }, page.wanted.model.sigma));
+    find('chart-sentence', HTMLElement).textContent = evaluation?.growth.mean_l2?.text ?? '';
+    caption([
+      evaluation
+        ? `Share of pictures still read correctly against ‖Δx‖₂. Attack: ${nameOf(evaluation)}${trainingsOf(levels).most > 1 ? ', mean over trainings' : ''}.`
+        : all && 'This copy of the site comes without measured results for these networks.',
+      evaluation && 'Where ‖Δx‖₂ is 0, it is the share read correctly without any attack.',
+    ]);
+    shares({ radii, levels }, evaluation ? nameOf(evaluation) : 'No measured results');
   }
 
   return {
@@ -103,4 +151,9 @@ export function chartFlow(page, form) {
       draw();
     },
   };
+}
+
+/** @param {(string | false | null | undefined | 0)[]} sentences those that are to be said */
+function caption(sentences) {
+  find('chart-caption', HTMLElement).textContent = sentences.filter(Boolean).join(' ');
 }

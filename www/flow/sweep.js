@@ -1,30 +1,33 @@
-// “Measure here”: pictures of the objects, attacked on every network of their family, for the chart.
+// “Measure here”: pictures of a gallery, attacked on every network of its family, for the chart.
 
+import { everything, spread } from '../galleries.js';
 import { complain } from '../view/alert.js';
-import { find } from '../view/dom.js';
-import { spread } from '../view/gallery.js';
 import { sweepForm } from '../view/sweep.js';
 import { counted, duration } from '../view/words.js';
-import { object } from '../pictures.js';
 
 /** @typedef {import('../page.js').AttackOptions} AttackOptions */
-/** @typedef {{ family: import('../page.js').Family, options: AttackOptions, images: number, points: import('../../pkg/decoy.js').SweepPoint[] }} Live what was measured here */
+/** @typedef {import('../page.js').Family} Family */
+/** @typedef {import('../page.js').Picture} Picture */
+/** @typedef {import('../bridge.js').Bridge} Bridge */
+/** @typedef {import('../pictures.js').Subject} Subject */
+/** @typedef {{ family: Family, options: AttackOptions, images: number, points: import('../../pkg/decoy.js').SweepPoint[] }} Live what was measured here */
 
 /**
  * @param {import('../page.js').Page} page @param {import('../session.js').Session} session
- * @param {import('../view/gallery.js').Gallery | null} gallery
+ * @param {import('../galleries.js').Galleries} galleries @param {import('../pictures.js').Pictures} pictures
  * @param {ReturnType<typeof import('../view/attack.js').attackForm>} form
  * @param {(live: Live) => void} onPoints
  */
-export function sweepFlow(page, session, gallery, form, onPoints) {
-  const widget = sweepForm(sweep, () => page.job?.abort());
-  find('sweep-why', HTMLElement).hidden = gallery !== null;
+export function sweepFlow(page, session, galleries, pictures, form, onPoints) {
+  const widget = sweepForm(sweep, () => page.job?.abort(), weigh);
+  const galleryOf = (/** @type {Family} */ { id }) => galleries.here.find(({ family }) => family === id);
 
   /** @param {number} images */
   async function sweep(images) {
     const chosen = form.read();
-    if (!gallery || !chosen) return;
     const { family } = page.wanted;
+    const gallery = galleryOf(family);
+    if (!gallery || !chosen) return;
     const { models } = family;
     // The curve is that of the nearest misread picture, whatever it is misread as.
     const { target, ...options } = chosen;
@@ -34,10 +37,16 @@ export function sweepFlow(page, session, gallery, form, onPoints) {
     widget.tell('Fetching pictures and networks…');
     try {
       const bridge = await job.wait(session.worker());
-      const views = spread(gallery, images);
-      const pictures = await job.wait(Promise.all(views.map(async (view) => bridge.decode(family.id, await object(gallery, view).bytes()))));
-      const classes = Uint32Array.from(views, (view) => view.object - 1);
-      const report = await bridge.sweep(models.map(({ id }) => id), pictures, classes, options, {
+      /** @type {Picture[]} */
+      const seen = [];
+      /** @type {number[]} */
+      const classes = [];
+      for (const subject of spread(gallery, images)) {
+        const { picture } = await job.wait(pictures.picture(bridge, family, subject, null));
+        seen.push(picture);
+        classes.push(await job.wait(classOf(bridge, family, subject, picture)));
+      }
+      const report = await bridge.sweep(models.map(({ id }) => id), seen, Uint32Array.from(classes), options, {
         signal,
         progress: (progress) => {
           widget.advance(progress, models.length);
@@ -57,10 +66,28 @@ export function sweepFlow(page, session, gallery, form, onPoints) {
     }
   }
 
+  /** How long it will take, as far as the searches until now tell. @param {number} images */
+  function weigh(images) {
+    const { family } = page.wanted;
+    const cost = form.cost();
+    const pace = page.pace(family);
+    if (!cost || !pace || !(images > 0)) return 'Fool the network once, and here stands how long this takes.';
+    return `About ${duration(pace * cost * images * family.models.length)} at the pace of your last search.`;
+  }
+
   return {
     show() {
       const kind = page.job?.kind;
-      widget.show(kind === 'sweep', page.wanted.family.id === (gallery?.family ?? 'coil20'), gallery !== null && form.ready() && kind !== 'attack' && kind !== 'strip');
+      const { family } = page.wanted;
+      const gallery = galleryOf(family);
+      const all = gallery ? everything(gallery) : [];
+      widget.offer(family.id, all.length, all.some(({ label }) => label === null), galleries.missing.get(family.id) ?? '');
+      widget.show(kind === 'sweep', gallery !== undefined || galleries.missing.has(family.id), gallery !== undefined && form.ready() && kind !== 'attack' && kind !== 'strip');
     },
   };
+}
+
+/** What a picture shows; where that is not known, what the first network sees in it. @param {Bridge} bridge @param {Family} family @param {Subject} subject @param {Picture} picture */
+async function classOf(bridge, { labels, models }, { label }, picture) {
+  return label === null ? (await bridge.predict(models[0].id, picture))[0].class : labels.indexOf(label);
 }

@@ -2,16 +2,13 @@
 
 import { find, make } from './dom.js';
 import { targetField } from './target.js';
-import { NORMS, counted } from './words.js';
+import { NORMS, counted, work } from './words.js';
 
 /** @typedef {import('../../pkg/decoy.js').AttackInfo} AttackInfo */
 /** @typedef {import('../../pkg/decoy.js').AttackOptions} AttackOptions */
 /** @typedef {import('../../pkg/decoy.js').Family} Family */
 /** @typedef {import('../../pkg/decoy.js').Norm} Norm */
 /** @typedef {import('../../pkg/decoy.js').Parameter} Parameter */
-
-/** Steps along gradients that take the CPU about ten seconds, where a network is large. @type {Record<string, number>} */
-const PATIENCE = { photos: 40 };
 
 /** Where an attack has more parameters than two, these are seen at once. They are always named, the others where they are not as usual. */
 const FOREMOST = ['steps', 'epsilon'];
@@ -76,7 +73,7 @@ export function attackForm(onChange) {
   function parameterField({ name, label, help, min, max, default: usual, whole }) {
     const note = make('p', { id: `attack-${name}-help`, className: 'note' }, help);
     const input = make('input', { type: 'number', id: `attack-${name}`, name, required: true });
-    const value = name === 'steps' && !chosen().black_box ? Math.min(usual, PATIENCE[family?.id ?? ''] ?? usual) : usual;
+    const value = name === 'steps' && !chosen().black_box ? Math.min(usual, family?.patience ?? usual) : usual;
     Object.assign(input, { min: String(min), max: String(max), step: whole ? '1' : 'any', value: String(value) });
     input.setAttribute('aria-describedby', note.id);
     return make('div', {}, make('label', { htmlFor: input.id }, label), input, note);
@@ -85,20 +82,26 @@ export function attackForm(onChange) {
   /** Whether any change within ε will do. */
   const within = () => field('epsilon') !== undefined && !field('searches')?.valueAsNumber;
 
-  /** What the attack keeps small, and what it costs at most. */
-  function weigh() {
-    const { norm, passes, parameters } = form();
+  /** What a picture costs at most with the parameters as they are, as far as that is known. */
+  function most() {
+    const { passes, parameters } = form();
     const factors = parameters.filter(({ name }) => TIMES.includes(name)).map(({ name, default: usual }) => ({ usual, now: field(name)?.valueAsNumber ?? usual }));
     // No searches are one, as it is.
     const product = (/** @type {number[]} */ values) => values.reduce((product, value) => product * Math.max(value, 1), 1);
     const usual = passes.backward || passes.forward;
     const follows = usual === product(factors.map((factor) => factor.usual));
-    const most = follows ? product(factors.map(({ now }) => now)) : usual;
-    const cost = passes.backward ? `Up to ${counted(most, 'gradient')} a picture` : `Asks the network up to ${counted(most, 'time')}, without gradients`;
+    return { passes, usual, follows, count: follows ? product(factors.map(({ now }) => now)) : usual };
+  }
+
+  /** Says what the attack keeps small, and what it costs. */
+  function weigh() {
+    const { norm } = form();
+    const { passes, follows, count } = most();
+    const cost = passes.backward ? `Up to ${counted(count, 'gradient')} a picture` : `Asks the network up to ${counted(count, 'time')}, without gradients`;
     find('attack-cost', HTMLElement).textContent = [
       `Keeps ${NORMS[norm].symbol} ${within() ? 'within ε' : 'small'}.`,
       // Nothing is known while a field is empty.
-      most > 0 && `${cost}${follows ? '' : ', with the usual parameters'}.`,
+      count > 0 && `${cost}${follows ? '' : ', with the usual parameters'}.`,
     ].filter(Boolean).join(' ');
   }
 
@@ -145,6 +148,13 @@ export function attackForm(onChange) {
       target.set(null);
       target.labels(next.labels);
       if (attacks.length) lay();
+    },
+
+    /** What a picture costs, in the work of passes; nothing, where a field is empty. */
+    cost() {
+      if (!attacks.length) return 0;
+      const { passes, usual, count } = most();
+      return count > 0 ? (work(passes) * count) / usual : 0;
     },
 
     /** What is chosen, whether it may be or not. */

@@ -8,6 +8,9 @@ import { plane } from './plane.js';
 
 const ZOOMS = [1, 4, 8, 16];
 
+/** A detail has at least so many pixels in a row. */
+const FEWEST = 8;
+
 /** @param {number} value @param {number} high */
 const limit = (value, high) => Math.min(Math.max(value, 0), high);
 
@@ -25,13 +28,14 @@ export function compare() {
     ...arrows.sliders);
   const wipe = make('input', { type: 'range', id: 'compare-wipe', min: '0', max: '100', step: '1', value: '50' });
   const zooms = ZOOMS.map((zoom) => make('input', { type: 'radio', name: 'compare-zoom', className: 'unseen', value: String(zoom), checked: zoom === 1 }));
+  const choices = zooms.map((radio) => make('label', {}, radio, make('span', {}, `${radio.value}×`)));
   root.append(
     view,
     make('label', { htmlFor: wipe.id }, 'Wipe between original and changed'),
     wipe,
     make('fieldset', { className: 'compare-zoom' },
       make('legend', {}, 'Zoom'),
-      ...zooms.map((radio) => make('label', {}, radio, make('span', {}, `${radio.value}×`)))),
+      ...choices),
   );
   root.hidden = true;
 
@@ -55,13 +59,13 @@ export function compare() {
   }
 
   wipe.oninput = render;
-  for (const radio of zooms) {
-    radio.onchange = () => {
-      // The middle stays where it is.
-      const middle = [x, y].map((corner) => corner + 0.5 / zoom);
-      zoom = Number(radio.value);
-      pan(middle[0] - 0.5 / zoom, middle[1] - 0.5 / zoom);
-    };
+  for (const radio of zooms) radio.onchange = () => enlarge(Number(radio.value));
+
+  /** The middle stays where it is. @param {number} factor */
+  function enlarge(factor) {
+    const middle = [x, y].map((corner) => corner + 0.5 / zoom);
+    zoom = factor;
+    pan(middle[0] - 0.5 / zoom, middle[1] - 0.5 / zoom);
   }
 
   // The pointer drags the line; where a detail is seen, it drags the line by the line, and else the detail.
@@ -104,6 +108,12 @@ export function compare() {
       before.ariaLabel = label;
       view.style.aspectRatio = `${original.width} / ${original.height}`;
       root.hidden = false;
+      const most = original.width / FEWEST;
+      for (const [index, choice] of choices.entries()) choice.hidden = ZOOMS[index] > most;
+      if (zoom > most) {
+        zooms[0].checked = true;
+        enlarge(1);
+      }
       render();
     },
 

@@ -34,7 +34,7 @@ export function cropField(onCrop) {
   return {
     /** @param {Wish} wish @param {boolean} cover whether there is a search, or its result */
     show({ subject, crop }, cover) {
-      const opened = subject?.opened ?? null;
+      const opened = subject?.croppable ? subject.file.opened : null;
       button.hidden = !opened;
       if (cover && !covered) reveal(false);
       covered = cover;
@@ -42,8 +42,8 @@ export function cropField(onCrop) {
       const square = opened && (crop ?? centre(opened));
       if (!other && same(square, framed.crop)) return;
       Object.assign(framed, { subject: opened && subject, crop: square });
+      if (other) reveal(opened !== null && !subject?.place);
       frame.show(opened, crop ?? undefined);
-      if (other) reveal(opened !== null && !subject?.photo);
     },
   };
 }

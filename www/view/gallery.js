@@ -1,66 +1,118 @@
-// The pictures that come with the site: an object, and how far it is turned.
+// One gallery of the site: a row of its photographs, objects or classes, and a way to choose among the pictures of one.
 
 import { find, make } from './dom.js';
+import { byline } from './credits.js';
+import { thumb } from './thumb.js';
 
-/** @typedef {{ family: string, labels: string[], poses: number, degrees_per_pose: number, file: string }} Gallery `gallery.json` */
-/** @typedef {{ object: number, pose: number }} View object from 1, pose from 0 */
-
-/** @param {Gallery} gallery @param {View} view */
-export const objectAddress = ({ family, file }, { object, pose }) =>
-  `gallery/${family}/${file.replace('{object}', String(object)).replace('{pose}', String(pose))}`;
+/** @typedef {import('../galleries.js').Gallery} Gallery */
+/** @typedef {import('../pictures.js').Subject} Subject */
+/** @typedef {import('../pictures.js').Place} Place */
 
 /**
- * This many views, spread evenly over objects and poses.
- * @param {Gallery} gallery @param {number} count
- * @returns {View[]}
+ * @param {Gallery} gallery @param {string} title
+ * @param {(picture: Subject) => void} onChoice
  */
-export function spread({ labels, poses }, count) {
-  return Array.from({ length: count }, (_, index) => {
-    const place = Math.floor(((index + 0.5) * labels.length * poses) / count);
-    return { object: 1 + Math.floor(place / poses), pose: place % poses };
-  });
-}
+export function galleryView(gallery, title, onChoice) {
+  const { family, noun, groups } = gallery;
+  const inner = gallery.inner?.form === 'slider' ? slider(gallery, choose) : gallery.inner ? row(gallery, gallery.inner.label, choose) : null;
+  const credit = make('span', { className: 'credit' });
+  const first = radios(`${family}-group`, groups.map(({ name, pictures: [picture] }) => ({ picture, name })), gallery.inner?.form === 'thumbs');
+  const list = make('div', { className: `thumbs ${gallery.inner ? '' : 'line-up'}`, role: 'radiogroup', ariaLabel: noun }, ...first.labels);
+  const root = make('div', { className: 'group' }, make('p', { className: 'note' }, title, ' ', credit), list, ...(inner ? [inner.root] : []));
+  find('galleries', HTMLElement).insertBefore(root, find('upload', HTMLElement));
+  let [group, index] = [0, 0];
 
-/** @param {Gallery} gallery @param {(view: View) => void} onChange */
-export function galleryView(gallery, onChange) {
-  const objects = find('objects', HTMLElement);
-  const pose = find('pose', HTMLInputElement);
-  const value = find('pose-value', HTMLOutputElement);
-  let object = 1;
+  for (const [place, radio] of first.radios.entries()) radio.onchange = () => choose(place, index);
 
-  const radios = gallery.labels.map((label, index) => {
-    const radio = make('input', { type: 'radio', name: 'object', className: 'unseen', value: String(index + 1) });
-    radio.onchange = () => {
-      object = index + 1;
-      onChange({ object, pose: pose.valueAsNumber });
-    };
-    const image = make('img', { loading: 'lazy', alt: label, title: label, width: 64, height: 64 });
-    image.src = objectAddress(gallery, { object: index + 1, pose: 0 });
-    objects.append(make('label', {}, radio, image));
-    return radio;
-  });
-  pose.max = String(gallery.poses - 1);
-  pose.oninput = () => {
-    turn();
-    onChange({ object, pose: pose.valueAsNumber });
-  };
-  find('object-group', HTMLElement).hidden = false;
-
-  const turn = () => {
-    value.textContent = pose.ariaValueText = `${pose.valueAsNumber * gallery.degrees_per_pose}°`;
-  };
+  /** @param {number} newGroup @param {number} newIndex as far as the group has so many */
+  function choose(newGroup, newIndex) {
+    const { pictures } = groups[newGroup];
+    onChoice(pictures[Math.min(newIndex, pictures.length - 1)]);
+  }
 
   return {
-    /** @param {View | null} view none: the picture is not from here @param {boolean} open whether there are more objects than the duck */
-    show(view, open) {
-      objects.classList.toggle('folded', !open);
-      find('turn', HTMLElement).hidden = !open;
-      if (view) {
-        object = view.object;
-        pose.value = String(view.pose);
+    /** @param {Subject | null} subject @param {boolean} open whether there is more of it to see than its first picture */
+    show(subject, open) {
+      const here = subject?.place?.family === family ? subject.place : null;
+      if (here) ({ group, index } = here);
+      root.classList.toggle('folded', !open);
+      first.check(here ? group : -1);
+      inner?.show(group, here ? index : -1, open);
+      credit.replaceChildren(...byline(here ? (subject?.credit ?? gallery.credit) : null, here && subject?.credit ? subject.name : ''));
+    },
+  };
+}
+
+/** The pictures of a group as a slider. @param {Gallery} gallery @param {(group: number, index: number) => void} choose */
+function slider({ family, inner, groups }, choose) {
+  const { label, value } = /** @type {Extract<import('../galleries.js').Inner, { form: 'slider' }>} */ (inner);
+  const range = make('input', { type: 'range', id: `${family}-inner`, min: '0', step: '1' });
+  const output = make('output');
+  const root = make('div', { className: 'turn' }, make('div', { className: 'line' }, make('label', { htmlFor: range.id }, label), output), range);
+  let group = 0;
+  const say = () => (output.textContent = range.ariaValueText = value(range.valueAsNumber));
+  range.oninput = () => {
+    say();
+    choose(group, range.valueAsNumber);
+  };
+  return {
+    root,
+    /** @param {number} newGroup @param {number} index @param {boolean} open */
+    show(newGroup, index, open) {
+      group = newGroup;
+      root.hidden = !open;
+      range.max = String(groups[group].pictures.length - 1);
+      if (index >= 0) range.value = String(index);
+      say();
+    },
+  };
+}
+
+/** The pictures of a group as thumbs. @param {Gallery} gallery @param {string} label @param {(group: number, index: number) => void} choose */
+function row({ family, groups }, label, choose) {
+  const root = make('div', { className: 'thumbs line-up', role: 'radiogroup' });
+  let shown = -1;
+  /** @type {ReturnType<typeof radios> | null} */
+  let within = null;
+  return {
+    root,
+    /** @param {number} group @param {number} index @param {boolean} open */
+    show(group, index, open) {
+      root.hidden = !open;
+      if (!open) return;
+      if (group !== shown) {
+        shown = group;
+        const { name, pictures } = groups[group];
+        within = radios(`${family}-inner`, pictures.map((picture) => ({ picture, name: picture.name })), false);
+        for (const [place, radio] of within.radios.entries()) radio.onchange = () => choose(group, place);
+        root.ariaLabel = `${label}: ${name}`;
+        root.replaceChildren(...within.labels);
       }
-      turn();
-      for (const [index, radio] of radios.entries()) radio.checked = index + 1 === view?.object;
+      within?.check(index);
+    },
+  };
+}
+
+/**
+ * Thumbs of which one can be chosen.
+ * @param {string} group the radios' name @param {{ picture: Subject, name: string }[]} entries @param {boolean} captioned whether the names are written below
+ */
+function radios(group, entries, captioned) {
+  const inputs = entries.map((_, index) => make('input', { type: 'radio', name: group, className: 'unseen', value: String(index) }));
+  const labels = entries.map(({ picture, name }, index) => {
+    return make('label', {}, inputs[index], thumb(picture, captioned ? '' : name), ...(captioned ? [make('span', {}, name)] : []));
+  });
+  return {
+    radios: inputs,
+    labels,
+    /** @param {number} index none is checked where there is no such */
+    check(index) {
+      for (const [place, input] of inputs.entries()) input.checked = place === index;
+      const list = labels[index]?.parentElement;
+      if (!list) return;
+      // A row is moved sideways to the chosen one; the page itself stays where it is.
+      const { offsetLeft, offsetWidth } = labels[index];
+      if (offsetLeft < list.scrollLeft || offsetLeft + offsetWidth > list.scrollLeft + list.clientWidth) list.scrollLeft = offsetLeft - (list.clientWidth - offsetWidth) / 2;
     },
   };
 }

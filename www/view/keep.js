@@ -35,7 +35,7 @@ export function keep() {
   /** @param {Result} result */
   async function offerResult(result) {
     const { of, outcome } = result;
-    const name = `${of.subject.file}-sigma-${of.model.sigma.toFixed(2)}-${outcome.report.attack}`;
+    const name = `${of.subject.slug}-sigma-${of.model.sigma.toFixed(2)}-${outcome.report.attack}`;
     const { norm, eight_bit: { success, label, probability, norms } } = outcome.report;
     offer(picture, new Blob([new Uint8Array(outcome.png)], { type: 'image/png' }), `${name}.png`);
     find('eight-bit', HTMLElement).textContent = success

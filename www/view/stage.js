@@ -99,8 +99,7 @@ function tell({ wanted, shown, result, best, aside }) {
     run.tell(`${aside || 'The search ended early. '}The network already misreads the picture found until then.`, `It is the smallest change so far: ${size(best.norm, best.size)}.`, 'fooled');
     return;
   }
-  const { view } = shown.subject;
-  const truth = view && shown.family.labels[view.object - 1];
+  const { label: truth } = shown.subject;
   const wrong = truth && label !== truth ? ` It is wrong already: this is “${truth}”.` : '';
   run.tell(`${aside}The network sees “${label}”, ${percent(probability)} sure.${wrong}`);
 }

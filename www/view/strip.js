@@ -118,13 +118,16 @@ function place(noise) {
     /** @param {Fooled | { failed: string }} outcome */
     finish(outcome) {
       finished = true;
-      if ('failed' in outcome) return reveal(false, outcome.failed);
+      if ('failed' in outcome) {
+        reveal(false, outcome.failed);
+        return;
+      }
       length = outcome.size;
+      reveal(true, '');
       paint(canvas, outcome.picture);
       canvas.ariaLabel = `The changed picture, trained with ${sigma(noise)}`;
       seen.replaceChildren(make('strong', {}, outcome.label), ` ${percent(outcome.probability)}`);
       size.textContent = sizeWords(outcome.norm, length);
-      return reveal(true, '');
     },
 
     /** @param {number} most the size whose bar is full */

@@ -1,6 +1,6 @@
 // “Measure here”: how many pictures, how far it is, and the way to stop.
 
-import { find } from './dom.js';
+import { find, make } from './dom.js';
 import { duration } from './words.js';
 
 const form = find('sweep', HTMLFormElement);
@@ -12,19 +12,44 @@ const run = find('sweep-run', HTMLElement);
 const progress = find('sweep-progress', HTMLProgressElement);
 const count = find('sweep-count', HTMLElement);
 const status = find('sweep-status', HTMLElement);
+const cost = find('sweep-cost', HTMLElement);
 
-/** @param {(images: number) => void} onStart @param {() => void} onCancel */
-export function sweepForm(onStart, onCancel) {
+/** Pictures that are measured if nobody says how many, and the most that one has the patience for. */
+const USUAL = 20;
+const MOST = 200;
+
+/** @param {(images: number) => void} onStart @param {() => void} onCancel @param {(images: number) => string} weigh says how long it takes */
+export function sweepForm(onStart, onCancel, weigh) {
+  /** Whose pictures are offered. */
+  let offered = '';
+
   form.onsubmit = (event) => {
     event.preventDefault();
     onStart(images.valueAsNumber);
   };
+  images.oninput = () => (cost.textContent = weigh(images.valueAsNumber));
   cancel.onclick = () => {
     status.textContent = 'Stopping…';
     onCancel();
   };
 
   return {
+    /** @param {string} family @param {number} all how many pictures there are @param {boolean} unlabelled whether it is not known what they show @param {string} why they are not here */
+    offer(family, all, unlabelled, why) {
+      find('sweep-truth', HTMLElement).hidden = !unlabelled;
+      find('sweep-why', HTMLElement).hidden = !why;
+      // What is to be typed stands between backticks.
+      find('sweep-why', HTMLElement).replaceChildren(...why.split('`').map((part, index) => (index % 2 ? make('code', {}, part) : part)));
+      cost.hidden = why !== '';
+      if (family !== offered) {
+        offered = family;
+        images.max = String(Math.min(MOST, all));
+        images.value = String(Math.min(USUAL, all));
+        status.textContent = '';
+      }
+      cost.textContent = weigh(images.valueAsNumber);
+    },
+
     /** @param {boolean} running @param {boolean} relevant @param {boolean} available */
     show(running, relevant, available) {
       form.hidden = !relevant;

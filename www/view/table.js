@@ -1,33 +1,64 @@
 // The chart's figures as a table.
 
-import { interval } from './chart.js';
+import { interval } from './curves.js';
 import { find, make } from './dom.js';
+import { figure, percent, sigma as sigmaWords } from './words.js';
+
+/** @typedef {import('../robustness.js').Level} Level */
+/** @typedef {import('../robustness.js').Point} Point */
+
+/** So many rows has the table of a curve at most, the first and the last point among them. */
+const ROWS = 11;
 
 /**
- * @param {import('./chart.js').Curves} curves
- * @param {Map<number, import('../../pkg/decoy.js').Summary>} summaries of the shipped curve, by σ
- * @param {string} caption
+ * ‖Δx‖ by σ.
+ * @param {import('./curves.js').Curves} curves @param {Level[]} levels of the shipped curve @param {string} caption
  */
-export function figures({ measured, here, picture, names }, summaries, caption) {
+export function figures({ measured, seeds, predicted, here, picture, names }, levels, caption) {
   const sigmas = [...new Set([...measured, ...here, ...picture].map((point) => point.sigma))].sort((a, b) => a - b);
+  const at = (/** @type {Point[]} */ points, /** @type {number} */ sigma) => points.find((point) => point.sigma === sigma);
   const columns = [
     { kind: 'measured', name: names.measured, points: measured },
+    { kind: 'predicted', name: names.predicted, points: predicted },
     { kind: 'here', name: names.here, points: here },
     { kind: 'picture', name: names.picture, points: picture },
   ].filter(({ points }) => points.length);
-  const head = ['σ', ...columns.map(({ name }) => name), 'pictures', 'misread before', 'not fooled'];
-  find('figures', HTMLTableElement).replaceChildren(
+  const head = ['σ', ...columns.map(({ name }) => name), ...(seeds.length ? [names.seeds] : []), 'trainings', 'right without noise', 'right under this noise', 'not fooled'];
+  fill(caption, head, sigmas.map((sigma) => {
+    const level = levels.find((level) => level.sigma === sigma);
+    return make('tr', {},
+      make('th', { scope: 'row' }, sigma.toFixed(2)),
+      ...columns.map(({ kind, points }) => {
+        const point = at(points, sigma);
+        return make('td', { className: kind }, point ? interval(point) : '');
+      }),
+      ...(seeds.length ? [make('td', {}, seeds.flatMap((points) => at(points, sigma) ?? []).map(({ value }) => figure(value)).join(', '))] : []),
+      ...(level ? described(level) : ['', '', '', '']).map((words) => make('td', {}, words)));
+  }));
+}
+
+/** What else is known of a level. @param {Level} level */
+function described({ trainings, clean, noisy }) {
+  const failures = trainings.reduce((sum, training) => sum + training.failures, 0);
+  return [String(trainings.length), percent(clean), percent(noisy), failures.toLocaleString('en')];
+}
+
+/** The share still read correctly, by the size of the change. @param {Pick<import('../robustness.js').Evaluation, 'radii' | 'levels'>} evaluation @param {string} caption */
+export function shares({ radii, levels }, caption) {
+  const step = Math.max(1, Math.ceil((radii.length - 1) / (ROWS - 1)));
+  const rows = radii.flatMap((radius, index) => (index % step === 0 || index === radii.length - 1 ? [{ radius, index }] : []));
+  fill(caption, ['‖Δx‖₂', ...levels.map(({ sigma }) => sigmaWords(sigma))], rows.map(({ radius, index }) => make('tr', {},
+    make('th', { scope: 'row' }, figure(radius)),
+    ...levels.map(({ read }) => make('td', { className: 'share' }, percent(read[index]))))), 'shares');
+}
+
+/** @param {string} caption @param {string[]} head @param {HTMLElement[]} rows @param {string} [kind] */
+function fill(caption, head, rows, kind = '') {
+  const table = find('figures', HTMLTableElement);
+  table.className = kind;
+  table.replaceChildren(
     make('caption', {}, caption),
     make('thead', {}, make('tr', {}, ...head.map((name) => make('th', { scope: 'col' }, name)))),
-    make('tbody', {}, ...sigmas.map((sigma) => {
-      const { images, clean_errors, failures } = summaries.get(sigma) ?? {};
-      return make('tr', {},
-        make('th', { scope: 'row' }, sigma.toFixed(2)),
-        ...columns.map(({ kind, points }) => {
-          const point = points.find((point) => point.sigma === sigma);
-          return make('td', { className: kind }, point ? interval(point) : '');
-        }),
-        ...[images, clean_errors, failures].map((value) => make('td', {}, value?.toLocaleString('en') ?? '')));
-    })),
+    make('tbody', {}, ...rows),
   );
 }

@@ -44,6 +44,9 @@ export const deviceName = ({ kind, name }) => (kind === 'webgpu' ? `${name} (Web
 /** A gradient is a pass forward and one backward, a prediction one forward alone. @param {import('../../pkg/decoy.js').Passes} passes */
 export const spent = ({ forward, backward }) => [backward && counted(backward, 'gradient'), forward > backward && counted(forward - backward, 'prediction')].filter(Boolean).join(' and ');
 
+/** What passes cost, in passes forward: one backward takes about twice as long. @param {import('../../pkg/decoy.js').Passes} passes */
+export const work = ({ forward, backward }) => forward + 2 * backward;
+
 /**
  * An attack and its parameters in a few words.
  * @param {import('../../pkg/decoy.js').AttackOptions} options @param {import('../../pkg/decoy.js').AttackInfo | undefined} info unknown before the program is here

@@ -1,0 +1,26 @@
+// Photographs of their own, each with its author; what they show is not written down.
+
+import { siteFile } from '../pictures.js';
+import { slug } from '../view/words.js';
+
+/** @typedef {{ id: string, title: string, file: string, credit: string, licence: string, source: string }} Photo */
+
+/** @param {string} folder @param {{ photos: Photo[] }} content @returns {import('../galleries.js').Shelf} */
+export const photographs = (folder, { photos }) => ({
+  noun: 'Photograph',
+  inner: null,
+  credit: null,
+  groups: photos.map(({ id, title, file, credit, licence, source }) => ({
+    name: title,
+    pictures: [{
+      name: title,
+      slug: slug(id),
+      file: siteFile(`${folder}/${file}`),
+      region: null,
+      croppable: true,
+      label: null,
+      credit: { words: credit, licence, source },
+      words: { picture: id },
+    }],
+  })),
+});

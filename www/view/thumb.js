@@ -1,0 +1,30 @@
+// A small image of a picture: its file, or the part of it that the picture is, pixel by pixel.
+
+import { make } from './dom.js';
+
+/** Sheets on their way, by address: many thumbs are parts of one. @type {Map<string, Promise<HTMLImageElement>>} */
+const sheets = new Map();
+
+/** @param {import('../pictures.js').Subject} picture of the site @param {string} name empty where it is written beside it */
+export function thumb({ file, region }, name) {
+  const address = file.address ?? '';
+  if (!region) {
+    const image = make('img', { loading: 'lazy', alt: name, title: name, width: 64, height: 64, fetchPriority: 'low' });
+    image.src = address;
+    return image;
+  }
+  const { left, top, side } = region;
+  const canvas = make('canvas', { title: name, width: side, height: side, ...(name ? { role: 'img', ariaLabel: name } : { ariaHidden: 'true' }) });
+  sheet(address).then((image) => canvas.getContext('2d')?.drawImage(image, left, top, side, side, 0, 0, side, side), () => {});
+  return canvas;
+}
+
+/** @param {string} address */
+function sheet(address) {
+  const known = sheets.get(address);
+  if (known) return known;
+  const image = Object.assign(new Image(), { fetchPriority: 'low', src: address });
+  const loaded = image.decode().then(() => image);
+  sheets.set(address, loaded);
+  return loaded;
+}
