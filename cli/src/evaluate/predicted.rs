@@ -20,7 +20,7 @@ const BEST: f64 = 0.1;
 const TELLING: std::ops::RangeInclusive<f64> = 0.02..=0.4;
 
 /// The seed of the noise; no network is trained with it.
-const SEED: u32 = u32::MAX;
+const SEED: u64 = u32::MAX as u64;
 
 /// Pixel values computed with at once.
 const VALUES_AT_ONCE: usize = 4_000_000;
