@@ -130,7 +130,7 @@ struct Training<'a> {
 }
 
 /// Batches from which the moments of a finished network are taken.
-const LAST_BATCHES: u32 = 20;
+const LAST_BATCHES: usize = 20;
 
 impl Training<'_> {
     fn checkpoints<'a>(&self, args: &'a SupervisedArgs) -> Checkpoints<'a> {
@@ -185,7 +185,7 @@ impl Training<'_> {
         progress.finish();
         let mut random = self.random(self.passes, 0);
         let order = random.order(self.pictures.len());
-        let batches = order.chunks(self.recipe.batch).take(LAST_BATCHES as usize);
+        let batches = order.chunks(self.recipe.batch).take(LAST_BATCHES);
         let batches = batches.map(|chosen| self.batch(chosen, &mut random, &plain)).collect::<Result<Vec<_>>>()?;
         Ok(model.valid().network(batches.into_iter()))
     }
