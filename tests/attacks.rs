@@ -207,7 +207,8 @@ fn a_target_is_reached_or_refused() {
         let mut options: AttackOptions = text.parse().expect("the table is well formed");
         // A given class is further away than any.
         if let Some(epsilon) = options.parameters.get_mut("epsilon") {
-            *epsilon = if matches!(options.norm, Some(Norm::L1 | Norm::L2)) { *epsilon * 3.0 } else { 1.0_f64.max(*epsilon) };
+            *epsilon =
+                if matches!(options.norm, Some(Norm::L1 | Norm::L2)) { *epsilon * 3.0 } else { 1.0_f64.max(*epsilon) };
         }
         if text.starts_with("gradient") {
             options.parameters.insert("steps".to_owned(), 600.0);
