@@ -67,8 +67,9 @@ test('a picture of one’s own goes to the photo network, or to another where th
     assert.ok(photos.labels.includes(label), label);
 
     // The square stays where it was moved to.
+    const middle = await pixels(page, 'original');
     await page.getByRole('slider', { name: 'Move the square left and right' }).press('Home');
-    await page.waitForFunction((before) => /** @type {HTMLCanvasElement} */ (document.getElementById('original')).toDataURL() !== before, await pixels(page, 'original'));
+    await page.waitForFunction((before) => /** @type {HTMLCanvasElement} */ (document.getElementById('original')).toDataURL() !== before, middle);
     await ready(page);
     await toy.check();
     await readBy(page, toys);
