@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import axe from 'axe-core';
-import { attacks, duck, fool, give, launch, ready, runOn, says, search, small, verdict, visit, withoutObjects, withoutSheet } from './site.js';
+import { attacks, duck, fool, give, launch, ready, runOn, says, search, small, toys, verdict, visit, withoutObjects, withoutSheet } from './site.js';
 
 /** @typedef {import('./site.js').Page} Page */
 /** @typedef {import('playwright-core').Locator} Locator */
@@ -80,7 +80,7 @@ test('the whole path works with the keyboard alone', { skip: withoutObjects }, a
     await tabTo(page, page.getByRole('slider', { name: 'Noise in the network’s training' }));
     await page.keyboard.press('ArrowRight');
     await says(page, /The network sees/);
-    assert.equal(await page.locator('#dial-value').textContent(), 'σ = 0.01');
+    assert.equal(await page.locator('#dial-value').textContent(), `σ = ${toys.models[1].sigma.toFixed(2)}`);
 
     const chooser = page.waitForEvent('filechooser');
     await tabTo(page, page.getByLabel('Use your own picture'), 'Shift+Tab');

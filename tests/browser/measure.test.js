@@ -23,8 +23,9 @@ for (const { family, skip } of [{ family: photos, skip: false }, { family: toys,
   test(`a short measurement is drawn beside the shipped curve: ${family.title}`, { skip }, async () => {
     const { models } = family;
     await visit(browser, async (page) => {
-      await measure(page, 5, 6);
-      await page.getByText(`Measured 5 pictures on ${models.length} networks`).waitFor();
+      await measure(page, 5, 3);
+      // A busy machine takes minutes for the largest networks.
+      await page.getByText(`Measured 5 pictures on ${models.length} networks`).waitFor({ timeout: 900_000 });
       const cells = await page.locator('td.here:not(:empty)').allTextContents();
       assert.equal(cells.length, models.length);
       for (const cell of cells) assert.match(cell, /^[\d.∞–]+/);

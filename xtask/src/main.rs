@@ -61,7 +61,7 @@ enum Task {
         #[arg(long, requires = "name")]
         gallery: bool,
     },
-    /// Train the shipped networks of a family anew (hours), or what the arguments for `decoy train` say.
+    /// Make all networks, results and tables of a family anew (hours), or train what the arguments for `decoy train` say.
     Train {
         /// The family, as `decoy train --help` lists them.
         family: String,

@@ -11,7 +11,8 @@ use crate::{
     site::CATALOG,
 };
 
-const RESULTS: &str = "www/robustness";
+/// Where the measured results are.
+pub const RESULTS: &str = "www/robustness";
 
 /// Where the networks trained again and their results go.
 const FOLDER: &str = "target/reproduce";
@@ -158,18 +159,18 @@ fn verdict(network: &str, found: f64, committed: f64, same: bool, spread: Option
     format!("{network}: mean ‖Δx‖₂ {found:.4}, committed {committed:.4}, {apart:.4} apart ({units}); {weights}")
 }
 
-fn decoy(arguments: &[&str]) -> Command {
+pub fn decoy(arguments: &[&str]) -> Command {
     let mut command = cargo(&["run", "--release", "--package", "decoy-cli", "--"]);
     command.args(arguments);
     command
 }
 
-fn read(path: &str) -> Result<Value> {
+pub fn read(path: &str) -> Result<Value> {
     let text = fs::read(path).with_context(|| path.to_owned())?;
     serde_json::from_slice(&text).with_context(|| path.to_owned())
 }
 
-fn list(value: &Value) -> impl DoubleEndedIterator<Item = &Value> {
+pub fn list(value: &Value) -> impl DoubleEndedIterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 

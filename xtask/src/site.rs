@@ -18,6 +18,9 @@ pub const SITE: &str = "dist";
 /// The list of networks.
 pub const CATALOG: &str = "www/models/models.json";
 
+/// What the chart shows, made of the results of every picture.
+const FIGURES: &str = "figures.json";
+
 /// The chart library: a script, of which only the one that is no module is minified, and its styles.
 const CHART: [&str; 2] = ["node_modules/uplot/dist/uPlot.iife.min.js", "node_modules/uplot/dist/uPlot.min.css"];
 
@@ -57,7 +60,7 @@ fn assemble(guests: &[Guest]) -> Result<()> {
     let script = fs::read_to_string(script).with_context(|| format!("cannot read {script}"))?;
     fs::write(site.join("vendor/uPlot.js"), script + "\nexport default uPlot;\n")?;
 
-    add_results(&site.join("robustness"))?;
+    keep_figures(&site.join("robustness"))?;
 
     add_galleries(&site.join("gallery"), guests)
 }
@@ -94,22 +97,15 @@ fn listed_galleries(catalog: &Value, guests: &[Guest], shipped: impl Fn(&str) ->
     json!({ "galleries": galleries.collect::<Vec<_>>() })
 }
 
-/// Leaves out of the measured results what the page does not show, the figures of every single image, and lists them.
-fn add_results(folder: &Path) -> Result<()> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir("www/robustness").context("www/robustness")? {
+/// Leaves behind what was measured picture by picture: the page reads the figures made of it.
+fn keep_figures(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
         let path = entry?.path();
-        let mut result: Value =
-            serde_json::from_slice(&fs::read(&path)?).with_context(|| path.display().to_string())?;
-        for model in result["models"].as_array_mut().into_iter().flatten() {
-            model.as_object_mut().and_then(|model| model.remove("images"));
+        if !path.ends_with(FIGURES) {
+            fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
         }
-        let name = path.file_name().expect("a file has a name").to_string_lossy().into_owned();
-        write_json(&folder.join(&name), &result)?;
-        names.push(name);
     }
-    names.sort_by_key(|name: &String| name.trim_end_matches(".json").to_owned()); // the main result before its variants
-    write_json(&folder.join("index.json"), &json!({ "evaluations": names }))
+    Ok(())
 }
 
 fn copy_into(folder: &Path, file: &Path) -> Result<()> {

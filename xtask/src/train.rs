@@ -1,39 +1,96 @@
-//! Training is the command line's work; which networks are shipped stands in the catalogue.
+//! Everything a family's figures rest on, made anew; which networks that are stands in its results.
 
-use std::fs;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::{
-    command::{cargo, run},
-    site::CATALOG,
+    command::{cargo, run, step},
+    reproduce::{RESULTS, decoy, list, read},
 };
 
-/// Runs `decoy train` for a family with the given arguments, or without any for the networks that are shipped.
+/// Where networks of further seeds go, which are measured and not shipped.
+const SEEDS: &str = "target/seeds";
+
+/// Runs `decoy train` for a family with the given arguments, or without any makes all its networks, results and tables.
 pub fn start(family: &str, arguments: &[String]) -> Result<()> {
-    let mut command = cargo(&["run", "--release", "--package", "decoy-cli", "--", "train", family]);
-    match arguments {
-        [] => {
-            let (levels, seeds) = shipped(family)?;
-            command.args(["--sigma", &levels, "--seed", &seeds])
-        }
-        _ => command.args(arguments),
-    };
-    run(&mut command)
+    if !arguments.is_empty() {
+        let mut command = cargo(&["run", "--release", "--package", "decoy-cli", "--", "train", family]);
+        return run(command.args(arguments));
+    }
+    let results = results(family)?;
+    let names = results.keys().cloned().collect::<Vec<_>>().join(", ");
+    ensure!(!results.is_empty(), "{RESULTS} has no results of {family}: expected a file that says what to train");
+
+    for (seed, levels) in trainings(results.values()) {
+        let levels = levels.join(",");
+        let folder = if seed == "1" { "www/models" } else { SEEDS };
+        step(&format!("Training {family} with seed {seed}, σ {levels}"), || {
+            run(&mut decoy(&["train", family, "--sigma", &levels, "--seed", &seed, "--models", folder]))
+        })?;
+    }
+    let folders = if Path::new(SEEDS).exists() { format!("www/models,{SEEDS}") } else { "www/models".to_owned() };
+    for (name, result) in &results {
+        step(&format!("Measuring {name}"), || {
+            let (like, out) = (format!("{RESULTS}/{name}.json"), format!("target/{name}.json"));
+            let mut evaluate = decoy(&["evaluate", "--like", &like, "--models", &folders, "--out", &out]);
+            if list(&result["limits"]).next().is_some() {
+                evaluate.arg("--class-distances");
+            }
+            run(&mut evaluate)?;
+            fs::rename(&out, &like).with_context(|| format!("cannot move {out} to {like}"))
+        })?;
+    }
+    step(&format!("Tables and chart of {names}"), || run(&mut decoy(&["figures"])))
 }
 
-/// The noise levels and the seeds of a family in the catalogue, with commas between them.
-fn shipped(family: &str) -> Result<(String, String)> {
-    let catalog: Value = serde_json::from_slice(&fs::read(CATALOG).context(CATALOG)?).context(CATALOG)?;
-    let families = catalog["families"].as_array().into_iter().flatten();
-    let models = families.filter(|known| known["id"] == family).filter_map(|known| known["models"].as_array());
-    let models: Vec<_> = models.flatten().collect();
-    ensure!(!models.is_empty(), "{CATALOG} has no networks of {family}: expected a family with networks");
-    let all = |key| {
-        let mut values: Vec<_> = models.iter().map(|model| model[key].to_string()).collect();
-        values.dedup();
-        values.join(",")
-    };
-    Ok((all("sigma"), all("seed")))
+/// The result files of a family, by name.
+fn results(family: &str) -> Result<BTreeMap<String, Value>> {
+    let mut results = BTreeMap::new();
+    for entry in fs::read_dir(RESULTS).context(RESULTS)? {
+        let path = entry?.path();
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let result = read(&path.to_string_lossy())?;
+        if result["family"] == family {
+            results.insert(name, result);
+        }
+    }
+    Ok(results)
+}
+
+/// The noise levels that were trained with every seed.
+fn trainings<'a>(results: impl Iterator<Item = &'a Value>) -> BTreeMap<String, Vec<String>> {
+    let all: BTreeSet<(String, String)> = results
+        .flat_map(|result| list(&result["models"]))
+        .map(|model| (model["seed"].to_string(), model["sigma"].to_string()))
+        .collect();
+    let mut trainings: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (seed, sigma) in all {
+        trainings.entry(seed).or_default().push(sigma);
+    }
+    trainings
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_network_of_the_results_is_trained_once() {
+        let model = |sigma: f64, seed: u32| json!({ "sigma": sigma, "seed": seed });
+        let results =
+            [json!({ "models": [model(0.0, 1), model(0.5, 1), model(0.5, 2)] }), json!({ "models": [model(0.5, 1)] })];
+        let found = trainings(results.iter());
+        let expected = [("1", vec!["0.0", "0.5"]), ("2", vec!["0.5"])];
+        let expected =
+            expected.map(|(seed, levels)| (seed.to_owned(), levels.into_iter().map(str::to_owned).collect()));
+        assert_eq!(found, BTreeMap::from(expected));
+    }
 }

@@ -44,6 +44,9 @@ pub struct SupervisedArgs {
     checkpoints: PathBuf,
 }
 
+/// The networks of this seed are shipped, whatever they do: so they are not chosen by their figures.
+const SHIPPED_SEED: u32 = 1;
+
 /// How the networks of a data set are trained.
 pub struct Recipe {
     /// What they are.
@@ -105,10 +108,11 @@ pub fn run<M: Trainee>(
 }
 
 impl SupervisedArgs {
-    /// Names the noise level, its kind where it is not the usual one, and the seed where there are several.
+    /// Names the noise level, its kind where it is not the usual one, and the seed where it is not that of the shipped
+    /// networks.
     fn id(&self, about: &About, sigma: f64, seed: u32) -> String {
         let kind = if self.fixed_noise { "-fixed" } else { "" };
-        let seed = if self.seed.len() > 1 { format!("-seed-{seed}") } else { String::new() };
+        let seed = if seed == SHIPPED_SEED { String::new() } else { format!("-seed-{seed}") };
         format!("{}-sigma-{sigma:.2}{kind}{seed}", about.id)
     }
 }
@@ -126,7 +130,7 @@ struct Training<'a> {
 }
 
 /// Batches from which the moments of a finished network are taken.
-const LAST_BATCHES: u32 = 20;
+const LAST_BATCHES: usize = 20;
 
 impl Training<'_> {
     fn checkpoints<'a>(&self, args: &'a SupervisedArgs) -> Checkpoints<'a> {
@@ -181,7 +185,7 @@ impl Training<'_> {
         progress.finish();
         let mut random = self.random(self.passes, 0);
         let order = random.order(self.pictures.len());
-        let batches = order.chunks(self.recipe.batch).take(LAST_BATCHES as usize);
+        let batches = order.chunks(self.recipe.batch).take(LAST_BATCHES);
         let batches = batches.map(|chosen| self.batch(chosen, &mut random, &plain)).collect::<Result<Vec<_>>>()?;
         Ok(model.valid().network(batches.into_iter()))
     }
