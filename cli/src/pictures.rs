@@ -223,7 +223,7 @@ mod tests {
     }
 
     fn values(images: &Images, indices: impl IntoIterator<Item = usize>) -> Vec<f32> {
-        images.pixels(indices, &Device::flex()).into_data().to_vec().expect("they are floats")
+        images.pixels(indices, &Device::flex()).into_data().try_to_vec().expect("they are floats")
     }
 
     #[test]

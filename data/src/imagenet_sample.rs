@@ -44,7 +44,9 @@ impl DataSet for ImagenetSample {
         let pictures = photographs.into_iter().enumerate().map(|(index, photograph)| {
             let class = class(path, &photograph.name)?;
             let split = if index.is_multiple_of(HELD_OUT) { Split::Test } else { Split::Train };
-            Ok(Picture { name: photograph.name, class, split, content: Content::File(photograph.bytes) })
+            // The same whether it lies in a folder, or in a folder of an archive.
+            let name = files::file_name(&photograph.name).to_owned();
+            Ok(Picture { name, class, split, content: Content::File(photograph.bytes) })
         });
         Ok(Pictures { pictures: pictures.collect::<Result<_, _>>()?, sha256, source: path.to_owned() })
     }
