@@ -81,14 +81,17 @@ mod tests {
     #[test]
     fn every_tenth_photograph_is_held_out() {
         let folder = tempfile::tempdir().expect("a folder");
+        let inner = folder.path().join("sample");
+        fs::create_dir(&inner).expect("a folder");
         for class in 0..21 {
-            fs::write(folder.path().join(format!("{class:04}_n0_thing.jpg")), [class]).expect("a file");
+            fs::write(inner.join(format!("{class:04}_n0_thing.jpg")), [class]).expect("a file");
         }
         let sample = ImagenetSample.read(folder.path()).expect("21 photographs");
         let held_out: Vec<usize> = sample.of(Split::Test).map(|picture| picture.class).collect();
         assert_eq!(held_out, [0, 10, 20]);
         assert_eq!(sample.of(Split::Train).count(), 18);
         assert_eq!(sample.pictures[7].content, Content::File(vec![7]));
+        assert_eq!(sample.pictures[7].name, "0007_n0_thing.jpg");
     }
 
     #[test]
