@@ -12,7 +12,7 @@ use crate::attack::ImageOutcome;
 use crate::norm::Norms;
 use crate::report::{PerImage, Summary};
 
-pub use trainings::{deviation, over_trainings, ratio_over_pictures, ratio_over_trainings};
+pub use trainings::{deviation, over_trainings, ratio_over_pairs, ratio_over_pictures, ratio_over_trainings};
 
 /// A figure and the 95 % interval around it. What is infinite, since an attack failed, is absent.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use decoy::catalog::{Catalog, Family};
-use decoy::metrics::{Interval, mean, median, over_trainings, ratio_over_pictures, ratio_over_trainings, still_read};
+use decoy::metrics::{
+    Interval, mean, median, over_trainings, ratio_over_pairs, ratio_over_pictures, ratio_over_trainings, still_read,
+};
 use decoy::report::{AttackOptions, Evaluation, ModelEvaluation, Summary};
 use serde::Serialize;
 
@@ -393,7 +395,14 @@ fn growth(measure: Measure, levels: &[Vec<&ModelEvaluation>]) -> Option<Growth> 
     let best = noisy.iter().max_by(|a, b| average(a).total_cmp(&average(b)))?;
     let trainings = [best.len(), zero.len()];
     let over = if trainings.contains(&1) { Over::Pictures } else { Over::Trainings };
+    let same_seed = |above: &ModelEvaluation| zero.iter().find(|below| below.seed == above.seed);
+    let pairs: Vec<_> = best.iter().filter_map(|above| Some([*above, *same_seed(above)?])).collect();
     let ratio = match over {
+        Over::Trainings if trainings == [pairs.len(); 2] => {
+            let [above, below] =
+                [0, 1].map(|side| figures(measure, &pairs.iter().map(|pair| pair[side]).collect::<Vec<_>>()));
+            ratio_over_pairs(&above, &below, noisy.len())
+        }
         Over::Trainings => ratio_over_trainings(&figures(measure, best), &figures(measure, zero), noisy.len()),
         Over::Pictures => {
             let columns = |networks: &[&ModelEvaluation]| -> Vec<_> {
@@ -402,8 +411,6 @@ fn growth(measure: Measure, levels: &[Vec<&ModelEvaluation>]) -> Option<Growth> 
             ratio_over_pictures(&columns(best), &columns(zero), measure.statistic(), noisy.len())
         }
     };
-    let same_seed = |above: &ModelEvaluation| zero.iter().find(|below| below.seed == above.seed);
-    let pairs: Vec<_> = best.iter().filter_map(|above| Some([*above, *same_seed(above)?])).collect();
     let larger = pairs.iter().filter(|pair| matches!(figures(measure, *pair)[..], [above, below] if above > below));
     let (larger, of) = (larger.count(), pairs.len());
     let mut growth =

@@ -182,7 +182,7 @@ fn a_network_is_trained_and_measured() {
         "coil20",
         "--sigma",
         "0.05",
-        "--epochs",
+        "--passes",
         "2",
         "--models",
         &models,
@@ -200,7 +200,7 @@ fn a_network_is_trained_and_measured() {
     let model = &result["models"][0];
     let (summary, images) = (&model["summary"], &model["images"]);
     assert_eq!(summary["images"], 300);
-    // Two epochs read most images, and DDN fools every one that is read.
+    // Two passes read most images, and DDN fools every one that is read.
     assert!(summary["clean_errors"].as_u64().expect("a count") < 150, "{summary}");
     assert_eq!(summary["failures"], 0, "{summary}");
     assert_eq!(images["l2"].as_array().expect("a list").len(), 300);
@@ -268,11 +268,11 @@ fn a_photo_network_is_tuned_and_used() {
     assert!(tuned["recipe"].as_str().is_some_and(|recipe| recipe.contains("2 steps of 2 crops")), "{tuned}");
     assert_ne!(tuned["sha256"], networks[0]["sha256"], "two steps change the weights");
 
-    // Two small steps leave it a network that knows a cat.
+    // Two small steps leave it a network that knows a cat, of whatever kind.
     let photo = "tests/fixtures/photos/chelsea.png";
     let seen = json(&["predict", "--models", &models, "--model", "photos-sigma-0.10", "--json", photo]);
     let label = seen[0]["predictions"][0]["label"].as_str().expect("a label").to_owned();
-    assert!(label.contains("cat"), "{label}");
+    assert!(label.contains("cat") || label == "Egyptian Mau", "{label}");
 }
 
 #[test]

@@ -34,14 +34,32 @@ pub fn ratio_over_trainings(above: &[f64], below: &[f64], levels: usize) -> Inte
         return Interval { value: finite(ratio), low: finite(ratio), high: finite(ratio) };
     }
     let freedom = (u + v).powi(2) / (u.powi(2) / (above.len() as f64 - 1.0) + v.powi(2) / (below.len() as f64 - 1.0));
-    let t = quantile(MISSED / levels.max(1) as f64, freedom);
-    // The ends are the ratios ρ at which t (top − ρ · bottom) is just as improbable as the interval allows:
-    // (top − ρ · bottom)² = t² · (error of top + ρ² · error of bottom).
+    fieller(&top, &bottom, 0.0, quantile(MISSED / levels.max(1) as f64, freedom))
+}
+
+/// The same for pairs, one of `above` and one of `below` from each training seed: what they share, such as the weights
+/// they begin from, does not widen the interval.
+///
+/// # Panics
+///
+/// If there are not as many of both, or fewer than two.
+pub fn ratio_over_pairs(above: &[f64], below: &[f64], levels: usize) -> Interval {
+    assert!(above.len() == below.len() && above.len() > 1, "expected pairs, at least two");
+    let (top, bottom) = (Spread::of(above), Spread::of(below));
+    let count = above.len() as f64;
+    let products = above.iter().zip(below).map(|(above, below)| (above - top.mean) * (below - bottom.mean));
+    let shared = products.sum::<f64>() / (count - 1.0) / count;
+    fieller(&top, &bottom, shared, quantile(MISSED / levels.max(1) as f64, count - 1.0))
+}
+
+/// The ratio of two means whose errors have the covariance `shared`, and the ratios ρ at which top − ρ · bottom is just as
+/// far from 0 as `t` standard errors: (top − ρ · bottom)² = t² · (error of top − 2ρ · shared + ρ² · error of bottom).
+fn fieller(top: &Spread, bottom: &Spread, shared: f64, t: f64) -> Interval {
     let a = bottom.mean.powi(2) - t.powi(2) * bottom.error;
-    let b = top.mean * bottom.mean;
+    let b = top.mean * bottom.mean - t.powi(2) * shared;
     let c = top.mean.powi(2) - t.powi(2) * top.error;
     let half = if a > 0.0 { (b.powi(2) - a * c).max(0.0).sqrt() } else { f64::INFINITY };
-    Interval { value: finite(ratio), low: finite((b - half) / a), high: finite((b + half) / a) }
+    Interval { value: finite(top.mean / bottom.mean), low: finite((b - half) / a), high: finite((b + half) / a) }
 }
 
 /// The same where there is one training: the interval is over the pictures, and says nothing of another training.
@@ -157,6 +175,24 @@ mod tests {
         near(interval.high, 1.67409, 1e-4);
         let wide = ratio_over_trainings(&[5.4, 5.6], &[4.23, 3.83, 3.52, 3.55], 7);
         assert!(wide.low < interval.low && wide.high > interval.high, "{wide:?}");
+    }
+
+    #[test]
+    fn what_pairs_share_does_not_widen_their_ratio() {
+        let below = [1.0, 2.0, 4.0, 8.0];
+        let same = ratio_over_pairs(&below.map(|value| 1.5 * value), &below, 1);
+        [same.value, same.low, same.high].into_iter().for_each(|end| near(end, 1.5, 1e-6));
+        // By hand: means 4 and 2, variances 4 and 1, covariance 1.5; t = 4.302653 for two degrees of freedom.
+        // a = 4 − t²/3, below 0: with these few the ratio may be anything.
+        assert_eq!(ratio_over_pairs(&[2.0, 4.0, 6.0], &[1.0, 1.5, 3.5], 1).low, None);
+        // Means 10 and 5, variances 1 and 1/4, covariance 1/4, three pairs: a = 25 − t²/12, b = 50 − t²/12,
+        // c = 100 − t²/3; t² = 18.5128.
+        let interval = ratio_over_pairs(&[9.0, 10.0, 11.0], &[5.0, 4.5, 5.5], 1);
+        near(interval.value, 2.0, 1e-9);
+        let (a, b, c) = (25.0 - 18.5128 / 12.0, 50.0 - 18.5128 / 12.0, 100.0 - 18.5128 / 3.0);
+        let half = (b * b - a * c as f64).sqrt();
+        near(interval.low, (b - half) / a, 1e-4);
+        near(interval.high, (b + half) / a, 1e-4);
     }
 
     #[test]

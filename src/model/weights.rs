@@ -12,7 +12,8 @@ use crate::error::Error;
 ///
 /// If the weights cannot be read from their device.
 pub fn to_safetensors<M: ModuleSnapshot>(model: &str, module: &M) -> Result<Vec<u8>, Error> {
-    let mut store = SafetensorsStore::from_bytes(None).with_to_adapter(FloatCastAdapter::to(DType::F16));
+    let store = SafetensorsStore::from_bytes(None).clear_metadata(); // which has no fixed order
+    let mut store = store.with_to_adapter(FloatCastAdapter::to(DType::F16));
     store.collect_from(module).and_then(|()| store.get_bytes()).map_err(|error| unusable(model, error))
 }
 
