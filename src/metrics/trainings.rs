@@ -205,7 +205,7 @@ mod tests {
         let below: Vec<Option<f64>> = (1..=200).map(|index| Some(f64::from(index))).collect();
         let twice = |size: &Option<f64>| size.map(|size| 2.0 * size);
         let above: Vec<_> = below.iter().map(twice).collect();
-        let same = ratio_over_pictures(&[above], &[below.clone()], median, 1);
+        let same = ratio_over_pictures(&[above], std::slice::from_ref(&below), median, 1);
         assert_eq!(same, Interval { value: Some(2.0), low: Some(2.0), high: Some(2.0) });
         let shuffled: Vec<_> = below.iter().rev().map(twice).collect();
         let apart = ratio_over_pictures(&[shuffled], &[below], mean, 1);
