@@ -76,10 +76,8 @@ fn again(family: &Value, catalog: &Value, args: &Reproduce) -> Result<String> {
         run(train.args(["--checkpoints", &format!("{folder}/checkpoints")]).args(&args.arguments))
     })?;
     let made = read(&format!("{folder}/models.json"))?;
-    let networks = list(&made["families"]).flat_map(|family| list(&family["models"]));
-    let made = networks
-        .filter(|network| network["sigma"] == level["sigma"] && network["seed"] == training["seed"])
-        .next_back();
+    let mut networks = list(&made["families"]).flat_map(|family| list(&family["models"]));
+    let made = networks.rfind(|network| network["sigma"] == level["sigma"] && network["seed"] == training["seed"]);
     let made =
         made.with_context(|| format!("the training left no network of σ {sigma} and seed {seed} in {folder}"))?;
 
