@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use crate::files::{self, Found};
 use crate::{About, Archive, Content, DataSet, Error, Picture, Pictures, Split, pixels};
 
-/// See the [module](self).
+/// CIFAR-10: 60 000 colour pictures of 32×32 pixels in 10 classes. A. Krizhevsky, 2009.
 #[derive(Clone, Copy, Debug)]
 pub struct Cifar10;
 

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{About, Archive, Content, DataSet, Error, Picture, Pictures, Split, files, pixels};
 
-/// See the [module](self).
+/// COIL-20, processed: 1440 grey pictures of 20 objects, 72 poses each. S. A. Nene, S. K. Nayar, H. Murase, 1996.
 #[derive(Clone, Copy, Debug)]
 pub struct Coil20;
 

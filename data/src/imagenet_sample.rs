@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use crate::{About, Content, DataSet, Error, Picture, Pictures, Split, files, photographs};
 
-/// See the [module](self).
+/// A sample of ImageNet: photographs of any size, at most one of each of 1000 classes.
 #[derive(Clone, Copy, Debug)]
 pub struct ImagenetSample;
 
