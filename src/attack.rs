@@ -155,6 +155,11 @@ pub trait Attack {
         None
     }
 
+    /// κ: by how much the logit of the class to be read must lead for a success. None if not said otherwise.
+    fn lead(&self) -> f32 {
+        0.0
+    }
+
     /// Whether it can make a network read a given class; all can make it misread.
     fn targeted(&self) -> bool {
         true
@@ -254,6 +259,13 @@ impl State {
     pub fn predict(&mut self, problem: &Problem, norm: Norm) {
         let logits = problem.logits(self.current.clone());
         self.look(problem, logits, norm);
+    }
+
+    /// What most searches end with, for `bisections` + 1 forward passes: [`predict`](State::predict)s the last images,
+    /// at which a search that looks first and moves then has not looked, and closes in on the line to the best ones.
+    pub fn close_in(&mut self, problem: &Problem, norm: Norm, bisections: usize) {
+        self.predict(problem, norm);
+        bisection::bisect(problem, &mut self.best, bisections, norm);
     }
 
     /// Settles the images for which something is found; returns where, `[N]`.

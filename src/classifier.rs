@@ -158,22 +158,100 @@ impl Goal {
     }
 }
 
-/// A [`Goal`] on the device, and the functions of the logits that follow from it.
+/// A [`Goal`], and how sure the network must be of what it then reads. A goal alone asks for the most probable class, however
+/// probable it is: the edge.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Aim {
+    goal: Goal,
+    confidence: f32,
+}
+
+impl From<Goal> for Aim {
+    fn from(goal: Goal) -> Self {
+        Self { goal, confidence: 0.0 }
+    }
+}
+
+impl From<&Goal> for Aim {
+    fn from(goal: &Goal) -> Self {
+        goal.clone().into()
+    }
+}
+
+impl Goal {
+    /// The same goal, reached where the wrong class, or the target, is the most probable one and has at least the
+    /// probability `confidence`.
+    ///
+    /// # Errors
+    ///
+    /// If `confidence` is not in 0 to 0.9999; more than that single precision does not tell from certainty.
+    pub fn with_confidence(self, confidence: f32) -> Result<Aim, Error> {
+        if (0.0..=0.9999).contains(&confidence) {
+            return Ok(Aim { goal: self, confidence });
+        }
+        let (expected, found) = ("a probability, 0 to 0.9999".to_owned(), confidence.to_string());
+        Err(Error::Parameter { name: "confidence".to_owned(), expected, found })
+    }
+}
+
+impl Aim {
+    /// What is to be read.
+    pub fn goal(&self) -> &Goal {
+        &self.goal
+    }
+
+    /// The probability to be reached, in [0, 1); 0 asks for the edge.
+    pub fn confidence(&self) -> f32 {
+        self.confidence
+    }
+
+    /// Whether `answer` reads image number `image` as the goal says, however sure of it.
+    pub fn is_read(&self, image: usize, answer: &Probabilities) -> bool {
+        match &self.goal {
+            Goal::Misread(classes) => answer.class() != classes[image],
+            Goal::Read(classes) => answer.class() == classes[image],
+        }
+    }
+
+    /// By how much the logit of the class to be read leads, the target's over the best of the others, or the best of the
+    /// others over the true one's.
+    pub fn lead(&self, image: usize, answer: &Probabilities) -> f32 {
+        let class = self.goal.classes()[image];
+        let other = answer.ranked().into_iter().find(|&other| other != class).expect("there are at least two classes");
+        let lead = answer.of(other).ln() - answer.of(class).ln();
+        match self.goal {
+            Goal::Misread(_) => lead,
+            Goal::Read(_) => -lead,
+        }
+    }
+
+    /// Whether `answer` reaches the aim for image number `image`.
+    pub fn is_reached(&self, image: usize, answer: &Probabilities) -> bool {
+        self.is_read(image, answer) && answer.of(answer.class()) >= self.confidence
+    }
+}
+
+/// An [`Aim`] on the device, and the functions of the logits that follow from it.
 #[derive(Clone)]
 pub struct Criterion {
     /// `[N, K]`, 1 at the goal's class.
     one_hot: Tensor<2>,
     /// 1 where the class is to be left, −1 where it is to be reached.
     sign: f32,
+    /// κ: by how much the logit of the class to be read shall lead.
+    lead: f32,
+    /// The log odds that the class to be read shall have, if a confidence is asked for.
+    odds: Option<f32>,
 }
 
 impl Criterion {
-    /// Puts `goal` on `device`.
+    /// Puts `aim` on `device`.
     ///
     /// # Errors
     ///
     /// If a class is not below `classes`.
-    pub fn new(goal: &Goal, classes: usize, device: &Device) -> Result<Self, Error> {
+    pub fn new(aim: impl Into<Aim>, classes: usize, device: &Device) -> Result<Self, Error> {
+        let Aim { goal, confidence } = aim.into();
         if let Some(&class) = goal.classes().iter().find(|&&class| class >= classes) {
             return Err(Error::NoSuchClass { class, classes });
         }
@@ -189,7 +267,14 @@ impl Criterion {
                 Goal::Misread(_) => 1.0,
                 Goal::Read(_) => -1.0,
             },
+            lead: 0.0,
+            odds: (confidence > 0.0).then(|| (confidence / (1.0 - confidence)).ln()),
         })
+    }
+
+    /// The same, reached only where the logit of the class to be read leads by `lead` (κ of Carlini and Wagner).
+    pub fn with_lead(self, lead: f32) -> Self {
+        Self { lead, ..self }
     }
 
     /// Whether a class is to be reached, rather than left.
@@ -198,13 +283,22 @@ impl Criterion {
     }
 
     /// The margin g of every image: adversarial exactly when g > 0. Untargeted max_{j≠y} z_j − z_y,
-    /// targeted z_t − max_{j≠t} z_j.
+    /// targeted z_t − max_{j≠t} z_j; less κ, where a lead is asked for. Where a confidence c is asked for, no more than the
+    /// log odds of the class to be read beyond those of c.
     ///
     /// # Shapes
     /// - `logits`: `[N, K]`
     /// - returns: `[N]`
     pub fn margin(&self, logits: Tensor<2>) -> Tensor<1> {
-        self.score(logits, Score::Margin)
+        let margin = self.score(logits.clone(), Score::Margin);
+        let margin = if self.lead > 0.0 { margin - self.lead } else { margin };
+        match self.odds {
+            None => margin,
+            Some(odds) => {
+                let wanted = self.wanted(&logits);
+                margin.min_pair(rows::score(logits, wanted, Score::LogOdds, -1.0) - odds)
+            }
+        }
     }
 
     /// The log odds against the true class (for the target): log((1 − p_y) / p_y) =
@@ -213,6 +307,9 @@ impl Criterion {
     /// Its gradient has the direction of the cross-entropy's, which is (1 − p_y) times as long, and
     /// does not vanish where the network is certain.
     ///
+    /// Where a confidence is asked for, an image that is misread has the log odds for the class that is read: against the
+    /// true class alone, several wrong ones could share what it loses.
+    ///
     /// # Shapes
     /// - `logits`: `[N, K]`
     /// - returns: `[N]`
@@ -220,7 +317,8 @@ impl Criterion {
         self.score(logits, Score::LogOdds)
     }
 
-    /// The cross-entropy to ascend: −log p_y, or log p_t for a target.
+    /// The cross-entropy to ascend: −log p_y, or log p_t for a target; where a confidence is asked for, changed as
+    /// [`log_odds`](Self::log_odds) is.
     ///
     /// # Shapes
     /// - `logits`: `[N, K]`
@@ -239,23 +337,32 @@ impl Criterion {
     /// - returns: `[N]`
     pub fn logits_ratio(&self, logits: Tensor<2>) -> Tensor<1> {
         let ranks: &[usize] = if self.is_targeted() { &[2, 3] } else { &[2] };
-        self.margin(logits.clone()) / spread(logits, ranks)
+        self.score(logits.clone(), Score::Margin) / spread(logits, ranks)
     }
 
     /// The same towards one class for every image, with `target` `[N, K]` 1 at that class: (z_t − z_y) / (z₍₁₎ − (z₍₃₎ +
-    /// z₍₄₎) / 2).
+    /// z₍₄₎) / 2). Where a confidence is asked for, the lead is that over all other classes.
     ///
     /// # Shapes
     /// - `logits`: `[N, K]`, K at least 4
     /// - returns: `[N]`
     pub fn logits_ratio_towards(&self, logits: Tensor<2>, target: &Tensor<2>) -> Tensor<1> {
-        self.lead(logits.clone(), target) / spread(logits, &[2, 3])
+        let lead = match self.odds {
+            None => self.lead(logits.clone(), target),
+            Some(_) => rows::score(logits.clone(), target.clone(), Score::Margin, -1.0),
+        };
+        lead / spread(logits, &[2, 3])
     }
 
-    /// How far the logit of one class, 1 in `target` `[N, K]`, lies above that of the goal's class, `[N]`.
+    /// How far the logit of one class, 1 in `target` `[N, K]`, lies above that of the goal's class, `[N]`; limited by the
+    /// confidence as the [`margin`](Self::margin) is.
     pub fn lead(&self, logits: Tensor<2>, target: &Tensor<2>) -> Tensor<1> {
         let difference = constant(target.clone() - self.one_hot.clone(), &logits);
-        (logits * difference).sum_dim(1).squeeze_dim(1)
+        let lead = (logits.clone() * difference).sum_dim(1).squeeze_dim(1);
+        match self.odds {
+            None => lead,
+            Some(odds) => lead.min_pair(rows::score(logits, target.clone(), Score::LogOdds, -1.0) - odds),
+        }
     }
 
     /// The classes besides the goal's with the largest logits, the largest first, each as `[N, K]` with 1 at that class.
@@ -272,20 +379,39 @@ impl Criterion {
         rows::score(logits, self.one_hot.clone(), Score::Probability, 1.0)
     }
 
+    /// The class to be read, `[N, K]` with 1 there: the target, or the first of those besides the true one.
+    fn wanted(&self, logits: &Tensor<2>) -> Tensor<2> {
+        if self.is_targeted() { self.one_hot.clone() } else { self.rivals(plain(logits), 1).remove(0) }
+    }
+
+    /// The score of the goal's class; where a confidence is asked for and the image is misread, that of the class to be
+    /// read.
     fn score(&self, logits: Tensor<2>, score: Score) -> Tensor<1> {
-        rows::score(logits, self.one_hot.clone(), score, self.sign)
+        let against = rows::score(logits.clone(), self.one_hot.clone(), score, self.sign);
+        if self.odds.is_none() || self.is_targeted() {
+            return against;
+        }
+        let edge = rows::score(plain(&logits), self.one_hot.clone(), Score::Margin, 1.0);
+        let misread = constant(edge.greater_elem(0.0).float(), &logits);
+        let wanted = self.wanted(&logits);
+        let towards = rows::score(logits, wanted, score, -1.0);
+        towards * misread.clone() + against * (1.0 - misread)
     }
 }
 
-/// `matrix` as a constant beside the logits, inside autodiff when they are.
-fn constant(matrix: Tensor<2>, logits: &Tensor<2>) -> Tensor<2> {
-    if logits.is_autodiff() { matrix.autodiff() } else { matrix }
+/// `values` as a constant beside the logits, inside autodiff when they are.
+fn constant<const D: usize>(values: Tensor<D>, logits: &Tensor<2>) -> Tensor<D> {
+    if logits.is_autodiff() { values.autodiff() } else { values }
+}
+
+/// The logits outside of autodiff.
+fn plain(logits: &Tensor<2>) -> Tensor<2> {
+    if logits.is_autodiff() { logits.clone().inner() } else { logits.clone() }
 }
 
 /// How far the largest logit lies above the mean of those at `ranks`, counted from 0, `[N]`.
 fn spread(logits: Tensor<2>, ranks: &[usize]) -> Tensor<1> {
-    let plain = if logits.is_autodiff() { logits.clone().inner() } else { logits.clone() };
-    let leaders = leaders(plain, ranks[ranks.len() - 1] + 1);
+    let leaders = leaders(plain(&logits), ranks[ranks.len() - 1] + 1);
     let last = leaders.len() - 1;
     let mut weights = leaders[0].clone();
     for &rank in ranks {

@@ -47,6 +47,7 @@ mod tests {
             black_box,
             sizes: sizes.to_vec(),
             norms: Vec::new(),
+            attacked: sizes.len(),
             median: None,
             median_doubled: None,
             passes: Passes::default(),

@@ -45,6 +45,12 @@ pub enum Error {
         /// The attack.
         attack: &'static str,
     },
+    /// A target that the network reads already, so that there is nothing to do.
+    #[error("the network sees “{label}” already: expected another target")]
+    AlreadyRead {
+        /// The target.
+        label: String,
+    },
     /// A network with too few classes for an attack.
     #[error("{attack} needs at least {expected} classes: the network has {found}")]
     TooFewClasses {

@@ -1,6 +1,6 @@
 //! How large a perturbation is: L0, L1, L2 and L∞, in pixel space with pixels in [0, 1].
 
-use burn::tensor::Tensor;
+use burn::tensor::{Bool, Int, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::classifier::read;
@@ -120,22 +120,41 @@ impl Norm {
     }
 }
 
-/// The `count` values of every image with the largest magnitude, the others 0; of equal ones at the limit, none. The
+/// The `count` values of every image with the largest magnitude, the others 0; of equal ones at the limit, the first. The
 /// limit is found by bisection, since a browser's GPU cannot sort.
 fn keep_largest(perturbation: Tensor<4>, count: Tensor<1>) -> Tensor<4> {
+    let [_, channels, height, width] = perturbation.dims();
+    let values = channels * height * width;
     let magnitude = perturbation.clone().abs();
+    let few = |kept: Tensor<4, Bool>| {
+        let kept: Tensor<2> = kept.float().flatten(1, 3);
+        kept.sum_dim(1).squeeze_dim(1).lower_equal(count.clone())
+    };
+
     let mut above = Norm::Linf.measure(perturbation.clone());
     let mut below = above.zeros_like() - 1.0;
     // Halved until no number of single precision lies between.
     for _ in 0..32 {
         let middle = (below.clone() + above.clone()) / 2.0;
-        let kept: Tensor<2> = magnitude.clone().greater(per_image(middle.clone())).float().flatten(1, 3);
-        let few = kept.sum_dim(1).squeeze_dim(1).lower_equal(count.clone());
+        let few = few(magnitude.clone().greater(per_image(middle.clone())));
         above = above.mask_where(few.clone(), middle.clone());
         below = middle.mask_where(few, below);
     }
-    let kept = magnitude.greater(per_image(above)).float();
-    perturbation * kept
+    let larger = magnitude.clone().greater(per_image(above));
+    let equal = magnitude.greater(per_image(below));
+
+    let positions = Tensor::<1, Int>::arange(0..values as i64, &perturbation.device()).float();
+    let positions = positions.reshape([1, channels, height, width]).expand(perturbation.shape());
+    let kept = |end: Tensor<1>| larger.clone().bool_or(equal.clone().bool_and(positions.clone().lower(per_image(end))));
+    let mut end = count.zeros_like();
+    let mut beyond = count.zeros_like() + (values + 1) as f32;
+    for _ in 0..usize::BITS - values.leading_zeros() {
+        let middle = ((end.clone() + beyond.clone()) / 2.0).floor();
+        let few = few(kept(middle.clone()));
+        end = end.mask_where(few.clone(), middle.clone());
+        beyond = middle.mask_where(few, beyond);
+    }
+    perturbation * kept(end).float()
 }
 
 /// Soft thresholding, by the threshold λ that leaves a sum of magnitudes of `epsilon` (Duchi et al. 2008): Newton's
@@ -239,10 +258,26 @@ mod tests {
         };
         assert_eq!(project(Norm::L0, 1.0), [0.0, 0.0, -4.0, 0.0]);
         assert_eq!(project(Norm::L0, 2.0), [3.0, 0.0, -4.0, 0.0]);
+        assert_eq!(project(Norm::L0, 9.0), [3.0, 0.0, -4.0, 0.0]);
         assert_eq!(project(Norm::L1, 3.0), [1.0, 0.0, -2.0, 0.0]);
         assert_eq!(project(Norm::L1, 9.0), [3.0, 0.0, -4.0, 0.0]);
         assert_eq!(project(Norm::L2, 2.5), [1.5, 0.0, -2.0, 0.0]);
         assert_eq!(project(Norm::Linf, 3.5), [3.0, 0.0, -3.5, 0.0]);
+    }
+
+    #[test]
+    fn of_equal_values_the_first_are_kept() {
+        let equal = Tensor::<4>::from_data([[[[1.0_f32, -2.0, 1.0], [1.0, -1.0, 1.0]]]], &Device::flex());
+        for (count, expected) in [
+            (0.0, [0.0; 6]),
+            (1.0, [0.0, -2.0, 0.0, 0.0, 0.0, 0.0]),
+            (3.0, [1.0, -2.0, 1.0, 0.0, 0.0, 0.0]),
+            (5.5, [1.0, -2.0, 1.0, 1.0, -1.0, 0.0]),
+            (6.0, [1.0, -2.0, 1.0, 1.0, -1.0, 1.0]),
+        ] {
+            let kept = Norm::L0.project(equal.clone(), Tensor::full([1], count, &Device::flex()));
+            assert_eq!(kept.into_data().try_to_vec::<f32>().expect("f32"), expected, "{count}");
+        }
     }
 
     #[test]

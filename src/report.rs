@@ -6,9 +6,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::attack::{Flag, ImageOutcome, Outcome, Passes};
+use crate::attack::{Flag, Outcome, Passes};
 use crate::catalog::{Accuracies, Family};
-use crate::classifier::Probabilities;
+use crate::classifier::{Aim, Goal, Probabilities};
 use crate::error::Error;
 use crate::metrics::Interval;
 use crate::norm::{Norm, Norms};
@@ -104,9 +104,28 @@ pub struct AttackOptions {
     /// The label to be read; any wrong one if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    /// The probability that the wrong label, or the target, shall have; just the most probable if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sure: Option<f32>,
     /// The parameters by name, beside the others: `{"attack": "ddn", "steps": 40}`.
     #[serde(flatten, serialize_with = "whole_numbers")]
     pub parameters: BTreeMap<String, f64>,
+}
+
+impl AttackOptions {
+    /// What is asked of an attack on one image, in which the network sees `answer`.
+    ///
+    /// # Errors
+    ///
+    /// If the family has no such target, the network sees it already, or the probability is not one.
+    pub fn aim(&self, family: &Family, answer: &Probabilities) -> Result<Aim, Error> {
+        let confidence = self.sure.unwrap_or(0.0);
+        let Some(label) = &self.target else {
+            return Goal::Misread(vec![answer.class()]).with_confidence(confidence);
+        };
+        let aim = Goal::Read(vec![family.class(label)?]).with_confidence(confidence)?;
+        if aim.is_reached(0, answer) { Err(Error::AlreadyRead { label: label.clone() }) } else { Ok(aim) }
+    }
 }
 
 /// As in `ddn`, `ddn:steps=40` or `fmn:norm=linf,steps=1000`.
@@ -206,6 +225,10 @@ pub struct AttackReport {
     pub attack: String,
     /// The norm that it kept small.
     pub norm: Norm,
+    /// The label to be read, if one was asked for.
+    pub target: Option<String>,
+    /// The probability that the wrong label, or the target, was to have; 0 for just the most probable.
+    pub sure: f32,
     /// Whether the network was fooled.
     pub success: bool,
     /// What a person should know, such as why it was not fooled.
@@ -230,7 +253,7 @@ pub struct AttackReport {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify), tsify(missing_as_null))]
 pub struct EightBitReport {
-    /// Whether it is fooled by it.
+    /// Whether it is fooled by it, with a change no larger than ε if there is one.
     pub success: bool,
     /// Class index.
     pub class: usize,
@@ -262,8 +285,10 @@ impl AttackReport {
             model: model.to_owned(),
             attack: options.attack.clone(),
             norm: outcome.norm,
+            target: options.target.clone(),
+            sure: outcome.aim.confidence(),
             success: result.success,
-            message: message(result, outcome),
+            message: message(options, outcome, image, &family.labels),
             flags: result.flags.iter().copied().map(Doubt::from).collect(),
             original: Prediction::best(&result.original, &family.labels),
             adversarial: Prediction::best(&result.adversarial, &family.labels),
@@ -281,27 +306,47 @@ impl AttackReport {
     }
 }
 
-fn message(result: &ImageOutcome, outcome: &Outcome) -> Option<String> {
-    let backward = outcome.passes.backward;
-    if result.vanished {
-        Some(format!(
-            "The gradient vanished after {backward} steps: the network is so certain that the loss is flat here. Try \
-             steps of fixed length, the margin, or DDN."
-        ))
-    } else if !result.success {
-        Some(match outcome.epsilon {
-            Some(epsilon) => format!(
-                "Not fooled within {} = {}. Try a larger ε, or a search over ε.",
-                outcome.norm.symbol(),
-                (epsilon * 1e4).round() / 1e4
-            ),
-            None => format!("Not fooled after {backward} gradients. Try more steps or a larger step size."),
-        })
-    } else if !result.eight_bit.success {
-        Some("Fooled, but rounding to 256 shades undoes it: the saved picture is read correctly.".to_owned())
-    } else {
-        None
+/// Why it was not fooled, or the saved picture does not fool it, and what to try.
+fn message(options: &AttackOptions, outcome: &Outcome, image: usize, labels: &[String]) -> Option<String> {
+    let result = &outcome.images[image];
+    let rounded = &result.eight_bit;
+    let seen = |answer: &Probabilities| {
+        let best = Prediction::best(answer, labels);
+        format!("“{}” ({:.1} %)", best.label, 100.0 * best.probability)
+    };
+    let size = |size: f64| format!("{} = {}", outcome.norm.symbol(), (size * 1e4).round() / 1e4);
+    if result.success && rounded.success {
+        return None;
     }
+    if result.success {
+        let answer = seen(&rounded.adversarial);
+        let size = size(rounded.norms.of(outcome.norm));
+        return Some(if rounded.within {
+            format!("Fooled, but rounding to 256 shades undoes it: the saved picture is read as {answer}.")
+        } else {
+            format!("Fooled, but not in 256 shades within ε: the saved picture has {size} and is read as {answer}.")
+        });
+    }
+    let what = match &options.target {
+        _ if outcome.aim.is_read(image, &result.adversarial) => {
+            let asked = match outcome.lead {
+                0.0 => format!("{} %", 100.0 * outcome.aim.confidence()),
+                lead => format!("a lead of {lead}"),
+            };
+            format!("Not as sure as asked: it sees {}, where {asked} was asked for", seen(&result.adversarial))
+        }
+        Some(target) => format!("Not made to see “{target}”: it sees {}", seen(&result.adversarial)),
+        None => "Not fooled".to_owned(),
+    };
+    let backward = outcome.passes.backward;
+    Some(match outcome.epsilon {
+        _ if result.vanished => format!(
+            "{what}. The gradient vanished after {backward} steps: the network is so certain that the loss is flat here. \
+             Try steps of fixed length, the margin, or DDN."
+        ),
+        Some(epsilon) => format!("{what}, within {}. Try a larger ε, or a search over ε.", size(epsilon.into())),
+        None => format!("{what}, after {backward} gradients. Try more steps or a larger step size."),
+    })
 }
 
 /// An attack on many images with one network, in figures.
@@ -365,7 +410,9 @@ pub struct Trial {
     pub sizes: Vec<Option<f64>>,
     /// The same perturbations in every norm.
     pub norms: Vec<Option<Norms>>,
-    /// The median of the sizes of the images that are read correctly; absent if it is infinite.
+    /// How many of the images are read correctly without an attack.
+    pub attacked: usize,
+    /// The median of the sizes of the images that are read correctly; absent if it is infinite, or there are none.
     pub median: Option<f64>,
     /// The same with twice as many steps, if that was asked for.
     pub median_doubled: Option<f64>,

@@ -49,6 +49,7 @@ pub struct Sweep<'a> {
     pixels: Tensor<4>,
     classes: Vec<usize>,
     batch: usize,
+    confidence: f32,
     results: Vec<Vec<Measurement>>,
     run: Option<Run<'a>>,
 }
@@ -70,14 +71,29 @@ impl<'a> Sweep<'a> {
         if classes.len() != images {
             return Err(Error::GoalLength { goals: classes.len(), images });
         }
-        Ok(Self { attack, models, pixels, classes, batch: batch.max(1), results: Vec::new(), run: None })
+        Ok(Self {
+            attack,
+            models,
+            pixels,
+            classes,
+            batch: batch.max(1),
+            confidence: 0.0,
+            results: Vec::new(),
+            run: None,
+        })
+    }
+
+    /// The same, with the probability that the wrong class shall have at least: see
+    /// [`Goal::with_confidence`](crate::classifier::Goal::with_confidence).
+    pub fn with_confidence(self, confidence: f32) -> Self {
+        Self { confidence, ..self }
     }
 
     /// Takes up to `steps` steps of the current batch. Returns how many attacks are finished, or nothing when all are.
     ///
     /// # Errors
     ///
-    /// If the device fails, or a class does not exist.
+    /// If the device fails, a class does not exist, or the confidence is not a probability.
     pub async fn advance(&mut self, steps: usize) -> Result<Option<usize>, Error> {
         if self.done() == self.total() {
             return Ok(None);
@@ -96,7 +112,8 @@ impl<'a> Sweep<'a> {
             Some(run) => run,
             None => {
                 let pixels = self.pixels.clone().narrow(0, begun, length);
-                Run::begin(self.attack, &self.models[model], pixels, Goal::Misread(classes.to_vec())).await?
+                let aim = Goal::Misread(classes.to_vec()).with_confidence(self.confidence)?;
+                Run::begin(self.attack, &self.models[model], pixels, aim).await?
             }
         };
         if run.advance(steps).await?.is_some() {

@@ -165,11 +165,9 @@ impl Decoy {
         let (family, network) = self.network(&model)?;
         let attack = attack::build(&options).map_err(JsError::from)?;
         let pixels = self.pixels(family, &[picture])?;
-        let goal = match &options.target {
-            Some(label) => Goal::Read(vec![family.class(label).map_err(JsError::from)?]),
-            None => Goal::Misread(vec![network.predict(pixels.clone()).await.map_err(JsError::from)?[0].class()]),
-        };
-        let mut run = Run::begin(&*attack, &network, pixels.clone(), goal).await.map_err(JsError::from)?;
+        let answer = network.predict(pixels.clone()).await.map_err(JsError::from)?.remove(0);
+        let aim = options.aim(family, &answer).map_err(JsError::from)?;
+        let mut run = Run::begin(&*attack, &network, pixels.clone(), aim).await.map_err(JsError::from)?;
         let pace = Pace::new();
         let mut shown = Shown { norm: f32::INFINITY, at: began };
         while let Some(progress) = run.advance(pace.steps()).await.map_err(JsError::from)? {
@@ -213,14 +211,16 @@ impl Decoy {
         #[wasm_bindgen(unchecked_optional_param_type = "AbortSignal")] signal: Option<AbortSignal>,
     ) -> Result<Ts<SweepReport>, JsValue> {
         let began = Instant::now();
-        let attack = attack::build(&options.to_rust()?).map_err(JsError::from)?;
+        let options = options.to_rust()?;
+        let attack = attack::build(&options).map_err(JsError::from)?;
         let networks = models.iter().map(|model| Ok(self.network(model)?.1)).collect::<Result<Vec<_>, JsError>>()?;
         let Some(first) = models.first() else {
             return Err(JsError::new("a sweep needs at least one model").into());
         };
         let pixels = self.pixels(self.network(first)?.0, &pictures)?;
         let classes = classes.into_iter().map(|class| class as usize).collect();
-        let mut sweep = Sweep::new(&*attack, &networks, pixels, classes, SWEEP_BATCH).map_err(JsError::from)?;
+        let sweep = Sweep::new(&*attack, &networks, pixels, classes, SWEEP_BATCH).map_err(JsError::from)?;
+        let mut sweep = sweep.with_confidence(options.sure.unwrap_or(0.0));
         let pace = Pace::new();
         let mut cancelled = false;
         let mut told = usize::MAX;

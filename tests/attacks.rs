@@ -4,7 +4,7 @@
 mod common;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use common::{Linear, Small, pictures, read, run, shipped, values};
+use common::{Linear, Small, pictures, random, read, run, shipped, values};
 use decoy::attack::{Attack, Bounded, Noise, Outcome, Pgd, Run, Square, build, menu};
 use decoy::classifier::{Frozen, Goal};
 use decoy::error::Error;
@@ -223,6 +223,83 @@ fn a_target_is_reached_or_refused() {
         for (image, target) in outcome.images.iter().zip(&targets) {
             assert_eq!(image.success, image.adversarial.class() == *target, "{text}");
             assert!(image.success || fools == Fools::Some, "{text}");
+        }
+    }
+}
+
+#[test]
+fn every_success_is_as_sure_as_asked() {
+    let device = Device::flex();
+    let network = Frozen::new(&Small::new([1, 12, 12], 5, 11, &device));
+    let pixels = (random([4, 1, 12, 12], 12, &device) * 0.2 + 0.5).clamp(0.0, 1.0);
+    let classes = read(&network, &pixels);
+    for targets in [None, Some(classes.iter().map(|class| (class + 2) % 5).collect::<Vec<_>>())] {
+        let goal = targets.map_or(Goal::Misread(classes.clone()), Goal::Read);
+        for (text, _) in ATTACKS {
+            let attack = attack(text);
+            if !attack.targeted() && matches!(goal, Goal::Read(_)) {
+                continue;
+            }
+            let mut before = vec![0.0; classes.len()];
+            for confidence in [0.0, 0.5, 0.9, 0.99] {
+                let aim = goal.clone().with_confidence(confidence).expect("it is a probability");
+                let outcome = run(&*attack, &network, &pixels, aim.clone());
+                for (index, image) in outcome.images.iter().enumerate() {
+                    let (exact, rounded) = (&image.adversarial, &image.eight_bit);
+                    assert_eq!(image.success, aim.is_reached(index, exact), "{text}, {confidence}");
+                    assert!(!rounded.success || aim.is_reached(index, &rounded.adversarial), "{text}, {confidence}");
+                    // In L0 a value more or less is luck.
+                    let smallest = attack.epsilon().is_none() && attack.norm() != Norm::L0;
+                    if smallest && image.success {
+                        let size = image.norms.of(attack.norm());
+                        assert!(size >= before[index] * 0.98, "{text}, {confidence}: {size} after {}", before[index]);
+                        before[index] = size;
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_no_probability_is_refused() {
+    for confidence in [-0.1, 1.0, f32::NAN] {
+        let refused = Goal::Misread(vec![0]).with_confidence(confidence).expect_err("it is refused").to_string();
+        assert_eq!(refused, format!("confidence is {confidence}: expected a probability, 0 to 0.9999"));
+    }
+}
+
+/// The widths of its blocks are at least 3, whatever the picture.
+#[test]
+fn square_takes_narrow_pictures() {
+    let device = Device::flex();
+    for (height, norm) in [1, 2, 3].into_iter().flat_map(|height| [(height, Norm::L2), (height, Norm::Linf)]) {
+        let network = Frozen::new(&Linear::new(height * 32, 3, 1, &device));
+        let pixels = Tensor::full([1, 1, height, 32], 0.4, &device);
+        let goal = Goal::Misread(read(&network, &pixels));
+        let square = Square { epsilon: 0.2, steps: 50, ..Square::new(norm) };
+        let outcome = run(&square, &network, &pixels, goal);
+        assert!(outcome.images[0].norms.of(norm) <= 0.2 * 1.001, "{height}");
+    }
+}
+
+/// Of what is saved too: rounding to 256 shades can lead out of the ball.
+#[test]
+fn what_is_saved_stays_within_the_ball() {
+    let device = Device::flex();
+    let network = shipped("coil20-sigma-0.00", &device);
+    let pixels = (pictures(3, &device) * 255.0).round() / 255.0;
+    let classes = read(&network, &pixels);
+    for text in
+        ["pgd:norm=linf,epsilon=0.001", "pgd:norm=linf,epsilon=0.1", "pgd:norm=l2,epsilon=8", "pgd:norm=l1,epsilon=400"]
+    {
+        let attack = attack(text);
+        let outcome = run(&*attack, &network, &pixels, Goal::Misread(classes.clone()));
+        for image in &outcome.images {
+            let (size, epsilon) = (image.eight_bit.norms.of(attack.norm()), attack.epsilon().expect("it has one"));
+            let within = size <= f64::from(epsilon) * 1.001;
+            assert!(within || !image.eight_bit.success, "{text}: {size}");
+            assert!(!image.success || image.eight_bit.success || epsilon < 1.0 / 255.0, "{text}: {size}");
         }
     }
 }

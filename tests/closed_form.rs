@@ -4,7 +4,7 @@ mod common;
 
 use burn::module::{Module, Param};
 use burn::tensor::activation::softmax;
-use burn::tensor::{Device, Distribution, Tensor};
+use burn::tensor::{Device, Distribution, Tensor, TensorData};
 use common::{Linear, pictures, random, read, rows, run, shipped, values};
 use decoy::attack::{Attack, Flag, GradientAscent, Objective, build};
 use decoy::classifier::{Classifier, Criterion, Frozen, Goal};
@@ -65,6 +65,94 @@ fn a_linear_network_is_fooled_by_nearly_the_exact_minimum() {
         let ratio = median_ratio(&attack, 2);
         assert!(ratio < 1.01, "{objective:?}: {ratio}");
         median_ratio(&attack, 10);
+    }
+}
+
+/// Between two classes a probability is a gap of logits, and a gap of logits a distance.
+#[test]
+fn as_sure_as_asked_is_as_far_as_it_takes() {
+    let device = Device::flex();
+    let linear = Linear::new(3 * 16 * 16, 2, 1, &device);
+    let network = Frozen::new(&linear);
+    let pixels = (random([10, 3, 16, 16], 2, &device) * 0.02 + 0.5).clamp(0.3, 0.7);
+    let classes = read(&network, &pixels);
+    let slope = linear.slope(0, 1, Norm::L2);
+    for confidence in [0.3, 0.5, 0.9, 0.99_f32] {
+        let odds = (confidence / (1.0 - confidence)).ln().max(0.0);
+        let exact: Vec<f32> =
+            linear.smallest(&pixels, &classes, Norm::L2).into_iter().map(|edge| edge + odds / slope).collect();
+        for text in ["ddn", "fmn:norm=l2", "deepfool", "superdeepfool", "gradient-margin:steps=1000,step_size=0.001"] {
+            let aim = Goal::Misread(classes.clone()).with_confidence(confidence).expect("it is a probability");
+            let outcome = run(&*attack(text), &network, &pixels, aim);
+            for (image, exact) in outcome.images.iter().zip(&exact) {
+                let answer = &image.adversarial;
+                assert!(image.success && answer.of(answer.class()) >= confidence, "{text}, {confidence}: {image:?}");
+                let ratio = image.norms.l2 as f32 / exact;
+                assert!((0.9999..1.02).contains(&ratio), "{text}, {confidence}: {ratio} times the smallest");
+            }
+        }
+    }
+}
+
+/// κ is a gap of logits as well.
+#[test]
+fn the_lead_of_carlini_and_wagner_is_reached() {
+    let device = Device::flex();
+    let linear = Linear::new(64, 3, 7, &device);
+    let network = Frozen::new(&linear);
+    let pixels = Tensor::full([1, 1, 8, 8], 0.45, &device);
+    let class = read(&network, &pixels)[0];
+    for lead in [0.0, 1.0, 3.0_f32] {
+        let text = format!("cw:confidence={lead},steps=200,searches=6,learning_rate=0.05,initial_weight=1");
+        let outcome = run(&*attack(&text), &network, &pixels, Goal::Misread(vec![class]));
+        let image = &outcome.images[0];
+        let logits = &rows(network.logits(outcome.adversarial.clone()))[0];
+        let other = (0..3).filter(|&other| other != class).map(|other| logits[other]).fold(f32::NEG_INFINITY, f32::max);
+        assert!(image.success && other - logits[class] >= lead, "κ = {lead}: a lead of {}", other - logits[class]);
+        let edge = &rows(network.logits(pixels.clone()))[0];
+        let exact = (0..3)
+            .filter(|&other| other != class)
+            .map(|other| (edge[class] - edge[other] + lead) / linear.slope(other, class, Norm::L2));
+        let ratio = image.norms.l2 as f32 / exact.fold(f32::INFINITY, f32::min);
+        assert!((0.9999..1.1).contains(&ratio), "κ = {lead}: {ratio} times the smallest");
+    }
+}
+
+/// A network that reads the mean brightness: every value is worth the same, and 50 of them suffice.
+#[test]
+fn of_values_worth_the_same_no_more_than_needed_are_changed() {
+    let device = Device::flex();
+    let (values, slope, shade, enough) = (1024, 0.1_f32, 0.3_f32, 50.0_f32);
+    let weight: Vec<f32> = (0..values).flat_map(|_| [0.0, slope]).collect();
+    let lead = slope * (values as f32 * shade + enough * (1.0 - shade) * 0.999);
+    let network = Frozen::new(&Linear {
+        weight: Param::from_tensor(Tensor::from_data(TensorData::new(weight, [values, 2]), &device)),
+        bias: Param::from_tensor(Tensor::from_data(TensorData::new(vec![lead, 0.0], [1, 2]), &device)),
+    });
+    let pixels = Tensor::full([1, 1, 32, 32], shade, &device);
+    let outcome = run(&*attack("fmn:norm=l0"), &network, &pixels, Goal::Misread(vec![0]));
+    let image = &outcome.images[0];
+    assert!(image.success && (50.0..=60.0).contains(&image.norms.l0), "{} values", image.norms.l0);
+}
+
+/// Where the last step is the first success, it is kept and made small like any other.
+#[test]
+fn what_the_last_step_finds_is_made_small() {
+    let device = Device::flex();
+    let linear = Linear::new(3 * 16 * 16, 10, 1, &device);
+    let network = Frozen::new(&linear);
+    let pixels = (random([5, 3, 16, 16], 2, &device) * 0.1 + 0.5).clamp(0.05, 0.95);
+    let classes = read(&network, &pixels);
+    for text in ["ddn:steps=1", "fmn:norm=linf,steps=1", "fmn:norm=l2,steps=1", "fmn:norm=l1,steps=1"] {
+        let attack = attack(text);
+        let exact = linear.smallest(&pixels, &classes, attack.norm());
+        let outcome = run(&*attack, &network, &pixels, Goal::Misread(classes.clone()));
+        for (image, exact) in outcome.images.iter().zip(exact).filter(|(image, _)| image.success) {
+            // The room is halved eight times, on a line that is not the shortest.
+            let ratio = image.norms.of(attack.norm()) as f32 / exact;
+            assert!(ratio < 40.0, "{text}: {ratio} times the smallest");
+        }
+        assert!(outcome.images.iter().any(|image| image.success), "{text}");
     }
 }
 

@@ -1,12 +1,11 @@
 //! `decoy attack`: pictures changed until a network misreads them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use decoy::attack::{Passes, Run, build, menu};
-use decoy::classifier::Goal;
 use decoy::photo::Photo;
 use decoy::report::{AttackOptions, AttackReport, Parameter};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -24,12 +23,15 @@ pub struct MethodArgs {
     /// Steps at most.
     #[arg(long)]
     steps: Option<u32>,
+    /// The probability that the wrong label, or the target, shall have; just the most probable if left out.
+    #[arg(long, value_name = "0 TO 0.9999")]
+    confidence: Option<f32>,
 }
 
 impl MethodArgs {
     /// The same as the library takes it.
     pub fn options(&self, target: Option<String>) -> AttackOptions {
-        let mut options = AttackOptions { target, ..self.attack.clone() };
+        let mut options = AttackOptions { target, sure: self.confidence, ..self.attack.clone() };
         options.parameters.extend(self.steps.map(|steps| ("steps".to_owned(), steps.into())));
         options
     }
@@ -45,7 +47,7 @@ pub struct AttackArgs {
     /// The label the network shall read; any wrong one if left out.
     #[arg(long)]
     target: Option<String>,
-    /// Write the adversarial picture here, as PNG; for a single picture.
+    /// Write the picture that is misread here, as PNG; for a single picture.
     #[arg(long, value_name = "FILE.png")]
     out: Option<PathBuf>,
     /// One JSON object a line.
@@ -68,24 +70,22 @@ pub fn run(args: &AttackArgs) -> Result<()> {
         return list(args.json);
     }
     let files = args.pictures.files()?;
-    ensure!(
-        args.out.is_none() || files.len() == 1,
-        "--out names one file for {} pictures: expected one picture",
-        files.len()
-    );
+    if let Some(out) = &args.out {
+        check_out(out, &files)?;
+    }
     let options = args.method.options(args.target.clone());
     let attack = build(&options)?;
     let model = args.model.open()?;
-    let target = args.target.as_deref().map(|label| model.family.class(label)).transpose()?;
+    if let Some(label) = &args.target {
+        model.family.class(label)?;
+    }
     let mut failures = 0;
-    for path in &files {
-        let photo = args.pictures.open(path, model.family.input)?;
+    let left_out = args.pictures.for_each(&files, model.family.input, |path, photo| {
         let pixels = pictures::tensor(&photo, model.network.device());
         let began = Instant::now();
         let outcome = pollster::block_on(async {
-            let class = model.network.predict(pixels.clone()).await?[0].class();
-            let goal = target.map_or(Goal::Misread(vec![class]), |target| Goal::Read(vec![target]));
-            let mut run = Run::begin(&*attack, &model.network, pixels, goal).await?;
+            let aim = options.aim(&model.family, &model.network.predict(pixels.clone()).await?[0])?;
+            let mut run = Run::begin(&*attack, &model.network, pixels, aim).await?;
             let bar = ProgressBar::new(attack.steps() as u64)
                 .with_style(ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}")?);
             while let Some(progress) = run.advance(10).await? {
@@ -102,7 +102,8 @@ pub fn run(args: &AttackArgs) -> Result<()> {
         let milliseconds = began.elapsed().as_secs_f64() * 1e3;
         let report = AttackReport::new(&model.entry.id, &model.family, &options, &outcome, 0, milliseconds);
         failures += usize::from(!report.success);
-        if let Some(out) = args.out.as_ref().filter(|_| report.success) {
+        let misread = report.eight_bit.class != report.original.class; // as something, if not as was asked for
+        if let Some(out) = args.out.as_ref().filter(|_| misread) {
             let values =
                 outcome.eight_bit.into_data().try_to_vec::<f32>().map_err(|error| anyhow::anyhow!("{error:?}"))?;
             let input = model.family.input;
@@ -114,10 +115,27 @@ pub fn run(args: &AttackArgs) -> Result<()> {
         } else {
             print(&path.display().to_string(), &report);
         }
-    }
-    if failures > 0 {
-        bail!("{failures} of {} pictures did not fool the network", files.len());
-    }
+        Ok(())
+    })?;
+    ensure!(
+        failures == 0,
+        "{failures} of {} pictures did not fool the network as asked",
+        files.len() - left_out.count()
+    );
+    left_out.into_result()
+}
+
+/// Says what is wrong with a name for the adversarial picture.
+fn check_out(out: &Path, files: &[PathBuf]) -> Result<()> {
+    ensure!(files.len() == 1, "--out names one file for {} pictures: expected one picture", files.len());
+    let ending = out.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    ensure!(
+        ending.as_deref() == Some("png"),
+        "--out is {}: expected a name that ends in .png, since other kinds of files would undo the change",
+        out.display()
+    );
+    let same = out.canonicalize().is_ok_and(|out| files[0].canonicalize().is_ok_and(|file| file == out));
+    ensure!(!same, "--out is {}: expected another file than the original, which it would overwrite", out.display());
     Ok(())
 }
 

@@ -15,7 +15,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
 
 use crate::catalog_file::{ModelArgs, OpenModel};
-use crate::pictures::{self, DataArgs, Images, PictureArgs};
+use crate::pictures::{self, DataArgs, Images, LeftOut, PictureArgs};
 
 /// Which pictures to attack, how, and how to print what came out.
 #[derive(Args)]
@@ -25,6 +25,9 @@ pub struct CompareArgs {
     /// An attack with its parameters, as for `decoy attack`; several of them, each with its own --attack.
     #[arg(long = "attack", value_name = "NAME:PARAMETER=VALUE,…", required = true)]
     attacks: Vec<AttackOptions>,
+    /// The probability that the wrong class shall have; just the most probable if left out.
+    #[arg(long, value_name = "0 TO 0.9999", default_value_t = 0.0)]
+    confidence: f32,
     /// Run every attack with twice as many steps too, and say where that still helps.
     #[arg(long)]
     double: bool,
@@ -53,9 +56,22 @@ pub struct CompareArgs {
 /// Runs `decoy compare`.
 pub fn run(args: &CompareArgs) -> Result<()> {
     ensure!(args.batch > 0 && args.limit != Some(0), "--batch and --limit: expected at least 1, found 0");
-    let attacks = args.attacks.iter().map(|options| Ok(build(options)?)).collect::<Result<Vec<_>>>()?;
+    let doubled = |options: &AttackOptions, attack: &dyn Attack| {
+        args.double.then(|| doubled(options, attack).with_context(|| format!("--double, {options}"))).transpose()
+    };
+    // All of them before the first is run, which may take long.
+    let attacks = args.attacks.iter().map(|options| {
+        let attack = build(options)?;
+        let doubled = doubled(options, &*attack)?;
+        anyhow::Ok((options, attack, doubled))
+    });
+    let attacks = attacks.collect::<Result<Vec<_>>>()?;
     let model = args.model.open()?;
-    let images = args.images(&model)?;
+    for (options, attack, _) in &attacks {
+        let (expected, found) = (attack.fewest_classes(), model.family.labels.len());
+        ensure!(found >= expected, "{options} needs at least {expected} classes: {} has {found}", model.entry.id);
+    }
+    let (images, left_out) = args.images(&model)?;
     if let Some(path) = &args.tensors {
         write_tensors(path, &model, &images)?;
     }
@@ -63,11 +79,10 @@ pub fn run(args: &CompareArgs) -> Result<()> {
     let bar = ProgressBar::new(total as u64)
         .with_style(ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} attacks, {eta}")?);
     let mut trials = Vec::new();
-    for (options, attack) in args.attacks.iter().zip(&attacks) {
+    for (options, attack, doubled) in attacks {
         bar.set_message(options.to_string());
-        let mut trial = args.measure(&model, &images, options, &**attack, &bar)?;
-        if args.double {
-            let doubled = doubled(options, &**attack)?;
+        let mut trial = args.measure(&model, &images, options, &*attack, &bar)?;
+        if let Some(doubled) = doubled {
             let again = args.measure(&model, &images, options, &*doubled, &bar)?;
             let [once, twice] = [trial.median, again.median].map(|median| median.unwrap_or(f64::INFINITY));
             trial.median_doubled = again.median;
@@ -88,25 +103,27 @@ pub fn run(args: &CompareArgs) -> Result<()> {
     } else {
         print(&comparison);
     }
-    Ok(())
+    left_out.map_or(Ok(()), LeftOut::into_result)
 }
 
 impl CompareArgs {
-    fn images(&self, model: &OpenModel) -> Result<Images> {
+    fn images(&self, model: &OpenModel) -> Result<(Images, Option<LeftOut>)> {
         if self.data_set {
             let (images, _) = self.data.images(&model.family)?;
-            return Ok(match self.limit {
+            let images = match self.limit {
                 Some(count) => images.sample(count),
                 None => images,
-            });
+            };
+            return Ok((images, None));
         }
         let mut images = Images::new(model.family.input);
-        for path in self.pictures.files()? {
-            let photo = self.pictures.open(&path, model.family.input)?;
+        let left_out = self.pictures.for_each(&self.pictures.files()?, model.family.input, |path, photo| {
             let answer = pollster::block_on(model.network.predict(pictures::tensor(&photo, model.network.device())))?;
             images.add(&photo.levels(), answer[0].class(), &path.display().to_string());
-        }
-        Ok(images)
+            Ok(())
+        })?;
+        ensure!(images.len() > 0, "none of the pictures can be used, as told above");
+        Ok((images, Some(left_out)))
     }
 
     fn measure(
@@ -124,6 +141,7 @@ impl CompareArgs {
             black_box: attack.black_box(),
             sizes: Vec::new(),
             norms: Vec::new(),
+            attacked: 0,
             median: None,
             median_doubled: None,
             passes: Default::default(),
@@ -135,9 +153,9 @@ impl CompareArgs {
         for (batch, classes) in images.classes.chunks(self.batch).enumerate() {
             let first = batch * self.batch;
             let pixels = images.pixels(first..first + classes.len(), model.network.device());
-            let outcome = pollster::block_on(async {
-                Run::begin(attack, &model.network, pixels, Goal::Misread(classes.to_vec())).await?.complete().await
-            })?;
+            let aim = Goal::Misread(classes.to_vec()).with_confidence(self.confidence)?;
+            let outcome =
+                pollster::block_on(async { Run::begin(attack, &model.network, pixels, aim).await?.complete().await })?;
             for (image, &class) in outcome.images.iter().zip(classes) {
                 trial.sizes.push(image.success.then(|| image.norms.of(attack.norm())));
                 trial.norms.push(image.success.then_some(image.norms));
@@ -149,6 +167,7 @@ impl CompareArgs {
         }
         let attacked = trial.sizes.iter().zip(&clean_errors).filter(|(_, clean_error)| !**clean_error);
         let sizes: Vec<f64> = attacked.map(|(size, _)| size.unwrap_or(f64::INFINITY)).collect();
+        trial.attacked = sizes.len();
         trial.median = Some(median(&sizes)).filter(|median| median.is_finite());
         trial.milliseconds = began.elapsed().as_secs_f64() * 1e3;
         flags.sort();
@@ -167,7 +186,7 @@ fn doubled(options: &AttackOptions, attack: &dyn Attack) -> Result<Box<dyn Attac
         let form = info.forms.into_iter().find(|form| form.norm == attack.norm())?;
         Some(form.parameters.into_iter().find(|parameter| parameter.name == "steps")?.default)
     };
-    let steps = steps.or_else(usual).with_context(|| format!("--double: {} has no steps to double", attack.name()))?;
+    let steps = steps.or_else(usual).with_context(|| format!("{} has no steps to double", attack.name()))?;
     options.parameters.insert("steps".to_owned(), 2.0 * steps);
     Ok(build(&options)?)
 }
@@ -205,11 +224,18 @@ fn print(comparison: &Comparison) {
             "{:<36} {:>5} {:>12} {:>8} {:>17} {:>8.1} s",
             trial.options.to_string(),
             trial.norm.name(),
-            trial.median.map_or("∞".to_owned(), figure),
+            match trial.median {
+                Some(median) => figure(median),
+                None if trial.attacked == 0 => "—".to_owned(),
+                None => "∞".to_owned(),
+            },
             format!("{fooled}/{pictures}"),
             format!("{} + {} back", trial.passes.forward, trial.passes.backward),
             trial.milliseconds / 1e3,
         );
+    }
+    if comparison.attacks.iter().any(|trial| trial.attacked == 0) {
+        println!("No picture is read correctly, so there is no median.");
     }
     for trial in &comparison.attacks {
         for doubt in &trial.flags {
@@ -239,6 +265,9 @@ fn print(comparison: &Comparison) {
 
 /// Four digits, wherever they begin.
 fn figure(value: f64) -> String {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
     let decimals = 3 - value.abs().max(1e-9).log10().floor() as i32;
     format!("{value:.0$}", decimals.clamp(0, 12) as usize)
 }

@@ -32,7 +32,7 @@ pub struct EvaluateArgs {
     #[command(flatten)]
     method: MethodArgs,
     /// Measure what this result file measured: its family, attack, noise and pictures.
-    #[arg(long, value_name = "FILE.json", conflicts_with_all = ["family", "attack", "steps", "split"])]
+    #[arg(long, value_name = "FILE.json", conflicts_with_all = ["family", "attack", "steps", "confidence", "split"])]
     like: Option<PathBuf>,
     /// The result; networks that a file of the same measurement holds already are not measured again.
     #[arg(long, value_name = "FILE.json")]
@@ -108,6 +108,7 @@ pub fn run(mut args: EvaluateArgs) -> Result<()> {
 
     let work = Work {
         attack: &*build(&options)?,
+        confidence: options.sure.unwrap_or(0.0),
         batch: args.batch.unwrap_or(if family.input.height > 128 { 8 } else { 60 }),
         noise: predicted::Noise::new(&family, noise_draws, &device),
         bar: ProgressBar::new((networks.len() * images.len()) as u64)
@@ -180,6 +181,7 @@ fn chosen(all: &Images, named: Option<&[String]>, limit: Option<usize>) -> Resul
 /// What is done with each network.
 struct Work<'a> {
     attack: &'a dyn Attack,
+    confidence: f32,
     batch: usize,
     noise: Option<predicted::Noise>,
     bar: ProgressBar,
@@ -193,7 +195,8 @@ impl Work<'_> {
         let before = self.bar.position();
         let networks = [network];
         let classes = self.images.classes.clone();
-        let mut sweep = Sweep::new(self.attack, &networks, self.pixels.clone(), classes, self.batch)?;
+        let sweep = Sweep::new(self.attack, &networks, self.pixels.clone(), classes, self.batch)?;
+        let mut sweep = sweep.with_confidence(self.confidence);
         while let Some(done) = pollster::block_on(sweep.advance(10))? {
             self.bar.set_position(before + done as u64);
         }
@@ -203,13 +206,16 @@ impl Work<'_> {
         if let Some(noise) = &self.noise {
             images.predicted = noise.predict(&networks[0], &self.pixels, &self.images.classes, &images.l2)?;
         }
+        let mean = match summary.mean_l2.value {
+            Some(mean) => format!("mean ‖Δx‖₂ {mean:.4}"),
+            None if summary.clean_errors == summary.images => {
+                "no picture is read correctly, so there is no mean".to_owned()
+            }
+            None => "mean ‖Δx‖₂ ∞".to_owned(),
+        };
         let line = format!(
-            "{}: mean ‖Δx‖₂ {}, {} of {} not fooled, {} misread without attack",
-            entry.id,
-            summary.mean_l2.value.map_or("∞".to_owned(), |mean| format!("{mean:.4}")),
-            summary.failures,
-            summary.images,
-            summary.clean_errors,
+            "{}: {mean}, {} of {} not fooled, {} misread without attack",
+            entry.id, summary.failures, summary.images, summary.clean_errors,
         );
         self.bar.suspend(|| println!("{line}"));
         Ok(ModelEvaluation {

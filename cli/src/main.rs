@@ -58,6 +58,7 @@ enum Command {
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    sigpipe::reset(); // whoever reads the output may stop: `decoy attack --json … | head -1` ends quietly
     let done = match Cli::parse().command {
         Command::Models(args) => models::run(&args),
         Command::Predict(args) => predict::run(&args),

@@ -34,7 +34,11 @@ impl PictureArgs {
             let entries = std::fs::read_dir(path).with_context(|| format!("reading {}", path.display()))?;
             let paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
             let ending = |path: &Path| path.extension().and_then(|ending| ending.to_str()).map(str::to_lowercase);
-            let pictures = paths.into_iter().filter(|path| ending(path).is_some_and(|e| ENDINGS.contains(&&*e)));
+            // Files whose names begin with a point are hidden, such as the companions that macOS puts beside pictures.
+            let hidden = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+            let pictures = paths
+                .into_iter()
+                .filter(|path| !hidden(path) && ending(path).is_some_and(|ending| ENDINGS.contains(&&*ending)));
             let mut pictures: Vec<PathBuf> = pictures.collect();
             ensure!(!pictures.is_empty(), "{}: expected pictures in this folder, found none", path.display());
             pictures.sort();
@@ -42,6 +46,33 @@ impl PictureArgs {
         }
         ensure!(!files.is_empty(), "no picture is named: expected at least one file or folder");
         Ok(files)
+    }
+
+    /// Opens each of `files` at the network's input size and hands it to `work`. Where there are several, those with
+    /// which something is wrong are told on standard error and left out.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the only file there is.
+    pub fn for_each(
+        &self,
+        files: &[PathBuf],
+        input: Input,
+        mut work: impl FnMut(&Path, Photo) -> Result<()>,
+    ) -> Result<LeftOut> {
+        let mut left_out = LeftOut { count: 0, files: files.len() };
+        for path in files {
+            match self.open(path, input).and_then(|photo| work(path, photo).with_context(|| path.display().to_string()))
+            {
+                Ok(()) => {}
+                Err(error) if files.len() == 1 => return Err(error),
+                Err(error) => {
+                    eprintln!("left out: {error:#}");
+                    left_out.count += 1;
+                }
+            }
+        }
+        Ok(left_out)
     }
 
     /// The picture at `path`, at the network's input size.
@@ -53,6 +84,26 @@ impl PictureArgs {
             Some(crop) => photo::open(&bytes).and_then(|source| source.crop(crop, channels, height, width)),
         }
         .with_context(|| path.display().to_string())
+    }
+}
+
+/// Pictures with which something was wrong.
+#[must_use]
+pub struct LeftOut {
+    count: usize,
+    files: usize,
+}
+
+impl LeftOut {
+    /// How many they are.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// An error if there are any, for the end of a command.
+    pub fn into_result(self) -> Result<()> {
+        ensure!(self.count == 0, "{} of {} pictures were left out, as told above", self.count, self.files);
+        Ok(())
     }
 }
 

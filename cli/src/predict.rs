@@ -33,20 +33,20 @@ struct Line<'a> {
 /// Runs `decoy predict`.
 pub fn run(args: &PredictArgs) -> Result<()> {
     let model = args.model.open()?;
-    for path in &args.pictures.files()? {
-        let photo = args.pictures.open(path, model.family.input)?;
+    let left_out = args.pictures.for_each(&args.pictures.files()?, model.family.input, |path, photo| {
         let pixels = pictures::tensor(&photo, model.network.device());
         let answer = pollster::block_on(model.network.predict(pixels))?.remove(0);
         let predictions = Prediction::top(&answer, &model.family.labels, args.top.into());
         if args.json {
             let line = Line { image: path.display().to_string(), model: &model.entry.id, predictions: &predictions };
             println!("{}", serde_json::to_string(&line)?);
-            continue;
+            return Ok(());
         }
         println!("{}", path.display());
         for prediction in predictions {
             println!("  {:>6.2} %  {}", 100.0 * prediction.probability, prediction.label);
         }
-    }
-    Ok(())
+        Ok(())
+    })?;
+    left_out.into_result()
 }

@@ -91,6 +91,83 @@ fn a_target_is_reached() {
 }
 
 #[test]
+fn a_target_that_is_missed_or_seen_already_is_told() {
+    let shape = "tests/fixtures/shape.png";
+    let seen = json(&["predict", "--model", MODEL, "--json", shape])[0]["predictions"][0]["label"].clone();
+    let label = seen.as_str().expect("a label");
+    let out = scratch("seen.png");
+    let refused = refusal(&["attack", "--model", MODEL, "--target", label, "--out", &out, shape]);
+    assert!(refused.contains(&format!("the network sees “{label}” already")), "{refused}");
+    assert!(!Path::new(&out).exists());
+    let output =
+        decoy(&["attack", "--model", MODEL, "--attack", "fgsm:epsilon=0.3", "--target", "duck", "--json", shape]);
+    let line: Value = serde_json::from_slice(&output.stdout).expect("one line of JSON");
+    let after = line["adversarial"]["label"].as_str().expect("a label");
+    assert!(!output.status.success() && after != "duck", "{line}");
+    let message = line["message"].as_str().expect("it says why");
+    assert!(message.contains("Not made to see “duck”") && message.contains(after), "{message}");
+}
+
+#[test]
+fn the_network_is_as_sure_as_asked() {
+    let line = &json(&["attack", "--model", MODEL, "--confidence", "0.9", "--json", "tests/fixtures/shape.png"])[0];
+    assert_eq!(line["success"], true);
+    assert!((line["sure"].as_f64().expect("a number") - 0.9).abs() < 1e-6);
+    for picture in ["adversarial", "eight_bit"] {
+        assert!(line[picture]["probability"].as_f64().expect("a number") >= 0.9, "{line}");
+    }
+    let refused = refusal(&["attack", "--model", MODEL, "--confidence", "90", "tests/fixtures/shape.png"]);
+    assert!(refused.contains("confidence is 90: expected a probability, 0 to 0.9999"), "{refused}");
+}
+
+#[test]
+fn a_name_that_would_lose_a_picture_is_refused() {
+    let jpeg = refusal(&["attack", "--model", MODEL, "--out", &scratch("out.jpg"), "tests/fixtures/shape.png"]);
+    assert!(jpeg.contains("expected a name that ends in .png"), "{jpeg}");
+    let copy = scratch("copy.png");
+    std::fs::copy(root().join("tests/fixtures/shape.png"), &copy).expect("it is copied");
+    let itself = refusal(&["attack", "--model", MODEL, "--out", &copy, &copy]);
+    assert!(itself.contains("expected another file than the original"), "{itself}");
+}
+
+#[test]
+fn an_odd_file_is_left_out_and_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let shape = std::fs::read(root().join("tests/fixtures/shape.png")).expect("it is there");
+    for (name, bytes) in [("a.png", &*shape), ("b.png", b"no picture"), ("c.png", &shape), ("._a.png", b"hidden")] {
+        std::fs::write(folder.path().join(name), bytes).expect("it is written");
+    }
+    let path = folder.path().display().to_string();
+    let commands: [&[&str]; 3] = [&["predict"], &["attack", "--steps", "20"], &["compare", "--attack", "ddn:steps=20"]];
+    for command in commands {
+        let output = decoy(&[command, &["--model", MODEL, "--json", &path]].concat());
+        let [said, done] = [output.stderr, output.stdout].map(|text| String::from_utf8(text).expect("it prints text"));
+        assert!(!output.status.success(), "{command:?}");
+        assert!(said.contains("left out: ") && said.contains("b.png") && said.contains("1 of 3 pictures"), "{said}");
+        assert!(done.contains("a.png") && done.contains("c.png") && !done.contains("._a.png"), "{done}");
+    }
+}
+
+#[test]
+fn what_cannot_be_doubled_is_told_before_anything_is_run() {
+    let double = ["compare", "--model", MODEL, "--double", "--attack", "ddn", "--attack"];
+    for (attack, expected) in
+        [("fgsm", "fgsm has no steps to double"), ("fmn:steps=6000", "steps is 12000: expected 1 to 10000")]
+    {
+        let refused = refusal(&[&double[..], &[attack, "tests/fixtures/shape.png"]].concat());
+        assert!(refused.contains(expected), "{refused}");
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_reader_that_stops_early_is_no_error() {
+    let command = format!("{} attack --attack list | head -1", env!("CARGO_BIN_EXE_decoy"));
+    let output = Command::new("sh").args(["-c", &command]).output().expect("there is a shell");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
 fn attacks_are_listed_with_their_parameters() {
     let listed = json(&["attack", "--attack", "list", "--json"]);
     let fmn = listed.iter().find(|info| info["name"] == "fmn").expect("it is listed");

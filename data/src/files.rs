@@ -24,8 +24,9 @@ pub struct Found {
 }
 
 /// The files in `root`, a folder with its folders, a zip or a tar.gz archive, whose file name is `wanted`, in the order
-/// of their names.
+/// of their names. Hidden files, such as the companions that macOS puts beside pictures, are left aside.
 pub fn read(root: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<Found>, Error> {
+    let wanted = |name: &str| !name.starts_with('.') && wanted(name);
     let mut found = Collection { root, wanted: &wanted, files: Vec::new() };
     match fs::metadata(root) {
         Ok(metadata) if metadata.is_dir() => found.add_folder()?,

@@ -1,18 +1,22 @@
-//! Bisection on the line from the original to an adversarial image.
+//! Bisection on the way from the original to an adversarial image.
 
 use super::{Best, Problem};
 use crate::norm::Norm;
 use crate::rows;
 
-/// Halves, `steps` times, the part of the line between the original and the best image in which the boundary lies.
-/// Costs one forward pass a step; the result is never larger.
+/// Halves, `steps` times, the part of the way between the original and the best image in which the boundary lies: the
+/// line between them, in L0 the values changed, the largest changes first. Costs one forward pass a step; the result is
+/// never larger.
 pub(super) fn bisect(problem: &Problem, best: &mut Best, steps: usize, norm: Norm) {
-    let end = best.pixels.clone();
+    let (end, size) = (best.pixels.clone(), best.norm.clone());
     let mut outside = problem.for_each(1.0);
     let mut inside = outside.zeros_like();
     for _ in 0..steps {
         let middle = (inside.clone() + outside.clone()) / 2.0;
-        let pixels = rows::between(problem.pixels.clone(), end.clone(), middle.clone());
+        let pixels = match norm {
+            Norm::L0 => problem.within(norm, end.clone(), (size.clone() * middle.clone()).round()),
+            _ => rows::between(problem.pixels.clone(), end.clone(), middle.clone()),
+        };
         let reached = problem.reached(problem.logits(pixels.clone())).bool_and(best.found());
         outside = outside.mask_where(reached.clone(), middle.clone());
         inside = middle.mask_where(reached.clone(), inside);

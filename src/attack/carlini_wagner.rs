@@ -2,13 +2,12 @@
 
 use burn::tensor::{Bool, Tensor, activation::relu};
 
-use super::bisection::bisect;
 use super::menu::{Entry, real, steps, whole};
 use super::{Attack, Passes, Problem, Search, State};
 use crate::norm::{Norm, per_image};
 
-/// The smallest L2 perturbation, by Adam on ‖Δx‖² + c·max(0, κ − g) over w, where the image is (tanh w + 1) / 2; the
-/// weight c of the margin g is sought for every image.
+/// The smallest L2 perturbation, by Adam on ‖Δx‖² + c·max(0, −g) over w, where the image is (tanh w + 1) / 2; the
+/// weight c of the [margin](crate::classifier::Criterion::margin) g, the lead beyond κ, is sought for every image.
 ///
 /// Differences from the paper. A value that is exactly black or white begins 5·10⁻⁵ off, since w would be infinite there
 /// and hardly move. The loss is not watched for standing still, which would need to be read back at every step. At the
@@ -23,7 +22,7 @@ pub struct CarliniWagner {
     pub learning_rate: f32,
     /// The first c.
     pub initial_weight: f32,
-    /// κ, the margin to reach.
+    /// κ, the lead that the logit of the class to be read shall have.
     pub confidence: f32,
     /// Halvings of the line to the best image after the last step, one forward pass each.
     pub bisections: usize,
@@ -107,7 +106,11 @@ impl Attack for CarliniWagner {
     }
 
     fn cost(&self) -> Passes {
-        Passes::gradients(Attack::steps(self)).and_forward(self.bisections)
+        Passes::gradients(Attack::steps(self)).and_forward(1 + self.bisections)
+    }
+
+    fn lead(&self) -> f32 {
+        self.confidence
     }
 
     fn begin(&self, problem: &Problem) -> Box<dyn Search> {
@@ -178,9 +181,7 @@ impl Search for CarliniWagnerSearch {
             self.end_search();
         }
         let current = self.state.current.clone();
-        let confidence = self.config.confidence;
-        let (logits, gradient) =
-            problem.gradient(current.clone(), |logits| relu(-problem.criterion.margin(logits) + confidence));
+        let (logits, gradient) = problem.gradient(current.clone(), |logits| relu(-problem.criterion.margin(logits)));
         let adversarial = self.state.look(problem, logits, Norm::L2);
         self.succeeded = self.succeeded.clone().max_pair(adversarial.float());
 
@@ -192,7 +193,7 @@ impl Search for CarliniWagnerSearch {
     }
 
     fn polish(&mut self, problem: &Problem) {
-        bisect(problem, &mut self.state.best, self.config.bisections, Norm::L2);
+        self.state.close_in(problem, Norm::L2, self.config.bisections);
     }
 
     fn state(&self) -> &State {

@@ -2,7 +2,6 @@
 
 use burn::tensor::{Bool, Tensor};
 
-use super::bisection::bisect;
 use super::menu::{Entry, real, steps};
 use super::random::Random;
 use super::{Attack, Passes, Problem, Search, State};
@@ -76,7 +75,7 @@ impl Attack for Ddn {
     }
 
     fn cost(&self) -> Passes {
-        Passes::gradients(self.steps).and_forward(self.bisections)
+        Passes::gradients(self.steps).and_forward(1 + self.bisections)
     }
 
     fn begin(&self, problem: &Problem) -> Box<dyn Search> {
@@ -148,7 +147,7 @@ impl Search for DdnSearch {
     }
 
     fn polish(&mut self, problem: &Problem) {
-        bisect(problem, &mut self.state.best, self.config.bisections, Norm::L2);
+        self.state.close_in(problem, Norm::L2, self.config.bisections);
     }
 
     fn state(&self) -> &State {

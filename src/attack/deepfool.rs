@@ -2,7 +2,6 @@
 
 use burn::tensor::{Bool, Tensor};
 
-use super::bisection::bisect;
 use super::menu::{Entry, steps, whole};
 use super::{Attack, Passes, Problem, Search, State, choose, inward};
 use crate::norm::{Norm, per_image};
@@ -212,8 +211,7 @@ impl Search for DeepFoolSearch {
     }
 
     fn polish(&mut self, problem: &Problem) {
-        self.state.predict(problem, self.config.norm);
-        bisect(problem, &mut self.state.best, self.config.bisections, self.config.norm);
+        self.state.close_in(problem, self.config.norm, self.config.bisections);
     }
 
     fn state(&self) -> &State {

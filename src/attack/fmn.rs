@@ -2,7 +2,6 @@
 
 use burn::tensor::{Bool, Tensor};
 
-use super::bisection::bisect;
 use super::menu::{Entry, real, steps};
 use super::{Attack, Passes, Problem, Search, State, inward};
 use crate::norm::Norm;
@@ -14,7 +13,7 @@ use crate::rows;
 /// Differences from the paper. The gradient leaves out what would lead a value out of [0, 1], so that the estimate of the
 /// boundary does not count on black pixels becoming blacker. As long as nothing has been found the radius grows at least
 /// fast enough to fill the box within the steps. In L∞, where the paper seeks α anew for every network, it is in multiples
-/// of the ball's own size, which differs a hundredfold between small grey pictures and photographs. At the end the line to
+/// of the ball's own size, which differs a hundredfold between small grey pictures and photographs. At the end the way to
 /// the best image is bisected.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Fmn {
@@ -27,7 +26,7 @@ pub struct Fmn {
     pub step_size: f32,
     /// γ, by which share the radius changes in the first step; it falls to a fiftieth of it along a cosine.
     pub gamma: f32,
-    /// Halvings of the line to the best image after the last step, one forward pass each.
+    /// Halvings of the way to the best image after the last step, one forward pass each.
     pub bisections: usize,
 }
 
@@ -93,7 +92,7 @@ impl Attack for Fmn {
     }
 
     fn cost(&self) -> Passes {
-        Passes::gradients(self.steps).and_forward(self.bisections)
+        Passes::gradients(self.steps).and_forward(1 + self.bisections)
     }
 
     fn begin(&self, problem: &Problem) -> Box<dyn Search> {
@@ -169,7 +168,7 @@ impl Search for FmnSearch {
     }
 
     fn polish(&mut self, problem: &Problem) {
-        bisect(problem, &mut self.state.best, self.config.bisections, self.config.norm);
+        self.state.close_in(problem, self.config.norm, self.config.bisections);
     }
 
     fn state(&self) -> &State {

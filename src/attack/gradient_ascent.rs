@@ -4,7 +4,6 @@
 
 use burn::tensor::Tensor;
 
-use super::bisection::bisect;
 use super::menu::{Entry, real, steps};
 use super::{Attack, Passes, Problem, Search, State, choose};
 use crate::norm::{Norm, unit};
@@ -153,8 +152,7 @@ impl Search for Ascent {
     }
 
     fn polish(&mut self, problem: &Problem) {
-        self.state.predict(problem, Norm::L2);
-        bisect(problem, &mut self.state.best, self.config.bisections, Norm::L2);
+        self.state.close_in(problem, Norm::L2, self.config.bisections);
     }
 
     fn state(&self) -> &State {

@@ -3,9 +3,10 @@
 use burn::tensor::{Bool, Tensor};
 
 use super::{Attack, Best, Passes, Problem, Search, State, choose};
-use crate::classifier::{Criterion, Frozen, Goal, Probabilities, read};
+use crate::classifier::{Aim, Criterion, Frozen, Goal, Probabilities, read};
 use crate::error::Error;
 use crate::norm::{Norm, Norms, per_image};
+use crate::rows;
 
 /// An attack under way. Call [`advance`](Run::advance) until it returns nothing, or stop whenever you like, then
 /// [`finish`](Run::finish). Between the calls nothing runs, so that the caller can show progress or cancel.
@@ -34,7 +35,9 @@ use crate::norm::{Norm, Norms, per_image};
 /// ```
 pub struct Run<'a> {
     problem: Problem<'a>,
-    goal: Goal,
+    aim: Aim,
+    /// κ, the lead of the class to be read that the attack asks for.
+    lead: f32,
     search: Box<dyn Search>,
     norm: Norm,
     epsilon: Option<f32>,
@@ -83,12 +86,16 @@ pub struct Outcome {
     pub norm: Norm,
     /// The norm no perturbation could exceed, if the attack was one of fixed size.
     pub epsilon: Option<f32>,
+    /// What it was to achieve.
+    pub aim: Aim,
+    /// κ, the lead of the class to be read that the attack asked for.
+    pub lead: f32,
 }
 
 /// What an attack achieved on one image; everything predicted and measured anew from the returned pixels.
 #[derive(Debug, Clone)]
 pub struct ImageOutcome {
-    /// Whether the goal is reached.
+    /// Whether the aim is reached, and within ε where the attack is one of fixed size.
     pub success: bool,
     /// Whether the gradient vanished, so that the attack could not go on.
     pub vanished: bool,
@@ -163,8 +170,10 @@ impl Flag {
 /// The image as an 8-bit file holds it.
 #[derive(Debug, Clone)]
 pub struct EightBit {
-    /// Whether the goal is reached.
+    /// Whether the aim is reached, and within ε where the attack is one of fixed size.
     pub success: bool,
+    /// Whether the change is no larger than ε, if there is one.
+    pub within: bool,
     /// What the network says of it.
     pub adversarial: Probabilities,
     /// Size of its perturbation.
@@ -174,6 +183,9 @@ pub struct EightBit {
 /// Lengths, in multiples of the perturbation, tried in turn until the rounded image is adversarial.
 const STRETCHES: [f32; 12] = [1.0, 1.01, 1.02, 1.05, 1.1, 1.2, 1.4, 1.7, 2.0, 3.0, 5.0, 10.0];
 
+/// The same where the rounded image is to stay within ε, which rounding can lead out of.
+const STRETCHES_WITHIN: [f32; 12] = [1.0, 1.02, 1.05, 1.1, 1.2, 1.4, 0.98, 0.95, 0.9, 0.8, 0.7, 0.6];
+
 impl<'a> Run<'a> {
     /// Checks the input, predicts the originals and begins.
     ///
@@ -182,15 +194,17 @@ impl<'a> Run<'a> {
     ///
     /// # Errors
     ///
-    /// If `goal` does not have one class for each image, or one the network does not have; if the attack cannot aim at
+    /// If the goal does not have one class for each image, or one the network does not have; if the attack cannot aim at
     /// a class, or the network has too few for it; if the network answers with something that is not a number; if the
     /// device fails.
     pub async fn begin(
         attack: &dyn Attack,
         classifier: &'a Frozen,
         pixels: Tensor<4>,
-        goal: Goal,
+        aim: impl Into<Aim>,
     ) -> Result<Self, Error> {
+        let aim: Aim = aim.into();
+        let goal = aim.goal();
         let [images, ..] = pixels.dims();
         if goal.classes().len() != images {
             return Err(Error::GoalLength { goals: goal.classes().len(), images });
@@ -205,7 +219,7 @@ impl<'a> Run<'a> {
         if classes < expected {
             return Err(Error::TooFewClasses { attack: attack.name(), expected, found: classes });
         }
-        let criterion = Criterion::new(&goal, classes, classifier.device())?;
+        let criterion = Criterion::new(aim.clone(), classes, classifier.device())?.with_lead(attack.lead());
         let logits: Vec<Vec<f32>> = read(logits).await?.chunks(classes).map(<[f32]>::to_vec).collect();
         let original = logits.iter().map(|logits| Probabilities::of_logits(logits)).collect::<Result<_, _>>()?;
         let problem = Problem::new(classifier, pixels, criterion);
@@ -217,7 +231,8 @@ impl<'a> Run<'a> {
             logits,
             original,
             problem,
-            goal,
+            aim,
+            lead: attack.lead(),
             step: 0,
             steps: attack.steps(),
             over: false,
@@ -308,16 +323,13 @@ impl<'a> Run<'a> {
 
         let answers = self.predict(adversarial.clone()).await?;
         let norms = Norms::read(adversarial.clone() - pixels.clone()).await?;
-        let (eight_bit, rounded_answers) = self.round(&adversarial, &answers).await?;
-        let rounded_norms = Norms::read(eight_bit.clone() - pixels.clone()).await?;
+        let (eight_bit, rounded_answers, rounded_norms) = self.round(&adversarial, &answers).await?;
         let flags = self.flags().await?;
 
         let images = (0..self.original.len())
             .map(|image| {
-                // No success beyond the radius that was asked for, but for rounding.
-                let within =
-                    self.epsilon.is_none_or(|epsilon| norms[image].of(self.norm) <= f64::from(epsilon) * 1.001);
-                let success = within && self.reached(image, &answers[image]);
+                let success = self.within(&norms[image]) && self.reached(image, &answers[image]);
+                let within = self.within(&rounded_norms[image]);
                 ImageOutcome {
                     success,
                     vanished: states[image].settled && !success,
@@ -326,7 +338,8 @@ impl<'a> Run<'a> {
                     adversarial: answers[image].clone(),
                     norms: norms[image],
                     eight_bit: EightBit {
-                        success: self.reached(image, &rounded_answers[image]),
+                        success: within && self.reached(image, &rounded_answers[image]),
+                        within,
                         adversarial: rounded_answers[image].clone(),
                         norms: rounded_norms[image],
                     },
@@ -340,6 +353,8 @@ impl<'a> Run<'a> {
             passes: self.problem.passes.get(),
             norm: self.norm,
             epsilon: self.epsilon,
+            aim: self.aim,
+            lead: self.lead,
         })
     }
 
@@ -364,32 +379,41 @@ impl<'a> Run<'a> {
             .collect())
     }
 
-    /// The nearest images in 256 shades that reach the goal where `adversarial` does, and what the network says of
-    /// them.
+    /// The nearest images in 256 shades that reach the aim where `adversarial` does, what the network says of them, and
+    /// the size of their perturbation; where there are none, those that `adversarial` is rounded to.
     async fn round(
         &self,
         adversarial: &Tensor<4>,
         answers: &[Probabilities],
-    ) -> Result<(Tensor<4>, Vec<Probabilities>), Error> {
+    ) -> Result<(Tensor<4>, Vec<Probabilities>, Vec<Norms>), Error> {
         let pixels = &self.problem.pixels;
         let perturbation = adversarial.clone() - pixels.clone();
-        let mut stretch = vec![0; answers.len()];
+        let lengths: &[f32] = if self.epsilon.is_some() { &STRETCHES_WITHIN } else { &STRETCHES };
+        let wanted: Vec<bool> = (0..answers.len()).map(|image| self.reached(image, &answers[image])).collect();
+        let mut chosen = vec![0; answers.len()];
+        let mut given_up = vec![false; answers.len()];
         loop {
-            let factors: Vec<f32> = stretch.iter().map(|&index| STRETCHES[index]).collect();
+            let factors: Vec<f32> = chosen.iter().map(|&index| lengths[index]).collect();
             let factors = Tensor::<1>::from_data(factors.as_slice(), &pixels.device());
             let moved = pixels.clone() + perturbation.clone() * per_image(factors);
-            let rounded = (moved.clamp(0.0, 1.0) * 255.0).round() / 255.0;
+            let moved = match self.epsilon.filter(|_| self.norm == Norm::Linf) {
+                Some(epsilon) => rows::cube(pixels.clone(), moved, self.problem.for_each(epsilon)),
+                None => moved.clamp(0.0, 1.0),
+            };
+            let rounded = (moved * 255.0).round() / 255.0;
             let rounded_answers = self.predict(rounded.clone()).await?;
+            let norms = Norms::read(rounded.clone() - pixels.clone()).await?;
             let mut settled = true;
             for image in 0..answers.len() {
-                let undone = self.reached(image, &answers[image]) && !self.reached(image, &rounded_answers[image]);
-                if undone && stretch[image] + 1 < STRETCHES.len() {
-                    stretch[image] += 1;
+                let holds = self.within(&norms[image]) && self.reached(image, &rounded_answers[image]);
+                if wanted[image] && !holds && !given_up[image] {
+                    given_up[image] = chosen[image] + 1 == lengths.len();
+                    chosen[image] = if given_up[image] { 0 } else { chosen[image] + 1 };
                     settled = false;
                 }
             }
             if settled {
-                return Ok((rounded, rounded_answers));
+                return Ok((rounded, rounded_answers, norms));
             }
         }
     }
@@ -399,10 +423,12 @@ impl<'a> Run<'a> {
     }
 
     fn reached(&self, image: usize, answer: &Probabilities) -> bool {
-        match &self.goal {
-            Goal::Misread(classes) => answer.class() != classes[image],
-            Goal::Read(classes) => answer.class() == classes[image],
-        }
+        self.aim.is_reached(image, answer) && (self.lead == 0.0 || self.aim.lead(image, answer) >= self.lead)
+    }
+
+    /// Whether a perturbation is no larger than ε, but for rounding, where the attack is one of fixed size.
+    fn within(&self, norms: &Norms) -> bool {
+        self.epsilon.is_none_or(|epsilon| norms.of(self.norm) <= f64::from(epsilon) * 1.001)
     }
 }
 

@@ -77,7 +77,7 @@ impl Attack for Square {
     }
 
     fn cost(&self) -> Passes {
-        Passes::default().and_forward(self.steps)
+        Passes::default().and_forward(self.steps + 1)
     }
 
     fn epsilon(&self) -> Option<f32> {
@@ -159,7 +159,7 @@ impl SquareSearch {
         let halvings = [10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000].iter().filter(|&&after| query > after).count();
         let share = self.config.share / (1 << halvings) as f32;
         let side = (share * (height * width) as f32).sqrt().round() as usize;
-        side.clamp(least, height.min(width))
+        side.max(least).min(height.min(width))
     }
 
     /// A random square of side `side`, as ranges of rows and columns.
@@ -256,6 +256,10 @@ impl Search for SquareSearch {
         self.step += 1;
         let next = if self.config.norm == Norm::Linf { self.repaint() } else { self.shift() };
         self.state.current = choose(found, self.state.current.clone(), problem.perturbed(next));
+    }
+
+    fn polish(&mut self, problem: &Problem) {
+        self.state.predict(problem, self.config.norm);
     }
 
     fn state(&self) -> &State {

@@ -20,8 +20,8 @@ export interface Picture {
     rgba: Uint8ClampedArray<ArrayBuffer>;
 }
 
-/** Which attack; the norm to keep small, where it has a choice; the label to be read, or any wrong one; and its parameters by name. What is left out has its default. */
-export type AttackOptions = { attack: string; norm?: Norm; target?: string } & { [parameter: string]: number | string | undefined };
+/** Which attack; the norm to keep small, where it has a choice; the label to be read, or any wrong one; the probability it shall have; and its parameters by name. What is left out has its default. */
+export type AttackOptions = { attack: string; norm?: Norm; target?: string; sure?: number } & { [parameter: string]: number | string | undefined };
 
 /** How far an attack is. */
 export interface LiveProgress extends AttackProgress {

@@ -10,7 +10,7 @@ use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, TensorData};
 use decoy::attack::{Attack, Outcome, Run};
 use decoy::catalog::Catalog;
-use decoy::classifier::{Classifier, Frozen, Goal};
+use decoy::classifier::{Aim, Classifier, Frozen};
 use decoy::norm::Norm;
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -37,20 +37,22 @@ impl Linear {
     /// of the smallest perturbation where the box does not bound it.
     pub fn smallest(&self, pixels: &Tensor<4>, classes: &[usize], norm: Norm) -> Vec<f32> {
         let logits = rows(self.logits(pixels.clone()));
-        let weight = rows(self.weight.val().transpose());
-        let slope = |k: usize, y: usize| {
-            let gaps = weight[k].iter().zip(&weight[y]).map(|(a, b)| (a - b).abs());
-            match norm {
-                Norm::L0 | Norm::L1 => gaps.fold(0.0, f32::max),
-                Norm::L2 => gaps.map(|gap| gap * gap).sum::<f32>().sqrt(),
-                Norm::Linf => gaps.sum(),
-            }
-        };
         let nearest = |(logits, &y): (&Vec<f32>, &usize)| {
             let others = (0..logits.len()).filter(|&k| k != y);
-            others.map(|k| (logits[y] - logits[k]) / slope(k, y)).fold(f32::INFINITY, f32::min)
+            others.map(|k| (logits[y] - logits[k]) / self.slope(k, y, norm)).fold(f32::INFINITY, f32::min)
         };
         logits.iter().zip(classes).map(nearest).collect()
+    }
+
+    /// ‖w_k − w_y‖_q: how fast the logit of class k gains on that of class y at most.
+    pub fn slope(&self, k: usize, y: usize, norm: Norm) -> f32 {
+        let weight = rows(self.weight.val().transpose());
+        let gaps = weight[k].iter().zip(&weight[y]).map(|(a, b)| (a - b).abs());
+        match norm {
+            Norm::L0 | Norm::L1 => gaps.fold(0.0, f32::max),
+            Norm::L2 => gaps.map(|gap| gap * gap).sum::<f32>().sqrt(),
+            Norm::Linf => gaps.sum(),
+        }
     }
 }
 
@@ -143,7 +145,7 @@ pub fn read(network: &Frozen, pixels: &Tensor<4>) -> Vec<usize> {
 }
 
 /// Runs `attack` to its end.
-pub fn run(attack: &dyn Attack, network: &Frozen, pixels: &Tensor<4>, goal: Goal) -> Outcome {
-    pollster::block_on(async { Run::begin(attack, network, pixels.clone(), goal).await?.complete().await })
+pub fn run(attack: &dyn Attack, network: &Frozen, pixels: &Tensor<4>, aim: impl Into<Aim>) -> Outcome {
+    pollster::block_on(async { Run::begin(attack, network, pixels.clone(), aim).await?.complete().await })
         .expect("the CPU does not fail")
 }
