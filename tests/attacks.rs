@@ -248,11 +248,11 @@ fn every_success_is_as_sure_as_asked() {
                     let (exact, rounded) = (&image.adversarial, &image.eight_bit);
                     assert_eq!(image.success, aim.is_reached(index, exact), "{text}, {confidence}");
                     assert!(!rounded.success || aim.is_reached(index, &rounded.adversarial), "{text}, {confidence}");
-                    // In L0 a value more or less is luck.
+                    // In L0 a value more or less is luck, as is elsewhere where a step ends.
                     let smallest = attack.epsilon().is_none() && attack.norm() != Norm::L0;
                     if smallest && image.success {
                         let size = image.norms.of(attack.norm());
-                        assert!(size >= before[index] * 0.98, "{text}, {confidence}: {size} after {}", before[index]);
+                        assert!(size >= before[index] * 0.9, "{text}, {confidence}: {size} after {}", before[index]);
                         before[index] = size;
                     }
                 }

@@ -73,6 +73,42 @@ test('the cost follows the parameters', toy, async () => {
   }, { at: duck });
 });
 
+test('the network is as sure as asked, and the link says so', toy, async () => {
+  await visit(browser, async (page) => {
+    await ready(page);
+    const sizes = [];
+    for (const [words, least] of /** @type {[string, number][]} */ ([['just barely', 0], ['90 %', 90]])) {
+      await page.getByLabel('How sure').selectOption({ label: words });
+      const said = await fool(page);
+      assert.ok(count(said, /([\d.]+) % sure/) >= least, said);
+      sizes.push(count(await detail(page), /‖Δx‖₂ = ([\d.]+)/));
+    }
+    assert.ok(sizes[1] > sizes[0], sizes.join());
+    assert.equal((await link(page)).sure, '0.9');
+  }, { at: duck });
+});
+
+test('a target that is missed is told with what is seen, and the picture can be kept', toy, async () => {
+  await visit(browser, async (page) => {
+    await ready(page);
+    const said = await fool(page, /^Not made to see “cup”/);
+    const first = (await page.locator('#after').getByRole('listitem').first().textContent()) ?? '';
+    const [, label] = /sees “([^”]+)”/.exec(said) ?? assert.fail(said);
+    assert.ok(first.startsWith(label) && label !== 'cup', `“${said}” beside “${first}”`);
+    if (said.includes('now')) await page.getByRole('link', { name: 'Download the picture' }).waitFor();
+  }, { at: `${duck}&attack=fgsm&epsilon=0.3&target=cup` });
+});
+
+test('a target that is seen already is told before the search', toy, async () => {
+  await visit(browser, async (page) => {
+    const label = /“([^”]+)”/.exec(await ready(page))?.[1] ?? '';
+    await target(page).fill(label);
+    await target(page).press('Enter');
+    await fool(page, /^The network sees “[^”]+” already/);
+    assert.ok(await page.getByRole('link', { name: 'Download the picture' }).isHidden());
+  }, { at: duck });
+});
+
 test('an attack that cannot be aimed hides the target, and brings it back for the next', toy, async () => {
   await visit(browser, async (page) => {
     await ready(page);

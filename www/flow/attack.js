@@ -2,6 +2,7 @@
 
 import { forgive } from '../view/alert.js';
 import * as run from '../view/run.js';
+import { percent } from '../view/words.js';
 
 /**
  * @param {import('../page.js').Page} page @param {import('../session.js').Session} session
@@ -17,6 +18,11 @@ export function attacking(page, session, looking, form, onBest) {
     if (!page.shown || !options) return;
 
     const of = page.shown;
+    const [{ label, probability }] = of.predictions;
+    if (label === options.target && probability >= (options.sure ?? 0)) {
+      run.tell(`The network sees “${label}” already, ${percent(probability)} sure.`, 'Choose another name for it to see, or leave that field empty.', 'failed');
+      return;
+    }
     const job = page.begin('attack');
     const { signal } = job;
     page.best = page.result = null;

@@ -24,6 +24,7 @@ export function attackForm(onChange) {
   const more = find('attack-more', HTMLDetailsElement);
   const folded = find('attack-more-parameters', HTMLElement);
   const target = targetField(onChange);
+  const sure = find('sure', HTMLSelectElement);
   /** None before the program is here. @type {AttackInfo[]} */
   let attacks = [];
   /** @type {Family | null} */
@@ -45,6 +46,7 @@ export function attackForm(onChange) {
     lay();
     onChange();
   };
+  sure.onchange = onChange;
   shown.oninput = folded.oninput = weigh;
   shown.onchange = folded.onchange = onChange;
 
@@ -117,6 +119,7 @@ export function attackForm(onChange) {
       ...(forms.length > 1 && { norm: form().norm }),
       ...Object.fromEntries(values.map(({ name, value }) => [name, value])),
       ...(label !== null && { target: label }),
+      ...(sure.value && { sure: Number(sure.value) }),
     };
   }
 
@@ -168,7 +171,7 @@ export function attackForm(onChange) {
      * @param {Record<string, string | undefined>} wish by the names of `AttackOptions`
      * @returns {string[]} the names of what is not
      */
-    restore({ attack = chosen().name, norm, target: label, ...values }) {
+    restore({ attack = chosen().name, norm, target: label, sure: probability = '', ...values }) {
       if (!info(attack)) return ['attack'];
       choose(attack);
       const { forms, targeted } = chosen();
@@ -188,9 +191,11 @@ export function attackForm(onChange) {
       });
       more.open ||= Object.keys(values).some((name) => folded.contains(field(name) ?? null));
       weigh();
+      const known = [...sure.options].some(({ value }) => value === probability);
+      sure.value = known ? probability : '';
       const named = label === undefined || (targeted && (family?.labels.includes(label) ?? false));
       target.set((named && label) || null);
-      return [...(formed ? [] : ['norm']), ...bad.map(([name]) => name), ...(named ? [] : ['target'])];
+      return [...(formed ? [] : ['norm']), ...bad.map(([name]) => name), ...(named ? [] : ['target']), ...(known ? [] : ['sure'])];
     },
 
     /** Whether more steps may achieve more. @param {boolean} fooled what there is fools the network */

@@ -40,7 +40,7 @@ export function keep() {
     offer(picture, new Blob([new Uint8Array(outcome.png)], { type: 'image/png' }), `${name}.png`);
     find('eight-bit', HTMLElement).textContent = success
       ? `Checked: the saved 8-bit file is still misread as “${label}”, ${percent(probability)} sure (${size(norm, norms[norm])}).`
-      : `Rounded to 8 bits for saving, the picture is read as “${label}” again (${percent(probability)}).`;
+      : `The saved 8-bit file is read as “${label}”, ${percent(probability)} sure (${size(norm, norms[norm])}).`;
     const words = JSON.stringify(await report(result), null, 2);
     if (result === offered) offer(json, new Blob([`${words}\n`], { type: 'application/json' }), `${name}.json`);
   }
@@ -48,7 +48,8 @@ export function keep() {
   return {
     /** @param {Result | null} result @param {boolean} linked whether the picture is one that a link can name */
     show(result, linked) {
-      picture.hidden = !result?.outcome.report.success;
+      const { report } = result?.outcome ?? {};
+      picture.hidden = !report || (!report.success && report.eight_bit.class === report.original.class);
       find('eight-bit', HTMLElement).hidden = picture.hidden;
       find('link-note', HTMLElement).textContent = linked
         ? 'The link opens this picture, network and attack.'

@@ -14,7 +14,7 @@ import { average, deviceName, duration, percent, size, spent } from './words.js'
 /** @typedef {import('../page.js').Best} Best */
 
 /** What the network sees in the picture that is shown and saved, which has 256 shades; or before it was rounded, where that undoes it. @param {Result} result */
-const readAs = ({ outcome: { report } }) => (report.eight_bit.success ? report.eight_bit : report.adversarial);
+const readAs = ({ outcome: { report } }) => (report.success && !report.eight_bit.success ? report.adversarial : report.eight_bit);
 
 /** @param {Shown} shown */
 const valuesOf = ({ family: { input } }) => input.channels * input.width * input.height;
@@ -120,6 +120,9 @@ function tellResult(result) {
       doubts,
     );
   } else {
-    run.tell(`Not fooled: it still sees “${label}”.`, `${report.message ?? ''} ${cost}`, 'failed', doubts);
+    const { label: now, probability } = readAs(result);
+    const sees = `it ${now === label ? 'still' : 'now'} sees “${now}”, ${percent(probability)} sure`;
+    const aim = report.target === null || now === report.target ? 'Not fooled as asked' : `Not made to see “${report.target}”`;
+    run.tell(now === label ? `Not fooled: ${sees}.` : `${aim}: ${sees}.`, `${report.message ?? ''} ${cost}`, 'failed', doubts);
   }
 }
