@@ -52,7 +52,7 @@ const SWEEP_BATCH: usize = 8;
 /// A session on one device: the networks loaded, and what can be done with them.
 ///
 /// ```js
-/// import init, { Decoy } from "decoy";
+/// import init, { Decoy } from "burn-decoy";
 /// await init({ module_or_path: "decoy_bg.wasm" });
 /// const decoy = await Decoy.create(await (await fetch("models/models.json")).text(), "auto");
 /// const [model] = decoy.catalog().families[0].models;

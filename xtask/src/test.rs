@@ -151,7 +151,7 @@ impl fmt::Display for Counts {
 /// Lints what is compiled for the browser only. `cargo clippy` would check all dependencies once more; clippy in the
 /// compiler's place takes those that are built.
 fn clippy_for_wasm() -> Result<()> {
-    let mut command = cargo(&["rustc", "--release", "--target", TARGET, "--package", "decoy", "--lib"]);
+    let mut command = cargo(&["rustc", "--release", "--target", TARGET, "--package", "burn-decoy", "--lib"]);
     command.args(["--crate-type", "rlib", "--", "--deny", "warnings"]);
     run(command.env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver"))
 }

@@ -93,7 +93,7 @@ fn rustup_target() -> Result<bool> {
 
 /// Compiles the library and returns the path of the wasm file.
 fn compile(profile: Profile) -> Result<PathBuf> {
-    let mut command = cargo(&["build", "--package", "decoy", "--lib", "--target", TARGET]);
+    let mut command = cargo(&["build", "--package", "burn-decoy", "--lib", "--target", TARGET]);
     command.args(["--profile", profile.name()]);
     command.arg("--message-format=json-render-diagnostics"); // it alone tells where the file is
     let output = command.stderr(Stdio::inherit()).output()?;
@@ -139,7 +139,7 @@ fn publish(glue: &Path) -> Result<()> {
     }
     fs::write(package.join("README.md"), include_str!("../npm-readme.md"))?;
     let manifest = json!({
-        "name": "decoy",
+        "name": "burn-decoy",
         "version": env!("CARGO_PKG_VERSION"),
         "description": "Fool a neural network in the browser and measure how little it takes",
         "license": "MIT OR Apache-2.0",
