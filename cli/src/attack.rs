@@ -79,7 +79,7 @@ pub fn run(args: &AttackArgs) -> Result<()> {
     let target = args.target.as_deref().map(|label| model.family.class(label)).transpose()?;
     let mut failures = 0;
     for path in &files {
-        let photo = args.pictures.open(path, model.family.input)?;
+        let photo = args.pictures.open(path, &model.family)?;
         let pixels = pictures::tensor(&photo, model.network.device());
         let began = Instant::now();
         let outcome = pollster::block_on(async {

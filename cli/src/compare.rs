@@ -102,7 +102,7 @@ impl CompareArgs {
         }
         let mut images = Images::new(model.family.input);
         for path in self.pictures.files()? {
-            let photo = self.pictures.open(&path, model.family.input)?;
+            let photo = self.pictures.open(&path, &model.family)?;
             let answer = pollster::block_on(model.network.predict(pictures::tensor(&photo, model.network.device())))?;
             images.add(&photo.levels(), answer[0].class(), &path.display().to_string());
         }

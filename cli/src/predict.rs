@@ -34,7 +34,7 @@ struct Line<'a> {
 pub fn run(args: &PredictArgs) -> Result<()> {
     let model = args.model.open()?;
     for path in &args.pictures.files()? {
-        let photo = args.pictures.open(path, model.family.input)?;
+        let photo = args.pictures.open(path, &model.family)?;
         let pixels = pictures::tensor(&photo, model.network.device());
         let answer = pollster::block_on(model.network.predict(pixels))?.remove(0);
         let predictions = Prediction::top(&answer, &model.family.labels, args.top.into());
