@@ -38,6 +38,9 @@ pub struct Family {
     pub architecture: Architecture,
     /// What its networks take.
     pub input: Input,
+    /// The share of a picture's shorter side that its networks were made to see: the middle of it, unless a person
+    /// chooses another square.
+    pub crop: f64,
     /// The name of every class, by class index.
     pub labels: Vec<String>,
     /// The networks, by rising σ and seed.

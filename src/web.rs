@@ -122,11 +122,33 @@ impl Decoy {
         self.networks.borrow().contains_key(id)
     }
 
-    /// A picture file (PNG, JPEG, WebP, GIF, BMP) as the networks of a family see it: upright, cropped to the middle,
-    /// resized, grey where they see grey.
+    /// A picture file (PNG, JPEG, WebP, GIF, BMP) as the networks of a family see it: upright, cropped to the middle that
+    /// they were made for, resized, grey where they see grey.
     pub fn decode(&self, family: &str, bytes: &[u8]) -> Result<Picture, JsError> {
-        let input = self.catalog.family(family)?.input;
-        Ok(objects::picture(&photo::decode(bytes, input.channels, input.height, input.width).map_err(Error::from)?))
+        let family = self.catalog.family(family)?;
+        let source = photo::open(bytes).map_err(Error::from)?;
+        seen(family, &source, source.centre(family.crop))
+    }
+
+    /// Whether the browser shows a picture file better than `open` reads it. An error says why neither is to be tried.
+    #[wasm_bindgen(js_name = isForBrowser)]
+    pub fn is_for_browser(&self, bytes: &[u8]) -> Result<bool, JsError> {
+        Ok(photo::is_for_browser(bytes).map_err(Error::from)?)
+    }
+
+    /// A picture that the browser has decoded and turned upright: RGBA of `width`×`height` pixels, of the
+    /// `whole_width`×`whole_height` that the file has.
+    #[wasm_bindgen(js_name = openPixels)]
+    pub fn open_pixels(
+        &self,
+        rgba: Vec<u8>,
+        width: u32,
+        height: u32,
+        whole_width: u32,
+        whole_height: u32,
+    ) -> Result<Source, JsError> {
+        let source = photo::Source::from_rgba(rgba, (width, height), (whole_width, whole_height));
+        Ok(Source(source.map_err(Error::from)?))
     }
 
     /// A picture file (PNG, JPEG, WebP, GIF, BMP), to choose a part of.
@@ -136,10 +158,7 @@ impl Decoy {
 
     /// That part of a picture as the networks of a family see it.
     pub fn crop(&self, family: &str, source: &Source, crop: Ts<Crop>) -> Result<Picture, JsError> {
-        let input = self.catalog.family(family)?.input;
-        let crop = crop.to_rust()?;
-        let photo = source.0.crop(crop, input.channels, input.height, input.width).map_err(Error::from)?;
-        Ok(objects::picture(&photo))
+        seen(self.catalog.family(family)?, &source.0, crop.to_rust()?)
     }
 
     /// What a network sees in a picture: all classes, the most probable first.
@@ -357,6 +376,12 @@ impl Source {
     pub fn preview(&self, side: u32) -> Picture {
         objects::picture(&self.0.preview(side))
     }
+}
+
+/// A part of a picture as the networks of a family see it.
+fn seen(family: &Family, source: &photo::Source, crop: Crop) -> Result<Picture, JsError> {
+    let input = family.input;
+    Ok(objects::picture(&source.crop(crop, input.channels, input.height, input.width).map_err(Error::from)?))
 }
 
 /// Values in [0, 1], `[C, H, W]`, as a photo in 256 shades.

@@ -31,7 +31,7 @@ fn read(name: &str, bytes: &[u8]) -> Result<Photo, PhotoError> {
     let cropped = photo::open(bytes).and_then(|source| {
         let preview = source.preview(16);
         assert_eq!(preview.width().max(preview.height()), 16, "{name}");
-        source.crop(source.centre(), 3, 24, 24)
+        source.crop(source.centre(1.0), 3, 24, 24)
     });
     assert!(begin.elapsed() < TOO_LONG, "{name} took {:?}", begin.elapsed());
     assert_eq!(decoded, cropped, "{name}");
@@ -67,13 +67,16 @@ fn refusals_say_what_is_wrong() {
         ("refused-drawing.svg", "This file is an SVG drawing."),
         ("refused-document.pdf", "This file is a PDF document."),
         ("refused-film.mp4", "This file is a video."),
+        ("refused-raw.jpg", "Pictures in the format CR3 (a camera’s raw picture) cannot be read here."),
+        ("refused-clear.png", "This picture is transparent everywhere"),
+        ("refused-half-with-end.jpg", "This JPEG picture is damaged or incomplete."),
         ("refused-camera.heic", "Pictures in the format HEIC cannot be read here."),
-        ("refused-tiff.jpg", "Pictures in the format TIFF cannot be read here."),
+        ("refused-tiff.jpg", "Pictures in the format TIFF (or a camera’s raw picture) cannot be read here."),
         ("refused-1x10000.png", "This picture has 1×10000 pixels; at least 2×2 are needed."),
         ("refused-corrupt.png", "This PNG picture is damaged or incomplete"),
-        ("refused-palette.png", "This PNG picture is damaged or incomplete (a part of a wrong length)."),
-        ("refused-endless-exif.webp", "This WebP picture is damaged or incomplete (a part of a wrong length)."),
-        ("refused-small-frame.webp", "This WebP picture is damaged or incomplete (a part of a wrong length)."),
+        ("refused-palette.png", "This PNG picture is damaged or incomplete."),
+        ("refused-endless-exif.webp", "This WebP picture is damaged or incomplete."),
+        ("refused-small-frame.webp", "This WebP picture is damaged or incomplete."),
         ("refused-corrupt.webp", "This WebP picture is damaged or incomplete"),
         ("refused-cut.jpg", "This JPEG picture is damaged or incomplete"),
         ("refused-cut.gif", "This GIF picture is damaged or incomplete"),
@@ -83,49 +86,156 @@ fn refusals_say_what_is_wrong() {
         assert!(refusal.starts_with(sentence), "{name}: {refusal}");
     }
     for format in ["png", "jpg", "gif", "bmp", "webp"] {
-        let name = format!("refused-12000x9000.{format}");
-        assert_eq!(read(&name, &pictures[&name]), Err(PhotoError::TooLarge { width: 12_000, height: 9_000 }), "{name}");
+        let name = format!("refused-16383x14000.{format}");
+        assert_eq!(
+            read(&name, &pictures[&name]),
+            Err(PhotoError::TooLarge { width: 16_383, height: 14_000 }),
+            "{name}"
+        );
     }
+}
+
+/// How far two pictures are apart in the mean, in levels.
+fn apart(a: &Photo, b: &Photo) -> f64 {
+    let differences = a.pixels().iter().zip(b.pixels()).map(|(a, b)| f64::from(a.abs_diff(*b)));
+    differences.sum::<f64>() / a.pixels().len() as f64
 }
 
 #[test]
 fn the_same_picture_is_read_the_same() {
     let pictures = pictures();
     let photo = |name: &str| read(name, &pictures[name]).unwrap_or_else(|error| panic!("{name}: {error}"));
-    let plain = photo("ok-rgb.png");
-    for name in [
-        "ok-rgb.bmp",
-        "ok-interlaced.png",
-        "ok-16-bit.png",
-        "ok-animated.png", // its first frame
-        "ok-orientation-6.png",
-        "ok-orientation-8.webp",
-        "ok-png-called.jpg",
-    ] {
-        assert_eq!(photo(name), plain, "{name}");
+    // A picture, those that show the same, and how far they may be apart: other turns of it are 50 levels away, other
+    // colours as few as 5.
+    let groups: [(&str, f64, &[&str]); 7] = [
+        (
+            "ok-rgb.png",
+            0.0,
+            &[
+                "ok-rgb.bmp",
+                "ok-interlaced.png",
+                "ok-16-bit.png",
+                "ok-animated.png", // its first frame
+                "ok-card-first.png",
+                "ok-empty-first.png",
+                "ok-orientation-6.png",
+                "ok-orientation-8.webp",
+                "ok-orientation-8-bare.webp",
+                "ok-orientation-8-prefix.webp",
+                "ok-png-called.jpg",
+                "ok-alpha-all-zero.bmp",
+                "ok-no-planes.bmp",
+            ],
+        ),
+        (
+            "ok-rgb.png",
+            1.5,
+            &[
+                "ok-adobe-rgb.png",
+                "ok-adobe-rgb.jpg",
+                "ok-adobe-rgb.webp",
+                "ok-gamma-1.8.png",
+                "ok-corners.png",
+                "ok-code-points.png",
+                "ok-empty-first.webp", // laid over nothing
+            ],
+        ),
+        ("ok-grey.png", 1.5, &["ok-grey-profile.png"]),
+        // JPEG and WebP, with halved colours.
+        (
+            "ok-rgb.png",
+            12.0,
+            &[
+                "ok-baseline.jpg",
+                "ok-progressive.jpg",
+                "ok-cmyk.jpg",
+                "ok-rgb.jpg",
+                "ok-scan-a-colour-420.jpg",
+                "ok-scan-a-colour-422.jpg",
+                "ok-scan-a-colour-440.jpg",
+                "ok-thumbnail-inside.jpg",
+                "ok-second-behind.jpg",
+                "ok-two-exif.jpg",
+                "ok-no-end.jpg",
+                "ok-records-for-an-end.jpg",
+                "ok-orientation-1.jpg",
+                "ok-orientation-2.jpg",
+                "ok-orientation-3.jpg",
+                "ok-orientation-4.jpg",
+                "ok-orientation-5.jpg",
+                "ok-orientation-6.jpg",
+                "ok-orientation-7.jpg",
+                "ok-orientation-8.jpg",
+                "ok-orientation-9.jpg", // none that exists: as it lies
+                "ok-animated.webp",
+                "ok-exif-promised.webp",
+                "ok-alpha-promised.webp",
+                "ok-empty-first.gif",
+            ],
+        ),
+        ("ok-no-end.jpg", 0.0, &["ok-records-for-an-end.jpg", "ok-second-behind.jpg", "ok-two-exif.jpg"]),
+        ("ok-lossy.webp", 0.0, &["ok-exif-promised.webp", "ok-alpha-promised.webp"]),
+        // 16 colours.
+        ("ok-still.gif", 0.0, &["ok-runs-4.bmp", "ok-runs-8.bmp", "ok-no-screen.gif", "ok-small-screen.gif"]),
+    ];
+    for (expected, most, names) in groups {
+        for name in names {
+            let levels = apart(&photo(name), &photo(expected));
+            assert!(levels <= most, "{name} is {levels} levels away from {expected}");
+        }
     }
-    for name in [
-        "ok-baseline.jpg",
-        "ok-progressive.jpg",
-        "ok-cmyk.jpg",
-        "ok-thumbnail-inside.jpg",
-        "ok-orientation-1.jpg",
-        "ok-orientation-2.jpg",
-        "ok-orientation-3.jpg",
-        "ok-orientation-4.jpg",
-        "ok-orientation-5.jpg",
-        "ok-orientation-6.jpg",
-        "ok-orientation-7.jpg",
-        "ok-orientation-8.jpg",
-        "ok-orientation-9.jpg", // none that exists: as it lies
-        "ok-animated.webp",
-    ] {
-        // JPEG and WebP are 8 levels away at most, another turn of the picture 50.
-        let photo = photo(name);
-        let differences = photo.pixels().iter().zip(plain.pixels()).map(|(a, b)| f64::from(a.abs_diff(*b)));
-        let mean = differences.sum::<f64>() / plain.pixels().len() as f64;
-        assert!(mean < 12.0, "{name} is {mean} levels away");
+}
+
+#[test]
+fn drawings_on_nothing_get_a_ground_that_shows_them() {
+    let pictures = pictures();
+    for (name, line, ground) in [("ok-black-on-nothing.png", 0, 255), ("ok-white-on-nothing.png", 255, 0)] {
+        let photo = photo::decode(&pictures[name], 1, 32, 48).expect(name);
+        let level = |x: usize, y: usize| photo.pixels()[y * 48 + x];
+        assert_eq!([level(9, 5), level(2, 2), level(24, 16)], [line, ground, ground], "{name}");
     }
+}
+
+#[test]
+fn what_only_browsers_read_is_named() {
+    let mut arithmetic = pictures()["ok-baseline.jpg"].clone();
+    let frame = arithmetic.windows(2).position(|marker| marker == [0xFF, 0xC0]).expect("a JPEG has a frame");
+    arithmetic[frame + 1] = 0xC9;
+    let refusal = photo::open(&arithmetic).err().expect("nothing here knows this coding").to_string();
+    assert!(
+        refusal.starts_with("Pictures in the format JPEG with arithmetic coding cannot be read here."),
+        "{refusal}"
+    );
+
+    // The code for the brightness of HDR in place of one for video.
+    let mut hdr = pictures()["ok-code-points.png"].clone();
+    let points = hdr.windows(4).position(|kind| kind == b"cICP").expect("the chunk is there");
+    hdr[points + 4..points + 12].copy_from_slice(&[9, 16, 0, 1, 0x4D, 0x23, 0x23, 0xFE]); // with its checksum
+    let refusal = photo::open(&hdr).err().expect("brighter than white is no level").to_string();
+    assert!(refusal.starts_with("Pictures in the format PNG with HDR colours cannot be read here."), "{refusal}");
+}
+
+#[test]
+fn browsers_are_given_what_they_show_better() {
+    let pictures = pictures();
+    for (name, bytes) in &pictures {
+        let turned = name.starts_with("ok-orientation-") && !name.ends_with("jpg");
+        match photo::is_for_browser(bytes) {
+            Ok(browser) => assert_eq!(browser, !turned, "{name}"),
+            Err(error) => assert!(name.starts_with("refused-"), "{name}: {error}"),
+        }
+    }
+    for name in ["refused-half-with-end.jpg", "refused-empty.png", "refused-1x10000.png", "refused-16383x14000.png"] {
+        assert!(photo::is_for_browser(&pictures[name]).is_err(), "{name}");
+    }
+    // What it has decoded is a picture like any other.
+    let [whole, parts] =
+        [[255; 4 * 6], [0; 4 * 6]].map(|rgba| photo::Source::from_rgba(rgba.into(), (3, 2), (6000, 4000)));
+    let source = whole.expect("it is opaque");
+    assert_eq!((source.width(), source.height()), (6000, 4000));
+    let photo = source.crop(source.centre(0.875), 3, 2, 2).expect("it lies inside");
+    assert_eq!((source.centre(0.875).side, photo.pixels()), (3500.0, &[255; 12][..]));
+    assert_eq!(parts.err(), Some(PhotoError::Blank));
 }
 
 #[test]

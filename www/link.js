@@ -1,6 +1,7 @@
 // The state of the page in its address, after the #: a link opens the same picture, network and attack.
 
 import { everything } from './galleries.js';
+import { isCentral } from './pictures.js';
 
 /** @typedef {import('../pkg/decoy.js').AttackOptions} AttackOptions */
 /** @typedef {import('../pkg/decoy.js').Crop} Crop */
@@ -18,23 +19,15 @@ import { everything } from './galleries.js';
  */
 
 /** @param {Wish} wish @param {AttackOptions | null} options */
-export function write({ model, subject, crop }, options) {
+export function write({ family, model, subject, crop }, options) {
   const words = new URLSearchParams(subject?.place?.words);
-  if (subject?.place && subject.croppable && crop && !central(crop, subject)) words.set('crop', [crop.left, crop.top, crop.side].map((value) => +value.toFixed(1)).join(','));
+  if (subject?.place && subject.croppable && crop && !isCentral(family, crop, subject)) words.set('crop', [crop.left, crop.top, crop.side].map((value) => +value.toFixed(1)).join(','));
   words.set('model', model.id);
   for (const [name, value] of Object.entries(options ?? {})) {
     if (value !== undefined && !Number.isNaN(value)) words.set(name, String(value));
   }
   // A comma may stand in an address as it is.
   return `#${words}`.replaceAll('%2C', ',');
-}
-
-/** @param {Crop} crop @param {Subject} subject */
-function central({ left, top, side }, { file: { opened } }) {
-  if (!opened) return false;
-  const { width, height } = opened;
-  const near = (/** @type {number} */ a, /** @type {number} */ b) => Math.abs(a - b) <= 1;
-  return near(side, Math.min(width, height)) && near(left, (width - side) / 2) && near(top, (height - side) / 2);
 }
 
 /**

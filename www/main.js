@@ -9,7 +9,7 @@ import { sweepFlow } from './flow/sweep.js';
 import { galleries as fetchGalleries } from './galleries.js';
 import * as link from './link.js';
 import { Page } from './page.js';
-import { Pictures, squareOf } from './pictures.js';
+import { Pictures, isCentral, squareOf } from './pictures.js';
 import { program } from './program.js';
 import { Session } from './session.js';
 import { complain, remark } from './view/alert.js';
@@ -117,8 +117,10 @@ function own() {
 
 /** With the first network of a family, unless one of it is chosen already. @param {string} id @param {Partial<Wish>} change */
 function lookWith(id, change) {
-  const family = networks.families.find((family) => family.id === id) ?? page.wanted.family;
-  look({ ...(family !== page.wanted.family && { family, model: family.models[0] }), ...change });
+  const { wanted } = page;
+  const family = networks.families.find((family) => family.id === id) ?? wanted.family;
+  const crop = isCentral(wanted.family, wanted.crop, wanted.subject) ? null : wanted.crop;
+  look({ ...(family !== wanted.family && { family, model: family.models[0], crop }), ...change });
 }
 
 /** @param {File} file */
@@ -151,7 +153,7 @@ async function preview() {
   image.src = subject.file.address;
   await image.decode();
   const size = { width: image.naturalWidth, height: image.naturalHeight };
-  if (page.wanted.subject === subject) stage.preview(image, squareOf(subject, crop, size), family.input.width, subject.name);
+  if (page.wanted.subject === subject) stage.preview(image, squareOf(family, subject, crop, size), family.input.width, subject.name);
 }
 
 // ---- showing

@@ -58,15 +58,23 @@ export function siteFile(address) {
   return { address, bytes, opened: null };
 }
 
-/** What a network sees of a picture, whose file has this size. @param {Subject} subject @param {Crop | null} crop @param {{ width: number, height: number }} size @returns {Crop} */
-export function squareOf({ region, croppable }, crop, size) {
-  return region ?? (croppable && crop && inside(crop, size) ? crop : centre(size));
+/** What the networks of a family see of a picture, whose file has this size. @param {Family} family @param {Subject} subject @param {Crop | null} crop @param {{ width: number, height: number }} size @returns {Crop} */
+export function squareOf(family, { region, croppable }, crop, size) {
+  return region ?? (croppable && crop && inside(crop, size) ? crop : centre(family, size));
 }
 
-/** The largest square in the middle. @param {{ width: number, height: number }} size @returns {Crop} */
-export function centre({ width, height }) {
-  const side = Math.min(width, height);
-  return { left: (width - side) / 2, top: (height - side) / 2, side };
+/** The square in the middle that the networks of a family were made for, in whole pixels. @param {Family} family @param {{ width: number, height: number }} size @returns {Crop} */
+export function centre({ crop: share }, { width, height }) {
+  const side = Math.max(1, Math.round(share * Math.min(width, height)));
+  return { left: Math.floor((width - side) / 2), top: Math.floor((height - side) / 2), side };
+}
+
+/** Whether a person has left the square where it was. @param {Family} family @param {Crop | null} crop @param {Subject | null} subject */
+export function isCentral(family, crop, subject) {
+  const opened = subject?.file.opened;
+  if (!crop || !opened) return !crop;
+  const { left, top, side } = centre(family, opened);
+  return [left - crop.left, top - crop.top, side - crop.side].every((apart) => Math.abs(apart) <= 1);
 }
 
 /** @param {Crop} crop @param {{ width: number, height: number }} size */
@@ -93,7 +101,7 @@ export class Pictures {
     for (;;) {
       const { opened } = subject.file;
       if (opened) {
-        const square = squareOf(subject, crop, opened);
+        const square = squareOf(family, subject, crop, opened);
         const picture = await bridge.crop(opened.key, family.id, square);
         if (picture) return { picture, crop: subject.croppable ? square : null };
       }

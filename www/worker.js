@@ -1,6 +1,7 @@
 // Runs the wasm module away from the page. Calls are answered one at a time, in order;
 // only reading pictures, which touches no network, does not wait for its turn.
 
+import { shown } from './decode.js';
 import { Download, damaged, forget, keep, kept } from './weights.js';
 
 /** @typedef {import('../pkg/decoy.js').Decoy} Decoy */
@@ -30,9 +31,9 @@ const calls = new Map();
 let turn = Promise.resolve();
 
 const pictures = {
-  /** What cannot be opened leaves the one before in its place. @param {number} key @param {Uint8Array} bytes */
-  open(key, bytes) {
-    const source = decoy.open(bytes);
+  /** What cannot be opened leaves the one before in its place. @param {number} key @param {Uint8Array<ArrayBuffer>} bytes */
+  async open(key, bytes) {
+    const source = await opened(bytes);
     held?.source.free();
     held = { key, source };
     return { width: source.width, height: source.height, preview: source.preview(PREVIEW) };
@@ -41,6 +42,14 @@ const pictures = {
   /** @param {number} key @param {string} family @param {Crop} crop */
   crop: (key, family, crop) => (held?.key === key ? decoy.crop(family, held.source, crop) : null),
 };
+
+/** The browser knows more formats and stranger files; the module reads what it refuses or is known to show wrong. @param {Uint8Array<ArrayBuffer>} bytes */
+async function opened(bytes) {
+  const picture = decoy.isForBrowser(bytes) ? await shown(bytes) : null;
+  if (!picture) return decoy.open(bytes);
+  const { pixels, width, height, whole } = picture;
+  return decoy.openPixels(pixels, width, height, whole.width, whole.height);
+}
 
 const methods = {
   /** @param {Call} _ @param {WebAssembly.Module} program @param {string} catalog @param {import('./bridge.js').DeviceChoice} device */

@@ -80,7 +80,7 @@ pub fn run(args: &AttackArgs) -> Result<()> {
         model.family.class(label)?;
     }
     let mut failures = 0;
-    let left_out = args.pictures.for_each(&files, model.family.input, |path, photo| {
+    let left_out = args.pictures.for_each(&files, &model.family, |path, photo| {
         let pixels = pictures::tensor(&photo, model.network.device());
         let began = Instant::now();
         let outcome = pollster::block_on(async {

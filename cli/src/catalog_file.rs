@@ -160,6 +160,7 @@ pub fn describe(set: &dyn DataSet, architecture: Architecture) -> Family {
         patience: (architecture == Architecture::EfficientnetLite0).then_some(40), // about ten seconds
         architecture,
         input: pictures::input(about),
+        crop: about.crop,
         labels: about.labels.iter().map(|label| (*label).to_owned()).collect(),
         models: Vec::new(),
     }

@@ -117,7 +117,7 @@ impl CompareArgs {
             return Ok((images, None));
         }
         let mut images = Images::new(model.family.input);
-        let left_out = self.pictures.for_each(&self.pictures.files()?, model.family.input, |path, photo| {
+        let left_out = self.pictures.for_each(&self.pictures.files()?, &model.family, |path, photo| {
             let answer = pollster::block_on(model.network.predict(pictures::tensor(&photo, model.network.device())))?;
             images.add(&photo.levels(), answer[0].class(), &path.display().to_string());
             Ok(())

@@ -6,13 +6,14 @@ use anyhow::{Context, Result, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use clap::{Args, ValueEnum};
 use decoy::catalog::{Family, Input};
-use decoy::photo::{self, Crop, Photo};
+use decoy::photo::{self, Crop, Photo, Source};
 use decoy_data::{About, Content, Picture};
 
 /// Which pictures, and which part of them.
 #[derive(Args)]
 pub struct PictureArgs {
-    /// Look at this square of every picture, in pixels of the upright picture; else the largest one in the middle.
+    /// Look at this square of every picture, in pixels of the upright picture; else at the middle that the
+    /// network was made for.
     #[arg(long, value_name = "LEFT,TOP,SIDE", value_parser = parse_crop)]
     crop: Option<Crop>,
     /// PNG, JPEG, WebP, GIF or BMP files, or folders of them.
@@ -48,7 +49,7 @@ impl PictureArgs {
         Ok(files)
     }
 
-    /// Opens each of `files` at the network's input size and hands it to `work`. Where there are several, those with
+    /// Opens each of `files` as the networks of `family` take it and hands it to `work`. Where there are several, those with
     /// which something is wrong are told on standard error and left out.
     ///
     /// # Errors
@@ -57,12 +58,12 @@ impl PictureArgs {
     pub fn for_each(
         &self,
         files: &[PathBuf],
-        input: Input,
+        family: &Family,
         mut work: impl FnMut(&Path, Photo) -> Result<()>,
     ) -> Result<LeftOut> {
         let mut left_out = LeftOut { count: 0, files: files.len() };
         for path in files {
-            match self.open(path, input).and_then(|photo| work(path, photo).with_context(|| path.display().to_string()))
+            match self.open(path, family).and_then(|photo| work(path, photo).with_context(|| path.display().to_string()))
             {
                 Ok(()) => {}
                 Err(error) if files.len() == 1 => return Err(error),
@@ -75,15 +76,11 @@ impl PictureArgs {
         Ok(left_out)
     }
 
-    /// The picture at `path`, at the network's input size.
-    pub fn open(&self, path: &Path, input: Input) -> Result<Photo> {
+    /// The picture at `path`, as the networks of `family` take it.
+    pub fn open(&self, path: &Path, family: &Family) -> Result<Photo> {
         let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-        let Input { channels, height, width } = input;
-        match self.crop {
-            None => photo::decode(&bytes, channels, height, width),
-            Some(crop) => photo::open(&bytes).and_then(|source| source.crop(crop, channels, height, width)),
-        }
-        .with_context(|| path.display().to_string())
+        let crop = |source: &Source| self.crop.unwrap_or_else(|| source.centre(family.crop));
+        look(&bytes, family.input, crop).with_context(|| path.display().to_string())
     }
 }
 
@@ -139,7 +136,7 @@ impl Images {
         Self { input, levels: Vec::new(), classes: Vec::new(), names: Vec::new() }
     }
 
-    /// Pictures of a data set as networks see them: of a file the middle, pixel by pixel where it is large enough.
+    /// Pictures of a data set as networks see them: of a file the middle that they were made for.
     pub fn of<'a>(about: &About, pictures: impl IntoIterator<Item = &'a Picture>) -> Result<Self> {
         let input = input(about);
         let mut images = Self::new(input);
@@ -147,7 +144,7 @@ impl Images {
             match content {
                 Content::Pixels(levels) => images.add(levels, *class, name),
                 Content::File(bytes) => {
-                    let photo = middle(bytes, input).with_context(|| name.clone())?;
+                    let photo = look(bytes, input, |source| source.centre(about.crop)).with_context(|| name.clone())?;
                     images.add(&photo.levels(), *class, name);
                 }
             }
@@ -209,14 +206,10 @@ pub fn input(about: &About) -> Input {
     Input { channels: about.channels, height: about.height, width: about.width }
 }
 
-/// The middle of a picture file: as much as the network takes, or the largest square of a smaller one.
-fn middle(bytes: &[u8], input: Input) -> Result<Photo> {
+/// A part of a picture file, as networks take it.
+fn look(bytes: &[u8], input: Input, crop: impl FnOnce(&Source) -> Crop) -> Result<Photo> {
     let source = photo::open(bytes)?;
-    let (width, height) = (f64::from(source.width()), f64::from(source.height()));
-    let side = width.min(height).min(input.height as f64);
-    let middle = |length: f64| ((length - side) / 2.0).floor();
-    let crop = Crop { left: middle(width), top: middle(height), side };
-    Ok(source.crop(crop, input.channels, input.height, input.width)?)
+    Ok(source.crop(crop(&source), input.channels, input.height, input.width)?)
 }
 
 /// Which images of a family's data set.

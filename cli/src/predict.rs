@@ -33,7 +33,7 @@ struct Line<'a> {
 /// Runs `decoy predict`.
 pub fn run(args: &PredictArgs) -> Result<()> {
     let model = args.model.open()?;
-    let left_out = args.pictures.for_each(&args.pictures.files()?, model.family.input, |path, photo| {
+    let left_out = args.pictures.for_each(&args.pictures.files()?, &model.family, |path, photo| {
         let pixels = pictures::tensor(&photo, model.network.device());
         let answer = pollster::block_on(model.network.predict(pixels))?.remove(0);
         let predictions = Prediction::top(&answer, &model.family.labels, args.top.into());

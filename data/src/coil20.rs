@@ -66,6 +66,7 @@ static ABOUT: LazyLock<About> = LazyLock::new(|| About {
     channels: 1,
     height: SIDE,
     width: SIDE,
+    crop: 1.0,
     variable: "COIL20",
     copy: "the folder or archive of COIL-20",
     homepage: "https://www.cs.columbia.edu/CAVE/software/softlib/coil-20.php",

@@ -23,6 +23,7 @@ static ABOUT: LazyLock<About> = LazyLock::new(|| About {
     channels: 3,
     height: 224,
     width: 224,
+    crop: 0.875, // 224 of 256, as EfficientNet-Lite0 was measured
     variable: "IMAGENET_SAMPLE",
     copy: "the folder or archive of the ImageNet sample",
     homepage: "https://www.image-net.org/",

@@ -102,6 +102,8 @@ pub struct About {
     pub height: usize,
     /// The columns that a network sees of a picture.
     pub width: usize,
+    /// The share of a picture's shorter side that networks were made to see: the middle of it.
+    pub crop: f64,
     /// The environment variable that names a copy of it.
     pub variable: &'static str,
     /// What such a copy is.

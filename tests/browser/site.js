@@ -18,7 +18,7 @@ const PATIENCE = 180_000;
 /** A file of the site. @param {string} path @returns {Promise<any>} */
 export const json = async (path) => (await fetch(new URL(path, address))).json();
 
-/** @typedef {{ id: string, title: string, reader: string, note?: string, labels: string[], input: { channels: number, width: number, height: number }, models: { id: string, sigma: number, file: string, bytes: number, sha256: string }[] }} Family */
+/** @typedef {{ id: string, title: string, reader: string, note?: string, labels: string[], input: { channels: number, width: number, height: number }, crop: number, models: { id: string, sigma: number, file: string, bytes: number, sha256: string }[] }} Family */
 
 /** @type {{ families: Family[] }} */
 export const { families } = await json('models/models.json');

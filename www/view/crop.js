@@ -7,7 +7,7 @@ import { plane } from './plane.js';
 /** @typedef {import('../../pkg/decoy.js').Crop} Crop */
 /** @typedef {import('../../pkg/decoy.js').Picture} Picture */
 
-/** The frame is not made smaller than this many pixels of the picture, nor than this part of it. */
+/** The frame is not made smaller than this many pixels of the picture, unless it begins so, nor than this part of it. */
 const SMALLEST = 32;
 const MOST = 8;
 /** A movement is over when nothing has moved for this long, in milliseconds. */
@@ -36,13 +36,15 @@ export function cropFrame(onChange) {
   let [width, height] = [0, 0];
   // The centre and the side of the square, finer than the pixels of `crop`.
   let [x, y, side] = [0, 0, 0];
+  /** The side that it begins with. */
+  let first = SMALLEST;
   /** @type {Crop | null} */
   let crop = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let resting;
 
   const shorter = () => Math.min(width, height);
-  const mostZoom = () => clamp(shorter() / SMALLEST, 1, MOST);
+  const mostZoom = () => clamp(shorter() / Math.min(SMALLEST, first), 1, MOST);
 
   /** Puts the square there, as far as the picture reaches. @param {number} newX @param {number} newY @param {number} newSide @returns {Crop} */
   function place(newX, newY, newSide) {
@@ -136,19 +138,19 @@ export function cropFrame(onChange) {
     /**
      * Another picture, or none. It is no change: nobody is told.
      * @param {{ width: number, height: number, preview: Picture } | null} source its upright size, and the whole of it small
-     * @param {Crop} [given] else the largest square around the centre
+     * @param {Crop | null} given the square, where there is a picture
      */
     show(source, given) {
       clearTimeout(resting);
       fingers.clear();
       root.hidden = !source;
       crop = null;
-      if (!source) return;
+      if (!source || !given) return;
       ({ width, height } = source);
       paint(canvas, source.preview);
       picture.style.setProperty('--ratio', String(width / height));
-      if (given) place(given.left + given.side / 2, given.top + given.side / 2, given.side);
-      else place(width / 2, height / 2, shorter());
+      first = given.side;
+      place(given.left + given.side / 2, given.top + given.side / 2, given.side);
     },
 
     /** The square, in whole pixels of the upright picture. */

@@ -33,17 +33,17 @@ export function cropField(onCrop) {
 
   return {
     /** @param {Wish} wish @param {boolean} cover whether there is a search, or its result */
-    show({ subject, crop }, cover) {
+    show({ family, subject, crop }, cover) {
       const opened = subject?.croppable ? subject.file.opened : null;
       button.hidden = !opened;
       if (cover && !covered) reveal(false);
       covered = cover;
       const other = framed.subject !== (opened && subject);
-      const square = opened && (crop ?? centre(opened));
+      const square = opened && (crop ?? centre(family, opened));
       if (!other && same(square, framed.crop)) return;
       Object.assign(framed, { subject: opened && subject, crop: square });
       if (other) reveal(opened !== null && !subject?.place);
-      frame.show(opened, crop ?? undefined);
+      frame.show(opened, square);
     },
   };
 }

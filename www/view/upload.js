@@ -3,7 +3,7 @@
 import { find } from './dom.js';
 
 /** The module decides what it reads; this only keeps a giant file out of memory. */
-const ENOUGH = 64 * 1024 * 1024;
+const ENOUGH = 65 * 1024 * 1024;
 
 /** @param {(file: File) => void} onFile */
 export function upload(onFile) {

@@ -1,0 +1,205 @@
+//! JPEG files.
+
+use std::io::Read;
+
+use image::{DynamicImage, GrayImage, RgbImage};
+use jpeg_decoder::{CodingProcess, ColorTransform, Decoder, Error, ImageInfo, PixelFormat, UnsupportedFeature};
+
+use super::{
+    KEPT_SIDE, PhotoError, color,
+    read::{Lying, check_memory, check_size, turn},
+};
+
+const NAME: &str = "JPEG";
+
+/// The most pixels of a picture that a browser is given at once: what it decodes it holds in full size, and a telephone
+/// has little memory.
+const BROWSER_PIXELS: u64 = 50_000_000;
+
+/// The most pixels in all scans of a picture. Each scan takes as long as a picture of one; cameras write one, programs
+/// about ten.
+const MAX_SCANNED: u64 = 20 * 50_000_000;
+
+/// What is read behind the end of the picture: 1s, which no code for colours consists of. So a picture that ends too
+/// early cannot be read to its end, and the decoder looks ahead into nothing else.
+const BEYOND: [u8; 66] = {
+    let mut ones = [0; 66];
+    let mut i = 0;
+    while i < 64 {
+        ones[i] = 0xFF;
+        i += 2;
+    }
+    ones[64] = 0xFF;
+    ones[65] = 0xD9;
+    ones
+};
+
+pub(super) fn read(bytes: &[u8]) -> Result<Lying, PhotoError> {
+    let outline = Outline::of(bytes);
+    let mut decoder = Decoder::new(outline.picture.chain(&BEYOND[..]));
+    decoder.read_info().map_err(wrong)?;
+    let info = decoder.info().ok_or(PhotoError::Damaged { format: NAME })?;
+    let size @ (width, height) = (info.width.into(), info.height.into());
+    check_size(size)?;
+    let pixels = u64::from(width) * u64::from(height);
+    if info.coding_process == CodingProcess::Lossless {
+        return Err(PhotoError::UnsupportedFormat { format: format!("{NAME} without loss") });
+    }
+    if outline.scans as u64 * pixels > MAX_SCANNED {
+        return Err(PhotoError::Damaged { format: NAME });
+    }
+
+    // What would be reduced anyway is decoded smaller, to a half, a quarter or an eighth.
+    let halvings = (width.min(height).div_ceil(KEPT_SIDE)).ilog2().min(3);
+    let smaller = |side: u16| side.div_ceil(1 << halvings);
+    check_memory(memory(&info, halvings), size)?;
+    decoder.scale(smaller(info.width), smaller(info.height)).map_err(wrong)?;
+    decoder.set_color_transform(outline.colors());
+    let samples = decoder.decode().map_err(wrong)?;
+
+    let (columns, rows) = decoder.info().map(|info| (info.width.into(), info.height.into())).unwrap_or_default();
+    let profile = decoder.icc_profile().and_then(|icc| color::profile(&icc));
+    let (picture, profile) = match info.pixel_format {
+        PixelFormat::L8 => (GrayImage::from_raw(columns, rows, samples).map(DynamicImage::from), profile),
+        PixelFormat::CMYK32 => {
+            let rgb = color::inks_to_rgb(&samples, profile.as_ref());
+            (RgbImage::from_raw(columns, rows, rgb).map(DynamicImage::from), None)
+        }
+        _ => (RgbImage::from_raw(columns, rows, samples).map(DynamicImage::from), profile),
+    };
+    let picture = picture.ok_or(PhotoError::Damaged { format: NAME })?;
+    Ok(Lying { picture, size, turn: turn(outline.exif), profile })
+}
+
+/// A browser shows a part of a picture as if it were all of it, so that is refused first. Large pictures are decoded
+/// smaller here.
+pub(super) fn is_for_browser(bytes: &[u8]) -> Result<bool, PhotoError> {
+    let outline = Outline::of(bytes);
+    let mut rest = outline.picture.chain(&BEYOND[..]);
+    let mut decoder = Decoder::new(&mut rest);
+    let Some(info) = decoder.read_info().ok().and_then(|()| decoder.info()) else { return Ok(true) };
+    let size @ (width, height) = (info.width.into(), info.height.into());
+    check_size(size)?;
+    let pixels = u64::from(width) * u64::from(height);
+    if pixels > BROWSER_PIXELS && info.coding_process != CodingProcess::DctProgressive {
+        return Ok(false);
+    }
+    let is_soon_read = outline.scans as u64 * pixels <= MAX_SCANNED && check_memory(memory(&info, 3), size).is_ok();
+    if is_soon_read && decoder.scale(1, 1).is_ok() {
+        let is_whole = decoder.decode().is_ok();
+        drop(decoder);
+        if !is_whole && rest.get_ref().0.is_empty() {
+            return Err(PhotoError::Damaged { format: NAME });
+        }
+    }
+    Ok(true)
+}
+
+/// What a picture takes in memory, in bytes: its channels apart and together, and of one in several passes all
+/// coefficients.
+fn memory(info: &ImageInfo, halvings: u32) -> u64 {
+    let values = u64::from(info.width) * u64::from(info.height) * info.pixel_format.pixel_bytes() as u64;
+    let coefficients = if info.coding_process == CodingProcess::DctProgressive { 2 * values } else { 0 };
+    3 * (values >> (2 * halvings)) + coefficients
+}
+
+/// What the decoder does not say, or not as browsers take it.
+#[derive(Default)]
+struct Outline<'a> {
+    /// The file up to the end of the picture: a maker of telephones forgets the mark at the end and writes records
+    /// behind, others a second picture.
+    picture: &'a [u8],
+    scans: usize,
+    /// Of several, the first: what an editor has turned upright may lie on its side in what the camera wrote.
+    exif: Option<&'a [u8]>,
+    is_jfif: bool,
+    /// Adobe's code for the colours.
+    adobe: Option<u8>,
+    /// The names of the colours, a byte each.
+    components: Vec<u8>,
+}
+
+impl<'a> Outline<'a> {
+    fn of(bytes: &'a [u8]) -> Self {
+        let mut outline = Self::default();
+        let mut at = 2;
+        let mut in_one_scan = false;
+        while let Some(rest @ [first, kind, ..]) = bytes.get(at..) {
+            match (*first, *kind) {
+                (0xFF, 0xFF) => at += 1,
+                (0xFF, 0xD9) => break,
+                (0xFF, kind) if outline.scans == 0 || may_follow_a_scan(kind) => {
+                    let Some(&[high, low]) = rest.get(2..4).and_then(|length| length.first_chunk()) else { break };
+                    let length = usize::from(u16::from_be_bytes([high, low]));
+                    let content = rest.get(4..2 + length).unwrap_or_default();
+                    at += 2 + length;
+                    outline.add(kind, content);
+                    if matches!(kind, 0xC0 | 0xC1) {
+                        in_one_scan = true;
+                    }
+                    if kind == 0xDA {
+                        at += end_of_scan(bytes.get(at..).unwrap_or_default());
+                        if in_one_scan && content.first() == Some(&(outline.components.len() as u8)) {
+                            break;
+                        }
+                    }
+                }
+                _ if outline.scans == 0 => at += 1,
+                _ => break,
+            }
+        }
+        outline.picture = &bytes[..at.min(bytes.len())];
+        outline
+    }
+
+    /// A segment before or between scans.
+    fn add(&mut self, kind: u8, content: &'a [u8]) {
+        match kind {
+            0xDA => self.scans += 1,
+            // Four bytes for bits and size, one for the number of colours, three for each.
+            0xC0..=0xC2 if content.len() > 6 => self.components = content[6..].iter().step_by(3).copied().collect(),
+            0xE0 if content.starts_with(b"JFIF\0") => self.is_jfif = true,
+            0xE1 if content.starts_with(b"Exif\0\0") => self.exif = self.exif.or(Some(content)),
+            0xEE if content.starts_with(b"Adobe") => self.adobe = content.get(11).copied(),
+            _ => {}
+        }
+    }
+
+    /// What the numbers are, as libjpeg finds it out, and with it browsers.
+    fn colors(&self) -> ColorTransform {
+        match (&*self.components, self.adobe) {
+            ([_], _) => ColorTransform::Grayscale,
+            ([_, _, _], _) if self.is_jfif => ColorTransform::YCbCr,
+            ([_, _, _], Some(0)) | (b"RGB", None) => ColorTransform::RGB,
+            ([_, _, _, _], None | Some(0)) => ColorTransform::CMYK,
+            ([_, _, _, _], _) => ColorTransform::YCCK,
+            _ => ColorTransform::YCbCr,
+        }
+    }
+}
+
+/// Whether a segment belongs between two scans: tables, scans, comments. What else is there is no longer the picture.
+fn may_follow_a_scan(kind: u8) -> bool {
+    matches!(kind, 0xC4 | 0xDA..=0xDD | 0xE0..=0xEF | 0xFE)
+}
+
+/// How long the colours of a scan are: up to a mark that is neither a restart nor a byte of theirs.
+fn end_of_scan(scan: &[u8]) -> usize {
+    let end = |pair: &[u8]| pair[0] == 0xFF && !matches!(pair[1], 0 | 0xD0..=0xD7 | 0xFF);
+    scan.windows(2).position(end).unwrap_or(scan.len())
+}
+
+fn wrong(error: Error) -> PhotoError {
+    let kind = match error {
+        Error::Unsupported(kind) => kind,
+        _ => return PhotoError::Damaged { format: NAME },
+    };
+    let kind = match kind {
+        UnsupportedFeature::ArithmeticEntropyCoding => "with arithmetic coding".to_owned(),
+        UnsupportedFeature::Hierarchical => "in several sizes".to_owned(),
+        UnsupportedFeature::SamplePrecision(bits) => format!("with {bits} bits a colour"),
+        UnsupportedFeature::ComponentCount(count) => format!("with {count} colour channels"),
+        _ => "of this kind".to_owned(),
+    };
+    PhotoError::UnsupportedFormat { format: format!("{NAME} {kind}") }
+}

@@ -1,0 +1,130 @@
+//! PNG files, animated ones among them.
+
+use std::io::Cursor;
+
+use image::{AnimationDecoder, ImageResult, codecs::png::PngDecoder, metadata::Orientation};
+use moxcms::{
+    Chromaticity, CicpProfile, ColorPrimaries, ColorProfile, MatrixCoefficients, TransferCharacteristics, XyY,
+    curve_from_gamma,
+};
+use png::{CodingIndependentCodePoints, Info, ScaledFloat, SourceChromaticities};
+
+use super::{
+    PhotoError, color,
+    read::{Lying, MAX_MEMORY, check_size, or_first_shown, still, turn, wrong},
+};
+
+const NAME: &str = "PNG";
+
+/// What a screen makes of a picture, and by how much of it a gamma alone may differ and still mean sRGB.
+const SCREEN_GAMMA: f32 = 2.2;
+const SAME_GAMMA: f32 = 0.05;
+
+pub(super) fn read(bytes: &[u8]) -> Result<Lying, PhotoError> {
+    let damaged = || PhotoError::Damaged { format: NAME };
+    // The decoder panics at a part of a colour; where a panic aborts, as in the browser, nothing catches it.
+    if !palette_is_whole(bytes) {
+        return Err(damaged());
+    }
+    let reader = header(bytes)?;
+    let info = reader.info();
+    let profile = profile(info)?;
+    let decoder = || PngDecoder::new(Cursor::new(bytes));
+    let still = Lying { profile, ..still(decoder().map_err(|error| wrong(NAME, &error))?, NAME)? };
+    let frames = || -> ImageResult<_> { Ok(decoder()?.apng()?.into_frames()) };
+    if info.animation_control.is_none() {
+        Ok(still)
+    } else if info.frame_control.is_some() {
+        or_first_shown(still, frames)
+    } else {
+        // A card for programs that know no animations, and no part of this one.
+        let first = frames().map_err(|error| wrong(NAME, &error))?.next().ok_or_else(damaged)?;
+        let picture = first.map_err(|error| wrong(NAME, &error))?.into_buffer().into();
+        or_first_shown(Lying { picture, ..still }, frames)
+    }
+}
+
+/// Some browsers do not turn what EXIF says is to be turned.
+pub(super) fn is_for_browser(bytes: &[u8]) -> Result<bool, PhotoError> {
+    match header(bytes) {
+        Ok(reader) => Ok(turn(reader.info().exif_metadata.as_deref()) == Orientation::NoTransforms),
+        Err(PhotoError::Damaged { .. }) => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+/// What is known before the first pixel.
+fn header(bytes: &[u8]) -> Result<png::Reader<Cursor<&[u8]>>, PhotoError> {
+    let damaged = |_| PhotoError::Damaged { format: NAME };
+    let limits = png::Limits { bytes: MAX_MEMORY as usize };
+    let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), limits);
+    check_size(decoder.read_header_info().map_err(damaged)?.size())?;
+    decoder.read_info().map_err(damaged)
+}
+
+/// What the numbers of a picture mean, if that is not sRGB: of several answers the first that browsers take.
+fn profile(info: &Info) -> Result<Option<ColorProfile>, PhotoError> {
+    if let Some(points) = info.coding_independent_code_points {
+        return code_points(points);
+    }
+    if let Some(icc) = &info.icc_profile {
+        return Ok(color::profile(icc));
+    }
+    if info.srgb.is_some() {
+        return Ok(None);
+    }
+    let Some(gamma) = info.gama_chunk.map(ScaledFloat::into_value) else { return Ok(None) };
+    if info.chrm_chunk.is_none() && (gamma * SCREEN_GAMMA - 1.0).abs() <= SAME_GAMMA {
+        return Ok(None);
+    }
+    let curve = curve_from_gamma(1.0 / gamma);
+    let mut profile = ColorProfile::new_srgb();
+    profile.cicp = None;
+    profile.red_trc = Some(curve.clone());
+    profile.green_trc = Some(curve.clone());
+    profile.blue_trc = Some(curve);
+    if let Some(SourceChromaticities { white, red, green, blue }) = info.chrm_chunk {
+        let at = |(x, y): (ScaledFloat, ScaledFloat)| Chromaticity::new(x.into_value(), y.into_value());
+        let white = at(white);
+        let primaries = ColorPrimaries { red: at(red), green: at(green), blue: at(blue) };
+        profile.update_rgb_colorimetry(XyY { x: white.x.into(), y: white.y.into(), yb: 1.0 }, primaries);
+    }
+    Ok(Some(profile))
+}
+
+/// A video's code for colours. What is brighter than white on a screen has no level here.
+fn code_points(points: CodingIndependentCodePoints) -> Result<Option<ColorProfile>, PhotoError> {
+    use TransferCharacteristics::{Bt601, Bt709, Bt202010bit, Bt202012bit, Hlg, Smpte2084, Srgb};
+
+    let transfer = TransferCharacteristics::try_from(points.transfer_function);
+    if matches!(transfer, Ok(Smpte2084 | Hlg)) {
+        return Err(PhotoError::UnsupportedFormat { format: format!("{NAME} with HDR colours") });
+    }
+    let (Ok(color_primaries), Ok(transfer)) = (points.color_primaries.try_into(), transfer) else { return Ok(None) };
+    // Browsers show video as if it were made for screens.
+    let transfer_characteristics = match transfer {
+        Bt709 | Bt601 | Bt202010bit | Bt202012bit => Srgb,
+        other => other,
+    };
+    let mut profile = ColorProfile::new_srgb();
+    let known = profile.update_rgb_colorimetry_from_cicp(CicpProfile {
+        color_primaries,
+        transfer_characteristics,
+        matrix_coefficients: MatrixCoefficients::Identity,
+        full_range: true,
+    });
+    Ok(known.then_some(profile))
+}
+
+/// Whether the palette, if there is one, ends with a whole colour.
+fn palette_is_whole(bytes: &[u8]) -> bool {
+    let mut chunks = bytes.get(8..).unwrap_or_default();
+    while let Some(([l0, l1, l2, l3, kind @ ..], rest)) = chunks.split_first_chunk::<8>() {
+        let length = u32::from_be_bytes([*l0, *l1, *l2, *l3]) as usize;
+        if kind == b"PLTE" {
+            return length.is_multiple_of(3);
+        }
+        chunks = rest.get(length.saturating_add(4)..).unwrap_or_default(); // after its checksum
+    }
+    true
+}
