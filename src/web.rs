@@ -4,6 +4,7 @@
 mod device;
 mod objects;
 mod passes;
+mod watch;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -164,7 +165,7 @@ impl Decoy {
     /// What a network sees in a picture: all classes, the most probable first.
     pub async fn predict(&self, model: String, picture: Picture) -> Result<Predictions, JsError> {
         let (family, network) = self.network(&model)?;
-        let answer = network.predict(self.pixels(family, &[picture])?).await?.remove(0);
+        let answer = self.watched(network.predict(self.pixels(family, &[picture])?)).await?.remove(0);
         objects::list(&Prediction::top(&answer, &family.labels, family.labels.len()))
     }
 
@@ -184,16 +185,17 @@ impl Decoy {
         let (family, network) = self.network(&model)?;
         let attack = attack::build(&options).map_err(JsError::from)?;
         let pixels = self.pixels(family, &[picture])?;
-        let answer = network.predict(pixels.clone()).await.map_err(JsError::from)?.remove(0);
-        let aim = options.aim(family, &answer).map_err(JsError::from)?;
-        let mut run = Run::begin(&*attack, &network, pixels.clone(), aim).await.map_err(JsError::from)?;
+        let seen = self.watched(network.predict(pixels.clone())).await.map_err(JsError::from)?.remove(0);
+        let aim = options.aim(family, &seen).map_err(JsError::from)?;
+        let begun = Run::begin(&*attack, &network, pixels.clone(), aim);
+        let mut run = self.watched(begun).await.map_err(JsError::from)?;
         let pace = Pace::new();
         let mut shown = Shown { norm: f32::INFINITY, at: began };
-        while let Some(progress) = run.advance(pace.steps()).await.map_err(JsError::from)? {
+        while let Some(progress) = self.watched(run.advance(pace.steps())).await.map_err(JsError::from)? {
             let image = progress.images[0];
             let best = match image.norm {
                 Some(norm) if shown.is_due(norm) => {
-                    Some(to_photo(family, &read(run.best()).await.map_err(JsError::from)?)?)
+                    Some(to_photo(family, &self.watched(read(run.best())).await.map_err(JsError::from)?)?)
                 }
                 _ => None,
             };
@@ -211,7 +213,7 @@ impl Decoy {
                 return Err(objects::abort_error());
             }
         }
-        let outcome = run.finish().await.map_err(JsError::from)?;
+        let outcome = self.watched(run.finish()).await.map_err(JsError::from)?;
         let report = AttackReport::new(&model, family, &options, &outcome, 0, milliseconds(began));
         Ok(self.result(family, report, outcome, pixels).await?)
     }
@@ -243,7 +245,7 @@ impl Decoy {
         let pace = Pace::new();
         let mut cancelled = false;
         let mut told = usize::MAX;
-        while let Some(done) = sweep.advance(pace.steps()).await.map_err(JsError::from)? {
+        while let Some(done) = self.watched(sweep.advance(pace.steps())).await.map_err(JsError::from)? {
             let tell = on_progress.as_ref().filter(|_| done != told);
             let progress = match tell {
                 None => JsValue::UNDEFINED,
@@ -274,14 +276,20 @@ impl Decoy {
     pub async fn inspect(&self, model: String, picture: Picture) -> Result<Inspection, JsError> {
         let (family, network) = self.network(&model)?;
         let pixels = self.pixels(family, &[picture])?;
-        let class = network.predict(pixels.clone()).await?[0].class();
+        let class = self.watched(network.predict(pixels.clone())).await?[0].class();
         let criterion = Criterion::new(&Goal::Misread(vec![class]), family.labels.len(), network.device())?;
         let (logits, gradient) = network.gradient(pixels, |logits| criterion.cross_entropy(logits));
-        objects::inspection(&read(logits).await?, &read(gradient).await?)
+        objects::inspection(&self.watched(read(logits)).await?, &self.watched(read(gradient)).await?)
     }
 }
 
 impl Decoy {
+    /// Waits for `work` on the device.
+    async fn watched<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let device = self.device.borrow().clone();
+        device.watched(watch::WORKING, work).await
+    }
+
     fn network(&self, id: &str) -> Result<(&Family, Rc<Frozen>), JsError> {
         let (family, _) = self.catalog.model(id)?;
         let network = self.networks.borrow().get(id).cloned();
@@ -317,8 +325,8 @@ impl Decoy {
         outcome: Outcome,
         original: Tensor<4>,
     ) -> Result<AttackResult, JsError> {
-        let original = read(original).await?;
-        let adversarial = read(outcome.eight_bit).await?;
+        let original = self.watched(read(original)).await?;
+        let adversarial = self.watched(read(outcome.eight_bit)).await?;
         // Four times the root mean square fill the range of greys; what is larger is cut off.
         let typical = report.eight_bit.norms.l2 / (original.len() as f64).sqrt();
         let factor = (0.125 / typical.max(1e-4)).floor().max(1.0);

@@ -1,5 +1,7 @@
 // The page's one line to the worker: every call is a promise with progress, and can be cancelled.
 
+import { NOT_JAVASCRIPT } from './contents.js';
+
 /** @typedef {import('../pkg/decoy.js').Picture} Picture */
 /** @typedef {import('../pkg/decoy.js').Crop} Crop */
 /** @typedef {import('../pkg/decoy.js').DeviceReport} DeviceReport */
@@ -20,6 +22,8 @@
 
 /** A worker with the wasm module in it. One that has crashed or was closed refuses every call. */
 export class Bridge {
+  /** Why the GPU is of no more use, in a sentence. */
+  lost = '';
   #worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
   /** @type {Map<number, { resolve: (result: any) => void, reject: (error: Error) => void, watch: Watch<any> }>} */
   #calls = new Map();
@@ -31,12 +35,14 @@ export class Bridge {
   constructor(onDevice) {
     this.#worker.onmessage = ({ data }) => {
       if (data.device) onDevice(data.device);
-      else if (data.lost) this.close('The GPU was lost in the middle of the computation. Try again: the CPU takes over.');
+      else if (data.lost) this.close(`${(this.lost = `${data.lost}.`)} Try again: the CPU takes over.`);
       else this.#receive(data);
     };
     this.#worker.onerror = (event) => {
       event.preventDefault();
-      this.close(`The computation stopped unexpectedly (${event.message || 'its program could not be loaded'}). Try again: it starts afresh.`);
+      // Without a message it is the script itself that did not come.
+      if (!event.message) this.close(`The file worker.js could not be fetched, does not fit this page, or ${NOT_JAVASCRIPT} Try again, or reload the page.`);
+      else this.close(`The computation stopped unexpectedly (${event.message}). Try again: it starts afresh.`);
     };
   }
 
@@ -102,6 +108,15 @@ export class Bridge {
    */
   attack(model, picture, options, watch) {
     return this.#call('attack', [model, picture, options], watch);
+  }
+
+  /**
+   * What a network sees in a picture on the CPU, whatever the device is.
+   * @param {string} model @param {Picture} picture
+   * @returns {Promise<import('../pkg/decoy.js').Prediction>}
+   */
+  check(model, picture) {
+    return this.#call('check', [model, picture]);
   }
 
   /**

@@ -8,6 +8,9 @@
  * @property {Family[]} families the models of each by rising σ
  */
 
+/** How a sentence about a script ends that the browser does not run. */
+export const NOT_JAVASCRIPT = 'this site’s server does not call it JavaScript (text/javascript).';
+
 /** @returns {Promise<Networks>} */
 export async function networks() {
   const path = 'models/models.json';
@@ -26,7 +29,7 @@ export async function json(path) {
 /** @param {string} path @param {AbortSignal} [signal] */
 export async function get(path, signal) {
   const response = await fetch(path, { signal }).catch(() => {
-    throw signal?.aborted ? signal.reason : new Error(`The file ${path} could not be fetched. Are you offline?`);
+    throw signal?.aborted ? signal.reason : unreachable(path);
   });
   if (!response.ok) throw new Error(`The file ${path} is missing on this site (status ${response.status}).`);
   return response;
@@ -42,4 +45,7 @@ function parse(path, text) {
 }
 
 /** @param {string} path */
-const unreadable = (path) => new Error(`The file ${path} is not what this page expects.`);
+export const unreachable = (path) => new Error(`The file ${path} could not be fetched. Are you offline?`);
+
+/** @param {string} path */
+export const unreadable = (path) => new Error(`The file ${path} is not what this page expects.`);

@@ -35,6 +35,9 @@ addEventListener('unhandledrejection', ({ reason }) => complain(reason));
 // Under way long before it is needed, which is where a failure is told.
 program();
 
+// Takes away what index.html says to those for whom this program does not run.
+run.tell('Loading the page…');
+
 // ---- what the site holds
 
 const [networks, galleries] = await contents();
@@ -106,7 +109,7 @@ render();
 preview();
 if (page.wanted.subject) look({});
 else session.worker().catch(complain);
-upload(give);
+upload(give, complain);
 camera(give, complain);
 
 /** Whether the picture is one of the person's own. */

@@ -16,7 +16,8 @@ import { work } from './view/words.js';
 
 /** @typedef {{ family: Family, model: ModelEntry, subject: Subject | null, crop: Crop | null }} Wish where there is no crop, the centre */
 /** @typedef {{ family: Family, model: ModelEntry, subject: Subject, crop: Crop | null, picture: Picture, predictions: Prediction[] }} Shown the picture as the network sees it, and what it sees in it */
-/** @typedef {{ of: Shown, options: AttackOptions, device: DeviceReport, outcome: AttackResult }} Result */
+/** @typedef {{ of: Shown, options: AttackOptions, device: DeviceReport, outcome: AttackResult, check?: Check }} Result */
+/** @typedef {{ seen: Prediction } | { failed: string }} Check what the network sees on the CPU in what a GPU has found */
 /** @typedef {{ of: Shown, picture: Picture, norm: import('../pkg/decoy.js').Norm, size: number }} Best a misread picture that a search has found on its way */
 
 /** What the page works on: one thing at a time, and what comes later ends what came before. */

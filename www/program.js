@@ -1,6 +1,6 @@
 // The wasm module: fetched and compiled once, while it arrives, for every worker that the page starts.
 
-import { get } from './contents.js';
+import { get, unreachable, unreadable } from './contents.js';
 
 /** @type {Promise<WebAssembly.Module> | null} */
 let module = null;
@@ -22,7 +22,12 @@ export const abandon = (reason) => fetching?.abort(reason);
 
 /** Only what is called `application/wasm` is compiled while it arrives. @param {AbortSignal} signal */
 async function compile(signal) {
-  const response = await get('pkg/decoy_bg.wasm', signal);
+  const path = 'pkg/decoy_bg.wasm';
+  const response = await get(path, signal);
   const streams = response.headers.get('Content-Type') === 'application/wasm';
-  return streams ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer());
+  try {
+    return await (streams ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer()));
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error instanceof WebAssembly.CompileError ? unreadable(path) : unreachable(path);
+  }
 }

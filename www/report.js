@@ -7,7 +7,7 @@
 const VERSION = 3;
 
 /** @param {Result} result */
-export async function report({ of, options, device, outcome }) {
+export async function report({ of, options, device, outcome, check }) {
   const { family, model, subject, crop, picture } = of;
   const { channels } = family.input;
   return {
@@ -25,6 +25,7 @@ export async function report({ of, options, device, outcome }) {
     model: { family: family.id, id: model.id, sigma: model.sigma, file: model.file, sha256: model.sha256 },
     attack: options,
     device: { kind: device.kind, name: device.name },
+    ...(check && 'seen' in check && { checked_on_cpu: check.seen }),
     result: outcome.report,
     predictions: { before: outcome.original_predictions, after: outcome.adversarial_predictions },
     adversarial: await fingerprint(outcome.adversarial, channels),

@@ -83,7 +83,7 @@ export class Session {
   leaveGpu() {
     if (!this.#current?.bridge.closed || this.device?.kind !== 'webgpu') return false;
     select.value = 'cpu';
-    this.#refuge = 'The computation on the GPU had stopped.';
+    this.#refuge = `The computation on the GPU had stopped. ${this.#current.bridge.lost}`;
     line.textContent = `${this.#refuge} The CPU takes over.`;
     return true;
   }

@@ -4,14 +4,17 @@
 
 const CACHE = 'decoy-weights';
 
+/** The browser's store does not answer at times; the network is waited for longer. */
+const PATIENCE = 5000;
+
 /** Where the weights are: another checksum is another address. @param {ModelEntry} entry */
 export const address = ({ file, sha256 }) => new URL(`models/${file}?sha256=${sha256}`, import.meta.url).href;
 
-/** What the browser has kept, if it has. @param {ModelEntry} entry @returns {Promise<Uint8Array<ArrayBuffer> | null>} */
-export async function kept(entry) {
-  const response = await cached((cache) => cache.match(address(entry)));
-  return response ? new Uint8Array(await response.arrayBuffer()) : null;
-}
+/** What the browser has kept, if it has and can read it. @param {ModelEntry} entry @returns {Promise<Uint8Array<ArrayBuffer> | undefined>} */
+export const kept = (entry) => cached(async (cache) => {
+  const response = await cache.match(address(entry));
+  return response && new Uint8Array(await response.arrayBuffer());
+});
 
 /** Keeps the weights, in place of an older version of them. @param {ModelEntry} entry @param {Uint8Array<ArrayBuffer>} weights */
 export async function keep(entry, weights) {
@@ -23,15 +26,12 @@ export async function keep(entry, weights) {
 export const forget = (entry) => cached((cache) => cache.delete(address(entry), { ignoreSearch: true }));
 
 /**
- * A browser may have no such store, or no room in it, or forbid it: then every visit fetches.
+ * A browser may have no such store, or no room in it, or forbid it, or have lost its files: then every visit fetches.
  * @template T @param {(cache: Cache) => Promise<T>} use @returns {Promise<T | undefined>}
  */
 async function cached(use) {
-  try {
-    return await use(await caches.open(CACHE));
-  } catch {
-    return undefined;
-  }
+  const used = (async () => use(await caches.open(CACHE)))().catch(() => undefined);
+  return Promise.race([used, new Promise((resolve) => setTimeout(resolve, PATIENCE))]);
 }
 
 /** The weights of a network on their way. */

@@ -1,7 +1,9 @@
 // Runs the wasm module away from the page. Calls are answered one at a time, in order;
 // only reading pictures, which touches no network, does not wait for its turn.
 
+import { NOT_JAVASCRIPT } from './contents.js';
 import { shown } from './decode.js';
+import { isMismatch, renewed } from './renew.js';
 import { Download, damaged, forget, keep, kept } from './weights.js';
 
 /** @typedef {import('../pkg/decoy.js').Decoy} Decoy */
@@ -14,13 +16,23 @@ import { Download, damaged, forget, keep, kept } from './weights.js';
 
 const site = new URL('./', import.meta.url);
 
+/** How the module's errors begin that say that the GPU is of no more use. */
+const LOST = 'the device failed: ';
+
 /** The longer side of the whole picture under the crop frame. */
 const PREVIEW = 640;
 
 /** The JavaScript around the module: on its way while the page fetches the module. @type {Promise<typeof import('../pkg/decoy.js')>} */
-const glue = import(new URL('pkg/decoy.js', site).href);
+const glue = import(new URL('pkg/decoy.js', site).href).catch((error) => {
+  throw error instanceof SyntaxError ? error : new Error(`The file pkg/decoy.js could not be fetched, or ${NOT_JAVASCRIPT}`);
+});
+glue.catch(() => {}); // told where it is waited for
 /** @type {Decoy} */
 let decoy;
+/** A network on the CPU, for what a GPU has found: the last one that was needed. @type {{ model: string, decoy: Decoy } | null} */
+let reference = null;
+/** Makes a session on the CPU. @type {() => Promise<Decoy>} */
+let onCpu;
 /** The picture file opened last, and what the page calls it. @type {{ key: number, source: Source } | null} */
 let held = null;
 /** The network that will be asked for first, fetched while the program is. @type {{ id: string, download: Promise<Download | null> } | null} */
@@ -57,6 +69,7 @@ const methods = {
     const { default: init, Decoy } = await glue;
     await init({ module_or_path: program });
     decoy = await Decoy.create(catalog, device);
+    onCpu = () => Decoy.create(catalog, 'cpu');
     return { device: decoy.device(), attacks: decoy.attacks() };
   },
 
@@ -72,6 +85,19 @@ const methods = {
     return decoy.attack(model, picture, options, call.progress, call.signal);
   },
 
+  /** What the same network sees on the CPU. @param {Call} _ @param {string} model @param {Picture} picture */
+  async check(_, model, picture) {
+    if (reference?.model !== model) {
+      reference?.decoy.free();
+      reference = null;
+      const [entry] = entries([model]);
+      const weights = (await kept(entry)) ?? (await new Download(entry).weights);
+      reference = { model, decoy: await onCpu() };
+      await reference.decoy.loadModel(model, weights);
+    }
+    return (await reference.decoy.predict(model, picture))[0];
+  },
+
   /** @param {Call} call @param {string[]} models @param {Picture[]} pictures @param {Uint32Array} classes @param {AttackOptions} options */
   async sweep(call, models, pictures, classes, options) {
     await load(models, call);
@@ -79,13 +105,15 @@ const methods = {
   },
 };
 
+/** @param {string[]} models */
+const entries = (models) => decoy.catalog().families.flatMap((family) => family.models).filter(({ id }) => models.includes(id));
+
 /**
  * Loads the networks that are not there yet.
  * @param {string[]} models @param {Call} call
  */
 async function load(models, { signal, loading }) {
-  const entries = decoy.catalog().families.flatMap((family) => family.models);
-  const missing = entries.filter((entry) => models.includes(entry.id) && !decoy.hasModel(entry.id));
+  const missing = entries(models).filter((entry) => !decoy.hasModel(entry.id));
   const bytes = missing.reduce((sum, entry) => sum + entry.bytes, 0);
   let received = 0;
   for (const entry of missing) {
@@ -99,7 +127,7 @@ async function load(models, { signal, loading }) {
       const weights = await download.weights;
       await decoy.loadModel(entry.id, weights).catch((error) => {
         // Too technical for people: the lengths or checksums that differ.
-        throw error.message.startsWith('the weights of') ? damaged() : error;
+        throw isDamage(error) ? damaged() : error;
       });
       await keep(entry, weights);
     }
@@ -107,6 +135,9 @@ async function load(models, { signal, loading }) {
     self.postMessage({ device: decoy.device() });
   }
 }
+
+/** Whether weights are not those that the catalogue describes. @param {unknown} error */
+const isDamage = (error) => error instanceof Error && error.message.startsWith('the weights of');
 
 /** @param {ModelEntry} entry */
 function expect(entry) {
@@ -129,7 +160,7 @@ async function loadKept(entry) {
     await decoy.loadModel(entry.id, weights);
     return true;
   } catch (error) {
-    if (error instanceof WebAssembly.RuntimeError) throw error;
+    if (!isDamage(error)) throw error;
     await forget(entry);
     return false;
   }
@@ -154,11 +185,11 @@ async function answer({ id, method, args }) {
     const result = await run(method, args, call);
     self.postMessage({ id, result }, { transfer: buffers(result) });
   } catch (error) {
-    const { name, message } = error instanceof Error ? error : { name: 'Error', message: String(error) };
+    const { name, message } = isMismatch(error) ? renewed() : error instanceof Error ? error : { name: 'Error', message: String(error) };
     // A trap leaves the module's memory in an unknown state, and a GPU that is lost does not come back to the module
     // that had it: the whole worker goes.
     if (error instanceof WebAssembly.RuntimeError) self.reportError(error);
-    else if (message.startsWith('the device failed')) self.postMessage({ lost: true });
+    else if (message.startsWith(LOST)) self.postMessage({ lost: message.slice(LOST.length) });
     else self.postMessage({ id, error: { name, message } });
   } finally {
     calls.delete(id);

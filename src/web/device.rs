@@ -10,6 +10,7 @@ use wasm_bindgen::prelude::*;
 use web_time::Instant;
 use wgpu::DeviceType;
 
+use super::watch;
 use crate::catalog::Input;
 use crate::classifier::{Criterion, Frozen, Goal, read};
 use crate::error::Error;
@@ -85,11 +86,7 @@ impl ActiveDevice {
                     report: DeviceReport { kind: "webgpu".to_owned(), name, notice: None, check: None },
                     free: choice == "auto",
                 },
-                Err(_) => Self::cpu_because(
-                    "This browser offers no GPU through WebGPU here, so the processor computes; the results are the \
-                     same."
-                        .to_owned(),
-                ),
+                Err(why) => Self::cpu_because(format!("{why}, so the processor computes; the results are the same.")),
             }),
             _ => Err(JsError::new(&format!("the device is “{choice}”: expected auto, webgpu or cpu"))),
         }
@@ -118,10 +115,18 @@ impl ActiveDevice {
         self.is_webgpu() && self.report.check.is_none()
     }
 
+    /// Waits for `work` on this device: on a GPU, as long as that rejects nothing and answers within `limit` seconds.
+    pub async fn watched<T>(&self, limit: u32, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        if self.is_webgpu() { watch::watched(limit, work).await } else { work.await }
+    }
+
     /// Compares `network`, which is on this device, with the same one on the CPU. Returns this device with the result,
     /// or the CPU if they differ, or if it is free to be chosen and takes half the time.
     pub async fn check(mut self, network: &Frozen, reference: &Frozen, input: Input) -> Result<Self, Error> {
-        let (logits, gradient) = look(network, input).await?;
+        let (logits, gradient) = match self.watched(watch::FIRST_PASS, look(network, input)).await {
+            Err(Error::Device(why)) => return Ok(Self::cpu_because(format!("{why}, so the processor computes."))),
+            looked => looked?,
+        };
         let began = Instant::now();
         let (expected_logits, expected_gradient) = look(reference, input).await?;
         let on_cpu = began.elapsed();
@@ -139,7 +144,7 @@ impl ActiveDevice {
         } else if self.free {
             // The first look has compiled the shaders; the second one tells how long a step takes.
             let began = Instant::now();
-            look(network, input).await?;
+            self.watched(watch::WORKING, look(network, input)).await?;
             let on_gpu = began.elapsed();
             if on_gpu > 2 * on_cpu {
                 let name = self.report.name;
@@ -155,15 +160,26 @@ impl ActiveDevice {
     }
 }
 
+/// The GPU, or why there is none, in words that a sentence can begin with.
 async fn webgpu() -> Result<WebGpu, String> {
+    if let Some(failure) = watch::failure() {
+        return Err(failure);
+    }
     if let Some(opened) = WEBGPU.with_borrow(Clone::clone) {
         return Ok(opened);
     }
-    let (device, setup) = Device::wgpu_options()
-        .graphics_api(WgpuBackend::WebGpu)
-        .init_with_setup_async()
+    let opening = async {
+        let options = Device::wgpu_options().graphics_api(WgpuBackend::WebGpu);
+        let opened = options.init_with_setup_async().await;
+        let (device, setup) = opened.map_err(|error| Error::Device(error.to_string()))?;
+        watch::listen(setup.device.clone());
+        // What takes commands may still never give anything back.
+        read(Tensor::<1>::from_data([0.0_f32], &device)).await?;
+        Ok((device, setup))
+    };
+    let (device, setup) = watch::watched(watch::OPENING, opening)
         .await
-        .map_err(|error| error.to_string())?;
+        .map_err(|_| watch::failure().unwrap_or_else(|| "This browser offers no GPU through WebGPU here".to_owned()))?;
     let software = setup.adapter.get_info().device_type == DeviceType::Cpu;
     let opened = WebGpu { device, name: adapter_name(&setup), software };
     WEBGPU.set(Some(opened.clone()));

@@ -3,9 +3,10 @@
 use burn::tensor::{Tensor, TensorData};
 use wasm_bindgen::prelude::*;
 
-use super::Decoy;
+use super::{Decoy, watch};
 use crate::catalog::Family;
-use crate::classifier::{Criterion, Goal, read};
+use crate::classifier::{self, Criterion, Goal};
+use crate::error::Error;
 use crate::rows;
 
 #[wasm_bindgen]
@@ -21,7 +22,7 @@ impl Decoy {
             let nothing = logits.sum() * 0.0;
             logits = network.logits(pixels.clone() + nothing.reshape([1, 1, 1, 1]));
         }
-        Ok(read(logits).await?)
+        Ok(self.read(logits).await?)
     }
 
     /// The gradient of every image's cross-entropy in its pixels, after the logits of the batch.
@@ -30,8 +31,8 @@ impl Decoy {
         let pixels = self.batch(family, pixels)?;
         let criterion = Criterion::new(&goal(&classes), family.labels.len(), network.device())?;
         let (logits, gradient) = network.gradient(pixels, |logits| criterion.cross_entropy(logits));
-        let mut values = read(logits).await?;
-        values.extend(read(gradient).await?);
+        let mut values = self.read(logits).await?;
+        values.extend(self.read(gradient).await?);
         Ok(values)
     }
 
@@ -54,7 +55,7 @@ impl Decoy {
             let (_, gradient) = network.gradient(pixels.clone(), |logits| criterion.cross_entropy(logits));
             pixels = rows::sign_step(pixels, gradient, length.clone());
         }
-        Ok(read(pixels).await?)
+        Ok(self.read(pixels).await?)
     }
 }
 
@@ -63,6 +64,11 @@ fn goal(classes: &[u32]) -> Goal {
 }
 
 impl Decoy {
+    async fn read<const D: usize>(&self, tensor: Tensor<D>) -> Result<Vec<f32>, Error> {
+        let device = self.device.borrow().clone();
+        device.watched(watch::UNLIMITED, classifier::read(tensor)).await
+    }
+
     /// `pixels` as `[N, C, H, W]` on the device.
     fn batch(&self, family: &Family, pixels: Vec<f32>) -> Result<Tensor<4>, JsError> {
         let input = family.input;

@@ -107,6 +107,53 @@ test('the photo, what the network sees in it and the button are on the first scr
   }
 });
 
+test('where the system chooses the colours, what was told by colour alone is told', async () => {
+  await visit(browser, async (page) => {
+    await runOn(page, 'CPU');
+    await ready(page);
+    await search(page, 10);
+    await fool(page);
+    await page.getByLabel('Make the network see').fill('cat');
+    const style = (/** @type {string} */ selector) => page.locator(selector).first().evaluate((element) => {
+      const { backgroundColor, backgroundImage, borderTopColor, borderTopWidth, color } = getComputedStyle(element);
+      return { backgroundColor, backgroundImage, borderTopColor, borderTopWidth, color };
+    });
+    /** @type {[string, string][]} */
+    const pairs = [
+      ['.bars .is-before .fill', '.bars .track'],
+      ['.bars .is-after .fill', '.bars .track'],
+      ['.bars .is-before .fill', '.bars .is-after .fill'],
+      ['.bars li:not([class]) .fill', '.bars .track'],
+      ['#run .fill', '#run .track'],
+      ['.thumbs input:checked + img', '.thumbs input:not(:checked) + img'],
+      ['.compare-zoom :checked + span', '.compare-zoom :not(:checked) + span'],
+    ];
+    for (const [one, other] of pairs) assert.notDeepEqual(await style(one), await style(other), `${one} looks like ${other}`);
+    assert.match((await style('.compare-line')).backgroundImage, /rgb\(0, 0, 0\).*rgb\(255, 255, 255\)/);
+    await page.getByRole('button', { name: 'Crop' }).click();
+    assert.equal((await style('.crop-frame')).borderTopColor, 'rgb(255, 255, 255)');
+    const colours = await page.locator('.swatch').evaluateAll((swatches) => swatches.map((swatch) => getComputedStyle(swatch).background));
+    assert.equal(new Set(colours).size, colours.length, 'the legend of the chart');
+  }, { forcedColors: 'active' });
+});
+
+test('zoomed to 200 %, nothing sticks out to the side', async () => {
+  await visit(browser, async (page) => {
+    await runOn(page, 'CPU');
+    await ready(page);
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth));
+  }, { viewport: { width: 640, height: 400 }, deviceScaleFactor: 2 });
+});
+
+for (const locale of ['de-DE', 'ar-EG', 'hi-IN']) {
+  test(`figures are written the same in a browser of ${locale}`, async () => {
+    await visit(browser, async (page) => {
+      await runOn(page, 'CPU');
+      assert.match(await ready(page), /, \d+\.\d % sure/);
+    }, { locale });
+  });
+}
+
 /** Presses Tab until the element has the focus, which must show. @param {Page} page @param {Locator} element @param {'Tab' | 'Shift+Tab'} [key] */
 async function tabTo(page, element, key = 'Tab') {
   for (let presses = 0; presses < 80; presses += 1) {

@@ -119,6 +119,110 @@ test('weights that were damaged in the browser’s store are fetched again; with
   await visit(browser, works, { before: (page) => patch(page, '**/worker.js', 'caches.open = () => Promise.reject(new Error("no store"));', 'before') });
 });
 
+for (const [what, line] of [
+  ['cannot be read', 'const match = Cache.prototype.match; Cache.prototype.match = async function (...asked) { return (await match.apply(this, asked)) && new Response(new ReadableStream({ start: (stream) => stream.error(new TypeError("read failure")) })); };'],
+  ['ends early', 'const match = Cache.prototype.match; Cache.prototype.match = async function (...asked) { const found = await match.apply(this, asked); return found && new Response((await found.arrayBuffer()).slice(0, 1000)); };'],
+  ['does not answer', 'caches.open = () => new Promise(() => {});'],
+  ['has no room', 'Cache.prototype.put = () => Promise.reject(new DOMException("full", "QuotaExceededError"));'],
+  ['is not there', 'Object.defineProperty(self, "caches", { value: undefined });'],
+]) {
+  test(`a store of the browser that ${what} is done without`, async () => {
+    const context = await browser.newContext();
+    try {
+      await visit(context, ready);
+      await visit(context, works, { before: (page) => patch(page, '**/worker.js', line, 'before') });
+    } finally {
+      await context.close();
+    }
+  });
+}
+
+test('two visits at the same time keep the same network', async () => {
+  const context = await browser.newContext();
+  try {
+    await Promise.all([visit(context, ready), visit(context, ready)]);
+  } finally {
+    await context.close();
+  }
+});
+
+// ---- the program
+
+/** Answers with a file as another type. @param {Page} page @param {string} path @param {string} type */
+const called = (page, path, type) => page.route(path, async (route) => {
+  const response = await route.fetch();
+  await route.fulfill({ response, headers: { ...response.headers(), 'content-type': type } });
+});
+/** The browser itself logs a script that it does not run. */
+const scripts = /Failed to load module script|Failed to load resource/;
+
+for (const path of ['main.js', 'view/dom.js']) {
+  test(`where ${path} is not called JavaScript, the page says what it needs`, async () => {
+    await visit(browser, async (page) => {
+      await page.getByText(/If nothing more happens, the page cannot start\. .+web server.+JavaScript/).waitFor();
+    }, { expected: scripts, before: (page) => called(page, `**/${path}`, 'text/plain') });
+  });
+}
+
+test('a page that starts slowly takes back that it cannot', async () => {
+  await visit(browser, async (page) => {
+    await ready(page);
+    assert.ok(await page.getByText(/the page cannot start/).isHidden());
+  }, { before: (page) => late(page, '**/view/dom.js') });
+});
+
+for (const path of ['worker.js', 'weights.js', 'pkg/decoy.js']) {
+  test(`where ${path} is not called JavaScript, the page says so, and can try again`, async () => {
+    await visit(browser, async (page) => {
+      await alert(page).filter({ hasText: /^The file (worker|pkg\/decoy)\.js could not be fetched, .*or this site’s server does not call it JavaScript/ }).waitFor();
+      await page.unroute(`**/${path}`);
+      await again(page).click();
+      await works(page);
+    }, { expected: scripts, before: (page) => called(page, `**/${path}`, 'text/plain') });
+  });
+}
+
+for (const type of ['application/octet-stream', 'text/plain', 'application/wasm; charset=utf-8']) {
+  test(`the module works, though the server calls it ${type}`, async () => {
+    await visit(browser, works, { before: (page) => called(page, '**/pkg/decoy_bg.wasm', type) });
+  });
+}
+
+for (const type of ['application/wasm', 'text/html']) {
+  test(`where a web page comes in place of the module, as ${type}, that is told, and can be tried again`, async () => {
+    await visit(browser, async (page) => {
+      await alert(page).filter({ hasText: 'The file pkg/decoy_bg.wasm is not what this page expects.' }).waitFor();
+      await page.unroute('**/pkg/decoy_bg.wasm');
+      await again(page).click();
+      await works(page);
+    }, { before: (page) => page.route('**/pkg/decoy_bg.wasm', (route) => route.fulfill({ contentType: type, body: '<!doctype html>' })) });
+  });
+}
+
+/** Lets a file be one of another version. @param {Page} page @param {string} path @param {(text: string) => string} change */
+const changed = (page, path, change) => page.route(path, async (route) => {
+  const response = await route.fetch();
+  // Every byte is one character, in the module as well.
+  await route.fulfill({ response, body: Buffer.from(change((await response.body()).toString('latin1')), 'latin1') });
+});
+
+for (const [what, path, change] of /** @type {[string, string, (text: string) => string][]} */ ([
+  ['the script around the module lacks an import', 'pkg/decoy.js', (text) => text.replaceAll(/__wbg_\w+?_[0-9a-f]{16}/.exec(text)?.[0] ?? '', '__wbg_old')],
+  ['the module lacks an export', 'pkg/decoy_bg.wasm', (text) => text.replaceAll('decoy_predict', 'decoy_perdict')],
+  ['the worker lacks a method', 'worker.js', (text) => text.replace('async predict(', 'async guess(')],
+])) {
+  test(`files of two versions of the page, where ${what}: the page says so and loads them anew`, async () => {
+    await visit(browser, async (page) => {
+      await alert(page).filter({ hasText: /^This page has been renewed since .+ Reload it\.$/ }).waitFor();
+      await page.unroute(`**/${path}`);
+      const asked = page.waitForRequest(`**/${path}`);
+      await page.getByRole('button', { name: 'Reload' }).click();
+      assert.equal(await (await asked).headerValue('cache-control'), 'no-cache');
+      await works(page);
+    }, { before: (page) => changed(page, `**/${path}`, change) });
+  });
+}
+
 // ---- the connection
 
 /** The site over a slow line, which can break. @param {(site: { address: string, line: { cut: boolean } }) => Promise<unknown>} use */

@@ -99,6 +99,56 @@ test('a picture can be dropped and pasted', async () => {
   });
 });
 
+/** How a person gives something to an element, with the texts and pictures in it; whether the page keeps the browser from doing its own. @param {import('playwright-core').Locator} at @param {'paste' | 'drop' | 'dragover'} way @param {Record<string, string>} texts @param {Buffer[]} [pictures] */
+const send = (at, way, texts, pictures = []) => at.evaluate((element, { way, texts, pictures }) => {
+  const transfer = new DataTransfer();
+  for (const [type, text] of Object.entries(texts)) transfer.setData(type, text);
+  for (const bytes of pictures) transfer.items.add(new File([new Uint8Array(bytes)], 'sent.png', { type: 'image/png' }));
+  const how = { bubbles: true, cancelable: true };
+  const event = way === 'paste' ? new ClipboardEvent(way, { clipboardData: transfer, ...how }) : new DragEvent(way, { dataTransfer: transfer, ...how });
+  return !element.dispatchEvent(event);
+}, { way, texts, pictures: pictures.map((bytes) => [...bytes]) });
+
+test('text that is pasted or dragged into a field stays text, though a picture of it comes along', async () => {
+  await visit(browser, async (page) => {
+    await runOn(page, 'CPU');
+    await ready(page);
+    const { buffer } = await photo(page, 'image/png');
+    const name = await page.locator('#original').getAttribute('aria-label');
+    const cells = { 'text/plain': '7', 'text/html': '<td>7</td>' };
+    for (const field of [page.getByLabel('Make the network see'), page.getByLabel('Steps', { exact: true }), page.getByLabel('Number of pictures')]) {
+      for (const way of /** @type {const} */ (['paste', 'dragover', 'drop'])) {
+        for (const pictures of [[], [buffer]]) assert.equal(await send(field, way, cells, pictures), false, `${way} with ${pictures.length} pictures`);
+      }
+    }
+    await page.waitForTimeout(500);
+    assert.equal(await page.locator('#original').getAttribute('aria-label'), name, 'the picture stays');
+    assert.ok(await page.getByRole('alert').locator('p').isHidden());
+
+    // No text comes along, so that the field has no use for it.
+    await send(page.getByLabel('Make the network see'), 'paste', { 'text/html': '<img src="sent.png">' }, [buffer]);
+    await page.getByRole('img', { name: 'The original picture: sent.png' }).waitFor();
+  });
+});
+
+test('a picture from another page, of which the address alone arrives, is answered', async () => {
+  await visit(browser, async (page) => {
+    await runOn(page, 'CPU');
+    await ready(page);
+    const from = page.getByRole('alert');
+    const address = 'https://example.org/cat.jpg';
+    for (const texts of /** @type {Record<string, string>[]} */ ([{ 'text/uri-list': address, 'text/html': `<img src="${address}">` }, { 'text/plain': address }, { 'text/x-moz-url': `${address}\ncat` }])) {
+      assert.ok(await send(page.locator('body'), 'dragover', texts), 'the browser would open the address in place of this page');
+      assert.ok(await page.locator('#drop').isHidden(), 'nothing promises that it can be dropped');
+      for (const way of /** @type {const} */ (['drop', 'paste'])) {
+        assert.ok(await send(page.locator('body'), way, texts));
+        await from.getByText(new RegExp(`^What was ${way === 'drop' ? 'dropped' : 'pasted'} holds no picture, .*Save the picture .*copy the picture`)).waitFor();
+        await from.getByRole('button', { name: 'Dismiss' }).click();
+      }
+    }
+  });
+});
+
 test('what is no picture is refused with words, and the page stays as it was', async (t) => {
   await visit(browser, async (page) => {
     await runOn(page, 'CPU');

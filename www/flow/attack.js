@@ -4,6 +4,8 @@ import { forgive } from '../view/alert.js';
 import * as run from '../view/run.js';
 import { percent } from '../view/words.js';
 
+/** @typedef {import('../page.js').Result} Result */
+
 /**
  * @param {import('../page.js').Page} page @param {import('../session.js').Session} session
  * @param {ReturnType<typeof import('./look.js').looking>} looking
@@ -45,12 +47,25 @@ export function attacking(page, session, looking, form, onBest) {
       page.result = { of, options, outcome, device: /** @type {NonNullable<typeof session.device>} */ (session.device) };
       page.record(options, of.model.sigma, outcome.report);
       forgive(job);
+      check(bridge, page.result);
     } catch (error) {
       session.leaveGpu();
       page.fail(job, error, attack);
     } finally {
       page.end(job);
     }
+  }
+
+  /** What a GPU has found is looked at by the CPU too, once it is shown. @param {import('../bridge.js').Bridge} bridge @param {Result} result */
+  async function check(bridge, result) {
+    const { of, outcome, device } = result;
+    if (device.kind === 'cpu' || !outcome.report.success) return;
+    /** @type {import('../page.js').Check} */
+    const check = await bridge.check(of.model.id, outcome.adversarial).then((seen) => ({ seen }), ({ message }) => ({ failed: message }));
+    if ('failed' in check) session.leaveGpu();
+    if (page.result !== result) return;
+    page.result = { ...result, check };
+    page.changed();
   }
 
   return {

@@ -1,5 +1,6 @@
 // What went wrong, in a sentence, until it is dismissed or something goes right.
 
+import { isRenewed, renew } from '../renew.js';
 import { find, make } from './dom.js';
 
 const region = find('alert', HTMLElement);
@@ -21,7 +22,7 @@ export function complain(error, retry) {
   region.replaceChildren(
     make('p', {}, sentence),
     make('div', { className: 'buttons' },
-      ...(retry ? [make('button', { type: 'button', onclick: again }, 'Try again')] : []),
+      ...(isRenewed(error) ? [make('button', { type: 'button', onclick: renew }, 'Reload')] : retry ? [make('button', { type: 'button', onclick: again }, 'Try again')] : []),
       make('button', { type: 'button', onclick: dismiss }, 'Dismiss')),
   );
 }

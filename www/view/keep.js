@@ -2,9 +2,23 @@
 
 import { report } from '../report.js';
 import { find } from './dom.js';
-import { percent, size } from './words.js';
+import { deviceName, percent, size } from './words.js';
 
 /** @typedef {import('../page.js').Result} Result */
+
+/** That the CPU sees something else in what the GPU has found: then the network is not called fooled. @param {Result} result */
+export function refutation({ check, device, outcome: { report: { eight_bit } } }) {
+  if (!check || 'failed' in check || check.seen.class === eight_bit.class) return '';
+  return `Not called fooled: ${deviceName(device)} and the CPU disagree. In the saved picture the one sees “${eight_bit.label}”, the other “${check.seen.label}”, ${percent(check.seen.probability)} sure.`;
+}
+
+/** What the CPU says of what a GPU has found. @param {Result} result */
+function second(result) {
+  if (result.device.kind === 'cpu') return '';
+  if (!result.check) return 'The CPU is about to look at it, too.';
+  if ('failed' in result.check) return `It could not be checked on the CPU: ${result.check.failed}`;
+  return refutation(result) || `The CPU sees the same, ${percent(result.check.seen.probability)} sure.`;
+}
 
 export function keep() {
   const picture = find('download', HTMLAnchorElement);
@@ -38,9 +52,10 @@ export function keep() {
     const name = `${of.subject.slug}-sigma-${of.model.sigma.toFixed(2)}-${outcome.report.attack}`;
     const { norm, eight_bit: { success, label, probability, norms } } = outcome.report;
     offer(picture, new Blob([new Uint8Array(outcome.png)], { type: 'image/png' }), `${name}.png`);
-    find('eight-bit', HTMLElement).textContent = success
+    const first = success
       ? `Checked: the saved 8-bit file is still misread as “${label}”, ${percent(probability)} sure (${size(norm, norms[norm])}).`
       : `The saved 8-bit file is read as “${label}”, ${percent(probability)} sure (${size(norm, norms[norm])}).`;
+    find('eight-bit', HTMLElement).textContent = `${first} ${second(result)}`;
     const words = JSON.stringify(await report(result), null, 2);
     if (result === offered) offer(json, new Blob([`${words}\n`], { type: 'application/json' }), `${name}.json`);
   }

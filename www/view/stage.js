@@ -3,6 +3,7 @@
 import { bars } from './bars.js';
 import { compare } from './compare.js';
 import { find } from './dom.js';
+import { refutation } from './keep.js';
 import { norms } from './norms.js';
 import { framed } from './picture.js';
 import * as run from './run.js';
@@ -110,6 +111,8 @@ function tellResult(result) {
   const [{ label }] = of.predictions;
   const cost = `${spent(report.passes)} in ${duration(report.milliseconds)} on ${deviceName(device)}.`;
   const doubts = report.flags.map(({ message }) => message);
+  const refuted = refutation(result);
+  if (refuted) return run.tell(refuted, cost, 'failed', doubts);
   if (report.success) {
     const sizes = [...new Set([report.norm, /** @type {const} */ ('l2')])].map((norm) => size(norm, report.norms[norm]));
     const now = readAs(result);

@@ -5,42 +5,49 @@ import { find } from './dom.js';
 /** The module decides what it reads; this only keeps a giant file out of memory. */
 const ENOUGH = 65 * 1024 * 1024;
 
-/** @param {(file: File) => void} onFile */
-export function upload(onFile) {
+/** @param {(file: File) => void} onFile @param {(sentence: string) => void} onNone there is no file in what was given */
+export function upload(onFile, onNone) {
   const input = find('file', HTMLInputElement);
   const drop = find('drop', HTMLElement);
-  /** @param {DataTransfer | null} transfer */
-  const first = (transfer) => {
-    const file = transfer?.files[0];
-    if (file) onFile(file);
-    return file !== undefined;
-  };
 
-  const take = () => {
+  /** @param {Event} event @param {DataTransfer | null} transfer @param {string} given */
+  function take(event, transfer, given) {
+    if (!transfer?.types.length || isText(event, transfer)) return;
+    event.preventDefault();
+    const [file] = transfer.files;
+    if (file) onFile(file);
+    else onNone(`What was ${given} holds no picture, at most its address. Save the picture and choose its file, or copy the picture itself and paste it.`);
+  }
+
+  const choose = () => {
     const file = input.files?.[0];
     // Emptied, so that the same file can be chosen again.
     if (file) onFile(file);
     input.value = '';
   };
-  input.onchange = take;
+  input.onchange = choose;
   // It may have been chosen before this program was here.
-  take();
-  document.addEventListener('paste', (event) => {
-    if (first(event.clipboardData)) event.preventDefault();
-  });
+  choose();
+  document.addEventListener('paste', (event) => take(event, event.clipboardData, 'pasted'));
   document.addEventListener('dragover', (event) => {
-    if (!event.dataTransfer?.types.includes('Files')) return;
+    const { dataTransfer } = event;
+    if (!dataTransfer || isText(event, dataTransfer)) return;
+    // Whatever the page leaves to the browser here, an address too, may be opened in the page's place.
     event.preventDefault();
-    drop.hidden = false;
+    drop.hidden = !dataTransfer.types.includes('Files');
   });
   document.addEventListener('dragleave', (event) => {
     if (!event.relatedTarget) drop.hidden = true;
   });
   document.addEventListener('drop', (event) => {
-    event.preventDefault();
     drop.hidden = true;
-    first(event.dataTransfer);
+    take(event, event.dataTransfer, 'dropped');
   });
+}
+
+/** Whether it is text for a field: what office programs copy has a picture of the text beside it. @param {Event} event @param {DataTransfer} transfer */
+function isText({ target }, { types }) {
+  return types.includes('text/plain') && target instanceof Element && target.matches(':read-write');
 }
 
 /** @param {File} file */
