@@ -63,7 +63,9 @@ impl PictureArgs {
     ) -> Result<LeftOut> {
         let mut left_out = LeftOut { count: 0, files: files.len() };
         for path in files {
-            match self.open(path, family).and_then(|photo| work(path, photo).with_context(|| path.display().to_string()))
+            match self
+                .open(path, family)
+                .and_then(|photo| work(path, photo).with_context(|| path.display().to_string()))
             {
                 Ok(()) => {}
                 Err(error) if files.len() == 1 => return Err(error),
