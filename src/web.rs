@@ -47,7 +47,9 @@ const SLICE_MILLISECONDS: f64 = 60.0;
 /// How often the best picture so far is told while an attack runs.
 const SHOWING_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Images attacked at once in a sweep.
+/// Images attacked at once in a sweep. The largest layer of any network computes 40 million operations an image: 0.3 G at
+/// once, which a card of 0.2 TFLOP/s does in 2 ms, and in 0.2 s where it gets to a hundredth of that. Windows ends what
+/// takes 2 s.
 const SWEEP_BATCH: usize = 8;
 
 /// A session on one device: the networks loaded, and what can be done with them.
@@ -71,7 +73,8 @@ pub struct Decoy {
 #[wasm_bindgen]
 impl Decoy {
     /// Reads the catalogue (the text of `models.json`) and opens the device: `"webgpu"`, `"cpu"`, or `"auto"` for
-    /// WebGPU where there is an adapter. Where WebGPU cannot be had, the CPU serves and `device().notice` says so.
+    /// WebGPU where there is an adapter. Where WebGPU cannot be had, the CPU serves and `device().notice` says so. Where a
+    /// GPU fails later on, what is under way rejects with `the device failed: …`; a session on `"cpu"` can go on.
     pub async fn create(
         catalog: String,
         #[wasm_bindgen(unchecked_param_type = "\"auto\" | \"webgpu\" | \"cpu\"")] device: String,

@@ -67,7 +67,9 @@ const methods = {
   /** @param {Call} _ @param {WebAssembly.Module} program @param {string} catalog @param {import('./bridge.js').DeviceChoice} device */
   async start(_, program, catalog, device) {
     const { default: init, Decoy } = await glue;
-    await init({ module_or_path: program });
+    await init({ module_or_path: program }).catch((error) => {
+      throw error instanceof TypeError ? renewed() : error; // what it begins with is not there
+    });
     decoy = await Decoy.create(catalog, device);
     onCpu = () => Decoy.create(catalog, 'cpu');
     return { device: decoy.device(), attacks: decoy.attacks() };
@@ -92,8 +94,9 @@ const methods = {
       reference = null;
       const [entry] = entries([model]);
       const weights = (await kept(entry)) ?? (await new Download(entry).weights);
-      reference = { model, decoy: await onCpu() };
-      await reference.decoy.loadModel(model, weights);
+      const decoy = await onCpu();
+      await decoy.loadModel(model, weights);
+      reference = { model, decoy };
     }
     return (await reference.decoy.predict(model, picture))[0];
   },

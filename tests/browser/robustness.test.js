@@ -164,6 +164,15 @@ for (const path of ['main.js', 'view/dom.js']) {
   });
 }
 
+test('in a frame that may load no scripts from its own site, the page says what it needs', async () => {
+  await visit(browser, async (page) => {
+    await page.getByText(/If nothing more happens, the page cannot start/).waitFor();
+  }, { expected: /CORS policy|net::ERR/, before: (page) => page.route(address, async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, headers: { ...response.headers(), 'content-security-policy': 'sandbox allow-scripts' } });
+  }) });
+});
+
 test('a page that starts slowly takes back that it cannot', async () => {
   await visit(browser, async (page) => {
     await ready(page);
@@ -225,10 +234,51 @@ for (const [what, path, change] of /** @type {[string, string, (text: string) =>
 
 // ---- the connection
 
+/** Another server in front of the site. @param {(request: import('node:http').IncomingMessage, response: import('node:http').ServerResponse) => unknown} answer @param {(address: string) => Promise<unknown>} use */
+async function through(answer, use) {
+  const server = createServer(answer);
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)));
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
+  try {
+    await use(`http://127.0.0.1:${port}/`);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
+test('a folder deep in a site, without headers of its own, is enough', async () => {
+  await through(async (request, response) => {
+    const path = request.url?.replace(/^\/some\/folder\//, '') ?? '';
+    const answer = await fetch(new URL(path, address));
+    response.writeHead(path === request.url ? 404 : answer.status, { 'Content-Type': answer.headers.get('Content-Type') ?? '' });
+    response.end(Buffer.from(await answer.arrayBuffer()));
+  }, (at) => visit(browser, works, { at: `${at}some/folder/` }));
+});
+
+test('weights that broke off go on where they broke off, where the server can', async () => {
+  /** @type {string[]} */
+  const ranges = [];
+  await through(async (request, response) => {
+    const answer = await fetch(new URL(request.url ?? '', address));
+    const body = Buffer.from(await answer.arrayBuffer());
+    const headers = { 'Content-Type': answer.headers.get('Content-Type') ?? '', 'Accept-Ranges': 'bytes', ETag: '"one"' };
+    const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
+    const rest = body.subarray(from);
+    response.writeHead(from ? 206 : answer.status, { ...headers, 'Content-Length': rest.length, ...(from && { 'Content-Range': `bytes ${from}-${body.length - 1}/${body.length}` }) });
+    if (!request.url?.includes(clean.file) || ranges.push(request.headers.range ?? '') > 1) return response.end(rest);
+    return response.write(rest.subarray(0, 0.6 * rest.length), () => setTimeout(() => response.destroy(), 500));
+  }, (at) => visit(browser, async (page) => {
+    await again(page).click();
+    await ready(page);
+    assert.match(ranges.join(), /bytes=[1-9]/);
+  }, { at, expected }));
+});
+
 /** The site over a slow line, which can break. @param {(site: { address: string, line: { cut: boolean } }) => Promise<unknown>} use */
 async function slowly(use) {
   const line = { cut: false };
-  const server = createServer(async (request, response) => {
+  await through(async (request, response) => {
     const answer = await fetch(new URL(request.url ?? '', address));
     const bytes = Buffer.from(await answer.arrayBuffer());
     response.writeHead(answer.status, { 'Content-Type': answer.headers.get('Content-Type') ?? '', 'Content-Length': bytes.length });
@@ -239,15 +289,7 @@ async function slowly(use) {
       if (slow) await sleep(40);
     }
     response.end();
-  });
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)));
-  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
-  try {
-    await use({ address: `http://127.0.0.1:${port}/`, line });
-  } finally {
-    server.closeAllConnections();
-    server.close();
-  }
+  }, (at) => use({ address: at, line }));
 }
 
 test('fetching a network shows how far it is, in megabytes, and survives a broken line', async () => {

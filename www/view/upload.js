@@ -31,10 +31,11 @@ export function upload(onFile, onNone) {
   document.addEventListener('paste', (event) => take(event, event.clipboardData, 'pasted'));
   document.addEventListener('dragover', (event) => {
     const { dataTransfer } = event;
-    if (!dataTransfer || isText(event, dataTransfer)) return;
-    // Whatever the page leaves to the browser here, an address too, may be opened in the page's place.
-    event.preventDefault();
-    drop.hidden = !dataTransfer.types.includes('Files');
+    if (!dataTransfer) return;
+    const text = isText(event, dataTransfer);
+    drop.hidden = text || !dataTransfer.types.includes('Files');
+    // What is left to the browser, an address too, may be opened in the page's place.
+    if (!text) event.preventDefault();
   });
   document.addEventListener('dragleave', (event) => {
     if (!event.relatedTarget) drop.hidden = true;
