@@ -267,6 +267,13 @@ impl Source {
         Crop { left: middle(self.width), top: middle(self.height), side }
     }
 
+    /// The square that a network of `height`×`width` pixels looks at first: the `share` in the middle that it was made
+    /// for; all of a picture that has its size, since that was cut out for it already, and perhaps changed.
+    pub fn frame(&self, share: f64, height: usize, width: usize) -> Crop {
+        let is_cut = (self.height as usize, self.width as usize) == (height, width);
+        self.centre(if is_cut { 1.0 } else { share })
+    }
+
     /// The whole picture in RGB, its longer side at most `side` pixels, never enlarged.
     pub fn preview(&self, side: u32) -> Photo {
         let (width, height) = self.picture.dimensions();

@@ -131,7 +131,7 @@ impl Decoy {
     pub fn decode(&self, family: &str, bytes: &[u8]) -> Result<Picture, JsError> {
         let family = self.catalog.family(family)?;
         let source = photo::open(bytes).map_err(Error::from)?;
-        seen(family, &source, source.centre(family.crop))
+        seen(family, &source, source.frame(family.crop, family.input.height, family.input.width))
     }
 
     /// Whether the browser shows a picture file better than `open` reads it. An error says why neither is to be tried.

@@ -235,6 +235,11 @@ fn browsers_are_given_what_they_show_better() {
     assert_eq!((source.width(), source.height()), (6000, 4000));
     let photo = source.crop(source.centre(0.875), 3, 2, 2).expect("it lies inside");
     assert_eq!((source.centre(0.875).side, photo.pixels()), (3500.0, &[255; 12][..]));
+    // What was cut out for a network already is looked at whole.
+    assert_eq!(
+        [source.frame(0.875, 224, 224), source.frame(0.875, 4000, 6000)],
+        [source.centre(0.875), source.centre(1.0)]
+    );
     assert_eq!(parts.err(), Some(PhotoError::Blank));
 }
 

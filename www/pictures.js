@@ -63,8 +63,9 @@ export function squareOf(family, { region, croppable }, crop, size) {
   return region ?? (croppable && crop && inside(crop, size) ? crop : centre(family, size));
 }
 
-/** The square in the middle that the networks of a family were made for, in whole pixels. @param {Family} family @param {{ width: number, height: number }} size @returns {Crop} */
-export function centre({ crop: share }, { width, height }) {
+/** The square in the middle that the networks of a family were made for, in whole pixels; all of a picture of their own size, which was cut out for them already. @param {Family} family @param {{ width: number, height: number }} size @returns {Crop} */
+export function centre({ crop, input }, { width, height }) {
+  const share = width === input.width && height === input.height ? 1 : crop;
   const side = Math.max(1, Math.round(share * Math.min(width, height)));
   return { left: Math.floor((width - side) / 2), top: Math.floor((height - side) / 2), side };
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use clap::{Args, ValueEnum};
 use decoy::catalog::{Family, Input};
-use decoy::photo::{self, Crop, Photo, Source};
+use decoy::photo::{self, Crop, Photo};
 use decoy_data::{About, Content, Picture};
 
 /// Which pictures, and which part of them.
@@ -81,8 +81,7 @@ impl PictureArgs {
     /// The picture at `path`, as the networks of `family` take it.
     pub fn open(&self, path: &Path, family: &Family) -> Result<Photo> {
         let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-        let crop = |source: &Source| self.crop.unwrap_or_else(|| source.centre(family.crop));
-        look(&bytes, family.input, crop).with_context(|| path.display().to_string())
+        look(&bytes, family.input, family.crop, self.crop).with_context(|| path.display().to_string())
     }
 }
 
@@ -146,7 +145,7 @@ impl Images {
             match content {
                 Content::Pixels(levels) => images.add(levels, *class, name),
                 Content::File(bytes) => {
-                    let photo = look(bytes, input, |source| source.centre(about.crop)).with_context(|| name.clone())?;
+                    let photo = look(bytes, input, about.crop, None).with_context(|| name.clone())?;
                     images.add(&photo.levels(), *class, name);
                 }
             }
@@ -208,10 +207,12 @@ pub fn input(about: &About) -> Input {
     Input { channels: about.channels, height: about.height, width: about.width }
 }
 
-/// A part of a picture file, as networks take it.
-fn look(bytes: &[u8], input: Input, crop: impl FnOnce(&Source) -> Crop) -> Result<Photo> {
+/// A picture file as networks take it that were made for a `share` of it; else a person's `crop`.
+fn look(bytes: &[u8], input: Input, share: f64, crop: Option<Crop>) -> Result<Photo> {
+    let Input { channels, height, width } = input;
     let source = photo::open(bytes)?;
-    Ok(source.crop(crop(&source), input.channels, input.height, input.width)?)
+    let crop = crop.unwrap_or_else(|| source.frame(share, height, width));
+    Ok(source.crop(crop, channels, height, width)?)
 }
 
 /// Which images of a family's data set.

@@ -360,7 +360,7 @@ fn a_photograph_is_fooled_and_saved_as_png() {
     let attack = json(&[&["attack", "--steps", "8", "--out", &out][..], &whole, &[photo]].concat());
     let (before, after) = (&attack[0]["original"]["label"], &attack[0]["eight_bit"]["label"]);
     assert_ne!(before, after);
-    let read = json(&[&["predict"][..], &whole, &[&out]].concat());
+    let read = json(&["predict", "--model", "photos-sigma-0.00", "--json", &out]); // of its own size: no crop
     assert_eq!(&read[0]["predictions"][0]["label"], after);
 
     let beyond = refusal(&["predict", "--model", "photos-sigma-0.00", "--crop", "100,100,200", photo]);

@@ -106,14 +106,13 @@ fn code_points(points: CodingIndependentCodePoints) -> Result<Option<ColorProfil
         Bt709 | Bt601 | Bt202010bit | Bt202012bit => Srgb,
         other => other,
     };
-    let mut profile = ColorProfile::new_srgb();
-    let known = profile.update_rgb_colorimetry_from_cicp(CicpProfile {
+    let profile = ColorProfile::new_from_cicp(CicpProfile {
         color_primaries,
         transfer_characteristics,
         matrix_coefficients: MatrixCoefficients::Identity,
         full_range: true,
     });
-    Ok(known.then_some(profile))
+    Ok(profile.red_trc.is_some().then_some(profile)) // without a curve the code says nothing
 }
 
 /// Whether the palette, if there is one, ends with a whole colour.
