@@ -35,7 +35,7 @@ export class Bridge {
   constructor(onDevice) {
     this.#worker.onmessage = ({ data }) => {
       if (data.device) onDevice(data.device);
-      else if (data.lost) this.close(`${(this.lost = `${data.lost}.`)} Try again: the CPU takes over.`);
+      else if (data.lost) this.#lose(`${data.lost}.`);
       else this.#receive(data);
     };
     this.#worker.onerror = (event) => {
@@ -57,6 +57,12 @@ export class Bridge {
     this.#worker.terminate();
     for (const { reject } of this.#calls.values()) reject(new Error(reason));
     this.#calls.clear();
+  }
+
+  /** @param {string} reason */
+  #lose(reason) {
+    this.lost = reason;
+    this.close(`${reason} Try again: the CPU takes over.`);
   }
 
   /** Has the weights of a network fetched before anything asks for it. @param {import('../pkg/decoy.js').ModelEntry} model */

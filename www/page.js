@@ -108,6 +108,9 @@ export class Page {
   /** @param {AttackOptions} options @param {number} sigma @param {AttackReport} report */
   record(options, sigma, report) {
     if (this.shown) this.#pace.set(this.shown.family.id, report.milliseconds / Math.max(work(report.passes), 1));
-    if (report.success) this.#trials.set(JSON.stringify(options), this.tried(options).set(sigma, report));
+    const tried = this.tried(options);
+    if (report.success) tried.set(sigma, report);
+    else tried.delete(sigma);
+    this.#trials.set(JSON.stringify(options), tried);
   }
 }

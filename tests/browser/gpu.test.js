@@ -105,6 +105,7 @@ test('what a GPU has found is seen by the CPU too', { skip: withoutObjects }, as
     await fool(page);
     await page.locator('#eight-bit').filter({ hasText: /still misread as .+The CPU sees the same, \d+\.\d % sure\.$/ }).waitFor();
     await says(page, /^Fooled/);
+    await page.locator('#legend').getByText('this picture').waitFor();
     await page.getByRole('slider', { name: 'Noise in the network’s training' }).fill('1');
     await ready(page);
     await fool(page);
@@ -121,5 +122,6 @@ test('what the CPU does not see in it is not called fooled', { skip: withoutObje
     await page.getByRole('button', { name: 'Fool the network' }).click();
     const said = await says(page, /^Not called fooled: .+ and the CPU disagree\..+the other “duck”/);
     assert.ok(((await page.locator('#eight-bit').textContent()) ?? '').endsWith(said));
+    assert.ok(await page.locator('#legend').getByText('this picture').isHidden(), 'nor does the chart show it');
   }, { at: duck, before: (page) => patch(page, '**/pkg/decoy.js', wrong) });
 });

@@ -1,6 +1,7 @@
 // The attack on the picture that is shown.
 
 import { forgive } from '../view/alert.js';
+import { refutation } from '../view/keep.js';
 import * as run from '../view/run.js';
 import { percent } from '../view/words.js';
 
@@ -58,13 +59,13 @@ export function attacking(page, session, looking, form, onBest) {
 
   /** What a GPU has found is looked at by the CPU too, once it is shown. @param {import('../bridge.js').Bridge} bridge @param {Result} result */
   async function check(bridge, result) {
-    const { of, outcome, device } = result;
+    const { of, options, outcome, device } = result;
     if (device.kind === 'cpu' || !outcome.report.success) return;
     /** @type {import('../page.js').Check} */
     const check = await bridge.check(of.model.id, outcome.adversarial).then((seen) => ({ seen }), ({ message }) => ({ failed: message }));
-    if ('failed' in check) session.leaveGpu();
     if (page.result !== result) return;
     page.result = { ...result, check };
+    if (refutation(page.result)) page.record(options, of.model.sigma, { ...outcome.report, success: false });
     page.changed();
   }
 
