@@ -77,7 +77,7 @@ impl Attack for Square {
     }
 
     fn cost(&self) -> Passes {
-        Passes::default().and_forward(self.steps + 1)
+        Passes::default().and_forward(self.steps)
     }
 
     fn epsilon(&self) -> Option<f32> {
