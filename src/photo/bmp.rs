@@ -109,7 +109,7 @@ fn unrolled(bmp: &[u8]) -> Option<Vec<u8>> {
                 x += count;
             }
             (count, _) => {
-                (0..count).for_each(|i| put(x + i, y, pixel(&[what as u8; 2], if half { i % 2 } else { 0 })));
+                (0..count).for_each(|i| put(x + i, y, pixel(&[what; 2], if half { i % 2 } else { 0 })));
                 x += count;
             }
         }
