@@ -280,7 +280,7 @@ impl Decoy {
         let (family, network) = self.network(&model)?;
         let pixels = self.pixels(family, &[picture])?;
         let class = self.watched(network.predict(pixels.clone())).await?[0].class();
-        let criterion = Criterion::new(&Goal::Misread(vec![class]), family.labels.len(), network.device())?;
+        let criterion = Criterion::new(Goal::Misread(vec![class]), family.labels.len(), network.device())?;
         let (logits, gradient) = network.gradient(pixels, |logits| criterion.cross_entropy(logits));
         objects::inspection(&self.watched(read(logits)).await?, &self.watched(read(gradient)).await?)
     }

@@ -184,7 +184,7 @@ fn the_gradient_is_that_of_finite_differences() {
     let network = shipped("coil20-sigma-0.10", &device);
     let pixels = pictures(1, &device) * 0.8 + 0.1;
     let class = read(&network, &pixels)[0];
-    let criterion = Criterion::new(&Goal::Misread(vec![class]), 20, &device).expect("the class exists");
+    let criterion = Criterion::new(Goal::Misread(vec![class]), 20, &device).expect("the class exists");
     type Objective<'a> = Box<dyn Fn(Tensor<2>) -> Tensor<1> + 'a>;
     let objectives: [Objective; 3] = [
         Box::new(|logits| criterion.margin(logits)),

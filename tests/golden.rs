@@ -35,7 +35,7 @@ fn look(network: &Frozen, png: &[u8]) -> Golden {
     let photo = photo::decode(png, 1, 128, 128).expect("the fixture is a picture");
     let pixels = Tensor::from_data(TensorData::new(photo.to_unit(), [1, 1, 128, 128]), network.device());
     let class = common::read(network, &pixels)[0];
-    let criterion = Criterion::new(&Goal::Misread(vec![class]), 20, network.device()).expect("the class exists");
+    let criterion = Criterion::new(Goal::Misread(vec![class]), 20, network.device()).expect("the class exists");
     let (logits, gradient) = network.gradient(pixels, |logits| criterion.cross_entropy(logits));
     Golden {
         model: MODEL.to_owned(),

@@ -202,7 +202,7 @@ async fn look(network: &Frozen, input: Input) -> Result<(Vec<f32>, Vec<f32>), Er
         (0..shape.iter().product()).map(|index: usize| 0.5 + 0.5 * (index as f32 * 0.37).sin()).collect();
     let pixels = Tensor::from_data(TensorData::new(values.clone(), shape), network.device());
     let logits = network.logits(pixels.clone());
-    let criterion = Criterion::new(&Goal::Misread(vec![0]), logits.dims()[1], network.device())?;
+    let criterion = Criterion::new(Goal::Misread(vec![0]), logits.dims()[1], network.device())?;
     let (logits, gradient) = network.gradient(pixels.clone(), |logits| criterion.log_odds(logits));
     let largest = Norm::Linf.measure(gradient.clone());
     let moved = read(pixels + gradient / per_image(largest)).await?;

@@ -29,7 +29,7 @@ impl Decoy {
     pub async fn gradient(&self, model: String, pixels: Vec<f32>, classes: Vec<u32>) -> Result<Vec<f32>, JsError> {
         let (family, network) = self.network(&model)?;
         let pixels = self.batch(family, pixels)?;
-        let criterion = Criterion::new(&goal(&classes), family.labels.len(), network.device())?;
+        let criterion = Criterion::new(goal(&classes), family.labels.len(), network.device())?;
         let (logits, gradient) = network.gradient(pixels, |logits| criterion.cross_entropy(logits));
         let mut values = self.read(logits).await?;
         values.extend(self.read(gradient).await?);
@@ -49,7 +49,7 @@ impl Decoy {
     ) -> Result<Vec<f32>, JsError> {
         let (family, network) = self.network(&model)?;
         let mut pixels = self.batch(family, pixels)?;
-        let criterion = Criterion::new(&goal(&classes), family.labels.len(), network.device())?;
+        let criterion = Criterion::new(goal(&classes), family.labels.len(), network.device())?;
         let length = Tensor::full([classes.len()], size, network.device());
         for _ in 0..steps {
             let (_, gradient) = network.gradient(pixels.clone(), |logits| criterion.cross_entropy(logits));
