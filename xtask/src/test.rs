@@ -73,7 +73,7 @@ impl Session {
         })?;
         self.check("Package", || {
             // Their files and manifests alone; the code was built above, and commits are not this step's business.
-            let libraries = ["--package", "decoy", "--package", "decoy-loops"];
+            let libraries = ["--package", "burn-decoy", "--package", "burn-decoy-loops"];
             run(cargo(&["package"]).args(libraries).args(["--no-verify", "--allow-dirty", "--quiet"]))
         })?;
         Ok(guests)
