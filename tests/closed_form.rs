@@ -16,14 +16,20 @@ fn attack(text: &str) -> Box<dyn Attack> {
     build(&options).expect("it is on the menu")
 }
 
-/// The median size of what `attack` finds on a linear network of so many classes, in multiples of the exact minimum. No
-/// attack goes below it but by rounding.
-fn median_ratio(attack: &dyn Attack, classes: usize) -> f32 {
+/// A linear network of so many classes, so many images that differ from middle grey by `spread`, and what it reads in them.
+fn linear(images: usize, spread: f32, classes: usize) -> (Linear, Frozen, Tensor<4>, Vec<usize>) {
     let device = Device::flex();
     let linear = Linear::new(3 * 16 * 16, classes, 1, &device);
     let network = Frozen::new(&linear);
-    let pixels = (random([40, 3, 16, 16], 2, &device) * 0.1 + 0.5).clamp(0.05, 0.95);
+    let pixels = (random([images, 3, 16, 16], 2, &device) * spread + 0.5).clamp(0.05, 0.95);
     let classes = read(&network, &pixels);
+    (linear, network, pixels, classes)
+}
+
+/// The median size of what `attack` finds on a linear network of so many classes, in multiples of the exact minimum. No
+/// attack goes below it but by rounding.
+fn median_ratio(attack: &dyn Attack, classes: usize) -> f32 {
+    let (linear, network, pixels, classes) = linear(40, 0.1, classes);
     let exact = linear.smallest(&pixels, &classes, attack.norm());
     let outcome = run(attack, &network, &pixels, Goal::Misread(classes));
     let norms = outcome.images.iter().map(|image| image.norms.of(attack.norm()) as f32);
@@ -71,11 +77,7 @@ fn a_linear_network_is_fooled_by_nearly_the_exact_minimum() {
 /// Between two classes a probability is a gap of logits, and a gap of logits a distance.
 #[test]
 fn as_sure_as_asked_is_as_far_as_it_takes() {
-    let device = Device::flex();
-    let linear = Linear::new(3 * 16 * 16, 2, 1, &device);
-    let network = Frozen::new(&linear);
-    let pixels = (random([10, 3, 16, 16], 2, &device) * 0.02 + 0.5).clamp(0.3, 0.7);
-    let classes = read(&network, &pixels);
+    let (linear, network, pixels, classes) = linear(10, 0.02, 2);
     let slope = linear.slope(0, 1, Norm::L2);
     for confidence in [0.3, 0.5, 0.9, 0.99_f32] {
         let odds = (confidence / (1.0 - confidence)).ln().max(0.0);
@@ -138,11 +140,7 @@ fn of_values_worth_the_same_no_more_than_needed_are_changed() {
 /// Where the last step is the first success, it is kept and made small like any other.
 #[test]
 fn what_the_last_step_finds_is_made_small() {
-    let device = Device::flex();
-    let linear = Linear::new(3 * 16 * 16, 10, 1, &device);
-    let network = Frozen::new(&linear);
-    let pixels = (random([5, 3, 16, 16], 2, &device) * 0.1 + 0.5).clamp(0.05, 0.95);
-    let classes = read(&network, &pixels);
+    let (linear, network, pixels, classes) = linear(5, 0.1, 10);
     for text in ["ddn:steps=1", "fmn:norm=linf,steps=1", "fmn:norm=l2,steps=1", "fmn:norm=l1,steps=1"] {
         let attack = attack(text);
         let exact = linear.smallest(&pixels, &classes, attack.norm());
