@@ -26,8 +26,8 @@ pub struct CompareArgs {
     #[arg(long = "attack", value_name = "NAME:PARAMETER=VALUE,…", required = true)]
     attacks: Vec<AttackOptions>,
     /// The probability that the wrong class shall have; just the most probable if left out.
-    #[arg(long, value_name = "0 TO 0.9999", default_value_t = 0.0)]
-    confidence: f32,
+    #[arg(long, value_name = "0 TO 0.9999")]
+    confidence: Option<f32>,
     /// Run every attack with twice as many steps too, and say where that still helps.
     #[arg(long)]
     double: bool,
@@ -56,13 +56,12 @@ pub struct CompareArgs {
 /// Runs `decoy compare`.
 pub fn run(args: &CompareArgs) -> Result<()> {
     ensure!(args.batch > 0 && args.limit != Some(0), "--batch and --limit: expected at least 1, found 0");
-    let doubled = |options: &AttackOptions, attack: &dyn Attack| {
-        args.double.then(|| doubled(options, attack).with_context(|| format!("--double, {options}"))).transpose()
-    };
     // All of them before the first is run, which may take long.
     let attacks = args.attacks.iter().map(|options| {
-        let attack = build(options)?;
-        let doubled = doubled(options, &*attack)?;
+        let options = AttackOptions { sure: args.confidence, ..options.clone() };
+        let attack = build(&options)?;
+        let doubled = args.double.then(|| doubled(&options, &*attack)).transpose();
+        let doubled = doubled.with_context(|| format!("--double, {options}"))?;
         anyhow::Ok((options, attack, doubled))
     });
     let attacks = attacks.collect::<Result<Vec<_>>>()?;
@@ -81,9 +80,9 @@ pub fn run(args: &CompareArgs) -> Result<()> {
     let mut trials = Vec::new();
     for (options, attack, doubled) in attacks {
         bar.set_message(options.to_string());
-        let mut trial = args.measure(&model, &images, options, &*attack, &bar)?;
+        let mut trial = args.measure(&model, &images, &options, &*attack, &bar)?;
         if let Some(doubled) = doubled {
-            let again = args.measure(&model, &images, options, &*doubled, &bar)?;
+            let again = args.measure(&model, &images, &options, &*doubled, &bar)?;
             let [once, twice] = [trial.median, again.median].map(|median| median.unwrap_or(f64::INFINITY));
             trial.median_doubled = again.median;
             trial.flags.extend(converged(once, twice));
@@ -153,7 +152,7 @@ impl CompareArgs {
         for (batch, classes) in images.classes.chunks(self.batch).enumerate() {
             let first = batch * self.batch;
             let pixels = images.pixels(first..first + classes.len(), model.network.device());
-            let aim = Goal::Misread(classes.to_vec()).with_confidence(self.confidence)?;
+            let aim = Goal::Misread(classes.to_vec()).with_confidence(options.sure.unwrap_or(0.0))?;
             let outcome =
                 pollster::block_on(async { Run::begin(attack, &model.network, pixels, aim).await?.complete().await })?;
             for (image, &class) in outcome.images.iter().zip(classes) {
