@@ -5,7 +5,6 @@
 mod record;
 
 use std::fs;
-use std::rc::Rc;
 use std::time::Instant;
 
 use burn::tensor::{Device, Tensor, TensorData};
@@ -49,7 +48,7 @@ fn step(batch: usize, side: usize, classes: usize) -> f64 {
 
 /// Seconds of an attack on a data set, and the megabytes that the process holds after every quarter of it.
 fn sweep(images: usize) -> (f64, Vec<f64>) {
-    let networks = [Rc::new(network(128, 20))];
+    let networks = [network(128, 20)];
     let attack = Ddn { steps: STEPS, ..Ddn::default() };
     let began = Instant::now();
     let sweep = Sweep::new(&attack, &networks, pictures(images, 128), vec![0; images], 8);

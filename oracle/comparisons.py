@@ -85,12 +85,25 @@ def carlini_wagner(searches: int, steps: int) -> Comparison:
     return Comparison("Carlini-Wagner", "l2", f"{searches} × {steps} steps", decoy, references)
 
 
+def sigma_zero(steps: int) -> Comparison:
+    reference = Reference("adv-lib", "sigma_zero", {"num_steps": steps})
+    return Comparison("σ-zero", "l0", f"{steps} steps", f"sigma-zero:steps={steps}", [reference])
+
+
+def pdpgd(norm: str, steps: int) -> Comparison:
+    reference = Reference("adv-lib", "pdpgd", {"norm": NORMS[norm], "num_steps": steps})
+    return Comparison("PDPGD", norm, f"{steps} steps", f"pdpgd:norm={norm},steps={steps}", [reference])
+
+
 def apgd(loss: str, norm: str, epsilon: float) -> Comparison:
-    order = {"l2": "L2", "linf": "Linf"}[norm]
-    references = [
-        Reference("adv-lib", "apgd", {"eps": epsilon, "norm": NORMS[norm], "n_iter": 100, "loss_function": loss}),
-        Reference("torchattacks", "APGD", {"norm": order, "eps": epsilon, "steps": 100, "loss": loss}),
-    ]
+    """In L1 adv-lib alone has it."""
+    ours = {"eps": epsilon, "norm": NORMS[norm], "n_iter": 100, "loss_function": loss}
+    if norm == "l1":
+        references = [Reference("adv-lib", "apgd", {**ours, "use_large_reps": True})]
+    else:
+        order = {"l2": "L2", "linf": "Linf"}[norm]
+        theirs = {"norm": order, "eps": epsilon, "steps": 100, "loss": loss}
+        references = [Reference("adv-lib", "apgd", ours), Reference("torchattacks", "APGD", theirs)]
     decoy = f"apgd-{loss}:norm={norm},epsilon={epsilon},steps=100,searches=0"
     return Comparison(f"APGD-{loss.upper()}", norm, "100 steps", decoy, references, epsilon)
 
@@ -104,7 +117,7 @@ def apgds(epsilons: dict[str, list[float]]) -> list[Comparison]:
     ]
 
 
-ENSEMBLES = {"l2": "ensemble:norm=l2", "linf": "ensemble:norm=linf"}
+ENSEMBLES = {norm: f"ensemble:norm={norm}" for norm in NORMS}
 
 
 TOYS = ["--data-set", "--split", "test", "--limit"]
@@ -118,6 +131,8 @@ def coil20(model: str, epsilons: dict[str, list[float]], more: list[Comparison] 
         fmn("l2", 100),
         fmn("l1", 100),
         fmn("l0", 100),
+        sigma_zero(100),
+        *[pdpgd(norm, 100) for norm in ["l1", "l2", "linf"]],
         deepfool("l2"),
         deepfool("linf"),
         superdeepfool(),
@@ -145,10 +160,10 @@ def photos(model: str, epsilons: dict[str, list[float]]) -> Suite:
 SUITES = [
     coil20(
         "coil20-sigma-0.00",
-        {"l2": [3.5], "linf": [0.045]},
+        {"l1": [60], "l2": [3.5], "linf": [0.045]},
         more=[carlini_wagner(9, 100)],
     ),
     Suite("coil20-sigma-0.00", [*TOYS, "100"], [ddn(1000)], {}),
-    coil20("coil20-sigma-0.10", {"l2": [3.5], "linf": [0.045]}),
+    coil20("coil20-sigma-0.10", {"l1": [60], "l2": [3.5], "linf": [0.045]}),
     photos("photos-sigma-0.00", {"l2": [0.1], "linf": [0.0005]}),
 ]

@@ -91,12 +91,26 @@ class Cut(nn.Module):
         return self.network(pixels)[:, self.classes]
 
 
+def unpacked(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of 8 bits times the scale of their output channel, in 32 bits, as in src/model/weights.rs."""
+    weights = {}
+    for name, tensor in tensors.items():
+        if tensor.dtype == torch.int8:
+            scale = tensors[f"{name}.scale"]
+            # Matrices end with their output channels, kernels begin with them.
+            weights[name] = tensor.float() * (scale if tensor.dim() == 2 else scale.view(-1, 1, 1, 1))
+        elif tensors.get(name.removesuffix(".scale"), tensor).dtype != torch.int8:
+            weights[name] = tensor
+    return weights
+
+
 def load(model: str, dtype: torch.dtype = torch.float32) -> tuple[Network, str]:
     """A shipped network, and the checksum of its weights as the catalogue has it."""
     catalog = json.loads((MODELS / "models.json").read_text())
     for family in catalog["families"]:
         for entry in family["models"]:
             if entry["id"] == model:
-                weights = {name: tensor.to(dtype) for name, tensor in load_file(MODELS / entry["file"]).items()}
+                weights = unpacked(load_file(MODELS / entry["file"]))
+                weights = {name: tensor.to(dtype) for name, tensor in weights.items()}
                 return ARCHITECTURES[family["architecture"]](weights), entry["sha256"]
     raise SystemExit(f"{MODELS / 'models.json'} has no network {model}")

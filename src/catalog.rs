@@ -6,7 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::classifier::{Classifier, Frozen};
 use crate::error::Error;
-use crate::model::{CompactConfig, EfficientNetLite0Config, ResidualConfig, weights};
+use crate::model::{CompactConfig, EfficientNetLite0Config, OriginalConfig, ResidualConfig, weights};
+use crate::onnx::{self, Export, Normalisation};
+
+mod own;
+
+pub use own::{Own, OwnOptions};
 
 /// All model families.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -38,6 +43,10 @@ pub struct Family {
     pub architecture: Architecture,
     /// What its networks take.
     pub input: Input,
+    /// What is done to pixels before networks from ONNX files see them; the others do it themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(target_family = "wasm", tsify(type = "string"))]
+    pub normalisation: Option<Normalisation>,
     /// The share of a picture's shorter side that its networks were made to see: the middle of it, unless a person
     /// chooses another square.
     pub crop: f64,
@@ -56,6 +65,10 @@ pub enum Architecture {
     Compact,
     /// [`crate::model::EfficientNetLite0`].
     EfficientnetLite0,
+    /// Whatever an ONNX file holds: [`crate::onnx`].
+    Onnx,
+    /// [`crate::model::Original`].
+    Original,
     /// [`crate::model::Residual`].
     Residual,
 }
@@ -92,9 +105,6 @@ pub struct ModelEntry {
     pub sha256: String,
     /// Share of images read correctly.
     pub accuracy: Accuracies,
-    /// Median L2 norm of the smallest perturbation that fools it on held-out images, where it is measured.
-    #[serde(default)]
-    pub perturbation: Option<f64>,
 }
 
 /// [`Accuracy`] on the images trained on and on those held out.
@@ -169,14 +179,20 @@ impl Family {
     ///
     /// If the file is not the one the catalogue describes.
     pub fn load(&self, entry: &ModelEntry, bytes: &[u8], device: &Device) -> Result<Frozen, Error> {
-        let mismatch = |expected: String, found: String| Error::Weights { model: entry.id.clone(), expected, found };
-        if bytes.len() != entry.bytes as usize {
-            return Err(mismatch(format!("{} bytes", entry.bytes), format!("{} bytes", bytes.len())));
-        }
-        let found = weights::sha256(bytes);
-        if found != entry.sha256 {
-            return Err(mismatch(format!("SHA-256 {}", entry.sha256), found));
-        }
+        Ok(self.open(entry, bytes, device)?.freeze())
+    }
+
+    /// The same network as an ONNX file, which takes pixels `[N, C, H, W]` in [0, 1] and answers with logits.
+    ///
+    /// # Errors
+    ///
+    /// If the file is not the one the catalogue describes.
+    pub fn export(&self, entry: &ModelEntry, bytes: &[u8]) -> Result<Vec<u8>, Error> {
+        self.open(entry, bytes, &Device::flex())?.export(self.input)
+    }
+
+    fn open(&self, entry: &ModelEntry, bytes: &[u8], device: &Device) -> Result<Box<dyn Shipped>, Error> {
+        check(entry, bytes)?;
         let classes = self.labels.len();
         match self.architecture {
             Architecture::Compact => {
@@ -184,6 +200,14 @@ impl Family {
             }
             Architecture::EfficientnetLite0 => {
                 filled(EfficientNetLite0Config { classes }.init(device), &entry.id, bytes)
+            }
+            Architecture::Onnx => {
+                let normalisation = self.normalisation.clone().unwrap_or_default();
+                let options = onnx::Options { normalisation, input_size: Some((self.input.height, self.input.width)) };
+                Ok(Box::new(onnx::load(bytes, &options, device)?))
+            }
+            Architecture::Original => {
+                filled(OriginalConfig { side: self.input.height, classes }.init(device), &entry.id, bytes)
             }
             Architecture::Residual => {
                 let channels = self.input.channels;
@@ -193,9 +217,45 @@ impl Family {
     }
 }
 
-fn filled<M: Module + Classifier + 'static>(mut model: M, id: &str, bytes: &[u8]) -> Result<Frozen, Error> {
+/// Whether `bytes` are the weights file of `entry`.
+fn check(entry: &ModelEntry, bytes: &[u8]) -> Result<(), Error> {
+    let mismatch = |expected: String, found: String| Error::Weights { model: entry.id.clone(), expected, found };
+    if bytes.len() != entry.bytes as usize {
+        return Err(mismatch(format!("{} bytes", entry.bytes), format!("{} bytes", bytes.len())));
+    }
+    let found = weights::sha256(bytes);
+    if found == entry.sha256 { Ok(()) } else { Err(mismatch(format!("SHA-256 {}", entry.sha256), found)) }
+}
+
+/// A network of one of the architectures.
+trait Shipped {
+    fn freeze(self: Box<Self>) -> Frozen;
+    fn export(&self, input: Input) -> Result<Vec<u8>, Error>;
+}
+
+impl<M: Module + Classifier + Export + 'static> Shipped for M {
+    fn freeze(self: Box<Self>) -> Frozen {
+        Frozen::new(&*self)
+    }
+
+    fn export(&self, input: Input) -> Result<Vec<u8>, Error> {
+        onnx::export(self, input)
+    }
+}
+
+impl Shipped for onnx::Network {
+    fn freeze(self: Box<Self>) -> Frozen {
+        (*self).freeze()
+    }
+
+    fn export(&self, _: Input) -> Result<Vec<u8>, Error> {
+        Err(Error::Onnx("a network of Decoy's own is expected, and this one is an ONNX file already".to_owned()))
+    }
+}
+
+fn filled<M: Shipped + Module + 'static>(mut model: M, id: &str, bytes: &[u8]) -> Result<Box<dyn Shipped>, Error> {
     weights::from_safetensors(id, &mut model, bytes)?;
-    Ok(Frozen::new(&model))
+    Ok(Box::new(model))
 }
 
 fn unknown<'a>(what: &'static str, found: &str, known: impl Iterator<Item = &'a str>) -> Error {

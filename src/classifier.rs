@@ -4,7 +4,9 @@ use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::error::Error;
-use crate::rows::{self, Score};
+use crate::per_image::{self, Score};
+use crate::region::Region;
+use crate::tensors::read;
 
 /// A differentiable image classifier.
 pub trait Classifier {
@@ -35,6 +37,11 @@ impl Frozen {
         Self { model: Box::new(model), device }
     }
 
+    /// A classifier that is frozen already, on the device that it computes on.
+    pub(crate) fn of(model: Box<dyn Classifier>, device: Device) -> Self {
+        Self { model, device }
+    }
+
     /// The device of the weights: pixels must be there too.
     pub fn device(&self) -> &Device {
         &self.device
@@ -49,24 +56,20 @@ impl Frozen {
         self.model.logits(pixels)
     }
 
-    /// The logits of a batch and the gradient of `objective` in its pixels.
+    /// The logits of a batch, the value of `objective` and its gradient in the pixels.
     ///
     /// `objective` maps logits `[N, K]` to one value per image `[N]`; since images do not mix, the
     /// gradient of the sum is the gradient of each.
     ///
     /// # Shapes
     /// - `pixels`: `[N, C, H, W]`
-    /// - returns: logits `[N, K]`, gradient `[N, C, H, W]`
-    pub fn gradient(
-        &self,
-        pixels: Tensor<4>,
-        objective: impl FnOnce(Tensor<2>) -> Tensor<1>,
-    ) -> (Tensor<2>, Tensor<4>) {
+    pub fn gradient(&self, pixels: Tensor<4>, objective: impl FnOnce(Tensor<2>) -> Tensor<1>) -> Slope {
         let pixels = pixels.autodiff().require_grad();
         let logits = self.model.logits(pixels.clone());
-        let mut gradients = objective(logits.clone()).backward();
+        let value = objective(logits.clone());
+        let mut gradients = value.clone().backward();
         let gradient = pixels.grad_remove(&mut gradients).unwrap_or_else(|| pixels.clone().inner().zeros_like());
-        (logits.inner(), gradient)
+        Slope { logits: logits.inner(), value: value.inner(), gradient }
     }
 
     /// The class probabilities of every image of a batch, read back from the device.
@@ -81,6 +84,16 @@ impl Frozen {
     pub async fn predict(&self, pixels: Tensor<4>) -> Result<Vec<Probabilities>, Error> {
         Probabilities::read(self.logits(pixels)).await
     }
+}
+
+/// What [`Frozen::gradient`] computes.
+pub struct Slope {
+    /// The logits, `[N, K]`.
+    pub logits: Tensor<2>,
+    /// The value of the objective, `[N]`.
+    pub value: Tensor<1>,
+    /// Its gradient in the pixels, `[N, C, H, W]`.
+    pub gradient: Tensor<4>,
 }
 
 /// The class probabilities of one image: softmax of its logits.
@@ -138,13 +151,17 @@ pub enum Goal {
     Misread(Vec<usize>),
     /// This class.
     Read(Vec<usize>),
+    /// Any class but the one that the network reads now: [`Misread`](Goal::Misread), once it has been asked.
+    Change,
 }
 
 impl Goal {
-    /// The class of every image that the goal is about: the true one, or the target.
+    /// The class of every image that the goal is about: the true one, or the target. None while nobody has asked what
+    /// the network reads now.
     pub fn classes(&self) -> &[usize] {
         match self {
             Goal::Misread(classes) | Goal::Read(classes) => classes,
+            Goal::Change => &[],
         }
     }
 
@@ -154,21 +171,23 @@ impl Goal {
         match self {
             Goal::Misread(classes) => Goal::Misread(pick(classes)),
             Goal::Read(classes) => Goal::Read(pick(classes)),
+            Goal::Change => Goal::Change,
         }
     }
 }
 
-/// A [`Goal`], and how sure the network must be of what it then reads. A goal alone asks for the most probable class, however
-/// probable it is: the edge.
+/// A [`Goal`], how sure the network must be of what it then reads, and which part of the images may change. A goal alone asks
+/// for the most probable class, however probable it is: the edge; and every pixel may change.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Aim {
     goal: Goal,
     confidence: f32,
+    region: Option<Region>,
 }
 
 impl From<Goal> for Aim {
     fn from(goal: Goal) -> Self {
-        Self { goal, confidence: 0.0 }
+        Self { goal, confidence: 0.0, region: None }
     }
 }
 
@@ -187,14 +206,34 @@ impl Goal {
     /// If `confidence` is not in 0 to 0.9999; more than that single precision does not tell from certainty.
     pub fn with_confidence(self, confidence: f32) -> Result<Aim, Error> {
         if (0.0..=0.9999).contains(&confidence) {
-            return Ok(Aim { goal: self, confidence });
+            return Ok(Aim { confidence, ..self.into() });
         }
         let (expected, found) = ("a probability, 0 to 0.9999".to_owned(), confidence.to_string());
         Err(Error::Parameter { name: "confidence".to_owned(), expected, found })
     }
 }
 
+impl Goal {
+    /// The same goal, to be reached by changes within `region` alone.
+    pub fn inside(self, region: Region) -> Aim {
+        Aim::from(self).inside(region)
+    }
+}
+
 impl Aim {
+    /// The same aim, to be reached by changes within `region` alone.
+    pub fn inside(self, region: Region) -> Self {
+        Self { region: Some(region), ..self }
+    }
+
+    /// The same where it is known what the network reads in every image.
+    pub(crate) fn known(self, original: &[Probabilities]) -> Self {
+        match self.goal {
+            Goal::Change => Self { goal: Goal::Misread(original.iter().map(Probabilities::class).collect()), ..self },
+            _ => self,
+        }
+    }
+
     /// What is to be read.
     pub fn goal(&self) -> &Goal {
         &self.goal
@@ -205,11 +244,17 @@ impl Aim {
         self.confidence
     }
 
+    /// The part of the images that may change, if it is not all of them.
+    pub fn region(&self) -> Option<&Region> {
+        self.region.as_ref()
+    }
+
     /// Whether `answer` reads image number `image` as the goal says, however sure of it.
     pub fn is_read(&self, image: usize, answer: &Probabilities) -> bool {
         match &self.goal {
             Goal::Misread(classes) => answer.class() != classes[image],
             Goal::Read(classes) => answer.class() == classes[image],
+            Goal::Change => false,
         }
     }
 
@@ -219,10 +264,7 @@ impl Aim {
         let class = self.goal.classes()[image];
         let other = answer.ranked().into_iter().find(|&other| other != class).expect("there are at least two classes");
         let lead = answer.of(other).ln() - answer.of(class).ln();
-        match self.goal {
-            Goal::Misread(_) => lead,
-            Goal::Read(_) => -lead,
-        }
+        if matches!(self.goal, Goal::Read(_)) { -lead } else { lead }
     }
 
     /// Whether `answer` reaches the aim for image number `image`.
@@ -251,7 +293,7 @@ impl Criterion {
     ///
     /// If a class is not below `classes`.
     pub fn new(aim: impl Into<Aim>, classes: usize, device: &Device) -> Result<Self, Error> {
-        let Aim { goal, confidence } = aim.into();
+        let Aim { goal, confidence, .. } = aim.into();
         if let Some(&class) = goal.classes().iter().find(|&&class| class >= classes) {
             return Err(Error::NoSuchClass { class, classes });
         }
@@ -263,10 +305,7 @@ impl Criterion {
         let shape = [goal.classes().len(), classes];
         Ok(Self {
             one_hot: Tensor::from_data(TensorData::new(one_hot, shape), device),
-            sign: match goal {
-                Goal::Misread(_) => 1.0,
-                Goal::Read(_) => -1.0,
-            },
+            sign: if matches!(goal, Goal::Read(_)) { -1.0 } else { 1.0 },
             lead: 0.0,
             odds: (confidence > 0.0).then(|| (confidence / (1.0 - confidence)).ln()),
         })
@@ -275,6 +314,11 @@ impl Criterion {
     /// The same, reached only where the logit of the class to be read leads by `lead` (κ of Carlini and Wagner).
     pub fn with_lead(self, lead: f32) -> Self {
         Self { lead, ..self }
+    }
+
+    /// How many classes there are.
+    pub(crate) fn classes(&self) -> usize {
+        self.one_hot.dims()[1]
     }
 
     /// Whether a class is to be reached, rather than left.
@@ -296,7 +340,7 @@ impl Criterion {
             None => margin,
             Some(odds) => {
                 let wanted = self.wanted(&logits);
-                margin.min_pair(rows::score(logits, wanted, Score::LogOdds, -1.0) - odds)
+                margin.min_pair(per_image::score(logits, wanted, Score::LogOdds, -1.0) - odds)
             }
         }
     }
@@ -349,7 +393,7 @@ impl Criterion {
     pub fn logits_ratio_towards(&self, logits: Tensor<2>, target: &Tensor<2>) -> Tensor<1> {
         let lead = match self.odds {
             None => self.lead(logits.clone(), target),
-            Some(_) => rows::score(logits.clone(), target.clone(), Score::Margin, -1.0),
+            Some(_) => per_image::score(logits.clone(), target.clone(), Score::Margin, -1.0),
         };
         lead / spread(logits, &[2, 3])
     }
@@ -361,7 +405,7 @@ impl Criterion {
         let lead = (logits.clone() * difference).sum_dim(1).squeeze_dim(1);
         match self.odds {
             None => lead,
-            Some(odds) => lead.min_pair(rows::score(logits, target.clone(), Score::LogOdds, -1.0) - odds),
+            Some(odds) => lead.min_pair(per_image::score(logits, target.clone(), Score::LogOdds, -1.0) - odds),
         }
     }
 
@@ -376,7 +420,7 @@ impl Criterion {
 
     /// The probability of the goal's class in every image, `[N]`.
     pub fn confidence(&self, logits: Tensor<2>) -> Tensor<1> {
-        rows::score(logits, self.one_hot.clone(), Score::Probability, 1.0)
+        per_image::score(logits, self.one_hot.clone(), Score::Probability, 1.0)
     }
 
     /// The class to be read, `[N, K]` with 1 there: the target, or the first of those besides the true one.
@@ -387,14 +431,14 @@ impl Criterion {
     /// The score of the goal's class; where a confidence is asked for and the image is misread, that of the class to be
     /// read.
     fn score(&self, logits: Tensor<2>, score: Score) -> Tensor<1> {
-        let against = rows::score(logits.clone(), self.one_hot.clone(), score, self.sign);
+        let against = per_image::score(logits.clone(), self.one_hot.clone(), score, self.sign);
         if self.odds.is_none() || self.is_targeted() {
             return against;
         }
-        let edge = rows::score(plain(&logits), self.one_hot.clone(), Score::Margin, 1.0);
+        let edge = per_image::score(plain(&logits), self.one_hot.clone(), Score::Margin, 1.0);
         let misread = constant(edge.greater_elem(0.0).float(), &logits);
         let wanted = self.wanted(&logits);
-        let towards = rows::score(logits, wanted, score, -1.0);
+        let towards = per_image::score(logits, wanted, score, -1.0);
         towards * misread.clone() + against * (1.0 - misread)
     }
 }
@@ -423,7 +467,7 @@ fn spread(logits: Tensor<2>, ranks: &[usize]) -> Tensor<1> {
 
 /// The classes with the largest logits, the largest first, each as `[N, K]` with 1 at that class. One maximum after the
 /// other, since a browser's GPU cannot sort.
-fn leaders(mut logits: Tensor<2>, count: usize) -> Vec<Tensor<2>> {
+pub(crate) fn leaders(mut logits: Tensor<2>, count: usize) -> Vec<Tensor<2>> {
     let [_, classes] = logits.dims();
     let indices = Tensor::<1, Int>::arange(0..classes as i64, &logits.device()).reshape([1, classes]);
     (0..count.min(classes))
@@ -438,13 +482,3 @@ fn leaders(mut logits: Tensor<2>, count: usize) -> Vec<Tensor<2>> {
 
 /// Taken from a logit so that it is never the largest. Far above any logit, far below overflow.
 const EXCLUDED: f32 = 1e9;
-
-/// Reads all values of a tensor back from the device, row by row.
-///
-/// # Errors
-///
-/// If the device fails.
-pub(crate) async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, Error> {
-    let data = tensor.into_data_async().await.map_err(|error| Error::Device(error.to_string()))?;
-    data.try_to_vec::<f32>().map_err(|error| Error::Device(format!("{error:?}")))
-}

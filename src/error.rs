@@ -51,6 +51,14 @@ pub enum Error {
         /// The target.
         label: String,
     },
+    /// A region that is no part of the images.
+    #[error("the region that may change: expected {expected}, found {found}")]
+    Region {
+        /// What would be one.
+        expected: String,
+        /// What was given.
+        found: String,
+    },
     /// A network with too few classes for an attack.
     #[error("{attack} needs at least {expected} classes: the network has {found}")]
     TooFewClasses {
@@ -74,6 +82,9 @@ pub enum Error {
         /// What the file holds.
         found: String,
     },
+    /// An ONNX file that is not one, or whose network cannot be attacked: what was expected, and what can be done.
+    #[error("the ONNX network cannot be used: {0}")]
+    Onnx(String),
     /// A picture that cannot be used.
     #[error(transparent)]
     Photo(#[from] crate::photo::PhotoError),

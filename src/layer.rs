@@ -30,12 +30,9 @@
 //! assert_eq!(tiny.logits(Tensor::zeros([2, 1, 8, 8], &Device::flex())).dims(), [2, 10]);
 //! ```
 
-// On a GPU every pass is a kernel of our own, in `gpu.rs`. On the CPU it is the loops of `decoy-loops`, but for the
+// On a GPU every pass is a kernel of our own, in `gpu/`. On the CPU it is the loops of `decoy-cpu`, but in a browser for the
 // matrix products that 1×1 convolutions are, which are Burn's. Gradients in weights are Burn's but for convolutions on
 // the CPU.
-#[cfg(any(target_family = "wasm", feature = "vulkan", feature = "cuda"))]
-pub(crate) mod gpu;
-
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
@@ -46,17 +43,17 @@ use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_e
 use burn::nn::conv::Conv2d;
 use burn::nn::{Linear, PaddingConfig2d};
 use burn::tensor::{Shape, Tensor, TensorData};
-pub use decoy_loops::Activation;
+pub use decoy_cpu::Activation;
 
 /// A layer without its weights.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Layer {
-    activation: Activation,
-    kind: Kind,
+pub(crate) struct Layer {
+    pub activation: Activation,
+    pub kind: Kind,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Kind {
+pub(crate) enum Kind {
     /// Square kernels `[O, C / groups, K, K]`; `padding` are the zeros before the first and after the last row, then
     /// column.
     Convolution { stride: usize, padding: [(usize, usize); 2], groups: usize },
@@ -73,7 +70,7 @@ impl Layer {
     }
 
     /// The shape of the output.
-    fn output(&self, x: &Shape, weight: &Shape) -> Shape {
+    pub fn output(&self, x: &Shape, weight: &Shape) -> Shape {
         match self.kind {
             Kind::Pointwise => Shape::new([x[0], weight[0], x[2], x[3]]),
             Kind::Dense => Shape::new([x[0], weight[1]]),
@@ -137,8 +134,8 @@ fn apply<const D: usize, const W: usize>(layer: Layer, x: Tensor<D>, weight: Ten
 }
 
 /// A layer as Burn's dispatch between devices knows it.
-#[backend_extension(Flex, Cube: cfg(any(target_family = "wasm", feature = "vulkan", feature = "cuda")), Autodiff)]
-trait LayerOps: Backend {
+#[backend_extension(Flex, Cube: cfg(gpu), Autodiff)]
+pub(crate) trait LayerOps: Backend {
     fn apply(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
@@ -148,7 +145,7 @@ trait LayerOps: Backend {
 }
 
 /// The way back on one device.
-trait Reversible: LayerOps {
+pub(crate) trait Reversible: LayerOps {
     /// The gradient in `x`, from that in the output.
     fn backward(
         gradient: FloatTensor<Self>,
@@ -169,7 +166,7 @@ trait Reversible: LayerOps {
 }
 
 /// The layer made of Burn's operations; a pointwise convolution is one matrix product per image.
-fn composed<B: Backend>(
+pub(crate) fn composed<B: Backend>(
     x: FloatTensor<B>,
     weight: FloatTensor<B>,
     bias: FloatTensor<B>,
@@ -245,7 +242,7 @@ fn sum_of_positions<B: Backend>(x: FloatTensor<B>) -> FloatTensor<B> {
 }
 
 /// The gradient in the input of [`composed`].
-fn composed_backward<B: Backend>(
+pub(crate) fn composed_backward<B: Backend>(
     gradient: FloatTensor<B>,
     x: FloatTensor<B>,
     weight: FloatTensor<B>,
@@ -280,12 +277,12 @@ fn options(stride: usize, padding: [(usize, usize); 2], groups: usize) -> ConvOp
 }
 
 /// The loops' convolution that a layer is, if it is one.
-fn looped(layer: Layer, x: &Shape, weight: &Shape) -> Option<decoy_loops::Convolution> {
+fn looped(layer: Layer, x: &Shape, weight: &Shape) -> Option<decoy_cpu::Convolution> {
     let Kind::Convolution { stride, padding: [(top, _), (left, _)], groups } = layer.kind else {
         return None;
     };
     let to = layer.output(x, weight);
-    Some(decoy_loops::Convolution {
+    Some(decoy_cpu::Convolution {
         activation: layer.activation,
         images: x[0],
         groups,
@@ -294,6 +291,16 @@ fn looped(layer: Layer, x: &Shape, weight: &Shape) -> Option<decoy_loops::Convol
         size: weight[2],
         stride,
         padding: [top, left],
+    })
+}
+
+/// The loops' 1×1 convolution that a layer is, if it is one; a browser's vectors are too short for these loops.
+fn looped_pointwise(layer: Layer, x: &Shape, outputs: usize) -> Option<decoy_cpu::Pointwise> {
+    (layer.kind == Kind::Pointwise && cfg!(not(target_family = "wasm"))).then(|| decoy_cpu::Pointwise {
+        activation: layer.activation,
+        channels: x[1],
+        outputs,
+        pixels: x[2] * x[3],
     })
 }
 
@@ -322,16 +329,18 @@ impl LayerOps for Flex {
         bias: FloatTensor<Self>,
         layer: Layer,
     ) -> FloatTensor<Self> {
-        if layer.kind == Kind::Pointwise {
+        let shape = layer.output(&x.shape(), &weight.shape());
+        let convolution = looped(layer, &x.shape(), &weight.shape());
+        let pointwise = looped_pointwise(layer, &x.shape(), shape[1]);
+        if layer.kind == Kind::Pointwise && pointwise.is_none() {
             return composed::<Self>(activated(layer.activation, x), weight, bias, layer.linear());
         }
-        let convolution = looped(layer, &x.shape(), &weight.shape());
-        let shape = layer.output(&x.shape(), &weight.shape());
         let tensors = [x, weight, bias].map(|tensor| tensor.to_contiguous());
         let [x, weight, bias] = tensors.each_ref().map(|tensor| tensor.storage());
-        let y = match convolution {
-            Some(convolution) => convolution.forward(x, weight, bias),
-            None => decoy_loops::dense(layer.activation, x, weight, bias),
+        let y = match (convolution, pointwise) {
+            (Some(convolution), _) => convolution.forward(x, weight, bias),
+            (_, Some(pointwise)) => pointwise.forward(x, weight, bias),
+            _ => decoy_cpu::dense(layer.activation, x, weight, bias),
         };
         FlexTensor::from_data(TensorData::new(y, shape))
     }
@@ -344,17 +353,19 @@ impl Reversible for Flex {
         weight: FloatTensor<Self>,
         layer: Layer,
     ) -> FloatTensor<Self> {
-        if layer.kind == Kind::Pointwise {
+        let (shape, outputs) = (x.shape(), gradient.shape()[1]);
+        let convolution = looped(layer, &shape, &weight.shape());
+        let pointwise = looped_pointwise(layer, &shape, outputs);
+        if layer.kind == Kind::Pointwise && pointwise.is_none() {
             let gradient = composed_backward::<Self>(gradient, x.clone(), weight, layer.linear());
             return deactivated(layer.activation, gradient, x);
         }
-        let convolution = looped(layer, &x.shape(), &weight.shape());
-        let (shape, outputs) = (x.shape(), gradient.shape()[1]);
         let tensors = [gradient, x, weight].map(|tensor| tensor.to_contiguous());
         let [gradient, x, weight] = tensors.each_ref().map(|tensor| tensor.storage());
-        let y = match convolution {
-            Some(convolution) => convolution.backward(gradient, x, weight),
-            None => decoy_loops::dense_backward(layer.activation, gradient, x, weight, outputs),
+        let y = match (convolution, pointwise) {
+            (Some(convolution), _) => convolution.backward(gradient, x, weight),
+            (_, Some(pointwise)) => pointwise.backward(gradient, x, weight),
+            _ => decoy_cpu::dense_backward(layer.activation, gradient, x, weight, outputs),
         };
         FlexTensor::from_data(TensorData::new(y, shape))
     }

@@ -62,13 +62,22 @@
 
 pub mod photo;
 
+pub mod region;
+
 pub mod classifier;
 
 pub mod layer;
 
-mod rows;
+mod per_image;
+
+mod tensors;
+
+#[cfg(gpu)]
+mod gpu;
 
 pub mod model;
+
+pub mod onnx;
 
 pub mod catalog;
 
@@ -79,6 +88,8 @@ pub mod norm;
 pub mod attack;
 
 pub mod metrics;
+
+pub mod certify;
 
 pub mod sweep;
 

@@ -10,7 +10,6 @@ use statrs::distribution::{ContinuousCDF, Normal};
 
 use crate::attack::ImageOutcome;
 use crate::norm::Norms;
-use crate::report::{PerImage, Summary};
 
 pub use trainings::{deviation, over_trainings, ratio_over_pairs, ratio_over_pictures, ratio_over_trainings};
 
@@ -55,6 +54,49 @@ impl Measurement {
             norms: outcome.success.then_some(outcome.norms),
         }
     }
+}
+
+/// An attack on many images with one network, in figures.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(target_family = "wasm", derive(tsify::Tsify), tsify(missing_as_null))]
+pub struct Summary {
+    /// Images measured.
+    pub images: usize,
+    /// Those misread without any attack; they count nowhere below.
+    pub clean_errors: usize,
+    /// Those the attack did not fool; they count as infinitely far.
+    pub failures: usize,
+    /// Mean of ‖Δx‖₂.
+    pub mean_l2: Interval,
+    /// Median of ‖Δx‖₂.
+    pub median_l2: Interval,
+    /// Mean of ‖Δx‖∞.
+    pub mean_linf: Interval,
+    /// Median of ‖Δx‖∞.
+    pub median_linf: Interval,
+}
+
+/// Columns of equal length, one row per image; a norm is absent where the attack failed, and 0 where the image was
+/// misread without it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct PerImage {
+    /// Class read before the attack.
+    pub before: Vec<usize>,
+    /// Class read after it.
+    pub after: Vec<usize>,
+    /// ‖Δx‖₀.
+    pub l0: Vec<Option<f64>>,
+    /// ‖Δx‖₁.
+    pub l1: Vec<Option<f64>>,
+    /// ‖Δx‖₂.
+    pub l2: Vec<Option<f64>>,
+    /// ‖Δx‖∞.
+    pub linf: Vec<Option<f64>>,
+    /// The distance in L2 of the nearest mistake that errors under noise predict, see
+    /// [`distance_under_noise`]; absent where no strength of noise tells it. Empty
+    /// if it was not measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub predicted: Vec<Option<f64>>,
 }
 
 /// Resamples of a bootstrap.

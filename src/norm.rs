@@ -3,9 +3,9 @@
 use burn::tensor::{Bool, Int, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::classifier::read;
 use crate::error::Error;
-use crate::rows::{self, Size};
+use crate::per_image::{self, Size};
+use crate::tensors::{broadcast, read};
 
 /// A norm of a perturbation Δx.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,7 +63,7 @@ impl Norm {
     /// - `perturbation`: `[N, C, H, W]`
     /// - returns: `[N]`, not negative
     pub fn measure(self, perturbation: Tensor<4>) -> Tensor<1> {
-        rows::size(perturbation, self.size())
+        per_image::size(perturbation, self.size())
     }
 
     /// The norm of the perturbation that leads from each of `b` to that of `a`.
@@ -72,7 +72,7 @@ impl Norm {
     /// - `a`, `b`: `[N, C, H, W]`
     /// - returns: `[N]`, not negative
     pub fn distance(self, a: Tensor<4>, b: Tensor<4>) -> Tensor<1> {
-        rows::distance(a, b, self.size())
+        per_image::distance(a, b, self.size())
     }
 
     fn size(self) -> Size {
@@ -110,10 +110,10 @@ impl Norm {
             Norm::L1 => shrink_to_sum(perturbation, epsilon),
             Norm::L2 => {
                 let length = Norm::L2.measure(perturbation.clone()).clamp_min(f32::MIN_POSITIVE);
-                perturbation * per_image((epsilon / length).clamp_max(1.0))
+                perturbation * broadcast((epsilon / length).clamp_max(1.0))
             }
             Norm::Linf => {
-                let bound = per_image(epsilon).expand(perturbation.shape());
+                let bound = broadcast(epsilon).expand(perturbation.shape());
                 perturbation.min_pair(bound.clone()).max_pair(-bound)
             }
         }
@@ -136,16 +136,16 @@ fn keep_largest(perturbation: Tensor<4>, count: Tensor<1>) -> Tensor<4> {
     // Halved until no number of single precision lies between.
     for _ in 0..32 {
         let middle = (below.clone() + above.clone()) / 2.0;
-        let few = few(magnitude.clone().greater(per_image(middle.clone())));
+        let few = few(magnitude.clone().greater(broadcast(middle.clone())));
         above = above.mask_where(few.clone(), middle.clone());
         below = middle.mask_where(few, below);
     }
-    let larger = magnitude.clone().greater(per_image(above));
-    let equal = magnitude.greater(per_image(below));
+    let larger = magnitude.clone().greater(broadcast(above));
+    let equal = magnitude.greater(broadcast(below));
 
     let positions = Tensor::<1, Int>::arange(0..values as i64, &perturbation.device()).float();
     let positions = positions.reshape([1, channels, height, width]).expand(perturbation.shape());
-    let kept = |end: Tensor<1>| larger.clone().bool_or(equal.clone().bool_and(positions.clone().lower(per_image(end))));
+    let kept = |end: Tensor<1>| larger.clone().bool_or(equal.clone().bool_and(positions.clone().lower(broadcast(end))));
     let mut end = count.zeros_like();
     let mut beyond = count.zeros_like() + (values + 1) as f32;
     for _ in 0..usize::BITS - values.leading_zeros() {
@@ -164,15 +164,42 @@ fn shrink_to_sum(perturbation: Tensor<4>, epsilon: Tensor<1>) -> Tensor<4> {
     let mut threshold = epsilon.zeros_like();
     // Each round drops the values that are too small; a dozen rounds find which are, or nearly so.
     for _ in 0..12 {
-        let kept = magnitude.clone().greater(per_image(threshold.clone())).float();
+        let kept = magnitude.clone().greater(broadcast(threshold.clone())).float();
         let count: Tensor<2> = kept.clone().flatten(1, 3);
         let sum = Norm::L1.measure(magnitude.clone() * kept);
         let count = count.sum_dim(1).squeeze_dim(1).clamp_min(1.0);
         threshold = ((sum - epsilon.clone()) / count).max_pair(threshold);
     }
-    let shrunk = (magnitude - per_image(threshold)).clamp_min(0.0) * perturbation.sign();
+    let shrunk = (magnitude - broadcast(threshold)).clamp_min(0.0) * perturbation.sign();
     let sum = Norm::L1.measure(shrunk.clone()).clamp_min(f32::MIN_POSITIVE);
-    shrunk * per_image((epsilon / sum).clamp_max(1.0))
+    shrunk * broadcast((epsilon / sum).clamp_max(1.0))
+}
+
+/// The nearest of the perturbations whose L1 norm is at most `epsilon` and that keep `pixels` within [0, 1]: every change is
+/// shrunk by a threshold λ and capped by its room (Croce and Hein 2021, arXiv 2103.01208). λ is found by bisection, since a
+/// browser's GPU cannot sort.
+///
+/// # Shapes
+/// - `pixels`, `perturbation`: `[N, C, H, W]`, the pixels in [0, 1]
+/// - `epsilon`: `[N]`, not negative
+/// - returns: `[N, C, H, W]`
+pub(crate) fn shrink_within_box(pixels: Tensor<4>, perturbation: Tensor<4>, epsilon: Tensor<1>) -> Tensor<4> {
+    let sign = perturbation.clone().sign();
+    let magnitude = perturbation.abs();
+    let room = sign.clone().clamp_min(0.0) - sign.clone() * pixels;
+    let shrunk = |threshold: Tensor<1>| {
+        (magnitude.clone() - broadcast(threshold.clamp_min(0.0))).clamp_min(0.0).min_pair(room.clone())
+    };
+    let mut above = Norm::Linf.measure(magnitude.clone());
+    // So that the first threshold tried is 0, which leaves alone what lies within.
+    let mut below = -above.clone();
+    for _ in 0..24 {
+        let middle = (below.clone() + above.clone()) / 2.0;
+        let within = Norm::L1.measure(shrunk(middle.clone())).lower_equal(epsilon.clone());
+        above = above.mask_where(within.clone(), middle.clone());
+        below = middle.mask_where(within, below);
+    }
+    shrunk(above) * sign
 }
 
 /// Scales every tensor of a batch to L2 length 1, however small it is; one that is zero stays zero.
@@ -181,13 +208,7 @@ fn shrink_to_sum(perturbation: Tensor<4>, epsilon: Tensor<1>) -> Tensor<4> {
 /// - `gradient`: `[N, C, H, W]`
 /// - returns: `[N, C, H, W]`
 pub fn unit(gradient: Tensor<4>) -> Tensor<4> {
-    rows::unit(gradient)
-}
-
-/// A value per image `[N]` as `[N, 1, 1, 1]`, to be broadcast over its pixels.
-pub fn per_image(values: Tensor<1>) -> Tensor<4> {
-    let [images] = values.dims();
-    values.reshape([images, 1, 1, 1])
+    per_image::unit(gradient)
 }
 
 /// All four norms of one perturbation.
@@ -263,6 +284,30 @@ mod tests {
         assert_eq!(project(Norm::L1, 9.0), [3.0, 0.0, -4.0, 0.0]);
         assert_eq!(project(Norm::L2, 2.5), [1.5, 0.0, -2.0, 0.0]);
         assert_eq!(project(Norm::Linf, 3.5), [3.0, 0.0, -3.5, 0.0]);
+    }
+
+    #[test]
+    fn the_projection_in_l1_counts_on_the_room_there_is() {
+        let row = |values: [f32; 4]| Tensor::<4>::from_data([[[values]]], &Device::flex());
+        let pixels = row([0.9, 0.5, 0.2, 0.0]);
+        let project = |changes: [f32; 4], epsilon: f32| {
+            let epsilon = Tensor::full([1], epsilon, &Device::flex());
+            let found = shrink_within_box(pixels.clone(), row(changes), epsilon);
+            found.into_data().try_to_vec::<f32>().expect("f32")
+        };
+        for (changes, epsilon, expected) in [
+            // Within the ball already: the box alone cuts.
+            ([0.4, -0.2, 0.0, -1.0], 2.0, [0.1, -0.2, 0.0, 0.0]),
+            // λ = 0.1, and 0.3 − λ and 1 − λ have less room.
+            ([0.3, 0.3, -1.0, -1.0], 0.5, [0.1, 0.2, -0.2, 0.0]),
+            // λ = 0.2
+            ([0.25, -0.3, 0.4, -1.0], 0.35, [0.05, -0.1, 0.2, 0.0]),
+            ([0.3, 0.3, -1.0, -1.0], 0.0, [0.0; 4]),
+        ] {
+            for (found, expected) in project(changes, epsilon).into_iter().zip(expected) {
+                assert!((found - expected).abs() < 1e-6, "{changes:?} within {epsilon}: {found}, expected {expected}");
+            }
+        }
     }
 
     #[test]

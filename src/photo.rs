@@ -9,19 +9,21 @@
 
 mod bmp;
 mod color;
+mod error;
 mod gif;
 mod jpeg;
 mod png;
 mod read;
+mod source;
 mod webp;
 
-use image::{
-    DynamicImage, ExtendedColorType, GenericImageView, ImageEncoder, RgbImage, RgbaImage, codecs::png::PngEncoder,
-    imageops::FilterType, metadata::Orientation,
-};
-use serde::{Deserialize, Serialize};
+use image::{DynamicImage, ExtendedColorType, ImageEncoder, RgbaImage, codecs::png::PngEncoder};
 
 use read::Lying;
+
+pub use error::PhotoError;
+use source::flatten;
+pub use source::{Crop, Source};
 
 /// The longest file that is read, in bytes.
 pub const MAX_BYTES: usize = 64 << 20;
@@ -38,36 +40,6 @@ pub const MIN_SIDE: u32 = 2;
 /// The longest shorter side that a [`Source`] keeps, in pixels: many times what a network sees, yet cropped in no time.
 const KEPT_SIDE: u32 = 2048;
 
-/// The mean level from which on a drawing is too bright for a white ground.
-const BRIGHT: f64 = 215.0;
-
-/// How far a crop may lie beyond its picture, in pixels, because a sum of fractions was rounded.
-const SLACK: f64 = 1e-6;
-
-/// Who gives memory.
-const GIVEN: &str = if cfg!(target_family = "wasm") { "this browser gives" } else { "there is" };
-
-/// A picture file that has been read: upright, opaque, 8-bit, to be cropped as often as one likes.
-#[derive(Clone)]
-pub struct Source {
-    /// Grey or RGB; smaller than the file's picture where that is larger than anybody needs ([`KEPT_SIDE`]).
-    picture: DynamicImage,
-    width: u32,
-    height: u32,
-}
-
-/// A square part of a picture, in pixels of the upright picture.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
-pub struct Crop {
-    /// From the picture's left edge to the square's.
-    pub left: f64,
-    /// From the picture's top edge to the square's.
-    pub top: f64,
-    /// Width and height of the square.
-    pub side: f64,
-}
-
 /// An 8-bit image at the network's input size, grey (one channel) or RGB (three).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Photo {
@@ -75,114 +47,6 @@ pub struct Photo {
     height: usize,
     width: usize,
     pixels: Vec<u8>,
-}
-
-/// Why a picture cannot be used: every message is a sentence a person can act on.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PhotoError {
-    /// A file of no bytes.
-    #[error("This file is empty. Choose a PNG, JPEG, WebP, GIF or BMP picture.")]
-    Empty,
-
-    /// A file longer than [`MAX_BYTES`].
-    #[error("This file has {:.1} MiB, more than the {} MiB that are read. Choose a smaller picture.", mib(*found), mib(*limit))]
-    TooManyBytes {
-        /// Its length in bytes.
-        found: usize,
-        /// [`MAX_BYTES`].
-        limit: usize,
-    },
-
-    /// A file that is something else.
-    #[error("This file is {what}. Choose a PNG, JPEG, WebP, GIF or BMP picture.")]
-    NotAPicture {
-        /// What it is by its first bytes, such as `an SVG drawing`.
-        what: &'static str,
-    },
-
-    /// A picture in a format that is not read.
-    #[error("Pictures in the format {format} cannot be read here. Save this one as PNG or JPEG and choose that.")]
-    UnsupportedFormat {
-        /// The format, such as `HEIC`.
-        format: String,
-    },
-
-    /// A picture that ends too early, or is wrong inside.
-    #[error("This {format} picture is damaged or incomplete. Choose another, or save it anew.")]
-    Damaged {
-        /// The format, such as `PNG`.
-        format: &'static str,
-    },
-
-    /// A picture of which nothing is to be seen.
-    #[error("This picture is transparent everywhere, so that there is nothing to see. Choose another.")]
-    Blank,
-
-    /// A picture of more than [`MAX_PIXELS`], or a side longer than [`MAX_SIDE`].
-    #[error(
-        "This picture has {width}×{height} pixels, more than the {} million, and {MAX_SIDE} a side, that are read. \
-         Choose a smaller one.", MAX_PIXELS / 1_000_000
-    )]
-    TooLarge {
-        /// Its width in pixels.
-        width: u32,
-        /// Its height in pixels.
-        height: u32,
-    },
-
-    /// A picture that does not fit into memory.
-    #[error(
-        "This picture has {width}×{height} pixels, which is too large for the memory {GIVEN}. Choose a smaller one."
-    )]
-    Memory {
-        /// Its width in pixels.
-        width: u32,
-        /// Its height in pixels.
-        height: u32,
-    },
-
-    /// A picture with a side shorter than [`MIN_SIDE`].
-    #[error(
-        "This picture has {width}×{height} pixels; at least {MIN_SIDE}×{MIN_SIDE} are needed. Choose a larger one."
-    )]
-    TooSmall {
-        /// Its width in pixels.
-        width: u32,
-        /// Its height in pixels.
-        height: u32,
-    },
-
-    /// A crop that is no part of its picture.
-    #[error(
-        "The part to cut out does not lie inside the picture of {width}×{height} pixels. Move the frame back into it."
-    )]
-    Outside {
-        /// The picture's width in pixels.
-        width: u32,
-        /// Its height in pixels.
-        height: u32,
-    },
-
-    /// A shape that no photo has.
-    #[error("A photo has 1 or 3 channels and 1 to {MAX_SIDE} pixels a side, not {channels} and {width}×{height}.")]
-    Shape {
-        /// The channels asked for.
-        channels: usize,
-        /// The height asked for.
-        height: usize,
-        /// The width asked for.
-        width: usize,
-    },
-
-    /// Values that are too few or too many for their shape.
-    #[error("A photo of this shape has {expected} values, not {found}.")]
-    Length {
-        /// How many the shape has.
-        expected: usize,
-        /// How many were given.
-        found: usize,
-    },
 }
 
 /// Reads a PNG, JPEG, WebP, GIF or BMP file; of an animation the first frame that shows something.
@@ -221,106 +85,8 @@ pub fn is_for_browser(bytes: &[u8]) -> Result<bool, PhotoError> {
 pub fn decode(bytes: &[u8], channels: usize, height: usize, width: usize) -> Result<Photo, PhotoError> {
     check_shape(channels, height, width)?;
     let source = open(bytes)?;
-    let (whole_width, whole_height) = (f64::from(source.width), f64::from(source.height));
+    let (whole_width, whole_height) = (f64::from(source.width()), f64::from(source.height()));
     Ok(source.fit([whole_width / 2.0, whole_height / 2.0], [whole_width, whole_height], channels, height, width))
-}
-
-impl Source {
-    /// A picture that a browser has decoded and turned upright, as a canvas has it: RGBA, row by row, of `size` (width,
-    /// height), which is less than the file's own, `whole`, where that is large.
-    ///
-    /// # Errors
-    ///
-    /// [`PhotoError::Blank`], [`PhotoError::TooLarge`], [`PhotoError::TooSmall`], [`PhotoError::Length`].
-    pub fn from_rgba(rgba: Vec<u8>, size: (u32, u32), whole: (u32, u32)) -> Result<Self, PhotoError> {
-        read::check_size(size)?;
-        read::check_size(whole)?;
-        let (expected, found) = (4 * size.0 as usize * size.1 as usize, rgba.len());
-        let picture = RgbaImage::from_raw(size.0, size.1, rgba).filter(|_| found == expected);
-        Self::new(picture.ok_or(PhotoError::Length { expected, found })?.into(), whole, Orientation::NoTransforms)
-    }
-
-    /// A picture as it lies in a file of that `size`.
-    fn new(picture: DynamicImage, size @ (width, height): (u32, u32), turn: Orientation) -> Result<Self, PhotoError> {
-        let mut picture = reduce(flatten(picture)?);
-        picture.apply_orientation(turn); // last, when it is small
-        let (width, height) = if is_quarter_turn(turn) { (height, width) } else { size };
-        Ok(Self { picture, width, height })
-    }
-
-    /// Width of the upright picture in pixels, as the file has it.
-    pub fn width(&self) -> u32 {
-        self.width
-    }
-
-    /// Height of the upright picture in pixels, as the file has it.
-    pub fn height(&self) -> u32 {
-        self.height
-    }
-
-    /// The square around the centre whose side is this `share` of the shorter one, in whole pixels: with all of it, 1,
-    /// what [`decode`] crops for a square photo.
-    pub fn centre(&self, share: f64) -> Crop {
-        let shorter = self.width.min(self.height);
-        let side = (share * f64::from(shorter)).round().clamp(1.0, shorter.into());
-        let middle = |whole: u32| ((f64::from(whole) - side) / 2.0).floor();
-        Crop { left: middle(self.width), top: middle(self.height), side }
-    }
-
-    /// The square that a network of `height`×`width` pixels looks at first: the `share` in the middle that it was made
-    /// for; all of a picture that has its size, since that was cut out for it already, and perhaps changed.
-    pub fn frame(&self, share: f64, height: usize, width: usize) -> Crop {
-        let is_cut = (self.height as usize, self.width as usize) == (height, width);
-        self.centre(if is_cut { 1.0 } else { share })
-    }
-
-    /// The whole picture in RGB, its longer side at most `side` pixels, never enlarged.
-    pub fn preview(&self, side: u32) -> Photo {
-        let (width, height) = self.picture.dimensions();
-        let longer = u64::from(width.max(height));
-        let side = u64::from(side).clamp(1, longer);
-        let shrunk = |length: u32| ((u64::from(length) * side + longer / 2) / longer).max(1) as usize;
-        self.resample([0, 0, width, height], 3, shrunk(height), shrunk(width))
-    }
-
-    /// The part `crop` as a photo of `channels`×`height`×`width`, resized with an antialiased bilinear filter, which does
-    /// not overshoot at edges. Grey is luma as in Rec. 709. Of the square, a photo that is not square shows the largest
-    /// part around the middle that has its proportions.
-    ///
-    /// # Errors
-    ///
-    /// [`PhotoError::Outside`], [`PhotoError::Shape`].
-    pub fn crop(&self, crop: Crop, channels: usize, height: usize, width: usize) -> Result<Photo, PhotoError> {
-        check_shape(channels, height, width)?;
-        let inside = |start: f64, whole: u32| start >= -SLACK && start + crop.side <= f64::from(whole) + SLACK;
-        if !(crop.side > 0.0 && inside(crop.left, self.width) && inside(crop.top, self.height)) {
-            return Err(PhotoError::Outside { width: self.width, height: self.height });
-        }
-        let middle = [crop.left, crop.top].map(|start| start + crop.side / 2.0);
-        Ok(self.fit(middle, [crop.side; 2], channels, height, width))
-    }
-
-    /// The largest part with the proportions of `height`×`width` that has the same `middle` (x, y) as the rectangle of
-    /// that `size` (width, height), as a photo of that shape.
-    fn fit(&self, middle: [f64; 2], size: [f64; 2], channels: usize, height: usize, width: usize) -> Photo {
-        let ([w, h], [to_w, to_h]) = (size, [width as f64, height as f64]);
-        let [w, h] = if w * to_h > h * to_w { [h * to_w / to_h, h] } else { [w, w * to_h / to_w] };
-        let (kept_width, kept_height) = self.picture.dimensions();
-        let (left, columns) = whole_pixels(middle[0], w, self.width, kept_width);
-        let (top, rows) = whole_pixels(middle[1], h, self.height, kept_height);
-        self.resample([left, top, columns, rows], channels, height, width)
-    }
-
-    /// The pixels `[left, top, width, height]` of what is kept, as a photo of `channels`×`height`×`width`.
-    fn resample(&self, part: [u32; 4], channels: usize, height: usize, width: usize) -> Photo {
-        let [left, top, columns, rows] = part;
-        let mut picture = self.picture.crop_imm(left, top, columns, rows);
-        if channels == 1 {
-            picture = picture.into_luma8().into(); // before it is resized: less to do
-        }
-        picture = picture.resize_exact(width as u32, height as u32, FilterType::Triangle);
-        Photo { channels, height, width, pixels: with_channels(picture, channels).into_bytes() }
-    }
 }
 
 impl Photo {
@@ -411,68 +177,8 @@ fn check_shape(channels: usize, height: usize, width: usize) -> Result<(), Photo
     }
 }
 
-/// 8-bit grey or RGB, as the picture is; transparent parts on a ground that leaves the drawing visible.
-fn flatten(picture: DynamicImage) -> Result<DynamicImage, PhotoError> {
-    if !picture.color().has_alpha() {
-        return Ok(picture);
-    }
-    let channels = if picture.color().has_color() { 3 } else { 1 };
-    let rgba = picture.into_rgba8();
-    let ground = ground(&rgba).ok_or(PhotoError::Blank)?;
-    let of = |level: u8, share: u8| u16::from(level) * u16::from(share);
-    let mut rgb = RgbImage::new(rgba.width(), rgba.height());
-    for (pixel, &image::Rgba([color @ .., alpha])) in rgb.pixels_mut().zip(rgba.pixels()) {
-        let on_ground = |level: u8| (of(level, alpha) + of(ground, 255 - alpha) + 127) / 255;
-        pixel.0 = color.map(|level| on_ground(level) as u8);
-    }
-    Ok(with_channels(rgb.into(), channels))
-}
-
-/// White, or black under a drawing that is nearly white itself; none where there is no drawing.
-fn ground(drawing: &RgbaImage) -> Option<u8> {
-    let (mut light, mut weight) = (0, 0);
-    for &image::Rgba([r, g, b, alpha]) in drawing.pixels() {
-        light += (u64::from(r) + u64::from(g) + u64::from(b)) * u64::from(alpha);
-        weight += u64::from(alpha);
-    }
-    let mean = light as f64 / (3 * weight) as f64;
-    (weight > 0).then_some(if mean < BRIGHT { 255 } else { 0 })
-}
-
-/// A picture whose shorter side is [`KEPT_SIDE`] at most.
-fn reduce(picture: DynamicImage) -> DynamicImage {
-    let (width, height) = picture.dimensions();
-    let factor = width.min(height).div_ceil(KEPT_SIDE);
-    if factor <= 1 {
-        return picture;
-    }
-    // Each pixel becomes the mean of a square; the few that are over, at the edges, belong to none.
-    let [columns, rows] = [width, height].map(|side| side / factor);
-    let (left, top) = (width % factor / 2, height % factor / 2);
-    picture.crop_imm(left, top, columns * factor, rows * factor).thumbnail_exact(columns, rows)
-}
-
 fn with_channels(picture: DynamicImage, channels: usize) -> DynamicImage {
     if channels == 1 { picture.into_luma8().into() } else { picture.into_rgb8().into() }
-}
-
-/// The whole pixels nearest to a stretch of `length` around `middle`: the first, and how many. Of the `whole` length,
-/// in which both are given, `kept` pixels are there.
-fn whole_pixels(middle: f64, length: f64, whole: u32, kept: u32) -> (u32, u32) {
-    let scale = f64::from(kept) / f64::from(whole);
-    let count = ((length * scale).round() as u32).clamp(1, kept); // the same wherever the stretch is moved
-    let first = (middle * scale - f64::from(count) / 2.0 - 0.5).ceil() as u32; // `as` clamps
-    (first.min(kept - count), count)
-}
-
-/// Whether an orientation exchanges width and height.
-fn is_quarter_turn(orientation: Orientation) -> bool {
-    use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
-    matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH)
-}
-
-fn mib(bytes: usize) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
 }
 
 #[cfg(test)]
@@ -480,7 +186,7 @@ mod tests {
     use std::{io::Cursor, iter};
 
     use image::{
-        Delay, Frame, GrayImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb, Rgba,
+        Delay, Frame, GrayImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb, RgbImage, Rgba,
         codecs::{gif::GifEncoder, jpeg::JpegEncoder},
     };
 
@@ -782,7 +488,8 @@ mod tests {
             GrayImage::from_fn(w, h, |x, y| Luma([level(f64::from(x) + 0.5, f64::from(y) + 0.5).round() as u8]));
         let source = open(&encode(picture, ImageFormat::Bmp)).unwrap();
         assert_eq!((source.width(), source.height()), (w, h));
-        assert_eq!(source.picture.dimensions(), (1500, 1400));
+        let kept = source.preview(u32::MAX);
+        assert_eq!((kept.width(), kept.height()), (1500, 1400));
         for crop in [source.centre(1.0), Crop { left: 123.5, top: 77.25, side: 1000.0 }] {
             let photo = source.crop(crop, 1, 50, 50).unwrap();
             let place = |i: usize, start: f64| start + (i as f64 + 0.5) * crop.side / 50.0;

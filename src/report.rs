@@ -1,17 +1,14 @@
 //! What the command line, the result files and JavaScript see: the one schema of Decoy's answers.
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
+use serde::{Deserialize, Serialize};
 
-use serde::{Deserialize, Serialize, Serializer};
-
-use crate::attack::{Flag, Outcome, Passes};
-use crate::catalog::{Accuracies, Family};
-use crate::classifier::{Aim, Goal, Probabilities};
-use crate::error::Error;
-use crate::metrics::Interval;
+use crate::attack::{AttackOptions, Flag, Outcome, Passes};
+use crate::catalog::{Accuracies, Family, ModelEntry};
+use crate::certify::Certificate;
+use crate::classifier::Probabilities;
+use crate::metrics::{PerImage, Summary};
 use crate::norm::{Norm, Norms};
+use crate::region::Rectangle;
 
 /// One class and how probable the network finds it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,144 +36,6 @@ impl Prediction {
     fn best(answer: &Probabilities, labels: &[String]) -> Self {
         Self::top(answer, labels, 1).remove(0)
     }
-}
-
-/// An attack as a person chooses it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(target_family = "wasm", derive(tsify::Tsify), tsify(missing_as_null))]
-pub struct AttackInfo {
-    /// Its name in commands and reports.
-    pub name: String,
-    /// Its name for people.
-    pub title: String,
-    /// What it does, in two sentences.
-    pub summary: String,
-    /// Whether it is in the short list.
-    pub featured: bool,
-    /// Whether it can make a network read a given label.
-    pub targeted: bool,
-    /// Whether it asks for answers alone, never for a gradient.
-    pub black_box: bool,
-    /// One for each norm it can keep small; the first is the usual one.
-    pub forms: Vec<AttackForm>,
-}
-
-/// An attack that keeps one norm small.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(target_family = "wasm", derive(tsify::Tsify), tsify(missing_as_null))]
-pub struct AttackForm {
-    /// The norm.
-    pub norm: Norm,
-    /// What it costs at most, with the default parameters.
-    pub passes: Passes,
-    /// What can be set.
-    pub parameters: Vec<Parameter>,
-}
-
-/// A number that an attack takes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(target_family = "wasm", derive(tsify::Tsify), tsify(missing_as_null))]
-pub struct Parameter {
-    /// Its name in [`AttackOptions`].
-    pub name: String,
-    /// Its name for people.
-    pub label: String,
-    /// What it means, in a sentence.
-    pub help: String,
-    /// Smallest value.
-    pub min: f64,
-    /// Largest value.
-    pub max: f64,
-    /// Value when none is given.
-    pub default: f64,
-    /// Whether it must be a whole number.
-    pub whole: bool,
-}
-
-/// Which attack, and its parameters; what is left out has its default.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct AttackOptions {
-    /// The attack's name.
-    pub attack: String,
-    /// The norm to keep small, where the attack has a choice.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub norm: Option<Norm>,
-    /// The label to be read; any wrong one if left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub target: Option<String>,
-    /// The probability that the wrong label, or the target, shall have; just the most probable if left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sure: Option<f32>,
-    /// The parameters by name, beside the others: `{"attack": "ddn", "steps": 40}`.
-    #[serde(flatten, serialize_with = "whole_numbers")]
-    pub parameters: BTreeMap<String, f64>,
-}
-
-impl AttackOptions {
-    /// What is asked of an attack on one image, in which the network sees `answer`.
-    ///
-    /// # Errors
-    ///
-    /// If the family has no such target, the network sees it already, or the probability is not one.
-    pub fn aim(&self, family: &Family, answer: &Probabilities) -> Result<Aim, Error> {
-        let confidence = self.sure.unwrap_or(0.0);
-        let Some(label) = &self.target else {
-            return Goal::Misread(vec![answer.class()]).with_confidence(confidence);
-        };
-        let aim = Goal::Read(vec![family.class(label)?]).with_confidence(confidence)?;
-        if aim.is_reached(0, answer) { Err(Error::AlreadyRead { label: label.clone() }) } else { Ok(aim) }
-    }
-}
-
-/// As in `ddn`, `ddn:steps=40` or `fmn:norm=linf,steps=1000`.
-impl FromStr for AttackOptions {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        let (attack, rest) = text.split_once(':').unwrap_or((text, ""));
-        let mut options = Self { attack: attack.to_owned(), ..Self::default() };
-        for part in rest.split(',').filter(|part| !part.is_empty()) {
-            let wrong = |expected: &str, found: &str| Error::Parameter {
-                name: part.split('=').next().unwrap_or(part).to_owned(),
-                expected: expected.to_owned(),
-                found: found.to_owned(),
-            };
-            let (name, value) = part.split_once('=').ok_or_else(|| wrong("a value, such as steps=40", "alone"))?;
-            if name == "norm" {
-                let norm = Norm::ALL.into_iter().find(|norm| norm.name() == value);
-                options.norm = Some(norm.ok_or_else(|| wrong("l0, l1, l2 or linf", value))?);
-            } else {
-                let number = value.parse().map_err(|_| wrong("a number", value))?;
-                options.parameters.insert(name.to_owned(), number);
-            }
-        }
-        Ok(options)
-    }
-}
-
-/// The same words that [`FromStr`] reads.
-impl fmt::Display for AttackOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let norm = self.norm.map(|norm| format!("norm={}", norm.name()));
-        let parameters = self.parameters.iter().map(|(name, value)| format!("{name}={value}"));
-        let parts: Vec<String> = norm.into_iter().chain(parameters).collect();
-        let colon = if parts.is_empty() { "" } else { ":" };
-        write!(f, "{}{colon}{}", self.attack, parts.join(","))
-    }
-}
-
-/// Writes 40 for 40.0.
-fn whole_numbers<S: Serializer>(parameters: &BTreeMap<String, f64>, serializer: S) -> Result<S::Ok, S::Error> {
-    #[derive(Serialize)]
-    #[serde(untagged)]
-    enum Number {
-        Whole(i64),
-        Real(f64),
-    }
-    serializer.collect_map(parameters.iter().map(|(name, &value)| {
-        let number = if value.fract() == 0.0 { Number::Whole(value as i64) } else { Number::Real(value) };
-        (name, number)
-    }))
 }
 
 /// How far an attack on one image is.
@@ -229,6 +88,9 @@ pub struct AttackReport {
     pub target: Option<String>,
     /// The probability that the wrong label, or the target, was to have; 0 for just the most probable.
     pub sure: f32,
+    /// The part of the picture that was to change, if not all of it: `LEFT,TOP,WIDTH,HEIGHT` in pixels.
+    #[cfg_attr(target_family = "wasm", tsify(type = "string | null"))]
+    pub region: Option<Rectangle>,
     /// Whether the network was fooled.
     pub success: bool,
     /// What a person should know, such as why it was not fooled.
@@ -287,6 +149,7 @@ impl AttackReport {
             norm: outcome.norm,
             target: options.target.clone(),
             sure: outcome.aim.confidence(),
+            region: options.region,
             success: result.success,
             message: message(options, outcome, image, &family.labels),
             flags: result.flags.iter().copied().map(Doubt::from).collect(),
@@ -338,6 +201,7 @@ fn message(options: &AttackOptions, outcome: &Outcome, image: usize, labels: &[S
         Some(target) => format!("Not made to see “{target}”: it sees {}", seen(&result.adversarial)),
         None => "Not fooled".to_owned(),
     };
+    let what = if outcome.aim.region().is_some() { what + " by changes of that part alone" } else { what };
     let backward = outcome.passes.backward;
     Some(match outcome.epsilon {
         _ if result.vanished => format!(
@@ -347,26 +211,6 @@ fn message(options: &AttackOptions, outcome: &Outcome, image: usize, labels: &[S
         Some(epsilon) => format!("{what}, within {}. Try a larger ε, or a search over ε.", size(epsilon.into())),
         None => format!("{what}, after {backward} gradients. Try more steps or a larger step size."),
     })
-}
-
-/// An attack on many images with one network, in figures.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(target_family = "wasm", derive(tsify::Tsify), tsify(missing_as_null))]
-pub struct Summary {
-    /// Images measured.
-    pub images: usize,
-    /// Those misread without any attack; they count nowhere below.
-    pub clean_errors: usize,
-    /// Those the attack did not fool; they count as infinitely far.
-    pub failures: usize,
-    /// Mean of ‖Δx‖₂.
-    pub mean_l2: Interval,
-    /// Median of ‖Δx‖₂.
-    pub median_l2: Interval,
-    /// Mean of ‖Δx‖∞.
-    pub mean_linf: Interval,
-    /// Median of ‖Δx‖∞.
-    pub median_linf: Interval,
 }
 
 /// A [`Summary`] at its place on the chart.
@@ -450,17 +294,15 @@ pub struct SweepReport {
     pub milliseconds: f64,
 }
 
-/// A result file: an attack on a data set with many networks, which may differ in σ and in seed.
+/// What a result file is of, and where it comes from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Evaluation {
+pub struct Origin {
     /// The family of networks.
     pub family: String,
     /// Its name for people.
     pub title: String,
     /// The data set.
     pub data: String,
-    /// The attack and its parameters.
-    pub attack: AttackOptions,
     /// Which images: `all`, or those held out (`test`).
     pub split: String,
     /// The command that made it.
@@ -469,8 +311,18 @@ pub struct Evaluation {
     pub commit: String,
     /// SHA-256 of the pixels of the data set.
     pub data_sha256: String,
-    /// What the data set calls the images, in the order of the columns.
+    /// What the data set calls the images, in the order of everything that has a value for each.
     pub pictures: Vec<String>,
+}
+
+/// A result file: an attack on a data set with many networks, which may differ in σ and in seed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// Where it comes from.
+    #[serde(flatten)]
+    pub origin: Origin,
+    /// The attack and its parameters.
+    pub attack: AttackOptions,
     /// Draws of noise on every image from which the nearest mistake is predicted; 0 if it is not.
     #[serde(default)]
     pub noise_draws: usize,
@@ -501,27 +353,99 @@ pub struct ModelEvaluation {
     pub images: PerImage,
 }
 
-/// Columns of equal length, one row per image; a norm is absent where the attack failed, and 0 where the image was
-/// misread without it.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct PerImage {
-    /// Class read before the attack.
-    pub before: Vec<usize>,
-    /// Class read after it.
-    pub after: Vec<usize>,
-    /// ‖Δx‖₀.
-    pub l0: Vec<Option<f64>>,
-    /// ‖Δx‖₁.
-    pub l1: Vec<Option<f64>>,
-    /// ‖Δx‖₂.
-    pub l2: Vec<Option<f64>>,
-    /// ‖Δx‖∞.
-    pub linf: Vec<Option<f64>>,
-    /// The distance in L2 of the nearest mistake that errors under noise predict, see
-    /// [`distance_under_noise`](crate::metrics::distance_under_noise); absent where no strength of noise tells it. Empty
-    /// if it was not measured.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub predicted: Vec<Option<f64>>,
+/// A result file: the certificates of a data set by several networks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CertifiedSet {
+    /// Where it comes from.
+    #[serde(flatten)]
+    pub origin: Origin,
+    /// Their classes.
+    pub classes: Vec<usize>,
+    /// n₀, the votes that choose a class.
+    pub choose: usize,
+    /// n, the votes that are counted.
+    pub count: usize,
+    /// α, the probability with which a certificate may be wrong.
+    pub alpha: f64,
+    /// Seed of the noise.
+    pub seed: u64,
+    /// One entry for each network.
+    pub models: Vec<CertifiedModel>,
+}
+
+/// The certificates of a data set by one network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CertifiedModel {
+    /// The network.
+    pub model: String,
+    /// The noise under which it votes.
+    pub sigma: f64,
+    /// Its seed.
+    pub seed: u32,
+    /// SHA-256 of its weights.
+    pub sha256: String,
+    /// Image by image.
+    pub certificates: Vec<Certificate>,
+}
+
+impl CertifiedModel {
+    /// No certificates yet of the network of `entry`, which votes under noise of `sigma`.
+    pub fn new(entry: &ModelEntry, sigma: f64) -> Self {
+        let ModelEntry { id, seed, sha256, .. } = entry.clone();
+        Self { model: id, sigma, seed, sha256, certificates: Vec::new() }
+    }
+
+    /// The share of images of `classes` that are read correctly, certified at least to `radius`.
+    pub fn certified_accuracy(&self, classes: &[usize], radius: f64) -> f64 {
+        let holds = |(found, class): &(&Certificate, &usize)| {
+            found.class == **class && found.radius.is_some_and(|found| found >= radius)
+        };
+        let certified = self.certificates.iter().zip(classes).filter(holds).count();
+        certified as f64 / self.certificates.len().max(1) as f64
+    }
+}
+
+/// A result file: how many of the images that fool one network fool the others too.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TransferMatrix {
+    /// Where it comes from.
+    #[serde(flatten)]
+    pub origin: Origin,
+    /// The attack and its parameters.
+    pub attack: AttackOptions,
+    /// The networks, in the order of rows and columns.
+    pub models: Vec<TransferModel>,
+    /// For every network that is attacked, what the saved pictures do to every network.
+    pub rows: Vec<Vec<Transferred>>,
+}
+
+/// A network in a [`TransferMatrix`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TransferModel {
+    /// The network.
+    pub model: String,
+    /// Its noise level.
+    pub sigma: f64,
+    /// Its seed.
+    pub seed: u32,
+    /// SHA-256 of its weights.
+    pub sha256: String,
+}
+
+/// Of the images that both networks read correctly and that, changed, fool the one, how many fool the other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transferred {
+    /// Those that fool it.
+    pub fooled: usize,
+    /// All of them.
+    pub of: usize,
+}
+
+impl Transferred {
+    /// The share; nothing where there are no such images.
+    pub fn share(self) -> Option<f64> {
+        (self.of > 0).then(|| self.fooled as f64 / self.of as f64)
+    }
 }
 
 #[cfg(test)]
@@ -529,23 +453,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn options_are_read_as_they_are_written() {
-        for text in ["ddn", "ddn:steps=40", "fmn:norm=linf,gamma=0.1,steps=1000"] {
-            let options: AttackOptions = text.parse().expect("it is well formed");
-            assert_eq!(options.to_string(), text);
-            let json = serde_json::to_string(&options).expect("it is plain");
-            assert_eq!(serde_json::from_str::<AttackOptions>(&json).expect("it was written so"), options);
-        }
-        let json =
-            serde_json::to_string(&"pgd:norm=l1,epsilon=0.5,steps=3".parse::<AttackOptions>().expect("well formed"));
-        assert_eq!(json.expect("plain"), r#"{"attack":"pgd","norm":"l1","epsilon":0.5,"steps":3}"#);
-    }
-
-    #[test]
-    fn options_that_cannot_be_read_are_told() {
-        let error = |text: &str| text.parse::<AttackOptions>().expect_err("it is wrong").to_string();
-        assert_eq!(error("ddn:steps"), "steps is alone: expected a value, such as steps=40");
-        assert_eq!(error("ddn:steps=many"), "steps is many: expected a number");
-        assert_eq!(error("fmn:norm=l3"), "norm is l3: expected l0, l1, l2 or linf");
+    fn a_certificate_counts_where_it_is_right_and_large_enough() {
+        let certificate = |class, radius| Certificate { class, votes: 9, count: 10, share: 0.6, radius };
+        let certificates = vec![
+            certificate(0, Some(0.6)),
+            certificate(0, Some(0.3)),
+            certificate(1, Some(9.0)), // wrong
+            certificate(0, None),
+        ];
+        let model = CertifiedModel { model: "a".into(), sigma: 0.5, seed: 1, sha256: String::new(), certificates };
+        let shares = [0.0, 0.5, 1.0].map(|radius| model.certified_accuracy(&[0; 4], radius));
+        assert_eq!(shares, [0.5, 0.25, 0.0]);
     }
 }

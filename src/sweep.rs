@@ -1,7 +1,5 @@
 //! An attack over a data set and a list of networks.
 
-use std::rc::Rc;
-
 use burn::tensor::Tensor;
 
 use crate::attack::{Attack, Run};
@@ -12,7 +10,6 @@ use crate::metrics::Measurement;
 /// Every image attacked with every network, batch by batch.
 ///
 /// ```
-/// use std::rc::Rc;
 ///
 /// use burn::tensor::{Device, Tensor};
 /// use decoy::attack::Ddn;
@@ -23,7 +20,7 @@ use crate::metrics::Measurement;
 ///
 /// # pollster::block_on(async {
 /// let device = Device::flex();
-/// let networks = [0, 1].map(|_| Rc::new(Frozen::new(&CompactConfig { side: 128, classes: 20 }.init(&device))));
+/// let networks = [0, 1].map(|_| Frozen::new(&CompactConfig { side: 128, classes: 20 }.init(&device)));
 /// let (pixels, classes) = (Tensor::full([4, 1, 128, 128], 0.5, &device), vec![3, 0, 7, 7]); // a data set
 ///
 /// let attack = Ddn { steps: 10, ..Ddn::default() };
@@ -44,7 +41,7 @@ use crate::metrics::Measurement;
 /// runs, so that the caller can show progress, cancel, or keep what is measured.
 pub struct Sweep<'a> {
     attack: &'a dyn Attack,
-    models: &'a [Rc<Frozen>],
+    models: Vec<&'a Frozen>,
     /// `[N, C, H, W]`, in [0, 1], on the device of the networks.
     pixels: Tensor<4>,
     classes: Vec<usize>,
@@ -62,7 +59,7 @@ impl<'a> Sweep<'a> {
     /// If there is not one class for each image.
     pub fn new(
         attack: &'a dyn Attack,
-        models: &'a [Rc<Frozen>],
+        models: impl IntoIterator<Item = &'a Frozen>,
         pixels: Tensor<4>,
         classes: Vec<usize>,
         batch: usize,
@@ -73,7 +70,7 @@ impl<'a> Sweep<'a> {
         }
         Ok(Self {
             attack,
-            models,
+            models: models.into_iter().collect(),
             pixels,
             classes,
             batch: batch.max(1),
@@ -113,7 +110,7 @@ impl<'a> Sweep<'a> {
             None => {
                 let pixels = self.pixels.clone().narrow(0, begun, length);
                 let aim = Goal::Misread(classes.to_vec()).with_confidence(self.confidence)?;
-                Run::begin(self.attack, &self.models[model], pixels, aim).await?
+                Run::begin(self.attack, self.models[model], pixels, aim).await?
             }
         };
         if run.advance(steps).await?.is_some() {

@@ -18,16 +18,18 @@ use wasm_bindgen::prelude::*;
 use web_sys::AbortSignal;
 use web_time::Instant;
 
-use crate::attack::{self, Outcome, Run};
-use crate::catalog::{Catalog, Family};
-use crate::classifier::{Criterion, Frozen, Goal, read};
+use crate::attack::{self, Outcome};
+use crate::catalog::{Catalog, Family, Own, OwnOptions};
+use crate::certify::{Certificate, Certification, CertifyOptions};
+use crate::classifier::Frozen;
 use crate::error::Error;
 use crate::metrics::summarise;
 use crate::photo::{self, Crop, Photo};
 use crate::report::{AttackProgress, AttackReport, Prediction, SweepPoint, SweepProgress, SweepReport};
 use crate::sweep::Sweep;
+use crate::tensors::read;
 use device::{ActiveDevice, DeviceReport};
-use objects::{AttackInfos, AttackResult, Inspection, Picture, Predictions, aborted};
+use objects::{AttackInfos, AttackResult, Picture, Predictions, aborted};
 
 unsafe extern "C" {
     /// Runs the module's static constructors, of which CubeCL has thousands.
@@ -46,6 +48,12 @@ const SLICE_MILLISECONDS: f64 = 60.0;
 
 /// How often the best picture so far is told while an attack runs.
 const SHOWING_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Steps of an attack between two looks at the worker's messages, at most.
+const STEPS_AT_ONCE: usize = 10;
+
+/// Pixel values of the votes of a certificate that are cast at once, at most: as many as a sweep of photographs has.
+const VOTED_AT_ONCE: usize = SWEEP_BATCH * 3 * 224 * 224;
 
 /// Images attacked at once in a sweep. The largest layer of any network computes 40 million operations an image: 0.3 G at
 /// once, which a card of 0.2 TFLOP/s does in 2 ms, and in 0.2 s where it gets to a hundredth of that. Windows ends what
@@ -94,6 +102,14 @@ impl Decoy {
     /// The families and models there are.
     pub fn catalog(&self) -> Result<Ts<Catalog>, JsError> {
         Ok(self.catalog.into_ts()?)
+    }
+
+    /// Describes the network of an ONNX file, which people call `name`, as a family of its own. A session whose catalogue
+    /// has that family loads the file as it loads any weights.
+    #[wasm_bindgen(js_name = readNetwork)]
+    pub fn read_network(&self, name: &str, onnx: &[u8], options: Ts<OwnOptions>) -> Result<Ts<Own>, JsError> {
+        let (own, _) = self.catalog.own(name, onnx, &options.to_rust()?, &ActiveDevice::cpu().device)?;
+        Ok(own.into_ts()?)
     }
 
     /// The attacks there are, with their parameters.
@@ -172,14 +188,14 @@ impl Decoy {
         objects::list(&Prediction::top(&answer, &family.labels, family.labels.len()))
     }
 
-    /// Changes a picture until the network misreads it. `onProgress` is called a few times a second; an aborted
-    /// `signal` rejects with an `AbortError`.
+    /// Changes a picture until the network misreads it. `onProgress` is called a few times a second; once something is
+    /// found, it may answer `false`: then that is the result. An aborted `signal` rejects with an `AbortError`.
     pub async fn attack(
         &self,
         model: String,
         picture: Picture,
         options: objects::AttackOptions,
-        #[wasm_bindgen(js_name = onProgress, unchecked_optional_param_type = "(progress: LiveProgress) => void")]
+        #[wasm_bindgen(js_name = onProgress, unchecked_optional_param_type = "(progress: LiveProgress) => boolean | void")]
         on_progress: Option<Function>,
         #[wasm_bindgen(unchecked_optional_param_type = "AbortSignal")] signal: Option<AbortSignal>,
     ) -> Result<AttackResult, JsValue> {
@@ -188,11 +204,10 @@ impl Decoy {
         let (family, network) = self.network(&model)?;
         let attack = attack::build(&options).map_err(JsError::from)?;
         let pixels = self.pixels(family, &[picture])?;
-        let seen = self.watched(network.predict(pixels.clone())).await.map_err(JsError::from)?.remove(0);
-        let aim = options.aim(family, &seen).map_err(JsError::from)?;
-        let begun = Run::begin(&*attack, &network, pixels.clone(), aim);
+        let aim = options.aim(family).map_err(JsError::from)?;
+        let begun = options.begin(&*attack, &network, pixels.clone(), aim);
         let mut run = self.watched(begun).await.map_err(JsError::from)?;
-        let pace = Pace::new();
+        let pace = Pace::new(STEPS_AT_ONCE);
         let mut shown = Shown { norm: f32::INFINITY, at: began };
         while let Some(progress) = self.watched(run.advance(pace.steps())).await.map_err(JsError::from)? {
             let image = progress.images[0];
@@ -211,14 +226,44 @@ impl Decoy {
                 found: image.norm.is_some(),
                 milliseconds: milliseconds(began),
             };
-            pace.pause(on_progress.as_ref(), &objects::live_progress(&progress, best.as_ref())?).await?;
+            let enough = pace.pause(on_progress.as_ref(), &objects::live_progress(&progress, best.as_ref())?).await?;
             if aborted(signal.as_ref()) {
                 return Err(objects::abort_error());
+            }
+            if enough && image.norm.is_some() {
+                break;
             }
         }
         let outcome = self.watched(run.finish()).await.map_err(JsError::from)?;
         let report = AttackReport::new(&model, family, &options, &outcome, 0, milliseconds(began));
         Ok(self.result(family, report, outcome, pixels).await?)
+    }
+
+    /// What votes under noise prove of a picture: see `CertifyOptions`. `onProgress` is called a few times a second; an
+    /// aborted `signal` rejects with an `AbortError`.
+    pub async fn certify(
+        &self,
+        model: String,
+        picture: Picture,
+        options: Ts<CertifyOptions>,
+        #[wasm_bindgen(js_name = onProgress, unchecked_optional_param_type = "(progress: VotingProgress) => void")]
+        on_progress: Option<Function>,
+        #[wasm_bindgen(unchecked_optional_param_type = "AbortSignal")] signal: Option<AbortSignal>,
+    ) -> Result<Ts<Certificate>, JsValue> {
+        let options = options.to_rust().map_err(JsError::from)?;
+        let (family, network) = self.network(&model)?;
+        let begun = Certification::begin(&network, self.pixels(family, &[picture])?, options);
+        let mut certification = self.watched(begun).await.map_err(JsError::from)?;
+        let input = family.input;
+        let pace = Pace::new((VOTED_AT_ONCE / (input.channels * input.height * input.width)).max(1));
+        while let Some(progress) = self.watched(certification.advance(pace.steps())).await.map_err(JsError::from)? {
+            let progress = progress.into_ts().map_err(JsError::from)?.into();
+            pace.pause(on_progress.as_ref(), &progress).await?;
+            if aborted(signal.as_ref()) {
+                return Err(objects::abort_error());
+            }
+        }
+        Ok(certification.finish().into_ts().map_err(JsError::from)?)
     }
 
     /// Attacks every picture with every model, for the chart. `classes` are the true classes. An aborted `signal`
@@ -243,9 +288,10 @@ impl Decoy {
         };
         let pixels = self.pixels(self.network(first)?.0, &pictures)?;
         let classes = classes.into_iter().map(|class| class as usize).collect();
-        let sweep = Sweep::new(&*attack, &networks, pixels, classes, SWEEP_BATCH).map_err(JsError::from)?;
-        let mut sweep = sweep.with_confidence(options.sure.unwrap_or(0.0));
-        let pace = Pace::new();
+        let sweep = Sweep::new(&*attack, networks.iter().map(|network| &**network), pixels, classes, SWEEP_BATCH)
+            .map_err(JsError::from)?;
+        let mut sweep = sweep.with_confidence(options.confidence());
+        let pace = Pace::new(STEPS_AT_ONCE);
         let mut cancelled = false;
         let mut told = usize::MAX;
         while let Some(done) = self.watched(sweep.advance(pace.steps())).await.map_err(JsError::from)? {
@@ -272,17 +318,6 @@ impl Decoy {
         let report =
             SweepReport { points: self.points(&models, &sweep)?, cancelled, milliseconds: milliseconds(began) };
         Ok(report.into_ts().map_err(JsError::from)?)
-    }
-
-    /// The logits of a picture and the gradient of the cross-entropy of the predicted class in its pixels: for
-    /// comparing devices.
-    pub async fn inspect(&self, model: String, picture: Picture) -> Result<Inspection, JsError> {
-        let (family, network) = self.network(&model)?;
-        let pixels = self.pixels(family, &[picture])?;
-        let class = self.watched(network.predict(pixels.clone())).await?[0].class();
-        let criterion = Criterion::new(Goal::Misread(vec![class]), family.labels.len(), network.device())?;
-        let (logits, gradient) = network.gradient(pixels, |logits| criterion.cross_entropy(logits));
-        objects::inspection(&self.watched(read(logits)).await?, &self.watched(read(gradient)).await?)
     }
 }
 
@@ -408,28 +443,32 @@ fn milliseconds(began: Instant) -> f64 {
 /// Finds out how many steps fit between two looks at the worker's messages.
 struct Pace {
     steps: Cell<usize>,
+    most: usize,
     since: Cell<Instant>,
 }
 
 impl Pace {
-    fn new() -> Self {
-        Self { steps: Cell::new(1), since: Cell::new(Instant::now()) }
+    /// No more than `most` of them.
+    fn new(most: usize) -> Self {
+        Self { steps: Cell::new(1), most, since: Cell::new(Instant::now()) }
     }
 
     fn steps(&self) -> usize {
         self.steps.get()
     }
 
-    /// Tells `progress`, lets the worker read its messages, and fits the number of steps to the time they take.
-    async fn pause(&self, on_progress: Option<&Function>, progress: &JsValue) -> Result<(), JsValue> {
+    /// Tells `progress`, lets the worker read its messages, and fits the number of steps to the time they take. True
+    /// where the answer is `false`: it is enough.
+    async fn pause(&self, on_progress: Option<&Function>, progress: &JsValue) -> Result<bool, JsValue> {
         let taken = milliseconds(self.since.get());
         let fitting = self.steps() as f64 * SLICE_MILLISECONDS / taken.max(1.0);
-        self.steps.set(fitting.clamp(1.0, 10.0) as usize);
-        if let Some(on_progress) = on_progress {
-            on_progress.call1(&JsValue::NULL, progress)?;
-        }
+        self.steps.set(fitting.clamp(1.0, self.most as f64) as usize);
+        let enough = match on_progress {
+            Some(on_progress) => on_progress.call1(&JsValue::NULL, progress)? == JsValue::FALSE,
+            None => false,
+        };
         gloo_timers::future::TimeoutFuture::new(0).await;
         self.since.set(Instant::now());
-        Ok(())
+        Ok(enough)
     }
 }

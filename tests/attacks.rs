@@ -5,11 +5,13 @@ mod common;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use common::{Linear, Small, pictures, random, read, run, shipped, values};
-use decoy::attack::{Attack, Bounded, Noise, Outcome, Pgd, Run, Square, build, menu};
+use decoy::attack::{
+    About, Attack, AttackOptions, Fmn, Noise, Outcome, Pgd, Polished, Problem, Run, Search, Square, State, build, menu,
+};
 use decoy::classifier::{Frozen, Goal};
 use decoy::error::Error;
 use decoy::norm::{Norm, Norms};
-use decoy::report::AttackOptions;
+use decoy::region::Region;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
@@ -33,6 +35,13 @@ const ATTACKS: &[(&str, Fools)] = &[
     ("superdeepfool:norm=l2,steps=12", Fools::All),
     ("superdeepfool:norm=linf,steps=12", Fools::All),
     ("cw:steps=50,searches=5,learning_rate=0.05,initial_weight=1", Fools::All),
+    ("sigma-zero:steps=50", Fools::All),
+    ("pdpgd:norm=l1,steps=60", Fools::All),
+    ("pdpgd:norm=l2,steps=60", Fools::All),
+    ("pdpgd:norm=linf,steps=60", Fools::All),
+    ("fab:norm=l1,steps=40", Fools::All),
+    ("fab:norm=l2,steps=20,starts=2", Fools::All),
+    ("fab:norm=linf,steps=40", Fools::All),
     ("apgd-ce:norm=l2,epsilon=8", Fools::All),
     ("apgd-ce:norm=linf,epsilon=0.2", Fools::All),
     ("apgd-dlr:norm=l2,epsilon=8", Fools::All),
@@ -40,6 +49,10 @@ const ATTACKS: &[(&str, Fools)] = &[
     ("apgd-t:norm=l2,epsilon=8,steps=20,targets=3", Fools::All),
     ("apgd-t:norm=linf,epsilon=0.2,steps=20,targets=3", Fools::All),
     ("apgd-ce:norm=l2,searches=6,steps=20", Fools::All),
+    ("apgd-ce:norm=l1,epsilon=400,steps=30", Fools::All),
+    ("apgd-dlr:norm=l1,epsilon=400,steps=30", Fools::All),
+    ("apgd-t:norm=l1,epsilon=400,steps=20,targets=3", Fools::All),
+    ("apgd-ce:norm=l1,searches=6,steps=20", Fools::All),
     ("pgd:norm=l1,epsilon=400", Fools::All),
     ("pgd:norm=l2,epsilon=8", Fools::All),
     ("pgd:norm=linf,epsilon=0.2", Fools::All),
@@ -51,8 +64,8 @@ const ATTACKS: &[(&str, Fools)] = &[
     ("noise:norm=l1,epsilon=8000,steps=5", Fools::Some),
     ("noise:norm=l2,epsilon=50,steps=5", Fools::Some),
     ("noise:norm=linf,epsilon=0.8,steps=5", Fools::Some),
-    ("ensemble:norm=l0,steps=40", Fools::All),
-    ("ensemble:norm=l1,steps=40", Fools::All),
+    ("ensemble:norm=l0,steps=20", Fools::All),
+    ("ensemble:norm=l1,steps=20", Fools::All),
     ("ensemble:norm=l2,steps=20", Fools::All),
     ("ensemble:norm=linf,steps=20", Fools::All),
     ("gradient", Fools::Some),
@@ -91,7 +104,7 @@ fn the_table_has_every_attack_in_every_norm() {
         for form in info.forms {
             let listed = ATTACKS.iter().any(|(text, _)| {
                 let attack = attack(text);
-                attack.name() == info.name && attack.norm() == form.norm
+                attack.about().name == info.name && attack.about().norm == form.norm
             });
             assert!(listed, "{} in {} is missing", info.name, form.norm.name());
         }
@@ -135,8 +148,8 @@ fn what_every_attack_reports_is_so() {
             assert!(outcome.images.iter().all(|image| image.success), "{text}: not every image is fooled");
             assert!(outcome.images.iter().all(|image| image.eight_bit.success), "{text}: rounding undoes it");
         }
-        // What it may cost, and the driver's certificate: the original twice, the result, up to twelve rounded ones.
-        let (cost, passes) = (attack.cost(), outcome.passes);
+        // What it may cost, and the driver's recheck: the original twice, the result, up to twelve rounded ones.
+        let (cost, passes) = (attack.about().cost, outcome.passes);
         assert!(passes.backward <= cost.backward, "{text}: {passes:?} where at most {cost:?} are announced");
         assert!(passes.forward <= cost.forward + 15, "{text}: {passes:?} where at most {cost:?} are announced");
         // Once more is the same once more, and an image alone is what it is in a batch.
@@ -214,7 +227,7 @@ fn a_target_is_reached_or_refused() {
             options.parameters.insert("steps".to_owned(), 600.0);
         }
         let attack = build(&options).expect("it is on the menu");
-        if !attack.targeted() {
+        if !attack.about().targeted {
             let refused = pollster::block_on(Run::begin(&*attack, &network, pixels.clone(), goal.clone())).err();
             assert!(refused.expect("it is refused").to_string().contains("cannot aim at a class"), "{text}");
             continue;
@@ -237,7 +250,7 @@ fn every_success_is_as_sure_as_asked() {
         let goal = targets.map_or(Goal::Misread(classes.clone()), Goal::Read);
         for (text, _) in ATTACKS {
             let attack = attack(text);
-            if !attack.targeted() && matches!(goal, Goal::Read(_)) {
+            if !attack.about().targeted && matches!(goal, Goal::Read(_)) {
                 continue;
             }
             let mut before = vec![0.0; classes.len()];
@@ -249,9 +262,9 @@ fn every_success_is_as_sure_as_asked() {
                     assert_eq!(image.success, aim.is_reached(index, exact), "{text}, {confidence}");
                     assert!(!rounded.success || aim.is_reached(index, &rounded.adversarial), "{text}, {confidence}");
                     // In L0 a value more or less is luck, as is elsewhere where a step ends.
-                    let smallest = attack.epsilon().is_none() && attack.norm() != Norm::L0;
+                    let smallest = attack.about().epsilon.is_none() && attack.about().norm != Norm::L0;
                     if smallest && image.success {
-                        let size = image.norms.of(attack.norm());
+                        let size = image.norms.of(attack.about().norm);
                         assert!(size >= before[index] * 0.9, "{text}, {confidence}: {size} after {}", before[index]);
                         before[index] = size;
                     }
@@ -259,6 +272,44 @@ fn every_success_is_as_sure_as_asked() {
             }
         }
     }
+}
+
+#[test]
+fn nothing_changes_outside_of_the_region() {
+    let device = Device::flex();
+    let network = Frozen::new(&Small::new([2, 12, 12], 5, 11, &device));
+    let pixels = ((random([4, 2, 12, 12], 12, &device) * 0.2 + 0.5).clamp(0.0, 1.0) * 255.0).round() / 255.0;
+    let classes = read(&network, &pixels);
+    let region = Region::of("3,2,8,6".parse().expect("it is well formed"), 12, 12).expect("it fits");
+    let outside = |index: usize| {
+        let (y, x) = (index / 12 % 12, index % 12);
+        !((2..8).contains(&y) && (3..11).contains(&x))
+    };
+    for &(text, fools) in ATTACKS {
+        let attack = attack(text);
+        let outcome = run(&*attack, &network, &pixels, Goal::Misread(classes.clone()).inside(region.clone()));
+        let before = values(pixels.clone());
+        for after in [outcome.adversarial.clone(), outcome.eight_bit.clone()].map(values) {
+            let mut places = before.iter().zip(&after).enumerate().filter(|(index, _)| outside(*index));
+            assert!(places.all(|(_, (before, after))| before == after), "{text}: a value outside has changed");
+        }
+        // Within ε a part of the picture need not be enough.
+        let smallest = fools == Fools::All && attack.about().epsilon.is_none();
+        assert!(!smallest || outcome.images.iter().all(|image| image.success), "{text}: not every image is fooled");
+        check_outcome(text, &outcome, &network, &pixels, &classes);
+    }
+}
+
+#[test]
+fn a_region_of_other_images_is_refused() {
+    let device = Device::flex();
+    let network = Frozen::new(&Linear::new(64, 3, 1, &device));
+    let region = Region::new(vec![true; 16], 4, 4).expect("it has pixels");
+    let pixels = Tensor::<4>::zeros([1, 1, 8, 8], &device);
+    let refused = pollster::block_on(Run::begin(&*attack("ddn"), &network, pixels, Goal::Change.inside(region))).err();
+    let expected =
+        "the region that may change: expected a region of an image of 8×8, found a region of an image of 4×4";
+    assert_eq!(refused.expect("it is refused").to_string(), expected);
 }
 
 #[test]
@@ -296,7 +347,8 @@ fn what_is_saved_stays_within_the_ball() {
         let attack = attack(text);
         let outcome = run(&*attack, &network, &pixels, Goal::Misread(classes.clone()));
         for image in &outcome.images {
-            let (size, epsilon) = (image.eight_bit.norms.of(attack.norm()), attack.epsilon().expect("it has one"));
+            let (size, epsilon) =
+                (image.eight_bit.norms.of(attack.about().norm), attack.about().epsilon.expect("it has one"));
             let within = size <= f64::from(epsilon) * 1.001;
             assert!(within || !image.eight_bit.success, "{text}: {size}");
             assert!(!image.success || image.eight_bit.success || epsilon < 1.0 / 255.0, "{text}: {size}");
@@ -315,6 +367,22 @@ fn twice_the_steps_change_the_median_little() {
     for name in ["ddn:", "fmn:norm=l2,", "fmn:norm=linf,"] {
         let [hundred, more] = [100, 400].map(|steps| median(at(&format!("{name}steps={steps}"))));
         assert!((hundred / more - 1.0).abs() < 0.015, "{name} median {hundred} after 100 steps, {more} after 400");
+    }
+}
+
+#[test]
+fn polish_makes_smaller_or_leaves_as_it_is() {
+    let device = Device::flex();
+    let network = shipped("coil20-sigma-0.05", &device);
+    let pixels = pictures(3, &device);
+    let classes = read(&network, &pixels);
+    for norm in Norm::ALL {
+        let fmn = Fmn { steps: 40, ..Fmn::new(norm) };
+        let [plain, polished]: [Box<dyn Attack>; 2] = [Box::new(fmn), Box::new(Polished::new(fmn, 30))];
+        let [before, after] =
+            [plain, polished].map(|attack| sizes(&run(&*attack, &network, &pixels, Goal::Misread(classes.clone()))));
+        assert!(before.iter().zip(&after).all(|(before, after)| after <= before), "{norm:?}: {before:?}, {after:?}");
+        assert!(before.iter().zip(&after).any(|(before, after)| after < before), "{norm:?}: {before:?}, {after:?}");
     }
 }
 
@@ -361,18 +429,12 @@ fn every_image_has_its_own_radius() {
     let classes = read(&network, &pixels);
     struct Two(Pgd);
     impl Attack for Two {
-        fn name(&self) -> &'static str {
-            "two"
+        fn about(&self) -> About {
+            About { epsilon: None, ..self.0.about() }
         }
-        fn norm(&self) -> Norm {
-            self.0.norm
-        }
-        fn steps(&self) -> usize {
-            self.0.steps
-        }
-        fn begin(&self, problem: &decoy::attack::Problem) -> Box<dyn decoy::attack::Search> {
-            let radii = Tensor::from_data([0.001_f32, 0.3], &problem.pixels.device());
-            self.0.begin_within(problem, radii)
+        fn begin(&self, problem: &Problem, state: &mut State) -> Box<dyn Search> {
+            state.epsilon = Tensor::from_data([0.001_f32, 0.3], &problem.pixels.device());
+            self.0.begin(problem, state)
         }
     }
     let outcome = run(&Two(Pgd::new(Norm::Linf)), &network, &pixels, Goal::Misread(classes));

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use common::{pictures, shipped, values};
-use decoy::classifier::{Criterion, Frozen, Goal};
+use decoy::classifier::{Criterion, Frozen, Goal, Slope};
 use decoy::photo::{self, Photo};
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +36,7 @@ fn look(network: &Frozen, png: &[u8]) -> Golden {
     let pixels = Tensor::from_data(TensorData::new(photo.to_unit(), [1, 1, 128, 128]), network.device());
     let class = common::read(network, &pixels)[0];
     let criterion = Criterion::new(Goal::Misread(vec![class]), 20, network.device()).expect("the class exists");
-    let (logits, gradient) = network.gradient(pixels, |logits| criterion.cross_entropy(logits));
+    let Slope { logits, gradient, .. } = network.gradient(pixels, |logits| criterion.cross_entropy(logits));
     Golden {
         model: MODEL.to_owned(),
         image: "shape.png".to_owned(),

@@ -16,9 +16,9 @@ use decoy::photo::{self, Photo};
 
 const MODEL: &str = "photos-sigma-0.00";
 
-/// The shipped weights have 16 bits, three decimal digits, which moves a logit (of about 10) by up to 0.016 here; a
-/// wrong padding or range moves it by more than 1.
-const TOLERANCE: f32 = 0.03;
+/// The shipped weights have 8 bits, which moves a logit (of about 10) by up to 0.22 here; a wrong padding or range moves it
+/// by more than 1.
+const TOLERANCE: f32 = 0.3;
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/photos")
@@ -61,7 +61,7 @@ fn a_saved_photograph_is_read_back_and_still_misread() {
     let network = shipped(MODEL, &Device::flex());
     let cat = pixels(&photograph("chelsea"), &network);
     let class = common::read(&network, &cat)[0];
-    let attack = Ddn { steps: 10, ..Ddn::default() };
+    let attack = Ddn { steps: 20, ..Ddn::default() };
     let outcome = pollster::block_on(async {
         let mut run = Run::begin(&attack, &network, cat.clone(), Goal::Misread(vec![class])).await?;
         let mut best = f32::INFINITY;

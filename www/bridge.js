@@ -1,6 +1,7 @@
 // The page's one line to the worker: every call is a promise with progress, and can be cancelled.
 
 import { NOT_JAVASCRIPT } from './contents.js';
+import { gone } from './renew.js';
 
 /** @typedef {import('../pkg/decoy.js').Picture} Picture */
 /** @typedef {import('../pkg/decoy.js').Crop} Crop */
@@ -13,7 +14,7 @@ import { NOT_JAVASCRIPT } from './contents.js';
 
 /**
  * @template Progress
- * @typedef {{ signal?: AbortSignal, progress?: (progress: Progress) => void, loading?: (loading: Loading) => void }} Watch
+ * @typedef {{ signal?: AbortSignal, enough?: AbortSignal, progress?: (progress: Progress) => void, loading?: (loading: Loading) => void }} Watch
  */
 
 /**
@@ -28,7 +29,7 @@ export class Bridge {
   /** @type {Map<number, { resolve: (result: any) => void, reject: (error: Error) => void, watch: Watch<any> }>} */
   #calls = new Map();
   #last = 0;
-  /** @type {string | null} */
+  /** Why it is closed. @type {Error | null} */
   #closed = null;
 
   /** @param {(device: DeviceReport) => void} onDevice called whenever the device's report may have changed */
@@ -41,7 +42,7 @@ export class Bridge {
     this.#worker.onerror = (event) => {
       event.preventDefault();
       // Without a message it is the script itself that did not come.
-      if (!event.message) this.close(`The file worker.js could not be fetched, does not fit this page, or ${NOT_JAVASCRIPT} Try again, or reload the page.`);
+      if (!event.message) this.close(gone(`The file worker.js could not be fetched, or ${NOT_JAVASCRIPT}`));
       else this.close(`The computation stopped unexpectedly (${event.message}). Try again: it starts afresh.`);
     };
   }
@@ -50,12 +51,13 @@ export class Bridge {
     return this.#closed !== null;
   }
 
-  /** Ends the worker; everything still under way is rejected with this sentence. @param {string} reason */
+  /** Ends the worker; everything still under way is rejected with this reason. @param {string | Error} reason */
   close(reason) {
     if (this.closed) return;
-    this.#closed = reason;
+    const error = reason instanceof Error ? reason : new Error(reason);
+    this.#closed = error;
     this.#worker.terminate();
-    for (const { reject } of this.#calls.values()) reject(new Error(reason));
+    for (const { reject } of this.#calls.values()) reject(error);
     this.#calls.clear();
   }
 
@@ -100,6 +102,15 @@ export class Bridge {
   }
 
   /**
+   * Describes the network of an ONNX file as a family of its own. The bytes are handed over.
+   * @param {string} name @param {Uint8Array} bytes @param {import('../pkg/decoy.js').OwnOptions} options
+   * @returns {Promise<import('../pkg/decoy.js').Own>}
+   */
+  network(name, bytes, options) {
+    return this.#call('network', [name, bytes, options], {}, [bytes.buffer]);
+  }
+
+  /**
    * @param {string} model @param {Picture} picture @param {Watch<unknown>} [watch]
    * @returns {Promise<import('../pkg/decoy.js').Prediction[]>}
    */
@@ -108,6 +119,7 @@ export class Bridge {
   }
 
   /**
+   * Once it has found something, a search that is told that it is `enough` answers with that.
    * @param {string} model @param {Picture} picture @param {AttackOptions} options
    * @param {Watch<import('../pkg/decoy.js').LiveProgress>} [watch]
    * @returns {Promise<import('../pkg/decoy.js').AttackResult>}
@@ -126,6 +138,25 @@ export class Bridge {
   }
 
   /**
+   * What a network sees in a picture once it was saved as JPEG; nothing, where the browser gives back no such files.
+   * @param {string} model @param {Picture} picture @param {number} quality from 0 to 1
+   * @returns {Promise<import('../pkg/decoy.js').Prediction | null>}
+   */
+  jpeg(model, picture, quality) {
+    return this.#call('jpeg', [model, picture, quality]);
+  }
+
+  /**
+   * What votes under noise prove of a picture.
+   * @param {string} model @param {Picture} picture @param {import('../pkg/decoy.js').CertifyOptions} options
+   * @param {Watch<import('../pkg/decoy.js').VotingProgress>} [watch]
+   * @returns {Promise<import('../pkg/decoy.js').Certificate>}
+   */
+  certify(model, picture, options, watch) {
+    return this.#call('certify', [model, picture, options], watch);
+  }
+
+  /**
    * Once it measures, a sweep that is cancelled answers with what it has measured.
    * @param {string[]} models @param {Picture[]} pictures @param {Uint32Array} classes @param {AttackOptions} options
    * @param {Watch<import('../pkg/decoy.js').SweepProgress>} [watch]
@@ -140,12 +171,13 @@ export class Bridge {
    * @returns {Promise<any>}
    */
   #call(method, args, watch = {}, transfer = []) {
-    if (this.#closed !== null) return Promise.reject(new Error(this.#closed));
+    if (this.#closed !== null) return Promise.reject(this.#closed);
     if (watch.signal?.aborted) return Promise.reject(watch.signal.reason);
     const id = ++this.#last;
     return new Promise((resolve, reject) => {
       this.#calls.set(id, { resolve, reject, watch });
       watch.signal?.addEventListener('abort', () => this.#worker.postMessage({ cancel: id }), { once: true });
+      watch.enough?.addEventListener('abort', () => this.#worker.postMessage({ enough: id }), { once: true });
       this.#worker.postMessage({ id, method, args }, transfer);
     });
   }

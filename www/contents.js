@@ -1,5 +1,7 @@
 // What the site holds: its networks, and how its files are fetched.
 
+import { gone } from './renew.js';
+
 /** @typedef {import('../pkg/decoy.js').Family} Family */
 
 /**
@@ -10,6 +12,15 @@
 
 /** How a sentence about a script ends that the browser does not run. */
 export const NOT_JAVASCRIPT = 'this site’s server does not call it JavaScript (text/javascript).';
+
+/** The folder of this version's files; the page itself and the weights of the networks lie beside it. */
+const parts = new URL('./', import.meta.url);
+
+/** Where a file of this version is. @param {string} path */
+export const address = (path) => new URL(path, parts).href;
+
+/** Whether it is a person's own network, from a file of theirs. @param {Family} family */
+export const isOwn = ({ architecture }) => architecture === 'onnx';
 
 /** @returns {Promise<Networks>} */
 export async function networks() {
@@ -28,10 +39,10 @@ export async function json(path) {
 
 /** @param {string} path @param {AbortSignal} [signal] */
 export async function get(path, signal) {
-  const response = await fetch(path, { signal }).catch(() => {
+  const response = await fetch(address(path), { signal }).catch(() => {
     throw signal?.aborted ? signal.reason : unreachable(path);
   });
-  if (!response.ok) throw new Error(`The file ${path} is missing on this site (status ${response.status}).`);
+  if (!response.ok) throw gone(`The file ${path} is missing on this site (status ${response.status}).`);
   return response;
 }
 

@@ -1,5 +1,6 @@
 // The state of the page in its address, after the #: a link opens the same picture, network and attack.
 
+import { isOwn } from './contents.js';
 import { everything } from './galleries.js';
 import { isCentral } from './pictures.js';
 
@@ -15,19 +16,20 @@ import { isCentral } from './pictures.js';
  * @typedef {object} Opening
  * @property {Wish} wish
  * @property {Record<string, string>} attack by the names of `AttackOptions`, still to be checked
+ * @property {boolean} run whether the attack begins by itself
  * @property {string[]} ignored what the link asks for that is not there, in words
  */
 
-/** @param {Wish} wish @param {AttackOptions | null} options */
-export function write({ family, model, subject, crop }, options) {
+/** @param {Wish} wish @param {AttackOptions | null} options @param {boolean} [run] whether the link begins the attack by itself */
+export function write({ family, model, subject, crop }, options, run = false) {
   const words = new URLSearchParams(subject?.place?.words);
   if (subject?.place && subject.croppable && crop && !isCentral(family, crop, subject)) words.set('crop', [crop.left, crop.top, crop.side].map((value) => +value.toFixed(1)).join(','));
-  words.set('model', model.id);
+  if (!isOwn(family)) words.set('model', model.id);
   for (const [name, value] of Object.entries(options ?? {})) {
     if (value !== undefined && !Number.isNaN(value)) words.set(name, String(value));
   }
   // A comma may stand in an address as it is.
-  return `#${words}`.replaceAll('%2C', ',');
+  return `#${words}${run ? '&run' : ''}`.replaceAll('%2C', ',');
 }
 
 /**
@@ -54,7 +56,8 @@ export function read(hash, { families }, galleries) {
   }
   return {
     wish: { family, model, subject, crop: subject?.croppable ? crop : null },
-    attack: Object.fromEntries([...words].filter(([name]) => !names.has(name) && name !== 'crop' && name !== 'model')),
+    attack: Object.fromEntries([...words].filter(([name]) => !names.has(name) && !['crop', 'model', 'run'].includes(name))),
+    run: words.has('run'),
     ignored,
   };
 }

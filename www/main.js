@@ -1,32 +1,43 @@
 // Opens the page, ties the widgets to what they do, and shows what has changed.
 
-import { networks as fetchNetworks } from './contents.js';
-import { attacking } from './flow/attack.js';
+import { Address } from './address.js';
+import { networks as fetchNetworks, isOwn } from './contents.js';
+import { attackFlow } from './flow/attack.js';
 import { chartFlow } from './flow/chart.js';
-import { looking } from './flow/look.js';
+import { jpegFlow } from './flow/jpeg.js';
+import { lookFlow } from './flow/look.js';
+import { othersFlow } from './flow/others.js';
+import { isNetwork, ownFlow } from './flow/own.js';
+import { proveFlow } from './flow/prove.js';
 import { stripFlow } from './flow/strip.js';
 import { sweepFlow } from './flow/sweep.js';
 import { galleries as fetchGalleries } from './galleries.js';
 import * as link from './link.js';
+import { offline } from './offline.js';
 import { Page } from './page.js';
 import { Pictures, isCentral, squareOf } from './pictures.js';
 import { program } from './program.js';
 import { Session } from './session.js';
-import { complain, remark } from './view/alert.js';
+import { complain, remark, retract } from './view/alert.js';
 import { attackForm } from './view/attack.js';
 import { camera } from './view/camera.js';
+import { commandLine } from './view/command.js';
 import { listCredits } from './view/credits.js';
 import { cropField } from './view/cropping.js';
+import { deviceField } from './view/device.js';
 import { dial } from './view/dial.js';
 import { find } from './view/dom.js';
 import { galleryView } from './view/gallery.js';
 import { keep } from './view/keep.js';
+import { showOlder } from './view/older.js';
 import { readerChoice } from './view/reader.js';
 import * as run from './view/run.js';
 import { stage as stageView } from './view/stage.js';
+import { triedList } from './view/tried.js';
 import { upload } from './view/upload.js';
 
 /** @typedef {import('./page.js').Wish} Wish */
+/** @typedef {import('./pictures.js').Subject} Subject */
 
 // Whatever else goes wrong is not kept from people either.
 addEventListener('error', ({ message }) => complain(message));
@@ -57,40 +68,56 @@ async function contents() {
 
 // ---- the state, and what changes it
 
+const address = new Address(follow, retract);
 /** What the link asks for, until the program is here to say whether there is such an attack. @type {link.Opening | null} */
-let awaited = link.read(location.hash, networks, galleries.here);
+let awaited = asked();
 
-const page = new Page(awaited.wish, render);
+const page = new Page(awaited.wish, render, complain);
 const stage = stageView();
 const form = attackForm(render);
-const session = new Session(networks.text, () => page.wanted.subject && page.wanted.model, (attacks) => {
+const device = deviceField(() => {
+  session.leave();
+  look({});
+});
+const session = new Session(networks.text, () => page.wanted.subject && page.wanted.model, device, (attacks) => {
   form.offer(attacks);
   restore();
   render();
-}, () => look({}));
+});
 const pictures = new Pictures();
-const looks = looking(page, session, pictures);
+const looks = lookFlow(page, session, pictures);
 const { look } = looks;
-const { attack, longer } = attacking(page, session, looks, form, stage.showBest);
+const attacks = attackFlow(page, session, looks, form, stage.showBest);
+const { attack, longer } = attacks;
 const chart = chartFlow(page, form);
-const strip = stripFlow(page, session, form);
-const sweep = sweepFlow(page, session, galleries, pictures, form, chart.measured);
+const ownNetwork = ownFlow(page, session, (family) => turnTo(family), () => turnTo(networks.families.find(({ id }) => id === page.wanted.subject?.place?.family) ?? networks.families[0]));
+/** The sections below the experiment. */
+const sections = [
+  jpegFlow(page, session),
+  ownNetwork,
+  chart,
+  stripFlow(page, session, form, looks, attacks),
+  othersFlow(page, session),
+  proveFlow(page, session),
+  sweepFlow(page, session, galleries, pictures, form, chart.measured),
+];
 
 // ---- the widgets
 
 const fool = find('fool', HTMLButtonElement);
 const cancel = find('cancel', HTMLButtonElement);
 const further = find('longer', HTMLButtonElement);
-const noiseDial = dial((model) => look({ model }));
+const noiseDial = dial(turn);
 const cropping = cropField((crop) => look({ crop }));
 const kept = keep();
-const galleryViews = galleries.here.map((gallery, index) => {
+const tried = triedList(form);
+const native = commandLine();
+const galleryViews = galleries.here.map((gallery) => {
   const title = networks.families.find(({ id }) => id === gallery.family)?.title ?? '';
-  const view = galleryView(gallery, title, (subject) => lookWith(gallery.family, { subject, crop: null }));
-  // The first one is open always, the others where their family is looked at.
-  return (/** @type {Wish} */ { family, subject }) => view.show(subject, index === 0 || family.id === gallery.family);
+  const view = galleryView(gallery, title, (subject) => lookAt(gallery.family, subject));
+  return (/** @type {Wish} */ { family, subject }) => view.show(subject, gallery.family === (isOwn(family) ? subject?.place?.family : family.id));
 });
-const reader = readerChoice(networks.families, ({ id }) => own() && lookWith(id, {}));
+const reader = readerChoice(networks.families, (family) => own() && turnTo(family));
 
 fool.onclick = attack;
 further.onclick = longer;
@@ -98,19 +125,51 @@ cancel.onclick = stop;
 document.addEventListener('keydown', ({ key, defaultPrevented }) => {
   if (key === 'Escape' && !defaultPrevented && !cancel.hidden) stop();
 });
-addEventListener('hashchange', () => {
-  awaited = link.read(location.hash, networks, galleries.here);
-  look(awaited.wish);
-  restore();
-});
 
 listCredits(galleries.here);
 render();
 preview();
-if (page.wanted.subject) look({});
-else session.worker().catch(complain);
+/** @type {Promise<unknown>} */
+const opened = page.wanted.subject ? look({}) : session.worker().catch(complain);
+opened.then(offline); // what is needed now comes first
+if (awaited.run) attack();
 upload(give, complain);
 camera(give, complain);
+
+/** What the address asks for; a picture of one's own is not in it, but in this page's memory, if it is the same page still. */
+function asked() {
+  const opening = link.read(location.hash, networks, galleries.here);
+  const subject = address.own();
+  if (subject === 'gone') remark('Your own picture is gone from this page, which never stored it anywhere. Choose it again.');
+  else if (subject) opening.wish.subject = subject;
+  return opening;
+}
+
+/** The address has become another one. */
+function follow() {
+  retract();
+  awaited = asked();
+  const { wish, run } = awaited;
+  const { family, model } = page.wanted;
+  // No address names a network of one's own: it stays until another is named.
+  if (isOwn(family) && !new URLSearchParams(location.hash.slice(1)).has('model')) Object.assign(wish, { family, model });
+  if (page.job || !isShown(wish)) look(wish);
+  restore();
+  render();
+  if (run) attack();
+}
+
+/** Whether the network has looked at this already. @param {Wish} wish */
+function isShown({ family, model, subject, crop }) {
+  const { shown } = page;
+  return shown !== null && shown.subject === subject && shown.model === model && (crop ? link.write(shown, null) === link.write({ family, model, subject, crop }, null) : isCentral(family, shown.crop, subject));
+}
+
+/** To another network: what was done to the one before is done to this one. @param {Wish['model']} model */
+async function turn(model) {
+  const again = page.result !== null || page.job?.kind === 'attack';
+  if (await look({ model }) && again) attack();
+}
 
 /** Whether the picture is one of the person's own. */
 function own() {
@@ -118,22 +177,27 @@ function own() {
   return subject !== null && !subject.place;
 }
 
-/** With the first network of a family, unless one of it is chosen already. @param {string} id @param {Partial<Wish>} change */
-function lookWith(id, change) {
+/** With a network of the picture's own family, or with a person's own, where it is in use. @param {string} id of the family @param {Subject} subject */
+function lookAt(id, subject) {
   const { wanted } = page;
-  const family = networks.families.find((family) => family.id === id) ?? wanted.family;
-  const crop = isCentral(wanted.family, wanted.crop, wanted.subject) ? null : wanted.crop;
-  look({ ...(family !== wanted.family && { family, model: family.models[0], crop }), ...change });
+  const family = isOwn(wanted.family) ? wanted.family : networks.families.find((family) => family.id === id) ?? wanted.family;
+  look({ subject, crop: null, ...(family !== wanted.family && { family, model: family.models[0] }) });
+}
+
+/** @param {Wish['family']} family */
+function turnTo(family) {
+  look({ family, model: family.models[0], crop: isCentral(page.wanted.family, page.wanted.crop, page.wanted.subject) ? null : page.wanted.crop });
 }
 
 /** @param {File} file */
 function give(file) {
+  if (isNetwork(file)) return ownNetwork.open(file);
   looks.open(file, reader.family());
 }
 
 /** Ends what is under way, the start of the program included. */
 function stop() {
-  page.job?.abort();
+  page.job?.cancel();
   session.abandon();
 }
 
@@ -142,7 +206,7 @@ function restore() {
   if (!awaited || !form.ready()) return;
   form.attacking(awaited.wish.family);
   const { attack, ignored } = awaited;
-  const bad = Object.keys(attack).length ? form.restore(attack) : [];
+  const bad = form.restore(attack);
   awaited = null;
   const missing = [...ignored, ...bad.map((name) => `${name.replaceAll('_', ' ')} “${attack[name]}”`)];
   if (missing.length) remark(`The link asks for what is not here and was left out: ${missing.join(', ')}.`);
@@ -168,18 +232,20 @@ function render() {
   form.attacking(family);
   for (const show of galleryViews) show(wanted);
   reader.show(family, own());
-  noiseDial.show(family.models, model);
+  noiseDial.show(family, model);
   cropping.show(wanted, kind === 'attack' || page.result !== null);
   if (kind !== 'look') stage.show(page);
-  kept.show(page.result, !own());
+  const options = form.peek();
+  const older = showOlder(page.result?.options, options, form.info);
+  const missing = own() ? 'your picture' : isOwn(family) ? 'your network' : '';
+  const run = page.result !== null && !older && !missing;
+  kept.show(page.result, { words: link.write(wanted, options, run), missing, run });
+  native.show(page.result);
+  tried.show(page.trials);
   showControls(kind);
-  chart.show();
-  strip.show();
-  sweep.show();
-  if (!awaited && form.ready()) {
-    const words = link.write(wanted, form.peek());
-    if (words !== location.hash) history.replaceState(null, '', words);
-  }
+  for (const section of sections) section.show();
+  // Not before it is known whether the network can look.
+  if (!awaited && options && kind !== 'look') address.show(link.write(wanted, options), wanted, options.target);
 }
 
 /** @param {import('./page.js').Job['kind'] | undefined} kind */
@@ -187,10 +253,10 @@ function showControls(kind) {
   const focused = [cancel, further].find((button) => button === document.activeElement);
   cancel.hidden = kind !== 'attack' && kind !== 'look';
   cancel.classList.toggle('late', kind === 'look');
-  further.hidden = kind !== undefined || page.result === null || !form.improves(page.result.outcome.report.success);
-  fool.disabled = page.wanted.subject === null || kind === 'sweep';
+  further.hidden = kind !== undefined || !page.result || page.result.stopped !== undefined || !form.improves(page.result.outcome.report.success);
+  fool.disabled = page.wanted.subject === null || !page.allows('attack');
   if (focused?.hidden) fool.focus();
-  for (const name of ['picture', 'dial']) find(`${name}-fields`, HTMLFieldSetElement).disabled = kind === 'sweep';
-  find('attack-fields', HTMLFieldSetElement).disabled = !form.ready() || kind === 'attack' || kind === 'strip' || kind === 'sweep';
-  session.choosable(kind === undefined || kind === 'look');
+  for (const name of ['picture', 'dial']) find(`${name}-fields`, HTMLFieldSetElement).disabled = !page.allows('look');
+  for (const name of ['attack', 'aim']) find(`${name}-fields`, HTMLFieldSetElement).disabled = !form.ready() || !page.allows('settings');
+  device.enable(page.allows('device'));
 }

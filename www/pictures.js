@@ -1,8 +1,7 @@
 // Where a picture comes from, and how it becomes what a network sees.
 
-import { get } from './contents.js';
-import { bytesOf } from './view/upload.js';
-import { slug } from './view/words.js';
+import { address, get } from './contents.js';
+import { slug } from './words.js';
 
 /** @typedef {import('../pkg/decoy.js').Picture} Picture */
 /** @typedef {import('../pkg/decoy.js').Family} Family */
@@ -23,7 +22,7 @@ import { slug } from './view/words.js';
  * @property {Place | null} place in a gallery; one's own has none
  */
 
-/** @typedef {{ family: string, group: number, index: number, words: Record<string, string> }} Place whose gallery, where in it, and what names it in a link */
+/** @typedef {{ family: string, guest: boolean, group: number, index: number, words: Record<string, string> }} Place whose gallery, whether its files do not come with the source, where in it, and what names it in a link */
 
 /**
  * @typedef {object} PictureFile
@@ -31,6 +30,9 @@ import { slug } from './view/words.js';
  * @property {() => Promise<Uint8Array<ArrayBuffer>>} bytes a copy each time
  * @property {Opened & { key: number } | null} opened what the crop frame shows, once it is known; `key` is its name in the worker
  */
+
+/** The module decides what it reads; this only keeps a giant file out of memory. */
+const ENOUGH = 65 * 1024 * 1024;
 
 /** A picture of one's own. @param {File} file @returns {Subject} */
 export function own(file) {
@@ -47,15 +49,15 @@ export function own(file) {
   };
 }
 
-/** A file of the site, fetched when it is first needed. @param {string} address @returns {PictureFile} */
-export function siteFile(address) {
+/** A file of the site, fetched when it is first needed. @param {string} path @returns {PictureFile} */
+export function siteFile(path) {
   /** @type {Blob | null} */
   let blob = null;
   const bytes = async () => {
-    blob ??= await (await get(address)).blob();
+    blob ??= await (await get(path)).blob();
     return new Uint8Array(await blob.arrayBuffer());
   };
-  return { address, bytes, opened: null };
+  return { address: address(path), bytes, opened: null };
 }
 
 /** What the networks of a family see of a picture, whose file has this size. @param {Family} family @param {Subject} subject @param {Crop | null} crop @param {{ width: number, height: number }} size @returns {Crop} */
@@ -109,4 +111,12 @@ export class Pictures {
       await this.open(bridge, subject);
     }
   }
+}
+
+/** @param {File} file */
+async function bytesOf(file) {
+  const buffer = await file.slice(0, ENOUGH).arrayBuffer().catch(() => {
+    throw new Error(`“${file.name}” cannot be read.`);
+  });
+  return new Uint8Array(buffer);
 }

@@ -20,10 +20,32 @@ export function program() {
 /** Ends the fetching of a module that nobody waits for any more. @param {Error} reason */
 export const abandon = (reason) => fetching?.abort(reason);
 
+/** How much of the module is here. The build has written its size into the page, since a server may send it compressed. */
+export const arrival = { received: 0, bytes: Number(document.querySelector('link[data-bytes]')?.getAttribute('data-bytes')) };
+
+let tell = () => {};
+
+/** Calls this whenever there is more of it. @param {() => void} listener */
+export const watch = (listener) => (tell = listener);
+
+/** The same answer, its bytes counted while they pass. @param {Response} response */
+function counted({ body, headers }) {
+  arrival.received = 0;
+  const count = new TransformStream({
+    /** @param {Uint8Array<ArrayBuffer>} bytes @param {TransformStreamDefaultController} next */
+    transform(bytes, next) {
+      next.enqueue(bytes);
+      arrival.received += bytes.length;
+      tell();
+    },
+  });
+  return new Response(body?.pipeThrough(count), { headers });
+}
+
 /** Only what is called `application/wasm` is compiled while it arrives. @param {AbortSignal} signal */
 async function compile(signal) {
   const path = 'pkg/decoy_bg.wasm';
-  const response = await get(path, signal);
+  const response = counted(await get(path, signal));
   const streams = response.headers.get('Content-Type') === 'application/wasm';
   try {
     return await (streams ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer()));

@@ -1,20 +1,24 @@
 // What it takes to repeat an attack, as JSON.
 
+import { isOwn } from './contents.js';
+import { write } from './link.js';
+import { command } from './command.js';
+
 /** @typedef {import('../pkg/decoy.js').Picture} Picture */
 /** @typedef {import('./page.js').Result} Result */
 
 /** Of what `report` returns: a reader can tell what it reads. */
-const VERSION = 3;
+const VERSION = 4;
 
 /** @param {Result} result */
-export async function report({ of, options, device, outcome, check }) {
+export async function report({ of, options, device, outcome, stopped, check }) {
   const { family, model, subject, crop, picture } = of;
   const { channels } = family.input;
   return {
     format: 'decoy-report',
     version: VERSION,
     date: new Date().toISOString(),
-    page: location.href,
+    page: new URL(write(of, options), location.href).href,
     browser: navigator.userAgent,
     picture: {
       name: subject.name,
@@ -22,8 +26,12 @@ export async function report({ of, options, device, outcome, check }) {
       crop,
       ...(await fingerprint(picture, channels)),
     },
-    model: { family: family.id, id: model.id, sigma: model.sigma, file: model.file, sha256: model.sha256 },
+    model: isOwn(family)
+      ? { file: family.title, normalisation: family.normalisation, sha256: model.sha256 }
+      : { family: family.id, id: model.id, sigma: model.sigma, file: model.file, sha256: model.sha256 },
     attack: options,
+    ...(stopped && { cancelled: stopped }),
+    command: command({ of, options }),
     device: { kind: device.kind, name: device.name },
     ...(check && 'seen' in check && { checked_on_cpu: check.seen }),
     result: outcome.report,

@@ -13,10 +13,11 @@ import { json } from './contents.js';
 
 /**
  * The networks of one σ.
- * @typedef {{ sigma: number, clean: number, noisy: number, trainings: Training[], predicted: Interval | null, read: number[] } & Record<Measure, Interval>} Level
+ * @typedef {{ sigma: number, clean: number, noisy: number, trainings: Training[], predicted: Interval | null, read: number[], certified?: number[] } & Record<Measure, Interval>} Level
  * `clean`, `noisy`: the share read right on held-out pictures; the measures: means over trainings with the interval over
  * them, or that over the pictures where there is one training; `predicted`: the mean change as accuracy under noise
- * foretells it; `read`: the share still read correctly after a change of each of the evaluation's radii
+ * foretells it; `read`: the share still read correctly after a change of each of the evaluation's radii;
+ * `certified`: the share that the vote of such a network under noise gets right, with a proof up to each of the radii
  */
 
 /**
@@ -44,11 +45,22 @@ export const MEASURES = {
   median_linf: { words: 'median ‖Δx‖∞', axis: '‖Δx‖∞', norm: 'linf' },
 };
 
-/** @returns {Promise<Map<string, Evaluation[]>>} of every family, by its id; the one to show first comes first */
-export async function evaluations() {
-  /** @type {{ families: { family: string, evaluations: Evaluation[] }[] }} */
+/**
+ * Whether what fools one network fools the others.
+ * @typedef {object} Transfer
+ * @property {AttackOptions} attack
+ * @property {number} pictures
+ * @property {number[]} sigmas in the order of rows and columns
+ * @property {(number | null)[][]} shares a row for each network that is attacked: the share of the pictures made for it that fools each of the others
+ */
+
+/** @typedef {{ family: string, evaluations: Evaluation[], transfer?: Transfer }} Measured of a family; the evaluation to show first comes first */
+
+/** @returns {Promise<Map<string, Measured>>} of every family, by its id */
+export async function measured() {
+  /** @type {{ families: Measured[] }} */
   const { families } = await json('robustness/figures.json');
-  return new Map(families.map(({ family, evaluations }) => [family, evaluations]));
+  return new Map(families.map((measured) => [measured.family, measured]));
 }
 
 /** @param {number} sigma @param {Interval} interval @returns {Point} */
@@ -95,7 +107,7 @@ export function trainingsOf(levels) {
 /** What the intervals are over, in words. @param {Level[]} levels */
 export function intervalWords(levels) {
   const { fewest, most } = trainingsOf(levels);
-  if (most < 2) return '95 % interval over the pictures, of one training';
+  if (most < 2) return '95 % interval over pictures, not over retraining';
   const several = Math.max(fewest, 2) === most ? `${most} trainings` : `${Math.max(fewest, 2)} to ${most} trainings`;
-  return `95 % interval over ${several}${fewest < 2 ? '; over the pictures where there is one training' : ''}`;
+  return `95 % interval over retraining (${several})${fewest < 2 ? '; over pictures where there is one training' : ''}`;
 }

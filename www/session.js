@@ -2,21 +2,18 @@
 
 import { Bridge } from './bridge.js';
 import { abandon, program } from './program.js';
-import { find } from './view/dom.js';
-import { deviceName } from './view/words.js';
+import { deviceName } from './words.js';
 
 /** @typedef {import('../pkg/decoy.js').DeviceReport} DeviceReport */
 /** @typedef {import('../pkg/decoy.js').AttackInfo} AttackInfo */
 /** @typedef {import('../pkg/decoy.js').ModelEntry} ModelEntry */
-
-const select = find('device', HTMLSelectElement);
-const line = find('device-report', HTMLElement);
 
 export class Session {
   /** None while the program is on its way. @type {DeviceReport | null} */
   device = null;
 
   #catalog;
+  #field;
   #onStart;
   #wanted;
   /** @type {{ bridge: Bridge, started: Promise<void> } | null} */
@@ -26,17 +23,26 @@ export class Session {
 
   /**
    * @param {string} catalog the text of models.json @param {() => ModelEntry | null} wanted the network that is asked for first
-   * @param {(attacks: AttackInfo[]) => void} onStart @param {() => void} onChoice another device was chosen
+   * @param {import('./view/device.js').DeviceField} field @param {(attacks: AttackInfo[]) => void} onStart
    */
-  constructor(catalog, wanted, onStart, onChoice) {
+  constructor(catalog, wanted, field, onStart) {
     this.#catalog = catalog;
     this.#wanted = wanted;
+    this.#field = field;
     this.#onStart = onStart;
-    select.onchange = () => {
-      this.#current?.bridge.close('Another device was chosen.');
-      this.#refuge = '';
-      onChoice();
-    };
+  }
+
+  /** Adds a network of one's own to the catalogue, in place of the one before. @param {import('../pkg/decoy.js').Family} own */
+  adopt(own) {
+    const { families } = JSON.parse(this.#catalog);
+    this.#catalog = JSON.stringify({ families: [...families.filter((/** @type {import('../pkg/decoy.js').Family} */ { id }) => id !== own.id), own] });
+    this.#current?.bridge.close('Another network was chosen.');
+  }
+
+  /** Another device was chosen. */
+  leave() {
+    this.#current?.bridge.close('Another device was chosen.');
+    this.#refuge = '';
   }
 
   /** @returns {Promise<Bridge>} */
@@ -56,8 +62,7 @@ export class Session {
   /** @param {Bridge} bridge */
   async #start(bridge) {
     try {
-      const choice = /** @type {import('./bridge.js').DeviceChoice} */ (select.value);
-      const { device, attacks } = await bridge.start(await program(), this.#catalog, choice);
+      const { device, attacks } = await bridge.start(await program(), this.#catalog, this.#field.choice());
       this.#show(device);
       this.#onStart(attacks);
     } catch (error) {
@@ -69,7 +74,7 @@ export class Session {
   /** @param {DeviceReport} report */
   #show(report) {
     this.device = report;
-    line.textContent = `Running on ${deviceName(report)}. ${report.notice ?? this.#refuge}`;
+    this.#field.tell(`Running on ${deviceName(report)}. ${report.notice ?? this.#refuge}`);
   }
 
   /** Ends a start that nobody waits for any more. */
@@ -82,14 +87,9 @@ export class Session {
   /** A GPU on which the computation has stopped is not tried again, unless somebody chooses it. */
   leaveGpu() {
     if (!this.#current?.bridge.closed || this.device?.kind !== 'webgpu') return false;
-    select.value = 'cpu';
+    this.#field.choose('cpu');
     this.#refuge = `The computation on the GPU had stopped. ${this.#current.bridge.lost}`;
-    line.textContent = `${this.#refuge} The CPU takes over.`;
+    this.#field.tell(`${this.#refuge} The CPU takes over.`);
     return true;
-  }
-
-  /** @param {boolean} allowed */
-  choosable(allowed) {
-    select.disabled = !allowed;
   }
 }

@@ -1,5 +1,7 @@
 // The weights of a network: fetched once, with progress, and kept by the browser for the next visit and for offline use.
 
+import { gone } from './renew.js';
+
 /** @typedef {import('../pkg/decoy.js').ModelEntry} ModelEntry */
 
 const CACHE = 'decoy-weights';
@@ -7,8 +9,8 @@ const CACHE = 'decoy-weights';
 /** The browser's store does not answer at times; the network is waited for longer. */
 const PATIENCE = 5000;
 
-/** Where the weights are: another checksum is another address. @param {ModelEntry} entry */
-export const address = ({ file, sha256 }) => new URL(`models/${file}?sha256=${sha256}`, import.meta.url).href;
+/** Where the weights are: beside the folder of the page's own files, where another checksum is another address, or in a file of a person's own. @param {ModelEntry} entry */
+export const address = ({ file, sha256 }) => (file.startsWith('blob:') ? file : new URL(`../models/${file}?sha256=${sha256}`, import.meta.url).href);
 
 /** What the browser has kept, if it has and can read it. @param {ModelEntry} entry @returns {Promise<Uint8Array<ArrayBuffer> | undefined>} */
 export const kept = (entry) => cached(async (cache) => {
@@ -60,7 +62,7 @@ export class Download {
       return signal.aborted ? signal.reason : new Error('This network could not be fetched. Are you offline? Networks that were fetched before still work.');
     };
     const response = await fetch(address(entry), { signal }).catch(() => Promise.reject(stopped()));
-    if (!response.ok || !response.body) throw new Error(`This network’s file, ${entry.file}, is missing on this site (status ${response.status}).`);
+    if (!response.ok || !response.body) throw gone(`This network’s file, ${entry.file}, is missing on this site (status ${response.status}).`);
     const weights = new Uint8Array(entry.bytes);
     const reader = response.body.getReader();
     for (;;) {
@@ -74,4 +76,4 @@ export class Download {
   }
 }
 
-export const damaged = () => new Error('This network’s file arrived incomplete or damaged');
+export const damaged = () => gone('This network’s file arrived incomplete or damaged.');

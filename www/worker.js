@@ -3,7 +3,8 @@
 
 import { NOT_JAVASCRIPT } from './contents.js';
 import { shown } from './decode.js';
-import { isMismatch, renewed } from './renew.js';
+import { asJpeg } from './jpeg.js';
+import { gone } from './renew.js';
 import { Download, damaged, forget, keep, kept } from './weights.js';
 
 /** @typedef {import('../pkg/decoy.js').Decoy} Decoy */
@@ -12,7 +13,7 @@ import { Download, damaged, forget, keep, kept } from './weights.js';
 /** @typedef {import('../pkg/decoy.js').Picture} Picture */
 /** @typedef {import('../pkg/decoy.js').AttackOptions} AttackOptions */
 /** @typedef {import('../pkg/decoy.js').ModelEntry} ModelEntry */
-/** @typedef {{ signal: AbortSignal, progress: (progress: unknown) => void, loading: (loading: import('./bridge.js').Loading) => void }} Call */
+/** @typedef {{ signal: AbortSignal, progress: (progress: unknown) => boolean, loading: (loading: import('./bridge.js').Loading) => void }} Call */
 
 const site = new URL('./', import.meta.url);
 
@@ -24,7 +25,7 @@ const PREVIEW = 640;
 
 /** The JavaScript around the module: on its way while the page fetches the module. @type {Promise<typeof import('../pkg/decoy.js')>} */
 const glue = import(new URL('pkg/decoy.js', site).href).catch((error) => {
-  throw error instanceof SyntaxError ? error : new Error(`The file pkg/decoy.js could not be fetched, or ${NOT_JAVASCRIPT}`);
+  throw error instanceof SyntaxError ? error : gone(`The file pkg/decoy.js could not be fetched, or ${NOT_JAVASCRIPT}`);
 });
 glue.catch(() => {}); // told where it is waited for
 /** @type {Decoy} */
@@ -37,7 +38,7 @@ let onCpu;
 let held = null;
 /** The network that will be asked for first, fetched while the program is. @type {{ id: string, download: Promise<Download | null> } | null} */
 let expected = null;
-/** @type {Map<number, AbortController>} */
+/** What is under way, and whether what it has found is enough. @type {Map<number, { abort: AbortController, enough: boolean }>} */
 const calls = new Map();
 /** @type {Promise<unknown>} */
 let turn = Promise.resolve();
@@ -67,13 +68,14 @@ const methods = {
   /** @param {Call} _ @param {WebAssembly.Module} program @param {string} catalog @param {import('./bridge.js').DeviceChoice} device */
   async start(_, program, catalog, device) {
     const { default: init, Decoy } = await glue;
-    await init({ module_or_path: program }).catch((error) => {
-      throw error instanceof TypeError ? renewed() : error; // what it begins with is not there
-    });
+    await init({ module_or_path: program });
     decoy = await Decoy.create(catalog, device);
     onCpu = () => Decoy.create(catalog, 'cpu');
     return { device: decoy.device(), attacks: decoy.attacks() };
   },
+
+  /** @param {Call} _ @param {string} name @param {Uint8Array} bytes @param {import('../pkg/decoy.js').OwnOptions} options */
+  network: (_, name, bytes, options) => decoy.readNetwork(name, bytes, options),
 
   /** @param {Call} call @param {string} model @param {Picture} picture */
   async predict(call, model, picture) {
@@ -99,6 +101,19 @@ const methods = {
       reference = { model, decoy };
     }
     return (await reference.decoy.predict(model, picture))[0];
+  },
+
+  /** What a network sees in a picture once it was saved as JPEG; nothing where the browser writes no such files. @param {Call} call @param {string} model @param {Picture} picture @param {number} quality */
+  async jpeg(call, model, picture, quality) {
+    await load([model], call);
+    const read = await asJpeg(picture, quality);
+    return read && (await decoy.predict(model, read))[0];
+  },
+
+  /** @param {Call} call @param {string} model @param {Picture} picture @param {import('../pkg/decoy.js').CertifyOptions} options */
+  async certify(call, model, picture, options) {
+    await load([model], call);
+    return decoy.certify(model, picture, options, call.progress, call.signal);
   },
 
   /** @param {Call} call @param {string[]} models @param {Picture[]} pictures @param {Uint32Array} classes @param {AttackOptions} options */
@@ -177,18 +192,21 @@ function buffers(value) {
 
 /** @param {{ id: number, method: keyof typeof methods | keyof typeof pictures, args: any[] }} message */
 async function answer({ id, method, args }) {
-  const abort = new AbortController();
-  calls.set(id, abort);
+  const state = { abort: new AbortController(), enough: false };
+  calls.set(id, state);
   const call = {
-    signal: abort.signal,
-    progress: (/** @type {unknown} */ progress) => self.postMessage({ id, progress }),
+    signal: state.abort.signal,
+    progress: (/** @type {unknown} */ progress) => {
+      self.postMessage({ id, progress });
+      return !state.enough;
+    },
     loading: (/** @type {unknown} */ loading) => self.postMessage({ id, loading }),
   };
   try {
     const result = await run(method, args, call);
     self.postMessage({ id, result }, { transfer: buffers(result) });
   } catch (error) {
-    const { name, message } = isMismatch(error) ? renewed() : error instanceof Error ? error : { name: 'Error', message: String(error) };
+    const { name, message } = error instanceof Error ? error : { name: 'Error', message: String(error) };
     // A trap leaves the module's memory in an unknown state, and a GPU that is lost does not come back to the module
     // that had it: the whole worker goes.
     if (error instanceof WebAssembly.RuntimeError) self.reportError(error);
@@ -214,7 +232,8 @@ function run(method, args, call) {
 
 self.onmessage = ({ data }) => {
   if (data.expected) expect(data.expected);
-  else if (data.cancel) calls.get(data.cancel)?.abort();
+  else if (data.cancel) calls.get(data.cancel)?.abort.abort();
+  else if (data.enough) Object.assign(calls.get(data.enough) ?? {}, { enough: true });
   else answer(data);
 };
 self.onunhandledrejection = ({ reason }) => self.reportError(reason);

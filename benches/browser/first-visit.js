@@ -67,6 +67,7 @@ async function visit(context, device, line) {
   await page.addInitScript(watch, device);
   await page.goto(address);
   await page.locator('#verdict', { hasText: 'The network sees' }).waitFor();
+  await page.getByText(/^Attack: /).click();
   await page.getByLabel('Steps', { exact: true }).fill(String(STEPS[device]));
   await page.getByRole('button', { name: 'Fool the network' }).click();
   await page.locator('#verdict', { hasText: 'Fooled' }).waitFor();

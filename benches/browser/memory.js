@@ -15,8 +15,8 @@ const STEPS = 5;
 
 /** Opens Decoy with one network and one picture: runs in the page. @param {{ device: string, model: string, steps: number }} options */
 async function open({ device, model, steps }) {
-  const { default: init, Decoy } = await import(/** @type {any} */ ('/dist/pkg/decoy.js'));
-  const { memory } = await init({ module_or_path: '/dist/pkg/decoy_bg.wasm' });
+  const { default: init, Decoy } = await import(/** @type {any} */ ('/pkg/decoy.js'));
+  const { memory } = await init({ module_or_path: '/pkg/decoy_bg.wasm' });
   const decoy = await Decoy.create(await (await fetch('/www/models/models.json')).text(), device);
   await decoy.loadModel(model, new Uint8Array(await (await fetch(`/www/models/${model}.safetensors`)).arrayBuffer()));
   if (decoy.device().kind !== device) throw new Error(decoy.device().notice);

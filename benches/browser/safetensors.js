@@ -3,17 +3,29 @@
 /** @typedef {Map<string, { shape: number[], values: Float32Array }>} Tensors */
 
 /**
- * The tensors of a safetensors file of half or single precision, by their names.
+ * The tensors of a safetensors file of half or single precision, or of 8 bits with a scale for every output channel, by their names.
  * @param {ArrayBuffer} file @returns {Tensors}
  */
 export function read(file) {
   const start = 8 + Number(new DataView(file).getBigUint64(0, true));
   /** @type {Record<string, { dtype: string, shape: number[], data_offsets: [number, number] }>} */
   const { __metadata__, ...header } = JSON.parse(new TextDecoder().decode(new Uint8Array(file, 8, start - 8)));
-  return new Map(Object.entries(header).map(([name, { dtype, shape, data_offsets: [from, to] }]) => {
-    const bytes = file.slice(start + from, start + to);
-    return [name, { shape, values: decode(dtype, bytes) }];
+  const values = (/** @type {string} */ name) => {
+    const { dtype, data_offsets: [from, to] } = header[name];
+    return decode(dtype, file.slice(start + from, start + to));
+  };
+  const isPacked = (/** @type {string | undefined} */ name) => name !== undefined && header[name]?.dtype === 'I8';
+  const names = Object.keys(header).filter((name) => !isPacked(/(.*)\.scale$/.exec(name)?.[1]));
+  return new Map(names.map((name) => {
+    const { shape } = header[name];
+    return [name, { shape, values: isPacked(name) ? scaled(values(name), values(`${name}.scale`), shape) : values(name) }];
   }));
+}
+
+/** Matrices end with their output channels, kernels begin with them. @param {Float32Array} values @param {Float32Array} scales @param {number[]} shape */
+function scaled(values, scales, shape) {
+  const apart = shape.length === 2 ? 1 : values.length / shape[0];
+  return values.map((value, index) => value * scales[Math.floor(index / apart) % scales.length]);
 }
 
 /** The file of single precision of these tensors. @param {Tensors} tensors */
@@ -38,7 +50,8 @@ function decode(dtype, bytes) {
   switch (dtype) {
     case 'F16': return Float32Array.from(new Uint16Array(bytes), fromHalf);
     case 'F32': return new Float32Array(bytes);
-    default: throw new Error(`a tensor of ${dtype}: expected F16 or F32`);
+    case 'I8': return Float32Array.from(new Int8Array(bytes));
+    default: throw new Error(`a tensor of ${dtype}: expected F16, F32 or I8`);
   }
 }
 

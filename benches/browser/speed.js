@@ -106,7 +106,7 @@ for (let round = 0; round < ROUNDS; round++) {
 const compressed = new Map();
 /** Bytes of program, as they are and with brotli. @param {Map<string, number>} sent */
 async function program(sent) {
-  const code = [...sent].filter(([path]) => /^\/(target\/peers|dist\/pkg)\/.*\.(js|wasm)$/.test(path));
+  const code = [...sent].filter(([path]) => /^\/(target\/peers|pkg)\/.*\.(js|wasm)$/.test(path));
   for (const [path] of code) {
     if (!compressed.has(path)) {
       const ready = await readFile(`.${path}.br`).catch(async () => promisify(brotliCompress)(await readFile(`.${path}`)));

@@ -4,16 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use decoy::catalog::Accuracy;
-use decoy::classifier::Frozen;
-use decoy::noise::Random;
 
 use crate::catalog_file::CatalogFile;
 use crate::device::DeviceChoice;
-use crate::pictures::{DataArgs, Images};
-
-/// Images read at once.
-const BATCH: usize = 40;
+use crate::measure::share_right;
+use crate::pictures::DataArgs;
 
 /// What to measure.
 #[derive(Args)]
@@ -52,32 +47,11 @@ pub fn run(args: &AccuracyArgs) -> Result<()> {
         for &sigma in &args.sigma {
             let mut sum = 0.0;
             for draw in 0..args.draws {
-                sum += right(&images, &network, sigma, draw)?;
+                sum += share_right(&images, &network, sigma, draw)?;
             }
             line += &format!("{:>8.1}", 100.0 * sum / f64::from(args.draws));
         }
         println!("{line}");
     }
     Ok(())
-}
-
-/// The share that `network` reads correctly of `images` as they are and with the noise of `seed` of strength `sigma`.
-pub fn measure(images: &Images, network: &Frozen, sigma: f64, seed: u32) -> Result<Accuracy> {
-    let clean = right(images, network, 0.0, seed)?;
-    Ok(Accuracy { clean, noisy: if sigma > 0.0 { right(images, network, sigma, seed)? } else { clean } })
-}
-
-fn right(images: &Images, network: &Frozen, sigma: f64, seed: u32) -> Result<f64> {
-    let mut right = 0;
-    for (batch, classes) in images.classes.chunks(BATCH).enumerate() {
-        let mut pixels = images.pixels(batch * BATCH..batch * BATCH + classes.len(), network.device());
-        if sigma > 0.0 {
-            let noise =
-                Random::new(seed.into(), batch as u64).normal_tensor(pixels.dims(), sigma as f32, network.device());
-            pixels = pixels + noise;
-        }
-        let answers = pollster::block_on(network.predict(pixels))?;
-        right += answers.iter().zip(classes).filter(|(answer, class)| answer.class() == **class).count();
-    }
-    Ok(right as f64 / images.len() as f64)
 }

@@ -5,9 +5,10 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use decoy::attack::{Passes, Run, build, menu};
+use decoy::attack::{AttackOptions, Parameter, Passes, build, menu};
 use decoy::photo::Photo;
-use decoy::report::{AttackOptions, AttackReport, Parameter};
+use decoy::region::Rectangle;
+use decoy::report::AttackReport;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -47,6 +48,12 @@ pub struct AttackArgs {
     /// The label the network shall read; any wrong one if left out.
     #[arg(long)]
     target: Option<String>,
+    /// Change this rectangle alone, in pixels as the network sees the picture.
+    #[arg(long, value_name = "LEFT,TOP,WIDTH,HEIGHT", conflicts_with = "mask")]
+    region: Option<Rectangle>,
+    /// Change alone what is white in this picture, which is as large as the attacked one, or as the network sees it.
+    #[arg(long, value_name = "FILE.png")]
+    mask: Option<PathBuf>,
     /// Write the picture that is misread here, as PNG; for a single picture.
     #[arg(long, value_name = "FILE.png")]
     out: Option<PathBuf>,
@@ -73,26 +80,27 @@ pub fn run(args: &AttackArgs) -> Result<()> {
     if let Some(out) = &args.out {
         check_out(out, &files)?;
     }
-    let options = args.method.options(args.target.clone());
+    let options = AttackOptions { region: args.region, ..args.method.options(args.target.clone()) };
     let attack = build(&options)?;
     let model = args.model.open()?;
-    if let Some(label) = &args.target {
-        model.family.class(label)?;
-    }
+    let aim = options.aim(&model.family)?;
     let mut failures = 0;
     let left_out = args.pictures.for_each(&files, &model.family, |path, photo| {
         let pixels = pictures::tensor(&photo, model.network.device());
+        let aim = match &args.mask {
+            None => aim.clone(),
+            Some(mask) => aim.clone().inside(args.pictures.region(mask, path, &model.family)?),
+        };
         let began = Instant::now();
         let outcome = pollster::block_on(async {
-            let aim = options.aim(&model.family, &model.network.predict(pixels.clone()).await?[0])?;
-            let mut run = Run::begin(&*attack, &model.network, pixels, aim).await?;
-            let bar = ProgressBar::new(attack.steps() as u64)
+            let mut run = options.begin(&*attack, &model.network, pixels, aim).await?;
+            let bar = ProgressBar::new(attack.about().steps as u64)
                 .with_style(ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}")?);
             while let Some(progress) = run.advance(10).await? {
                 let image = progress.images[0];
                 bar.set_position(progress.step as u64);
                 bar.set_message(match image.norm {
-                    Some(size) => format!("fooled, {} {size:.4}", attack.norm().symbol()),
+                    Some(size) => format!("fooled, {} {size:.4}", run.norm().symbol()),
                     None => format!("confidence {:.1} %", 100.0 * image.confidence),
                 });
             }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use burn::module::Module;
 use burn::tensor::Device;
 use burn_store::ModuleSnapshot;
@@ -12,8 +12,9 @@ use decoy::classifier::{Classifier, Frozen};
 use decoy::model::weights;
 use decoy_data::{DataSet, Pictures, Split};
 
-use crate::accuracy;
 use crate::device::DeviceChoice;
+use crate::measure;
+use crate::own::OwnArgs;
 use crate::pictures::{self, Images};
 
 /// Pictures of a split that a new network is measured on, at most.
@@ -97,6 +98,13 @@ impl CatalogFile {
         Ok(family.load(entry, &self.bytes(entry)?, device)?)
     }
 
+    /// The network named, else the first network of the first family, ready to be asked.
+    pub fn open_model(&self, named: Option<&str>, device: &Device) -> Result<OpenModel> {
+        let (family, entry) = self.model(named)?;
+        let network = self.load(family, entry, device)?;
+        Ok(OpenModel { family: family.clone(), entry: entry.clone(), network })
+    }
+
     /// Writes the weights of a network beside the catalogue, measures it as it is read back from them, and puts it in
     /// its place, in the family of its data set. Returns what was measured.
     pub fn add<M>(
@@ -121,11 +129,11 @@ impl CatalogFile {
         let network = Frozen::new(&saved);
         let measure = |split| {
             let images = Images::of(set.about(), pictures.of(split))?.sample(MEASURED);
-            accuracy::measure(&images, &network, sigma, seed)
+            measure::accuracy(&images, &network, sigma, seed)
         };
         let accuracy = Accuracies { train: measure(Split::Train)?, test: measure(Split::Test)? };
         let (bytes, sha256) = (bytes.len() as u32, weights::sha256(&bytes));
-        let entry = ModelEntry { id, sigma, seed, recipe, file, bytes, sha256, accuracy, perturbation: None };
+        let entry = ModelEntry { id, sigma, seed, recipe, file, bytes, sha256, accuracy };
         self.insert(describe(set, architecture), entry)?;
         Ok(accuracy)
     }
@@ -148,18 +156,50 @@ impl CatalogFile {
     }
 }
 
+/// The networks of a family, of those named if any are, each with the index of the file that lists it, and the family.
+pub fn networks(
+    files: &[CatalogFile],
+    family: Option<&str>,
+    names: &[String],
+) -> Result<(Family, Vec<(usize, ModelEntry)>)> {
+    let family = files[0].family(family)?.clone();
+    let mut networks: Vec<(usize, ModelEntry)> = Vec::new();
+    for (index, file) in files.iter().enumerate() {
+        for entry in &file.catalog.family(&family.id)?.models {
+            let wanted = names.is_empty() || names.contains(&entry.id);
+            // A shipped network may lie among the further seeds too.
+            if wanted && networks.iter().all(|(_, known)| known.sha256 != entry.sha256) {
+                networks.push((index, entry.clone()));
+            }
+        }
+    }
+    for name in names {
+        ensure!(
+            networks.iter().any(|(_, entry)| entry.id == *name),
+            "--model is {name}: expected a network of {}, as `decoy models` lists them",
+            family.id
+        );
+    }
+    Ok((family, networks))
+}
+
 /// The family of networks of a data set, as the set describes it, without networks.
 pub fn describe(set: &dyn DataSet, architecture: Architecture) -> Family {
     let about = set.about();
+    let (id, title) = match architecture {
+        Architecture::Original => (format!("{}-original", about.id), "The original experiment’s network"),
+        _ => (about.id.to_owned(), about.title),
+    };
     Family {
-        id: about.id.to_owned(),
-        title: about.title.to_owned(),
+        id,
+        title: title.to_owned(),
         data: about.id.to_owned(),
         reader: about.reader.to_owned(),
         note: about.note.map(str::to_owned),
         patience: (architecture == Architecture::EfficientnetLite0).then_some(40), // about ten seconds
         architecture,
         input: pictures::input(about),
+        normalisation: None,
         crop: about.crop,
         labels: about.labels.iter().map(|label| (*label).to_owned()).collect(),
         models: Vec::new(),
@@ -184,6 +224,8 @@ pub struct ModelArgs {
     /// The network, as `decoy models` lists it; the first one if left out.
     #[arg(long)]
     model: Option<String>,
+    #[command(flatten)]
+    own: OwnArgs,
     /// Folder of models.json and the weights.
     #[arg(long, default_value = "www/models")]
     models: PathBuf,
@@ -205,10 +247,7 @@ pub struct OpenModel {
 impl ModelArgs {
     /// Loads the network.
     pub fn open(&self) -> Result<OpenModel> {
-        let file = CatalogFile::open(&self.models)?;
-        let (family, entry) = file.model(self.model.as_deref())?;
-        let network = file.load(family, entry, &self.device.open()?)?;
-        Ok(OpenModel { family: family.clone(), entry: entry.clone(), network })
+        self.own.or_listed(self.model.as_deref(), &self.models, &self.device.open()?)
     }
 }
 

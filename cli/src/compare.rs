@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use decoy::attack::{Attack, Run, build};
-use decoy::classifier::{Criterion, Goal};
+use decoy::attack::{About, Attack, AttackOptions, Run, build};
+use decoy::classifier::{Criterion, Goal, Slope};
 use decoy::compare::{converged, doubts};
 use decoy::metrics::median;
 use decoy::norm::Norms;
-use decoy::report::{AttackOptions, Comparison, Doubt, Trial};
+use decoy::report::{Comparison, Doubt, Trial};
 use indicatif::{ProgressBar, ProgressStyle};
 use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
 
@@ -67,8 +67,8 @@ pub fn run(args: &CompareArgs) -> Result<()> {
     let attacks = attacks.collect::<Result<Vec<_>>>()?;
     let model = args.model.open()?;
     for (options, attack, _) in &attacks {
-        let (expected, found) = (attack.fewest_classes(), model.family.labels.len());
-        ensure!(found >= expected, "{options} needs at least {expected} classes: {} has {found}", model.entry.id);
+        let classes = attack.about().check_classes(model.family.labels.len());
+        classes.with_context(|| format!("--attack {options}, {}", model.entry.id))?;
     }
     let (images, left_out) = args.images(&model)?;
     if let Some(path) = &args.tensors {
@@ -134,10 +134,11 @@ impl CompareArgs {
         bar: &ProgressBar,
     ) -> Result<Trial> {
         let began = Instant::now();
+        let About { norm, black_box, .. } = attack.about();
         let mut trial = Trial {
             options: options.clone(),
-            norm: attack.norm(),
-            black_box: attack.black_box(),
+            norm,
+            black_box,
             sizes: Vec::new(),
             norms: Vec::new(),
             attacked: 0,
@@ -152,11 +153,11 @@ impl CompareArgs {
         for (batch, classes) in images.classes.chunks(self.batch).enumerate() {
             let first = batch * self.batch;
             let pixels = images.pixels(first..first + classes.len(), model.network.device());
-            let aim = Goal::Misread(classes.to_vec()).with_confidence(options.sure.unwrap_or(0.0))?;
+            let aim = Goal::Misread(classes.to_vec()).with_confidence(options.confidence())?;
             let outcome =
                 pollster::block_on(async { Run::begin(attack, &model.network, pixels, aim).await?.complete().await })?;
             for (image, &class) in outcome.images.iter().zip(classes) {
-                trial.sizes.push(image.success.then(|| image.norms.of(attack.norm())));
+                trial.sizes.push(image.success.then(|| image.norms.of(norm)));
                 trial.norms.push(image.success.then_some(image.norms));
                 clean_errors.push(image.original.class() != class);
                 flags.extend(image.flags.clone());
@@ -178,14 +179,14 @@ impl CompareArgs {
 
 /// The same attack with twice as many steps.
 fn doubled(options: &AttackOptions, attack: &dyn Attack) -> Result<Box<dyn Attack>> {
-    let mut options = options.clone();
+    let (about, mut options) = (attack.about(), options.clone());
     let steps = options.parameters.get("steps").copied();
     let usual = || {
         let info = decoy::attack::menu().into_iter().find(|info| info.name == options.attack)?;
-        let form = info.forms.into_iter().find(|form| form.norm == attack.norm())?;
+        let form = info.forms.into_iter().find(|form| form.norm == about.norm)?;
         Some(form.parameters.into_iter().find(|parameter| parameter.name == "steps")?.default)
     };
-    let steps = steps.or_else(usual).with_context(|| format!("{} has no steps to double", attack.name()))?;
+    let steps = steps.or_else(usual).with_context(|| format!("{} has no steps to double", about.name))?;
     options.parameters.insert("steps".to_owned(), 2.0 * steps);
     Ok(build(&options)?)
 }
@@ -194,7 +195,7 @@ fn write_tensors(path: &Path, model: &OpenModel, images: &Images) -> Result<()> 
     let goal = Goal::Misread(images.classes.clone());
     let criterion = Criterion::new(&goal, model.family.labels.len(), model.network.device())?;
     let pixels = images.all(model.network.device());
-    let (logits, gradient) = model.network.gradient(pixels.clone(), |logits| criterion.margin(logits));
+    let Slope { logits, gradient, .. } = model.network.gradient(pixels.clone(), |logits| criterion.margin(logits));
     let bytes = |data: burn::tensor::TensorData| data.bytes().to_vec();
     let classes: Vec<u8> = images.classes.iter().flat_map(|&class| (class as i32).to_le_bytes()).collect();
     let tensors = [

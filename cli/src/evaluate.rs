@@ -3,15 +3,13 @@
 mod limits;
 mod predicted;
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::rc::Rc;
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use burn::tensor::Tensor;
 use clap::{Args, ValueEnum};
 use decoy::attack::{Attack, build};
-use decoy::catalog::{Family, ModelEntry};
+use decoy::catalog::{Accuracies, Accuracy, ModelEntry};
 use decoy::classifier::Frozen;
 use decoy::metrics::{columns, summarise};
 use decoy::report::{Evaluation, ModelEvaluation};
@@ -19,20 +17,24 @@ use decoy::sweep::Sweep;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::attack::MethodArgs;
-use crate::catalog_file::CatalogFile;
+use crate::catalog_file::{CatalogFile, networks};
 use crate::device::DeviceChoice;
-use crate::pictures::{DataArgs, Images, Split};
+use crate::own::OwnArgs;
+use crate::pictures::{DataArgs, Images, Part};
+use crate::result_file::{origin, read, resume, write};
 
 /// What to measure, and where the result goes.
 #[derive(Args)]
 pub struct EvaluateArgs {
     /// The family of networks, and with it the data set, as `decoy models` lists it; the first one if left out.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "network")]
     family: Option<String>,
+    #[command(flatten)]
+    own: OwnArgs,
     #[command(flatten)]
     method: MethodArgs,
     /// Measure what this result file measured: its family, attack, noise and pictures.
-    #[arg(long, value_name = "FILE.json", conflicts_with_all = ["family", "attack", "steps", "confidence", "split"])]
+    #[arg(long, value_name = "FILE.json", conflicts_with_all = ["family", "network", "attack", "steps", "confidence", "split"])]
     like: Option<PathBuf>,
     /// The result; networks that a file of the same measurement holds already are not measured again.
     #[arg(long, value_name = "FILE.json")]
@@ -51,9 +53,6 @@ pub struct EvaluateArgs {
     /// Images attacked at once; as many as 60 small ones or 8 photographs if left out.
     #[arg(long)]
     batch: Option<usize>,
-    /// Write the median ‖Δx‖₂ of each network into models.json too.
-    #[arg(long)]
-    update_catalog: bool,
     /// Folders of models.json and the weights; several with commas.
     #[arg(long, value_delimiter = ',', default_value = "www/models")]
     models: Vec<PathBuf>,
@@ -67,48 +66,48 @@ pub struct EvaluateArgs {
 
 /// Runs `decoy evaluate`.
 pub fn run(mut args: EvaluateArgs) -> Result<()> {
-    let like = args.like.as_deref().map(read).transpose()?;
+    let like: Option<Evaluation> = args.like.as_deref().map(read).transpose()?;
     let mut options = args.method.options(None);
     if let Some(like) = &like {
-        args.family = Some(like.family.clone());
-        args.data.split = Split::from_str(&like.split, false).map_err(anyhow::Error::msg)?;
+        args.family = Some(like.origin.family.clone());
+        args.data.split = Part::from_str(&like.origin.split, false).map_err(anyhow::Error::msg)?;
         args.noise_draws = args.noise_draws.or(Some(like.noise_draws));
         options = like.attack.clone();
     }
     let noise_draws = args.noise_draws.unwrap_or(0);
     let device = args.device.open()?;
-    let mut files = args.models.iter().map(|folder| CatalogFile::open(folder)).collect::<Result<Vec<_>>>()?;
-    let (family, networks) = networks(&files, &args)?;
+    let first = args.models.first().context("--models: expected a folder")?;
+    let mut own = args.own.open(first, &device)?;
+    let folders = if own.is_some() { &[][..] } else { &args.models };
+    let files = folders.iter().map(|folder| CatalogFile::open(folder)).collect::<Result<Vec<_>>>()?;
+    let (family, networks) = match &own {
+        Some(own) => (own.family.clone(), vec![(0, own.entry.clone())]),
+        None => networks(&files, args.family.as_deref(), &args.model)?,
+    };
     let (all, data_sha256) = args.data.images(&family)?;
-    let images = chosen(&all, like.as_ref().map(|like| &*like.pictures), args.limit)?;
+    let images = chosen(&all, like.as_ref().map(|like| &*like.origin.pictures), args.limit)?;
 
     let mut evaluation = resume(
         &args.out,
         Evaluation {
-            family: family.id.clone(),
-            title: family.title.clone(),
-            data: family.data.clone(),
+            origin: origin(&family, &images, &args.data, data_sha256),
             attack: options.clone(),
-            split: args.data.split.name().to_owned(),
-            command: command(),
-            commit: commit(),
-            data_sha256,
-            pictures: images.names.clone(),
             noise_draws,
             limits: Vec::new(),
             models: Vec::new(),
         },
+        |one| (&one.origin, format!("{}, {} draws of noise", one.attack, one.noise_draws)),
     )?;
     if args.class_distances && evaluation.limits.is_empty() {
         let mut everything = args.data.clone();
-        everything.split = Split::All;
+        everything.split = Part::All;
         evaluation.limits = limits::of(&images, &everything.images(&family)?.0, &device)?;
         write(&args.out, &evaluation)?;
     }
 
     let work = Work {
         attack: &*build(&options)?,
-        confidence: options.sure.unwrap_or(0.0),
+        confidence: options.confidence(),
         batch: args.batch.unwrap_or(if family.input.height > 128 { 8 } else { 60 }),
         noise: predicted::Noise::new(&family, noise_draws, &device),
         bar: ProgressBar::new((networks.len() * images.len()) as u64)
@@ -122,45 +121,22 @@ pub fn run(mut args: EvaluateArgs) -> Result<()> {
         if evaluation.models.iter().any(|done| done.sha256 == entry.sha256) {
             continue;
         }
-        let network = Rc::new(files[*file].load(&family, entry, &device)?);
-        let measured = work.measure(entry, network)?;
+        let measured = match own.take() {
+            None => work.measure(entry, &files[*file].load(&family, entry, &device)?)?,
+            Some(own) => {
+                let measured = work.measure(entry, &own.network)?;
+                let right = 1.0 - measured.summary.clean_errors as f64 / measured.summary.images.max(1) as f64;
+                let here = Accuracy { clean: right, noisy: right };
+                ModelEvaluation { accuracy: Accuracies { train: here, test: here }, ..measured }
+            }
+        };
         evaluation.models.retain(|done| done.model != entry.id); // as it was before it was trained anew
         evaluation.models.push(measured);
         evaluation.models.sort_by(|a, b| a.sigma.total_cmp(&b.sigma).then(a.seed.cmp(&b.seed)));
         write(&args.out, &evaluation)?;
     }
     work.bar.finish_and_clear();
-    if args.update_catalog {
-        for (file, entry) in networks {
-            let measured = evaluation.models.iter().find(|measured| measured.sha256 == entry.sha256);
-            let perturbation = measured.and_then(|measured| measured.summary.median_l2.value);
-            files[file].insert(family.clone(), ModelEntry { perturbation, ..entry })?;
-        }
-    }
     Ok(())
-}
-
-/// The networks to measure, each with the index of the file that lists it, and their family.
-fn networks(files: &[CatalogFile], args: &EvaluateArgs) -> Result<(Family, Vec<(usize, ModelEntry)>)> {
-    let family = files[0].family(args.family.as_deref())?.clone();
-    let mut networks: Vec<(usize, ModelEntry)> = Vec::new();
-    for (index, file) in files.iter().enumerate() {
-        for entry in &file.catalog.family(&family.id)?.models {
-            let wanted = args.model.is_empty() || args.model.contains(&entry.id);
-            // A shipped network may lie among the further seeds too.
-            if wanted && networks.iter().all(|(_, known)| known.sha256 != entry.sha256) {
-                networks.push((index, entry.clone()));
-            }
-        }
-    }
-    for name in &args.model {
-        ensure!(
-            networks.iter().any(|(_, entry)| entry.id == *name),
-            "--model is {name}: expected a network of {}, as `decoy models` lists them",
-            family.id
-        );
-    }
-    Ok((family, networks))
 }
 
 /// The pictures named, or all, and of these as many as `limit` says.
@@ -191,11 +167,10 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn measure(&self, entry: &ModelEntry, network: Rc<Frozen>) -> Result<ModelEvaluation> {
+    fn measure(&self, entry: &ModelEntry, network: &Frozen) -> Result<ModelEvaluation> {
         let before = self.bar.position();
-        let networks = [network];
         let classes = self.images.classes.clone();
-        let sweep = Sweep::new(self.attack, &networks, self.pixels.clone(), classes, self.batch)?;
+        let sweep = Sweep::new(self.attack, [network], self.pixels.clone(), classes, self.batch)?;
         let mut sweep = sweep.with_confidence(self.confidence);
         while let Some(done) = pollster::block_on(sweep.advance(10))? {
             self.bar.set_position(before + done as u64);
@@ -204,7 +179,7 @@ impl Work<'_> {
         let summary = summarise(measurements);
         let mut images = columns(measurements);
         if let Some(noise) = &self.noise {
-            images.predicted = noise.predict(&networks[0], &self.pixels, &self.images.classes, &images.l2)?;
+            images.predicted = noise.predict(network, &self.pixels, &self.images.classes, &images.l2)?;
         }
         let mean = match summary.mean_l2.value {
             Some(mean) => format!("mean ‖Δx‖₂ {mean:.4}"),
@@ -228,55 +203,4 @@ impl Work<'_> {
             images,
         })
     }
-}
-
-/// What `path` holds of the same measurement, or the `fresh` one.
-fn resume(path: &Path, fresh: Evaluation) -> Result<Evaluation> {
-    if !path.exists() {
-        return Ok(fresh);
-    }
-    let begun = read(path)?;
-    let what = |one: &Evaluation| {
-        let Evaluation { family, attack, split, data_sha256, noise_draws, pictures, .. } = one;
-        let pictures = pictures.len();
-        format!("{family}, {attack}, {pictures} pictures of {split}, {noise_draws} draws of noise, data {data_sha256}")
-    };
-    if what(&begun) != what(&fresh) || begun.pictures != fresh.pictures {
-        bail!(
-            "{} holds another measurement ({}): expected {}; choose another --out",
-            path.display(),
-            what(&begun),
-            what(&fresh)
-        );
-    }
-    Ok(begun)
-}
-
-fn read(path: &Path) -> Result<Evaluation> {
-    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    serde_json::from_str(&text).with_context(|| format!("{} is not a result file", path.display()))
-}
-
-/// Writes beside the file and renames, so that an interruption leaves the last whole result.
-fn write(path: &Path, evaluation: &Evaluation) -> Result<()> {
-    let part = path.with_extension("part");
-    std::fs::write(&part, serde_json::to_string(evaluation)? + "\n")
-        .and_then(|()| std::fs::rename(&part, path))
-        .with_context(|| format!("writing {}", path.display()))
-}
-
-/// The arguments that make this result, as a person would type them.
-fn command() -> String {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    format!("decoy {}", arguments.join(" "))
-}
-
-/// The commit of the working tree, if git knows it.
-fn commit() -> String {
-    Command::new("git")
-        .args(["describe", "--always", "--dirty", "--abbrev=12"])
-        .output()
-        .ok()
-        .filter(|output| output.status.success())
-        .map_or("unknown".to_owned(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

@@ -1,18 +1,23 @@
 //! `decoy figures`: what the page and the README say of the results, made from the result files.
 
+mod lab;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
+use decoy::attack::AttackOptions;
 use decoy::catalog::{Catalog, Family};
 use decoy::metrics::{
-    Interval, mean, median, over_trainings, ratio_over_pairs, ratio_over_pictures, ratio_over_trainings, still_read,
+    Interval, Summary, mean, median, over_trainings, ratio_over_pairs, ratio_over_pictures, ratio_over_trainings,
+    still_read,
 };
-use decoy::report::{AttackOptions, Evaluation, ModelEvaluation, Summary};
+use decoy::report::{Evaluation, ModelEvaluation};
 use serde::Serialize;
 
 use crate::catalog_file::CatalogFile;
+use lab::{Lab, TransferFigures};
 
 /// What the figures are made of, and where they go.
 #[derive(Args)]
@@ -23,6 +28,9 @@ pub struct FiguresArgs {
     /// Folder of the result files that `decoy evaluate` wrote; figures.json is written beside them.
     #[arg(long, default_value = "www/robustness")]
     results: PathBuf,
+    /// Folder of the results of `decoy certify` and `decoy transfer`.
+    #[arg(long, default_value = "www/lab")]
+    lab: PathBuf,
     /// Folder of models.json, which names the families.
     #[arg(long, default_value = "www/models")]
     models: PathBuf,
@@ -38,10 +46,11 @@ const FIGURES: &str = "figures.json";
 /// Runs `decoy figures`.
 pub fn run(args: &FiguresArgs) -> Result<()> {
     let catalog = CatalogFile::open(&args.models)?.catalog;
-    let figures = Figures::new(&catalog, read(&args.results)?)?;
+    let lab = Lab::read(&args.lab)?;
+    let figures = Figures::new(&catalog, read(&args.results)?, &lab)?;
     let json = figures.json()?;
     let text = std::fs::read_to_string(&args.readme).with_context(|| args.readme.display().to_string())?;
-    let readme = filled(&text, &figures).with_context(|| args.readme.display().to_string())?;
+    let readme = filled(&text, &figures, &lab.tables()).with_context(|| args.readme.display().to_string())?;
     for (path, expected) in [(args.results.join(FIGURES), json), (args.readme.clone(), readme)] {
         if args.check {
             let found = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
@@ -98,6 +107,8 @@ struct FamilyFigures {
     family: String,
     title: String,
     evaluations: Vec<EvaluationFigures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transfer: Option<TransferFigures>,
 }
 
 /// A result file.
@@ -139,6 +150,9 @@ struct Level {
     predicted: Option<Interval>,
     /// Share of all pictures still read correctly when each is changed by `radii`, mean over the trainings.
     read: Vec<f64>,
+    /// Share of pictures that the vote of one of these networks under noise gets right, certified at least to `radii`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certified: Option<Vec<f64>>,
 }
 
 /// One network.
@@ -160,12 +174,12 @@ struct Training {
     predicted_pictures: usize,
 }
 
-/// A measure at its best level against the same at σ 0.
+/// A measure at the level that shows its growth most clearly, against the same at σ 0.
 #[derive(Serialize)]
 struct Growth {
-    /// The level above 0 at which the measure is largest.
+    /// The level above 0 whose interval begins highest.
     sigma: f64,
-    /// How many times as large it is there, with a 95 % interval that allows for the choice of the best level.
+    /// How many times as large it is there, with a 95 % interval that allows for the choice of the level.
     ratio: Interval,
     /// What the interval is over.
     over: Over,
@@ -238,7 +252,7 @@ impl Measure {
 }
 
 impl Figures {
-    fn new(catalog: &Catalog, evaluations: BTreeMap<String, Evaluation>) -> Result<Self> {
+    fn new(catalog: &Catalog, evaluations: BTreeMap<String, Evaluation>, lab: &Lab) -> Result<Self> {
         let mut families: Vec<FamilyFigures> = catalog
             .families
             .iter()
@@ -246,11 +260,12 @@ impl Figures {
                 family: family.id.clone(),
                 title: family.title.clone(),
                 evaluations: Vec::new(),
+                transfer: lab.transfer(&family.id),
             })
             .collect();
         for (name, evaluation) in evaluations {
             let index = home(&catalog.families, &evaluation).with_context(|| name.clone())?;
-            let figures = EvaluationFigures::new(name.clone(), &evaluation).with_context(|| name)?;
+            let figures = EvaluationFigures::new(name.clone(), &evaluation, lab).with_context(|| name)?;
             families[index].evaluations.push(figures);
         }
         families.retain(|family| !family.evaluations.is_empty());
@@ -279,28 +294,32 @@ impl Figures {
 
 /// The family whose result it is, else the first on the same data.
 fn home(families: &[Family], evaluation: &Evaluation) -> Result<usize> {
-    let named = families.iter().position(|family| family.id == evaluation.family);
-    named.or_else(|| families.iter().position(|family| family.data == evaluation.data)).with_context(|| {
+    let named = families.iter().position(|family| family.id == evaluation.origin.family);
+    named.or_else(|| families.iter().position(|family| family.data == evaluation.origin.data)).with_context(|| {
         let data: Vec<&str> = families.iter().map(|family| &*family.data).collect();
-        format!("its data set is {}: expected that of a family in the catalogue, {}", evaluation.data, data.join(", "))
+        format!(
+            "its data set is {}: expected that of a family in the catalogue, {}",
+            evaluation.origin.data,
+            data.join(", ")
+        )
     })
 }
 
 impl EvaluationFigures {
-    fn new(name: String, evaluation: &Evaluation) -> Result<Self> {
+    fn new(name: String, evaluation: &Evaluation, lab: &Lab) -> Result<Self> {
         let levels = by_level(&evaluation.models)?;
         let radii = radii(&evaluation.models);
         let limits = &evaluation.limits;
         Ok(Self {
             name,
-            networks: evaluation.family.clone(),
-            title: evaluation.title.clone(),
+            networks: evaluation.origin.family.clone(),
+            title: evaluation.origin.title.clone(),
             attack: evaluation.attack.clone(),
-            split: evaluation.split.clone(),
-            pictures: evaluation.pictures.len(),
+            split: evaluation.origin.split.clone(),
+            pictures: evaluation.origin.pictures.len(),
             noise_draws: evaluation.noise_draws,
             limit: (!limits.is_empty()).then(|| short(mean(limits))),
-            levels: levels.iter().map(|networks| Level::new(networks, &radii)).collect(),
+            levels: levels.iter().map(|networks| Level::new(networks, &radii, lab)).collect(),
             radii,
             growth: Measure::ALL.into_iter().filter_map(|measure| Some((measure, growth(measure, &levels)?))).collect(),
         })
@@ -338,7 +357,7 @@ fn radii(models: &[ModelEvaluation]) -> Vec<f64> {
 }
 
 impl Level {
-    fn new(networks: &[&ModelEvaluation], radii: &[f64]) -> Self {
+    fn new(networks: &[&ModelEvaluation], radii: &[f64], lab: &Lab) -> Self {
         let trainings: Vec<Training> = networks.iter().map(|network| Training::new(network)).collect();
         let measures = Measure::ALL.map(|measure| {
             let interval = match networks {
@@ -360,6 +379,10 @@ impl Level {
             measures: measures.into(),
             predicted: (predicted.len() == trainings.len()).then(|| shortened(over_trainings(&predicted))),
             read: radii.iter().map(read).collect(),
+            certified: networks
+                .iter()
+                .find_map(|network| lab.certified_accuracy(&network.sha256, radii))
+                .map(|curve| curve.into_iter().map(share).collect()),
             trainings,
         }
     }
@@ -388,38 +411,45 @@ impl Training {
     }
 }
 
-/// By how much `measure` grows from σ 0 to the level where it is largest.
+/// By how much `measure` grows from σ 0 to the level that shows it most clearly: whose interval begins highest. All intervals
+/// hold at once, so that one may be chosen.
 fn growth(measure: Measure, levels: &[Vec<&ModelEvaluation>]) -> Option<Growth> {
     let (zero, noisy) = levels.split_first().filter(|(zero, _)| zero[0].sigma == 0.0)?;
-    let average = |networks: &[&ModelEvaluation]| mean(&figures(measure, networks));
-    let best = noisy.iter().max_by(|a, b| average(a).total_cmp(&average(b)))?;
-    let trainings = [best.len(), zero.len()];
-    let over = if trainings.contains(&1) { Over::Pictures } else { Over::Trainings };
-    let same_seed = |above: &ModelEvaluation| zero.iter().find(|below| below.seed == above.seed);
-    let pairs: Vec<_> = best.iter().filter_map(|above| Some([*above, *same_seed(above)?])).collect();
-    let ratio = match over {
-        Over::Trainings if trainings == [pairs.len(); 2] => {
-            let [above, below] =
-                [0, 1].map(|side| figures(measure, &pairs.iter().map(|pair| pair[side]).collect::<Vec<_>>()));
-            ratio_over_pairs(&above, &below, noisy.len())
-        }
-        Over::Trainings => ratio_over_trainings(&figures(measure, best), &figures(measure, zero), noisy.len()),
-        Over::Pictures => {
-            let columns = |networks: &[&ModelEvaluation]| -> Vec<_> {
-                networks.iter().map(|network| measure.column(network)).collect()
-            };
-            ratio_over_pictures(&columns(best), &columns(zero), measure.statistic(), noisy.len())
-        }
-    };
-    let larger = pairs.iter().filter(|pair| matches!(figures(measure, *pair)[..], [above, below] if above > below));
-    let (larger, of) = (larger.count(), pairs.len());
-    let mut growth =
-        Growth { sigma: best[0].sigma, ratio: shortened(ratio), over, trainings, larger, of, text: String::new() };
-    growth.text = growth.sentence(measure, zero[0].images.l2.len());
-    Some(growth)
+    let all = noisy.iter().map(|level| Growth::of(measure, level, zero, noisy.len()));
+    let least = |growth: &Growth| growth.ratio.low.unwrap_or(f64::NEG_INFINITY);
+    let size = |growth: &Growth| growth.ratio.value.unwrap_or(f64::INFINITY);
+    let mut best = all.max_by(|a, b| least(a).total_cmp(&least(b)).then(size(a).total_cmp(&size(b))))?;
+    best.text = best.sentence(measure, zero[0].images.l2.len());
+    Some(best)
 }
 
 impl Growth {
+    /// From the level `zero` to `above`, with an interval that holds at once with those of as many `levels`; still without
+    /// words.
+    fn of(measure: Measure, above: &[&ModelEvaluation], zero: &[&ModelEvaluation], levels: usize) -> Self {
+        let trainings = [above.len(), zero.len()];
+        let over = if trainings.contains(&1) { Over::Pictures } else { Over::Trainings };
+        let same_seed = |above: &ModelEvaluation| zero.iter().find(|below| below.seed == above.seed);
+        let pairs: Vec<_> = above.iter().filter_map(|above| Some([*above, *same_seed(above)?])).collect();
+        let ratio = match over {
+            Over::Trainings if trainings == [pairs.len(); 2] => {
+                let [above, below] =
+                    [0, 1].map(|side| figures(measure, &pairs.iter().map(|pair| pair[side]).collect::<Vec<_>>()));
+                ratio_over_pairs(&above, &below, levels)
+            }
+            Over::Trainings => ratio_over_trainings(&figures(measure, above), &figures(measure, zero), levels),
+            Over::Pictures => {
+                let columns = |networks: &[&ModelEvaluation]| -> Vec<_> {
+                    networks.iter().map(|network| measure.column(network)).collect()
+                };
+                ratio_over_pictures(&columns(above), &columns(zero), measure.statistic(), levels)
+            }
+        };
+        let larger = pairs.iter().filter(|pair| matches!(figures(measure, *pair)[..], [above, below] if above > below));
+        let (larger, of) = (larger.count(), pairs.len());
+        Self { sigma: above[0].sigma, ratio: shortened(ratio), over, trainings, larger, of, text: String::new() }
+    }
+
     fn sentence(&self, measure: Measure, pictures: usize) -> String {
         let (sigma, words) = (self.sigma, measure.words());
         let Some(ratio) = self.ratio.value else {
@@ -482,7 +512,7 @@ fn shortened(Interval { value, low, high }: Interval) -> Interval {
 }
 
 /// The text with every table between its marks made anew.
-fn filled(text: &str, figures: &Figures) -> Result<String> {
+fn filled(text: &str, figures: &Figures, lab: &BTreeMap<String, String>) -> Result<String> {
     const BEGIN: &str = "<!-- figures:";
     const END: &str = "<!-- /figures -->";
     let mut parts = text.split(BEGIN);
@@ -490,7 +520,10 @@ fn filled(text: &str, figures: &Figures) -> Result<String> {
     for part in parts {
         let (name, rest) = part.split_once(" -->").with_context(|| format!("{BEGIN} is not followed by NAME -->"))?;
         let (_, rest) = rest.split_once(END).with_context(|| format!("figures:{name} is not followed by {END}"))?;
-        let table = figures.evaluation(name)?.table();
+        let table = match lab.get(name) {
+            Some(table) => table.clone(),
+            None => figures.evaluation(name)?.table(),
+        };
         filled += &format!("{BEGIN}{name} -->\n{table}\n{END}{rest}");
     }
     Ok(filled)

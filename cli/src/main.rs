@@ -3,15 +3,21 @@
 mod accuracy;
 mod attack;
 mod catalog_file;
+mod certify;
 mod compare;
 mod device;
 mod evaluate;
+mod export;
 mod figures;
 mod import;
+mod measure;
 mod models;
+mod own;
 mod pictures;
 mod predict;
+mod result_file;
 mod train;
+mod transfer;
 
 use std::process::ExitCode;
 
@@ -19,7 +25,8 @@ use clap::{Parser, Subcommand};
 
 /// Fool neural networks, and measure how much it takes.
 ///
-/// Networks are listed by `decoy models`; the first one is taken where none is named with `--model`. What it sees in a
+/// Networks are listed by `decoy models`; the first one is taken where none is named with `--model`, and one of your own,
+/// an ONNX file, with `--network`. What it sees in a
 /// picture: `decoy predict cat.jpg`. The smallest change that fools it: `decoy attack --out fooled.png cat.jpg`.
 /// Every command explains itself with `--help`; those with `--json` print one JSON object a line.
 #[derive(Parser)]
@@ -43,6 +50,12 @@ enum Command {
     Accuracy(accuracy::AccuracyArgs),
     /// Attack a whole data set with every network of a family, and write the figures.
     Evaluate(evaluate::EvaluateArgs),
+    /// Prove how much of a change cannot alter what a network votes for under noise.
+    Certify(certify::CertifyArgs),
+    /// Write a network as an ONNX file, for other runtimes.
+    Export(export::ExportArgs),
+    /// Measure whether what fools one network of a family fools the others.
+    Transfer(transfer::TransferArgs),
     /// Make the figures of the page and the tables of the README from the result files.
     Figures(figures::FiguresArgs),
     /// Bring published weights into the catalogue.
@@ -59,22 +72,44 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     sigpipe::reset(); // whoever reads the output may stop: `decoy attack --json … | head -1` ends quietly
-    let done = match Cli::parse().command {
+    let done = decoy_cpu::among_threads(|| match Cli::parse().command {
         Command::Models(args) => models::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Attack(args) => attack::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Accuracy(args) => accuracy::run(&args),
         Command::Evaluate(args) => evaluate::run(args),
+        Command::Certify(args) => certify::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Transfer(args) => transfer::run(&args),
         Command::Figures(args) => figures::run(&args),
         Command::Import(import) => import::run(import),
         Command::Train(train) => train::run(train),
-    };
+    });
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_of_the_readme_is_understood() {
+        let readme = include_str!("../../README.md");
+        let commands = readme.lines().filter_map(|line| line.strip_prefix("cargo run --release -p decoy-cli -- "));
+        let mut count = 0;
+        for command in commands {
+            let words = command.split_whitespace().map(|word| word.trim_matches('"'));
+            let parsed = Cli::try_parse_from(["decoy"].into_iter().chain(words));
+            assert!(parsed.is_ok(), "{command}: {}", parsed.err().map(|error| error.to_string()).unwrap_or_default());
+            count += 1;
+        }
+        assert!(count > 10, "the README has commands");
     }
 }

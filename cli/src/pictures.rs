@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use clap::{Args, ValueEnum};
-use decoy::catalog::{Family, Input};
-use decoy::photo::{self, Crop, Photo};
-use decoy_data::{About, Content, Picture};
+use decoy::catalog::{Architecture, Family, Input};
+use decoy::model::weights::sha256;
+use decoy::photo::{self, Crop, Photo, Source};
+use decoy::region::Region;
+use decoy_data::{About, Content, Picture, Split};
 
 /// Which pictures, and which part of them.
 #[derive(Args)]
@@ -82,6 +84,33 @@ impl PictureArgs {
     pub fn open(&self, path: &Path, family: &Family) -> Result<Photo> {
         let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
         look(&bytes, family.input, family.crop, self.crop).with_context(|| path.display().to_string())
+    }
+
+    /// What of the picture at `path`, as the networks of `family` take it, is white in `mask`: a picture as large as that one,
+    /// or as what they take.
+    pub fn region(&self, mask: &Path, path: &Path, family: &Family) -> Result<Region> {
+        let Input { height, width, .. } = family.input;
+        let open = |path: &Path| -> Result<Source> {
+            let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+            photo::open(&bytes).with_context(|| path.display().to_string())
+        };
+        let (white, picture) = (open(mask)?, open(path)?);
+        let size = |source: &Source| (source.width() as usize, source.height() as usize);
+        let crop = if size(&white) == (width, height) {
+            white.frame(1.0, height, width)
+        } else {
+            let ((found, rows), (columns, lines)) = (size(&white), size(&picture));
+            ensure!(
+                size(&white) == size(&picture),
+                "{}: expected {columns}×{lines} pixels, as the picture has, or {width}×{height}, as the network sees it; \
+                 found {found}×{rows}",
+                mask.display()
+            );
+            self.crop.unwrap_or_else(|| picture.frame(family.crop, height, width))
+        };
+        let levels = white.crop(crop, 1, height, width)?.levels();
+        Region::new(levels.into_iter().map(|level| level > 127).collect(), height, width)
+            .with_context(|| mask.display().to_string())
     }
 }
 
@@ -220,23 +249,23 @@ fn look(bytes: &[u8], input: Input, share: f64, crop: Option<Crop>) -> Result<Ph
 pub struct DataArgs {
     /// Which images.
     #[arg(long, default_value = "all")]
-    pub split: Split,
+    pub split: Part,
     /// Folder or archive of the data set; else what its variable names, such as COIL20; else it is downloaded where it
     /// is offered.
     #[arg(long)]
     data: Option<PathBuf>,
 }
 
-/// The images of a measurement.
+/// The part of a data set that is measured.
 #[derive(Clone, Copy, ValueEnum)]
-pub enum Split {
+pub enum Part {
     /// Every image.
     All,
     /// Those held out of training.
     Test,
 }
 
-impl Split {
+impl Part {
     /// Its name in commands and result files.
     pub fn name(self) -> &'static str {
         match self {
@@ -248,20 +277,61 @@ impl Split {
 
 impl DataArgs {
     /// The images of a family's data set, and its checksum.
+    ///
+    /// Those of a network of one's own lie in a folder, with one folder of pictures for each class.
     pub fn images(&self, family: &Family) -> Result<(Images, String)> {
+        if family.architecture == Architecture::Onnx {
+            return self.sorted(family);
+        }
         let set = decoy_data::by_id(&family.data)?;
         let data = set.load(self.data.as_deref())?;
         let wanted = |picture: &&Picture| match self.split {
-            Split::All => true,
-            Split::Test => picture.split == decoy_data::Split::Test,
+            Part::All => true,
+            Part::Test => picture.split == Split::Test,
         };
         Ok((Images::of(set.about(), data.pictures.iter().filter(wanted))?, data.sha256))
+    }
+
+    /// The pictures in folders that are called by their class: its label, or its number; else by the order of the labels
+    /// where there is a folder for each.
+    fn sorted(&self, family: &Family) -> Result<(Images, String)> {
+        let folder =
+            self.data.as_deref().context("--data: expected a folder with one folder of pictures for each class")?;
+        let entries = std::fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))?;
+        let paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+        let mut folders: Vec<PathBuf> = paths.into_iter().filter(|path| path.is_dir()).collect();
+        folders.sort();
+        let classes = family.labels.len();
+        let all = folders.len() == classes;
+        let mut images = Images::new(family.input);
+        let mut sums = String::new();
+        for (index, path) in folders.into_iter().enumerate() {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let number = name.parse().ok().filter(|&number| number < classes).or(all.then_some(index));
+            let class = family.class(&name).ok().or(number);
+            let class = class.with_context(|| {
+                format!(
+                    "{}: expected the label or number of a class, or a folder for each of {classes}",
+                    path.display()
+                )
+            })?;
+            for file in (PictureArgs { crop: None, images: vec![path] }).files()? {
+                let bytes = std::fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
+                let photo =
+                    look(&bytes, family.input, family.crop, None).with_context(|| file.display().to_string())?;
+                let picture = file.file_name().unwrap_or_default().to_string_lossy();
+                images.add(&photo.levels(), class, &format!("{name}/{picture}"));
+                sums += &sha256(&bytes);
+            }
+        }
+        ensure!(images.len() > 0, "{}: expected one folder of pictures for each class, found none", folder.display());
+        Ok((images, sha256(sums.as_bytes())))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use decoy_data::{Cifar10, DataSet, Split};
+    use decoy_data::{Cifar10, DataSet};
 
     use super::*;
 

@@ -3,6 +3,7 @@
 mod batch_norm;
 mod cifar10;
 mod coil20;
+mod original;
 mod photos;
 mod supervised;
 
@@ -23,6 +24,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 pub enum Train {
     /// The compact network on COIL-20: 57 poses of each object, 15 held out.
     Coil20(supervised::SupervisedArgs),
+    /// The network of the original experiment on COIL-20, 67 M weights, for a study: give it a folder by --models.
+    Coil20Original(supervised::SupervisedArgs),
     /// The residual network on CIFAR-10: 50 000 pictures, 10 000 held out.
     Cifar10(supervised::SupervisedArgs),
     /// The network for photographs, tuned on noisy photographs to see what the clean network sees without noise.
@@ -36,6 +39,7 @@ pub fn run(train: Train) -> Result<()> {
     ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed))?;
     match train {
         Train::Coil20(args) => coil20::run(&args),
+        Train::Coil20Original(args) => original::run(&args),
         Train::Cifar10(args) => cifar10::run(&args),
         Train::Photos(args) => photos::run(&args),
     }

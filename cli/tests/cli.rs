@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use decoy::photo::{self, Photo};
 use serde_json::Value;
 
 const MODEL: &str = "coil20-sigma-0.05";
@@ -118,6 +119,43 @@ fn the_network_is_as_sure_as_asked() {
     }
     let refused = refusal(&["attack", "--model", MODEL, "--confidence", "90", "tests/fixtures/shape.png"]);
     assert!(refused.contains("confidence is 90: expected a probability, 0 to 0.9999"), "{refused}");
+}
+
+#[test]
+fn a_part_of_the_picture_changes_alone() {
+    let shape = "tests/fixtures/shape.png";
+    let (out, mask) = (scratch("part.png"), scratch("mask.png"));
+    let inside = |index: usize| (20..100).contains(&(index / 128)) && (30..90).contains(&(index % 128));
+    let white: Vec<u8> =
+        (0..128 * 128).flat_map(|index| [if inside(index) { 255 } else { 0 }; 3].into_iter().chain([255])).collect();
+    std::fs::write(&mask, Photo::from_rgba(&white, 1, 128, 128).expect("a picture").png()).expect("it is written");
+    let levels = |path: &str| {
+        let source = photo::open(&std::fs::read(root().join(path)).expect("it is there")).expect("it is a picture");
+        source.crop(source.frame(1.0, 128, 128), 1, 128, 128).expect("it has this size").levels()
+    };
+    let attack = ["attack", "--model", MODEL, "--out", &out, "--json", shape];
+    let by_region = &json(&[&attack[..], &["--region", "30,20,60,80"]].concat())[0];
+    assert_eq!((&by_region["success"], &by_region["region"]), (&true.into(), &"30,20,60,80".into()));
+    let (before, after) = (levels(shape), levels(&out));
+    let changed: Vec<usize> = (0..128 * 128).filter(|&index| before[index] != after[index]).collect();
+    assert!(!changed.is_empty() && changed.into_iter().all(inside));
+    let by_mask = &json(&[&attack[..], &["--mask", &mask]].concat())[0];
+    assert_eq!(by_mask["norms"], by_region["norms"]);
+
+    let beyond = refusal(&[&attack[..], &["--region", "100,0,60,10"]].concat());
+    assert!(
+        beyond.contains("expected a rectangle of at least one pixel within 128×128, found 100,0,60,10"),
+        "{beyond}"
+    );
+    let words = refusal(&[&attack[..], &["--region", "left"]].concat());
+    assert!(words.contains("expected LEFT,TOP,WIDTH,HEIGHT in whole pixels"), "{words}");
+    let other = refusal(&[&attack[..], &["--mask", "tests/fixtures/photos/coffee.png"]].concat());
+    assert!(other.contains("expected 128×128 pixels, as the picture has"), "{other}");
+    // One pixel of the ground does not fool it, and that is said.
+    let output = decoy(&[&attack[..], &["--region", "0,0,1,1", "--steps", "20"]].concat());
+    let line: Value = serde_json::from_slice(&output.stdout).expect("one line of JSON");
+    let message = line["message"].as_str().expect("it says why");
+    assert!(!output.status.success() && message.contains("Not fooled by changes of that part alone"), "{message}");
 }
 
 #[test]

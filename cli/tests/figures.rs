@@ -105,7 +105,7 @@ fn every_shipped_network_is_fooled_again_at_the_sizes_written() {
         for path in results() {
             let committed = evaluation(&path);
             let networks: Vec<_> = committed.models.iter().filter(|model| shipped.contains(&model.sha256)).collect();
-            if committed.family != family.id || networks.is_empty() {
+            if committed.origin.family != family.id || networks.is_empty() {
                 continue;
             }
             measured.extend(networks.iter().map(|model| model.sha256.clone()));
@@ -136,11 +136,12 @@ fn every_shipped_network_is_fooled_again_at_the_sizes_written() {
 
 /// That the pictures measured again have the sizes that were committed.
 fn compare(committed: &Evaluation, again: &Evaluation) {
-    assert_eq!(again.data_sha256, committed.data_sha256);
+    assert_eq!(again.origin.data_sha256, committed.origin.data_sha256);
     for found in &again.models {
         let known = committed.models.iter().find(|known| known.sha256 == found.sha256).expect("it was asked for");
-        for (row, picture) in again.pictures.iter().enumerate() {
-            let place = committed.pictures.iter().position(|name| name == picture).expect("it was taken from there");
+        for (row, picture) in again.origin.pictures.iter().enumerate() {
+            let place =
+                committed.origin.pictures.iter().position(|name| name == picture).expect("it was taken from there");
             let what = format!("{}, {}: {picture}", committed.attack, found.model);
             assert_eq!(found.images.before[row], known.images.before[place], "{what}");
             match (found.images.l2[row], known.images.l2[place]) {

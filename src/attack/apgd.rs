@@ -1,12 +1,15 @@
-//! Auto-PGD: Croce and Hein 2020, arXiv 2003.01690.
+//! Auto-PGD: Croce and Hein 2020, arXiv 2003.01690; in L1 2021, arXiv 2103.01208.
 
-use burn::tensor::{Bool, Tensor};
+mod climb;
 
-use super::menu::{Entry, bounded, epsilon, searches, seed, steps, whole};
+use burn::tensor::Tensor;
+
+use climb::Climb;
+
+use super::entry::{Entry, Words, epsilon, field, seed, steps};
 use super::random::Random;
-use super::{Attack, Bounded, Passes, Problem, Search, State, choose};
+use super::{About, Attack, Passes, Problem, Search, State, choose};
 use crate::norm::Norm;
-use crate::rows;
 
 /// What is ascended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,19 +21,23 @@ pub enum ApgdLoss {
     /// changes. Needs three classes, towards a target four.
     LogitsRatio,
     /// The same towards each of the next most probable classes in turn, each with all the steps. Needs four classes.
-    EachTarget {
-        /// How many classes.
-        targets: usize,
-    },
+    EachTarget,
 }
 
-/// Gradient ascent with momentum within a ball of radius ε, whose step is halved, and the best image taken up again,
-/// whenever the loss no longer rises.
+/// Gradient ascent within a ball of radius ε that fits its own steps: with momentum, and whenever the loss no longer rises
+/// the step is halved and the best image taken up again.
+///
+/// In L1 a step changes a few values alone, those with the steepest slopes, by the same amount each and without momentum:
+/// two thirds as many as differ from the original in the best image, counted anew at every checkpoint. When they hardly
+/// become fewer the step is shortened, down to ε/10; else it is ε again, and the best image is taken up. The first three
+/// tenths of the steps climb in a ball of 3ε, the next three in one of 2ε, and only the rest in that of ε.
+///
+/// Difference from the paper in L1: slopes that lead out of [0, 1] do not count among the steepest.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Apgd {
     /// What is ascended.
     pub loss: ApgdLoss,
-    /// L2 or L∞.
+    /// L1, L2 or L∞.
     pub norm: Norm,
     /// ε, the radius of the ball.
     pub epsilon: f32,
@@ -38,6 +45,8 @@ pub struct Apgd {
     pub steps: usize,
     /// ρ, the share of the steps between two checkpoints in which the loss must rise for the step to be kept.
     pub rho: f32,
+    /// How many classes [`ApgdLoss::EachTarget`] aims at.
+    pub targets: usize,
     /// Seed of the place in the ball from which it starts.
     pub seed: u64,
 }
@@ -45,15 +54,25 @@ pub struct Apgd {
 impl Apgd {
     /// The defaults for `loss` in `norm`.
     pub fn new(loss: ApgdLoss, norm: Norm) -> Self {
-        Self { loss, norm, epsilon: norm.usual_epsilon(), steps: 100, rho: 0.75, seed: 0 }
+        Self { loss, norm, epsilon: norm.usual_epsilon(), steps: 100, rho: 0.75, targets: 9, seed: 0 }
     }
 
     /// How often it starts anew.
     fn starts(&self) -> usize {
-        match self.loss {
-            ApgdLoss::EachTarget { targets } => targets,
-            _ => 1,
+        if self.loss == ApgdLoss::EachTarget { self.targets } else { 1 }
+    }
+
+    /// The balls that a start climbs in, the last one first.
+    fn balls(&self) -> Vec<Ball> {
+        if self.norm != Norm::L1 {
+            return vec![Ball { radius: 1.0, steps: self.steps }];
         }
+        let wide = 3 * self.steps / 10;
+        let mut balls = vec![Ball { radius: 1.0, steps: self.steps - 2 * wide }];
+        if wide > 0 {
+            balls.extend([2.0, 3.0].map(|radius| Ball { radius, steps: wide }));
+        }
+        balls
     }
 }
 
@@ -69,223 +88,108 @@ pub(super) fn entry(loss: ApgdLoss) -> Entry {
             "As APGD-CE, but climbs the lead of the wrong answer relative to the spread of the best answers. Not deceived \
              by networks that are very certain.",
         ),
-        ApgdLoss::EachTarget { .. } => (
+        ApgdLoss::EachTarget => (
             "APGD-T: one wrong answer at a time",
             "As APGD-DLR, but aims at one wrong answer after the other, the most probable first. Thorough, and as many \
              times slower as it has answers to try.",
         ),
     };
-    Entry {
-        title,
-        summary,
-        featured: loss == ApgdLoss::CrossEntropy,
-        norms: &[Norm::Linf, Norm::L2],
-        parameters: Box::new(move |norm| {
-            let mut parameters = vec![steps(Apgd::new(loss, norm).steps), epsilon(norm), searches(), seed()];
-            if let ApgdLoss::EachTarget { targets } = loss {
-                let help = "How many wrong answers are aimed at, one after the other.";
-                parameters.push(whole("targets", "Wrong answers", help, 1, 100, targets));
-            }
-            parameters
-        }),
-        build: Box::new(move |norm, settings| {
-            let loss = match loss {
-                ApgdLoss::EachTarget { .. } => ApgdLoss::EachTarget { targets: settings.whole("targets") },
-                other => other,
-            };
-            let attack = Apgd {
-                epsilon: settings.real("epsilon"),
-                steps: settings.whole("steps"),
-                seed: settings.seed(),
-                ..Apgd::new(loss, norm)
-            };
-            bounded(attack, settings)
-        }),
-    }
+    let words = Words { title, summary, featured: loss == ApgdLoss::CrossEntropy };
+    let fields = move |norm| {
+        let mut fields = vec![
+            steps(|apgd: &mut Apgd| &mut apgd.steps),
+            epsilon(norm, |apgd: &mut Apgd| &mut apgd.epsilon),
+            seed(|apgd: &mut Apgd| &mut apgd.seed),
+        ];
+        if loss == ApgdLoss::EachTarget {
+            let help = "How many wrong answers are aimed at, one after the other.";
+            fields.push(field("targets", "Wrong answers", help, 1.0..=100.0, |apgd: &mut Apgd| &mut apgd.targets));
+        }
+        fields
+    };
+    Entry::bounded(words, &[Norm::Linf, Norm::L2, Norm::L1], move |norm| Apgd::new(loss, norm), fields)
 }
 
 impl Attack for Apgd {
-    fn name(&self) -> &'static str {
-        match self.loss {
-            ApgdLoss::CrossEntropy => "apgd-ce",
-            ApgdLoss::LogitsRatio => "apgd-dlr",
-            ApgdLoss::EachTarget { .. } => "apgd-t",
+    fn about(&self) -> About {
+        let (name, fewest_classes) = match self.loss {
+            ApgdLoss::CrossEntropy => ("apgd-ce", 2),
+            ApgdLoss::LogitsRatio => ("apgd-dlr", 3),
+            ApgdLoss::EachTarget => ("apgd-t", 4),
+        };
+        let steps = self.starts() * self.steps;
+        About {
+            cost: Passes::gradients(steps).and_forward(1 + self.starts()),
+            epsilon: Some(self.epsilon),
+            targeted: self.loss != ApgdLoss::EachTarget,
+            fewest_classes,
+            ..About::new(name, self.norm, steps)
         }
     }
 
-    fn norm(&self) -> Norm {
-        self.norm
-    }
-
-    fn steps(&self) -> usize {
-        self.starts() * self.steps
-    }
-
-    fn cost(&self) -> Passes {
-        Passes::gradients(Attack::steps(self)).and_forward(1 + self.starts())
-    }
-
-    fn epsilon(&self) -> Option<f32> {
-        Some(self.epsilon)
-    }
-
-    fn targeted(&self) -> bool {
-        !matches!(self.loss, ApgdLoss::EachTarget { .. })
-    }
-
-    fn fewest_classes(&self) -> usize {
-        match self.loss {
-            ApgdLoss::CrossEntropy => 2,
-            ApgdLoss::LogitsRatio => 3,
-            ApgdLoss::EachTarget { .. } => 4,
+    fn begin(&self, problem: &Problem, state: &mut State) -> Box<dyn Search> {
+        let mut targets = Vec::new();
+        if self.loss == ApgdLoss::EachTarget {
+            targets = problem.criterion.rivals(problem.logits(problem.pixels.clone()), self.targets);
+            targets.reverse();
         }
-    }
-
-    fn begin(&self, problem: &Problem) -> Box<dyn Search> {
-        self.begin_within(problem, problem.for_each(self.epsilon))
-    }
-}
-
-impl Bounded for Apgd {
-    fn begin_within(&self, problem: &Problem, epsilon: Tensor<1>) -> Box<dyn Search> {
-        let targets = match self.loss {
-            ApgdLoss::EachTarget { targets } => {
-                let mut rivals = problem.criterion.rivals(problem.logits(problem.pixels.clone()), targets);
-                rivals.reverse();
-                rivals
-            }
-            _ => Vec::new(),
-        };
-        let mut search = ApgdSearch {
-            config: *self,
-            climb: Climb::new(self, problem, &epsilon),
-            target: None,
-            targets,
-            random: Random::new(self.seed),
-            epsilon,
-            state: State::new(problem),
-        };
-        search.start(problem);
+        let climb = Climb::new(self, problem, problem.pixels.clone(), state.epsilon.clone(), self.steps);
+        let random = Random::new(self.seed);
+        let mut search = ApgdSearch { config: *self, climb, target: None, targets, random, balls: Vec::new() };
+        search.start(problem, state);
         Box::new(search)
     }
 }
 
 struct ApgdSearch {
     config: Apgd,
-    /// `[N]`
-    epsilon: Tensor<1>,
     /// The class aimed at, `[N, K]`, where it is one after the other.
     target: Option<Tensor<2>>,
     /// Those still to come, the next one last.
     targets: Vec<Tensor<2>>,
     random: Random,
+    /// The balls still to be climbed in from this start, the next one last.
+    balls: Vec<Ball>,
     climb: Climb,
-    state: State,
 }
 
-/// One ascent from one start.
-struct Climb {
-    /// Steps taken.
-    step: usize,
-    /// Steps from the last checkpoint to the next.
-    period: usize,
-    /// Steps taken since the last checkpoint.
-    since: usize,
-    /// η, length of a step, `[N]`
-    step_size: Tensor<1>,
-    /// The image before the current one, `[N, C, H, W]`
-    previous: Tensor<4>,
-    /// The image with the highest loss, `[N, C, H, W]`
-    top: Tensor<4>,
-    /// The gradient there, `[N, C, H, W]`
-    top_gradient: Tensor<4>,
-    /// The loss there, `[N]`
-    top_loss: Tensor<1>,
-    /// The highest loss at the last checkpoint, `[N]`
-    checked_loss: Tensor<1>,
-    /// The loss at the last step, `[N]`
-    last_loss: Tensor<1>,
-    /// In how many steps since the last checkpoint the loss rose, `[N]`
-    rises: Tensor<1>,
-    /// 1 where the last checkpoint halved the step, `[N]`
-    halved: Tensor<1>,
-}
-
-impl Climb {
-    fn new(config: &Apgd, problem: &Problem, epsilon: &Tensor<1>) -> Self {
-        let zero = problem.for_each(0.0);
-        Self {
-            step: 0,
-            period: (0.22 * config.steps as f32).max(1.0) as usize,
-            since: 0,
-            step_size: epsilon.clone() * 2.0,
-            previous: problem.pixels.clone(),
-            top: problem.pixels.clone(),
-            top_gradient: problem.pixels.zeros_like(),
-            top_loss: zero.clone(),
-            checked_loss: zero.clone(),
-            last_loss: zero.clone(),
-            rises: zero.clone(),
-            // As if it had, or the first checkpoint would halve a step that did not help at once.
-            halved: zero.ones_like(),
-        }
-    }
-
-    /// Takes in the loss `[N]` and its gradient at the current images, and returns whence and in which direction to go
-    /// on.
-    fn record(
-        &mut self,
-        config: &Apgd,
-        current: Tensor<4>,
-        loss: Tensor<1>,
-        gradient: Tensor<4>,
-    ) -> (Tensor<4>, Tensor<4>) {
-        if self.step == 0 {
-            self.previous = current.clone();
-            self.top = current.clone();
-            self.top_gradient = gradient.clone();
-            self.top_loss = loss.clone();
-            self.checked_loss = loss.clone();
-            self.last_loss = loss;
-            return (current, gradient);
-        }
-        self.rises = self.rises.clone() + loss.clone().greater(self.last_loss.clone()).float();
-        self.last_loss = loss.clone();
-        let higher = loss.clone().greater(self.top_loss.clone());
-        self.top = choose(higher.clone(), current.clone(), self.top.clone());
-        self.top_gradient = choose(higher.clone(), gradient.clone(), self.top_gradient.clone());
-        self.top_loss = self.top_loss.clone().mask_where(higher, loss);
-        self.since += 1;
-        if self.since < self.period {
-            return (current, gradient);
-        }
-        let stalled = self.stalled(config);
-        self.step_size = self.step_size.clone().mask_where(stalled.clone(), self.step_size.clone() / 2.0);
-        (choose(stalled.clone(), self.top.clone(), current), choose(stalled, self.top_gradient.clone(), gradient))
-    }
-
-    /// The checkpoint: where the step is to be halved. Begins the next period.
-    fn stalled(&mut self, config: &Apgd) -> Tensor<1, Bool> {
-        let seldom = self.rises.clone().lower_equal_elem(config.rho * self.period as f32);
-        let unchanged = self.checked_loss.clone().greater_equal(self.top_loss.clone());
-        let stalled = seldom.bool_or(unchanged.bool_and(self.halved.clone().lower_elem(0.5)));
-        self.halved = stalled.clone().float();
-        self.checked_loss = self.top_loss.clone();
-        self.rises = self.rises.zeros_like();
-        self.since = 0;
-        let share = |part: f32| ((part * config.steps as f32) as usize).max(1);
-        self.period = self.period.saturating_sub(share(0.03)).max(share(0.06));
-        stalled
-    }
+/// A ball in which the search climbs for a while.
+#[derive(Clone, Copy)]
+struct Ball {
+    /// Its radius, in multiples of ε.
+    radius: f32,
+    steps: usize,
 }
 
 impl ApgdSearch {
-    /// Begins at a place in the ball, and with the next target where there is one.
-    fn start(&mut self, problem: &Problem) {
-        let start = self.random.of_size(problem, self.config.norm, self.epsilon.clone());
-        self.state.current = problem.perturbed(start);
-        self.climb = Climb::new(&self.config, problem, &self.epsilon);
+    /// Begins at a random place, and with the next target where there is one.
+    fn start(&mut self, problem: &Problem, state: &mut State) {
+        let norm = self.config.norm;
         self.target = self.targets.pop();
+        self.balls = self.config.balls();
+        let noise = match norm {
+            Norm::L1 => self.random.normal(problem).expand(problem.pixels.shape()),
+            _ => self.random.of_size(problem, norm, state.epsilon.clone()),
+        };
+        self.climb_from(problem, state, problem.pixels.clone() + noise);
+    }
+
+    /// Climbs in the next ball, from where in it is nearest to `place`.
+    fn climb_from(&mut self, problem: &Problem, state: &mut State, place: Tensor<4>) {
+        let ball = self.balls.pop().expect("there are steps left");
+        let radius = state.epsilon.clone() * ball.radius;
+        state.current = problem.within(self.config.norm, place, radius.clone());
+        self.climb = Climb::new(&self.config, problem, state.current.clone(), radius, ball.steps);
+    }
+
+    /// Once the climb has no steps left: the next ball, or the next start.
+    fn go_on(&mut self, problem: &Problem, state: &mut State) {
+        if self.balls.is_empty() {
+            state.predict(problem);
+            self.start(problem, state);
+        } else {
+            self.climb_from(problem, state, self.climb.top());
+        }
     }
 
     fn loss(&self, problem: &Problem, logits: Tensor<2>) -> Tensor<1> {
@@ -295,48 +199,27 @@ impl ApgdSearch {
             (None, _) => problem.criterion.logits_ratio(logits),
         }
     }
-
-    /// The nearest images in the ball and the box.
-    fn within(&self, problem: &Problem, pixels: Tensor<4>) -> Tensor<4> {
-        problem.within(self.config.norm, pixels, self.epsilon.clone())
-    }
 }
 
-/// The share of a step that the gradient decides, the rest being momentum.
-const MOMENTUM: f32 = 0.75;
-
 impl Search for ApgdSearch {
-    fn step(&mut self, problem: &Problem) {
-        let norm = self.config.norm;
-        if self.climb.step == self.config.steps {
-            self.state.predict(problem, norm);
-            self.start(problem);
+    fn step(&mut self, problem: &Problem, state: &mut State) {
+        if self.climb.is_over() {
+            self.go_on(problem, state);
         }
-        let current = self.state.current.clone();
-        let (logits, gradient) = problem.gradient(current.clone(), |logits| self.loss(problem, logits));
-        self.state.look(problem, logits.clone(), norm);
-        let found = self.state.stop_where_found();
-        let loss = self.loss(problem, logits);
-        let (from, gradient) = self.climb.record(&self.config, current.clone(), loss, gradient);
-
-        let step = if norm == Norm::Linf { rows::sign_step } else { rows::step };
-        let stepped = self.within(problem, step(from.clone(), gradient, self.climb.step_size.clone()));
-        let next = if self.climb.step == 0 {
-            stepped
+        let current = state.current.clone();
+        let slope = problem.gradient(current.clone(), |logits| self.loss(problem, logits));
+        if self.balls.is_empty() {
+            state.record(problem, slope.logits);
         } else {
-            let momentum = from.clone() - self.climb.previous.clone();
-            self.within(problem, from.clone() + (stepped - from.clone()) * MOMENTUM + momentum * (1.0 - MOMENTUM))
-        };
-        self.climb.previous = from;
-        self.climb.step += 1;
-        self.state.current = choose(found, current, next);
+            // Beyond ε nothing counts.
+            state.logits = Some(slope.logits);
+        }
+        let found = state.stop_where_found();
+        let next = self.climb.next(problem, current.clone(), slope.value, slope.gradient);
+        state.current = choose(found, current, next);
     }
 
-    fn polish(&mut self, problem: &Problem) {
-        self.state.predict(problem, self.config.norm);
-    }
-
-    fn state(&self) -> &State {
-        &self.state
+    fn polish(&mut self, problem: &Problem, state: &mut State) {
+        state.predict(problem);
     }
 }

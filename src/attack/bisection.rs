@@ -2,20 +2,25 @@
 
 use super::{Best, Problem};
 use crate::norm::Norm;
-use crate::rows;
+use crate::per_image;
 
 /// Halves, `steps` times, the part of the way between the original and the best image in which the boundary lies: the
 /// line between them, in L0 the values changed, the largest changes first. Costs one forward pass a step; the result is
 /// never larger.
 pub(super) fn bisect(problem: &Problem, best: &mut Best, steps: usize, norm: Norm) {
+    bisect_from(problem, best, steps, norm, 0.0);
+}
+
+/// The same of the part of the way that begins at the share `from` of it, in [0, 1).
+pub(super) fn bisect_from(problem: &Problem, best: &mut Best, steps: usize, norm: Norm, from: f32) {
     let (end, size) = (best.pixels.clone(), best.norm.clone());
     let mut outside = problem.for_each(1.0);
-    let mut inside = outside.zeros_like();
+    let mut inside = problem.for_each(from);
     for _ in 0..steps {
         let middle = (inside.clone() + outside.clone()) / 2.0;
         let pixels = match norm {
             Norm::L0 => problem.within(norm, end.clone(), (size.clone() * middle.clone()).round()),
-            _ => rows::between(problem.pixels.clone(), end.clone(), middle.clone()),
+            _ => per_image::between(problem.pixels.clone(), end.clone(), middle.clone()),
         };
         let reached = problem.reached(problem.logits(pixels.clone())).bool_and(best.found());
         outside = outside.mask_where(reached.clone(), middle.clone());

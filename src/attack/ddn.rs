@@ -2,11 +2,11 @@
 
 use burn::tensor::{Bool, Tensor};
 
-use super::menu::{Entry, real, steps};
+use super::entry::{Entry, Words, field, steps};
 use super::random::Random;
-use super::{Attack, Passes, Problem, Search, State};
+use super::{About, Attack, Passes, Problem, Search, State, annealed};
 use crate::norm::{Norm, unit};
-use crate::rows;
+use crate::per_image;
 
 /// The smallest L2 perturbation, by steps of fixed direction and controlled length: the sphere on which the image is
 /// sought shrinks when the image is adversarial and grows when it is not.
@@ -36,53 +36,36 @@ impl Default for Ddn {
 }
 
 pub(super) fn entry() -> Entry {
-    Entry {
+    let words = Words {
         title: "DDN: the smallest change",
         summary: "Looks for the smallest change that fools the network, by walking on a sphere around the picture that \
                   shrinks whenever the network is fooled. Finds far smaller changes than climbing alone.",
         featured: true,
-        norms: &[Norm::L2],
-        parameters: Box::new(|_| {
-            let Ddn { steps: count, initial_norm, gamma, .. } = Ddn::default();
-            vec![
-                steps(count),
-                real("initial_norm", "First radius ε₀", "Radius of the first sphere.", 1e-4, 1e3, initial_norm),
-                real("gamma", "Change of radius γ", "By which share the sphere shrinks and grows.", 1e-3, 0.5, gamma),
-            ]
-        }),
-        build: Box::new(|_, settings| {
-            Box::new(Ddn {
-                steps: settings.whole("steps"),
-                initial_norm: settings.real("initial_norm"),
-                gamma: settings.real("gamma"),
-                ..Ddn::default()
-            })
-        }),
-    }
+    };
+    let fields = |_| {
+        vec![
+            steps(|ddn: &mut Ddn| &mut ddn.steps),
+            field("initial_norm", "First radius ε₀", "Radius of the first sphere.", 1e-4..=1e3, |ddn| {
+                &mut ddn.initial_norm
+            }),
+            field("gamma", "Change of radius γ", "By which share the sphere shrinks and grows.", 1e-3..=0.5, |ddn| {
+                &mut ddn.gamma
+            }),
+        ]
+    };
+    Entry::new(words, &[Norm::L2], |_| Ddn::default(), fields, |ddn| Box::new(ddn))
 }
 
 impl Attack for Ddn {
-    fn name(&self) -> &'static str {
-        "ddn"
+    fn about(&self) -> About {
+        let cost = Passes::gradients(self.steps).and_forward(1 + self.bisections);
+        About { cost, ..About::new("ddn", Norm::L2, self.steps) }
     }
 
-    fn norm(&self) -> Norm {
-        Norm::L2
-    }
-
-    fn steps(&self) -> usize {
-        self.steps
-    }
-
-    fn cost(&self) -> Passes {
-        Passes::gradients(self.steps).and_forward(1 + self.bisections)
-    }
-
-    fn begin(&self, problem: &Problem) -> Box<dyn Search> {
+    fn begin(&self, problem: &Problem, _state: &mut State) -> Box<dyn Search> {
         let largest_norm = problem.room(Norm::L2);
         Box::new(DdnSearch {
             config: *self,
-            step: 0,
             epsilon: problem.for_each(self.initial_norm),
             growth: (largest_norm.clone() / self.initial_norm)
                 .log()
@@ -92,7 +75,6 @@ impl Attack for Ddn {
             largest_norm,
             shrinkage: problem.for_each(0.5),
             fallback: unit(Random::new(0).normal(problem)) * FALLBACK,
-            state: State::new(problem),
         })
     }
 }
@@ -102,31 +84,28 @@ const FALLBACK: f32 = 1e-30;
 
 struct DdnSearch {
     config: Ddn,
-    step: usize,
     /// Radius of the sphere, `[N]`
     epsilon: Tensor<1>,
-    /// What the next sphere is, of one without an adversarial image, `[N]`: 1 + γ once one is found
+    /// Factor on ε while the image is not adversarial, `[N]`: 1 + γ once one is found
     growth: Tensor<1>,
-    /// What it is of one with an adversarial image, `[N]`: a half until a sphere was tried in vain, then 1 − γ
+    /// Factor on ε while it is, `[N]`: a half until a sphere was tried in vain, then 1 − γ
     shrinkage: Tensor<1>,
     /// No perturbation within the box is longer, `[N]`
     largest_norm: Tensor<1>,
     /// Any direction, added to the gradient, `[1, C, H, W]`
     fallback: Tensor<4>,
-    state: State,
 }
 
 impl DdnSearch {
     /// Step length α, from 1 to 0.01 along a cosine.
-    fn step_length(&self) -> f32 {
-        let done = self.step as f32 / self.config.steps as f32;
-        0.01 + 0.99 * (1.0 + (std::f32::consts::PI * done).cos()) / 2.0
+    fn step_length(&self, step: usize) -> f32 {
+        annealed(step as f32 / self.config.steps as f32, 1.0, 0.01)
     }
 
-    fn resize(&mut self, adversarial: Tensor<1, Bool>) {
+    fn resize(&mut self, adversarial: Tensor<1, Bool>, step: usize) {
         let gamma = self.config.gamma;
         self.growth = self.growth.clone().mask_fill(adversarial.clone(), 1.0 + gamma);
-        if self.step > 0 {
+        if step > 0 {
             self.shrinkage = self.shrinkage.clone().mask_fill(adversarial.clone().bool_not(), 1.0 - gamma);
         }
         let factor = self.growth.clone().mask_where(adversarial, self.shrinkage.clone());
@@ -135,22 +114,16 @@ impl DdnSearch {
 }
 
 impl Search for DdnSearch {
-    fn step(&mut self, problem: &Problem) {
-        let (logits, gradient) =
-            problem.gradient(self.state.current.clone(), |logits| problem.criterion.log_odds(logits));
-        let adversarial = self.state.look(problem, logits, Norm::L2);
-        let direction = gradient + self.fallback.clone();
-        let moved = rows::step(self.state.current.clone(), direction, problem.for_each(self.step_length()));
-        self.resize(adversarial);
-        self.state.current = problem.on_sphere(moved, self.epsilon.clone());
-        self.step += 1;
+    fn step(&mut self, problem: &Problem, state: &mut State) {
+        let slope = problem.gradient(state.current.clone(), |logits| problem.criterion.log_odds(logits));
+        let adversarial = state.record(problem, slope.logits);
+        let direction = slope.gradient + self.fallback.clone();
+        let moved = per_image::step(state.current.clone(), direction, problem.for_each(self.step_length(state.step)));
+        self.resize(adversarial, state.step);
+        state.current = problem.on_sphere(moved, self.epsilon.clone());
     }
 
-    fn polish(&mut self, problem: &Problem) {
-        self.state.close_in(problem, Norm::L2, self.config.bisections);
-    }
-
-    fn state(&self) -> &State {
-        &self.state
+    fn polish(&mut self, problem: &Problem, state: &mut State) {
+        state.close_in(problem, self.config.bisections);
     }
 }

@@ -2,9 +2,12 @@
 
 use burn::tensor::{Bool, Tensor};
 
-use super::menu::{Entry, steps, whole};
-use super::{Attack, Passes, Problem, Search, State, choose, inward};
-use crate::norm::{Norm, per_image};
+use super::entry::{Entry, Words, field, steps};
+use super::plane::inner;
+use super::{About, Attack, Passes, Problem, Search, State, choose, inward};
+use crate::classifier::Slope;
+use crate::norm::Norm;
+use crate::tensors::broadcast;
 
 /// Which of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,8 +22,8 @@ pub enum DeepFoolVariant {
 /// then a bisection back towards the original.
 ///
 /// Differences from the papers. Steps to the boundary leave out what would lead a value out of [0, 1], so that none is
-/// wasted on black pixels becoming blacker: SuperDeepFool's all of them, DeepFool's once half of the steps are taken,
-/// since they are the shorter for being wasteful. In L∞, where SuperDeepFool has no published form, the part perpendicular to the
+/// wasted on black pixels becoming blacker: all of SuperDeepFool's, and those of DeepFool's second half. Its first steps
+/// keep what the box cuts off, and so stay shorter. In L∞, where SuperDeepFool has no published form, the part perpendicular to the
 /// boundary is the smallest perturbation in L∞ that the boundary's plane holds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DeepFool {
@@ -62,57 +65,33 @@ pub(super) fn entry(variant: DeepFoolVariant) -> Entry {
              to it, and repeats. Finds smaller changes than DeepFool.",
         ),
     };
-    Entry {
-        title,
-        summary,
-        featured: false,
-        norms: &[Norm::L2, Norm::Linf],
-        parameters: Box::new(move |norm| {
-            let DeepFool { steps: count, candidates, .. } = DeepFool::new(variant, norm);
-            let help = "How many wrong answers are considered; each costs a gradient a step.";
-            vec![steps(count), whole("candidates", "Wrong answers", help, 1, 100, candidates)]
-        }),
-        build: Box::new(move |norm, settings| {
-            Box::new(DeepFool {
-                steps: settings.whole("steps"),
-                candidates: settings.whole("candidates"),
-                ..DeepFool::new(variant, norm)
-            })
-        }),
-    }
+    let fields = |_| {
+        let help = "How many wrong answers are considered; each costs a gradient a step.";
+        vec![
+            steps(|deepfool: &mut DeepFool| &mut deepfool.steps),
+            field("candidates", "Wrong answers", help, 1.0..=100.0, |deepfool| &mut deepfool.candidates),
+        ]
+    };
+    let words = Words { title, summary, featured: false };
+    let usual = move |norm| DeepFool::new(variant, norm);
+    Entry::new(words, &[Norm::L2, Norm::Linf], usual, fields, |deepfool| Box::new(deepfool))
 }
 
 impl Attack for DeepFool {
-    fn name(&self) -> &'static str {
-        match self.variant {
+    fn about(&self) -> About {
+        let name = match self.variant {
             DeepFoolVariant::DeepFool => "deepfool",
             DeepFoolVariant::SuperDeepFool => "superdeepfool",
-        }
+        };
+        let cost = Passes::gradients(self.steps * self.candidates).and_forward(2 + self.bisections);
+        About { cost, targeted: false, ..About::new(name, self.norm, self.steps) }
     }
 
-    fn norm(&self) -> Norm {
-        self.norm
-    }
-
-    fn steps(&self) -> usize {
-        self.steps
-    }
-
-    fn cost(&self) -> Passes {
-        Passes::gradients(self.steps * self.candidates).and_forward(2 + self.bisections)
-    }
-
-    fn targeted(&self) -> bool {
-        false
-    }
-
-    fn begin(&self, problem: &Problem) -> Box<dyn Search> {
+    fn begin(&self, problem: &Problem, _state: &mut State) -> Box<dyn Search> {
         Box::new(DeepFoolSearch {
             config: *self,
             rivals: problem.criterion.rivals(problem.logits(problem.pixels.clone()), self.candidates),
-            step: 0,
             perturbation: problem.pixels.zeros_like(),
-            state: State::new(problem),
         })
     }
 }
@@ -121,10 +100,8 @@ struct DeepFoolSearch {
     config: DeepFool,
     /// The candidates, each `[N, K]`, 1 at its class.
     rivals: Vec<Tensor<2>>,
-    step: usize,
     /// The way so far, without overshoot, `[N, C, H, W]`
     perturbation: Tensor<4>,
-    state: State,
 }
 
 /// The boundary to one class, as if the network were linear.
@@ -139,15 +116,15 @@ struct Plane {
 
 impl DeepFoolSearch {
     /// The boundary that counts for every image: where it is not crossed the nearest, else that of the class that is read.
-    fn plane(&mut self, problem: &Problem) -> (Plane, Tensor<1, Bool>) {
+    fn plane(&self, problem: &Problem, state: &mut State) -> (Plane, Tensor<1, Bool>) {
         let norm = self.config.norm;
-        let current = self.state.current.clone();
+        let current = state.current.clone();
         let mut nearest: Option<Plane> = None;
         let mut adversarial = None;
         for rival in &self.rivals {
-            let (logits, gradient) = problem.gradient(current.clone(), |logits| problem.criterion.lead(logits, rival));
-            let lead = problem.criterion.lead(logits.clone(), rival);
-            let crossed = adversarial.get_or_insert_with(|| self.state.look(problem, logits, norm)).clone();
+            let Slope { logits, value: lead, gradient } =
+                problem.gradient(current.clone(), |logits| problem.criterion.lead(logits, rival));
+            let crossed = adversarial.get_or_insert_with(|| state.record(problem, logits)).clone();
             let distance = lead.clone() / norm.dual(gradient.clone()).clamp_min(1e-12);
             let rank = distance.mask_where(crossed, lead.clone());
             let plane = Plane { lead, normal: gradient, rank };
@@ -173,48 +150,37 @@ impl DeepFoolSearch {
             _ => normal.clone(),
         };
         let slope = inner(normal, steepest.clone()).clamp_min(1e-30);
-        steepest * per_image(rise / slope)
+        steepest * broadcast(rise / slope)
     }
-}
-
-/// The inner product of every image, `[N]`.
-fn inner(left: Tensor<4>, right: Tensor<4>) -> Tensor<1> {
-    let product: Tensor<2> = (left * right).flatten(1, 3);
-    product.sum_dim(1).squeeze_dim(1)
 }
 
 /// How far beyond the boundary a step ends, as a share of its own length in the margin, so that it does not end on it.
 const BEYOND: f32 = 1e-4;
 
 impl Search for DeepFoolSearch {
-    fn step(&mut self, problem: &Problem) {
-        let (plane, adversarial) = self.plane(problem);
-        let wasteful = self.config.variant == DeepFoolVariant::DeepFool && 2 * self.step < self.config.steps;
+    fn step(&mut self, problem: &Problem, state: &mut State) {
+        let (plane, adversarial) = self.plane(problem, state);
+        let wasteful = self.config.variant == DeepFoolVariant::DeepFool && 2 * state.step < self.config.steps;
         let normal = plane.normal.clone();
-        let normal = if wasteful { normal } else { inward(self.state.current.clone(), normal) };
+        let normal = if wasteful { normal } else { inward(state.current.clone(), normal) };
         let onward = self.perturbation.clone() + self.shortest(normal, plane.lead.abs() + BEYOND);
         let onward_pixels = problem.perturbed(onward.clone() * (1.0 + self.config.overshoot));
         match self.config.variant {
             DeepFoolVariant::DeepFool => {
-                let found = self.state.stop_where_found();
+                let found = state.stop_where_found();
                 self.perturbation = choose(found.clone(), self.perturbation.clone(), onward);
-                self.state.current = choose(found, self.state.current.clone(), onward_pixels);
+                state.current = choose(found, state.current.clone(), onward_pixels);
             }
             DeepFoolVariant::SuperDeepFool => {
-                let taken = self.state.current.clone() - problem.pixels.clone();
+                let taken = state.current.clone() - problem.pixels.clone();
                 let straight = self.shortest(plane.normal.clone(), inner(plane.normal, taken));
                 self.perturbation = choose(adversarial.clone(), straight.clone(), onward);
-                self.state.current = choose(adversarial, problem.perturbed(straight), onward_pixels);
+                state.current = choose(adversarial, problem.perturbed(straight), onward_pixels);
             }
         }
-        self.step += 1;
     }
 
-    fn polish(&mut self, problem: &Problem) {
-        self.state.close_in(problem, self.config.norm, self.config.bisections);
-    }
-
-    fn state(&self) -> &State {
-        &self.state
+    fn polish(&mut self, problem: &Problem, state: &mut State) {
+        state.close_in(problem, self.config.bisections);
     }
 }

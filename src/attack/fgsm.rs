@@ -1,11 +1,9 @@
 //! The fast gradient sign method: Goodfellow et al. 2014, arXiv 1412.6572.
 
-use burn::tensor::Tensor;
-
-use super::menu::{Entry, bounded, epsilon, searches};
-use super::{Attack, Bounded, Passes, Problem, Search, State};
+use super::entry::{Entry, Words, epsilon};
+use super::{About, Attack, Passes, Problem, Search, State};
 use crate::norm::Norm;
-use crate::rows;
+use crate::per_image;
 
 /// One step: every value moves by ε in the direction in which the loss rises.
 ///
@@ -24,66 +22,34 @@ impl Default for Fgsm {
 }
 
 pub(super) fn entry() -> Entry {
-    Entry {
+    let words = Words {
         title: "FGSM: one step",
         summary: "Moves every value of the picture by ε in the direction that confuses the network most, once. The first and \
-              fastest of the gradient attacks, and a weak one.",
+                  fastest of the gradient attacks, and a weak one.",
         featured: false,
-        norms: &[Norm::Linf],
-        parameters: Box::new(|norm| vec![epsilon(norm), searches()]),
-        build: Box::new(|_, settings| bounded(Fgsm { epsilon: settings.real("epsilon") }, settings)),
-    }
+    };
+    let fields = |norm| vec![epsilon(norm, |fgsm: &mut Fgsm| &mut fgsm.epsilon)];
+    Entry::bounded(words, &[Norm::Linf], |_| Fgsm::default(), fields)
 }
 
 impl Attack for Fgsm {
-    fn name(&self) -> &'static str {
-        "fgsm"
+    fn about(&self) -> About {
+        let cost = Passes::gradients(1).and_forward(1);
+        About { cost, epsilon: Some(self.epsilon), ..About::new("fgsm", Norm::Linf, 1) }
     }
 
-    fn norm(&self) -> Norm {
-        Norm::Linf
-    }
-
-    fn steps(&self) -> usize {
-        1
-    }
-
-    fn cost(&self) -> Passes {
-        Passes::gradients(1).and_forward(1)
-    }
-
-    fn epsilon(&self) -> Option<f32> {
-        Some(self.epsilon)
-    }
-
-    fn begin(&self, problem: &Problem) -> Box<dyn Search> {
-        self.begin_within(problem, problem.for_each(self.epsilon))
+    fn begin(&self, _problem: &Problem, _state: &mut State) -> Box<dyn Search> {
+        Box::new(*self)
     }
 }
 
-impl Bounded for Fgsm {
-    fn begin_within(&self, problem: &Problem, epsilon: Tensor<1>) -> Box<dyn Search> {
-        Box::new(FgsmSearch { epsilon, state: State::new(problem) })
-    }
-}
-
-struct FgsmSearch {
-    /// `[N]`
-    epsilon: Tensor<1>,
-    state: State,
-}
-
-impl Search for FgsmSearch {
-    fn step(&mut self, problem: &Problem) {
-        let (_, gradient) = problem.gradient(problem.pixels.clone(), |logits| problem.criterion.log_odds(logits));
-        self.state.current = rows::sign_step(problem.pixels.clone(), gradient, self.epsilon.clone());
+impl Search for Fgsm {
+    fn step(&mut self, problem: &Problem, state: &mut State) {
+        let slope = problem.gradient(problem.pixels.clone(), |logits| problem.criterion.log_odds(logits));
+        state.current = per_image::sign_step(problem.pixels.clone(), slope.gradient, state.epsilon.clone());
     }
 
-    fn polish(&mut self, problem: &Problem) {
-        self.state.predict(problem, Norm::Linf);
-    }
-
-    fn state(&self) -> &State {
-        &self.state
+    fn polish(&mut self, problem: &Problem, state: &mut State) {
+        state.predict(problem);
     }
 }

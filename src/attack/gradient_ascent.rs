@@ -2,10 +2,8 @@
 //!
 //! Szegedy et al. 2013, arXiv 1312.6199; Goodfellow et al. 2014, arXiv 1412.6572.
 
-use burn::tensor::Tensor;
-
-use super::menu::{Entry, real, steps};
-use super::{Attack, Passes, Problem, Search, State, choose};
+use super::entry::{Entry, Words, field, steps};
+use super::{About, Attack, Passes, Problem, Search, State, choose};
 use crate::norm::{Norm, unit};
 
 /// What gradient ascent ascends.
@@ -70,24 +68,15 @@ pub(super) fn entry(objective: Objective) -> Entry {
             10.0,
         ),
     };
-    Entry {
-        title,
-        summary,
-        featured: objective == Objective::CrossEntropy,
-        norms: &[Norm::L2],
-        parameters: Box::new(move |_| {
-            let GradientAscent { steps: count, step_size, .. } = GradientAscent::new(objective);
-            let help = "The factor of the gradient in a step.";
-            vec![steps(count), real("step_size", "Step size δ", help, 1e-4, largest_step, step_size)]
-        }),
-        build: Box::new(move |_, settings| {
-            Box::new(GradientAscent {
-                steps: settings.whole("steps"),
-                step_size: settings.real("step_size"),
-                ..GradientAscent::new(objective)
-            })
-        }),
-    }
+    let words = Words { title, summary, featured: objective == Objective::CrossEntropy };
+    let fields = move |_| {
+        let help = "The factor of the gradient in a step.";
+        vec![
+            steps(|ascent: &mut GradientAscent| &mut ascent.steps),
+            field("step_size", "Step size δ", help, 1e-4..=largest_step, |ascent| &mut ascent.step_size),
+        ]
+    };
+    Entry::new(words, &[Norm::L2], move |_| GradientAscent::new(objective), fields, |ascent| Box::new(ascent))
 }
 
 /// A step that moves no pixel by more than this leads nowhere in any time a person would wait: a million of them are
@@ -95,67 +84,40 @@ pub(super) fn entry(objective: Objective) -> Entry {
 const VANISHED: f32 = 1e-9;
 
 impl Attack for GradientAscent {
-    fn name(&self) -> &'static str {
-        match self.objective {
+    fn about(&self) -> About {
+        let name = match self.objective {
             Objective::CrossEntropy => "gradient",
             Objective::Normalised => "gradient-normalised",
             Objective::Margin => "gradient-margin",
-        }
+        };
+        let cost = Passes::gradients(self.steps).and_forward(1 + self.bisections);
+        About { cost, ..About::new(name, Norm::L2, self.steps) }
     }
 
-    fn norm(&self) -> Norm {
-        Norm::L2
-    }
-
-    fn steps(&self) -> usize {
-        self.steps
-    }
-
-    fn cost(&self) -> Passes {
-        Passes::gradients(self.steps).and_forward(1 + self.bisections)
-    }
-
-    fn begin(&self, problem: &Problem) -> Box<dyn Search> {
-        Box::new(Ascent { config: *self, state: State::new(problem) })
+    fn begin(&self, _problem: &Problem, _state: &mut State) -> Box<dyn Search> {
+        Box::new(*self)
     }
 }
 
-struct Ascent {
-    config: GradientAscent,
-    state: State,
-}
-
-impl Ascent {
-    /// The step that the gradient at the current images asks for; keeps those that are adversarial.
-    fn climb(&mut self, problem: &Problem) -> Tensor<4> {
-        let criterion = &problem.criterion;
-        let objective = self.config.objective;
-        let (logits, gradient) = problem.gradient(self.state.current.clone(), |logits| match objective {
+impl Search for GradientAscent {
+    fn step(&mut self, problem: &Problem, state: &mut State) {
+        let (criterion, current) = (&problem.criterion, state.current.clone());
+        let slope = problem.gradient(current.clone(), |logits| match self.objective {
             Objective::CrossEntropy => criterion.cross_entropy(logits),
             Objective::Normalised => criterion.log_odds(logits),
             Objective::Margin => criterion.margin(logits),
         });
-        self.state.look(problem, logits, Norm::L2);
-        let gradient = if objective == Objective::Normalised { unit(gradient) } else { gradient };
-        gradient * self.config.step_size
-    }
-}
+        state.record(problem, slope.logits);
+        let found = state.best.found();
 
-impl Search for Ascent {
-    fn step(&mut self, problem: &Problem) {
-        let step = self.climb(problem);
-        let found = self.state.best.found();
+        let normalised = self.objective == Objective::Normalised;
+        let step = if normalised { unit(slope.gradient) } else { slope.gradient } * self.step_size;
         let vanished = Norm::Linf.measure(step.clone()).lower_elem(VANISHED);
-        let moved = (self.state.current.clone() + step).clamp(0.0, 1.0);
-        self.state.current = choose(found.clone(), self.state.current.clone(), moved);
-        self.state.settled = vanished.bool_or(found).float();
+        state.current = choose(found.clone(), current.clone(), (current + step).clamp(0.0, 1.0));
+        state.settled = vanished.bool_or(found).float();
     }
 
-    fn polish(&mut self, problem: &Problem) {
-        self.state.close_in(problem, Norm::L2, self.config.bisections);
-    }
-
-    fn state(&self) -> &State {
-        &self.state
+    fn polish(&mut self, problem: &Problem, state: &mut State) {
+        state.close_in(problem, self.bisections);
     }
 }

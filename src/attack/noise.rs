@@ -1,10 +1,8 @@
 //! Random noise: no attack, but the control that every attack must beat.
 
-use burn::tensor::Tensor;
-
-use super::menu::{Entry, bounded, epsilon, searches, seed, steps};
+use super::entry::{Entry, Words, epsilon, seed, steps};
 use super::random::Random;
-use super::{Attack, Bounded, Passes, Problem, Search, State};
+use super::{About, Attack, Passes, Problem, Search, State};
 use crate::norm::Norm;
 
 /// Noise of size ε, again and again, until the network misreads one. Gaussian, for L∞ uniform, for L0 black and white
@@ -29,78 +27,44 @@ impl Noise {
 }
 
 pub(super) fn entry() -> Entry {
-    Entry {
+    let words = Words {
         title: "Random noise: the control",
         summary: "Adds noise of size ε, a few times over, and sees whether the network still reads the picture. What it needs \
-              to fool a network says how much of an attack's success is owed to aim.",
+                  to fool a network says how much of an attack's success is owed to aim.",
         featured: true,
-        norms: &[Norm::L2, Norm::Linf, Norm::L1, Norm::L0],
-        parameters: Box::new(|norm| vec![steps(Noise::new(norm).steps), epsilon(norm), searches(), seed()]),
-        build: Box::new(|norm, settings| {
-            let attack = Noise {
-                norm,
-                epsilon: settings.real("epsilon"),
-                steps: settings.whole("steps"),
-                seed: settings.seed(),
-            };
-            bounded(attack, settings)
-        }),
-    }
+    };
+    let fields = |norm| {
+        vec![
+            steps(|noise: &mut Noise| &mut noise.steps),
+            epsilon(norm, |noise: &mut Noise| &mut noise.epsilon),
+            seed(|noise: &mut Noise| &mut noise.seed),
+        ]
+    };
+    Entry::bounded(words, &[Norm::L2, Norm::Linf, Norm::L1, Norm::L0], Noise::new, fields)
 }
 
 impl Attack for Noise {
-    fn name(&self) -> &'static str {
-        "noise"
+    fn about(&self) -> About {
+        About {
+            cost: Passes::default().and_forward(self.steps),
+            epsilon: Some(self.epsilon),
+            black_box: true,
+            ..About::new("noise", self.norm, self.steps)
+        }
     }
 
-    fn norm(&self) -> Norm {
-        self.norm
-    }
-
-    fn steps(&self) -> usize {
-        self.steps
-    }
-
-    fn cost(&self) -> Passes {
-        Passes::default().and_forward(self.steps)
-    }
-
-    fn epsilon(&self) -> Option<f32> {
-        Some(self.epsilon)
-    }
-
-    fn black_box(&self) -> bool {
-        true
-    }
-
-    fn begin(&self, problem: &Problem) -> Box<dyn Search> {
-        self.begin_within(problem, problem.for_each(self.epsilon))
+    fn begin(&self, _problem: &Problem, _state: &mut State) -> Box<dyn Search> {
+        Box::new(NoiseSearch(Random::new(self.seed)))
     }
 }
 
-impl Bounded for Noise {
-    fn begin_within(&self, problem: &Problem, epsilon: Tensor<1>) -> Box<dyn Search> {
-        Box::new(NoiseSearch { norm: self.norm, random: Random::new(self.seed), epsilon, state: State::new(problem) })
-    }
-}
-
-struct NoiseSearch {
-    norm: Norm,
-    random: Random,
-    /// `[N]`
-    epsilon: Tensor<1>,
-    state: State,
-}
+struct NoiseSearch(Random);
 
 impl Search for NoiseSearch {
-    fn step(&mut self, problem: &Problem) {
-        let noise = self.random.of_size(problem, self.norm, self.epsilon.clone());
-        self.state.current = problem.perturbed(noise);
-        self.state.predict(problem, self.norm);
-        self.state.stop_where_found();
-    }
-
-    fn state(&self) -> &State {
-        &self.state
+    fn step(&mut self, problem: &Problem, state: &mut State) {
+        let noise = self.0.of_size(problem, state.norm, state.epsilon.clone());
+        state.current = problem.perturbed(noise);
+        state.predict(problem);
+        state.stop_where_found();
     }
 }

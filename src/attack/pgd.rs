@@ -2,11 +2,12 @@
 
 use burn::tensor::Tensor;
 
-use super::menu::{Entry, bounded, epsilon, searches, seed, steps};
+use super::entry::{Entry, Words, epsilon, seed, steps};
 use super::random::Random;
-use super::{Attack, Bounded, Passes, Problem, Search, State, choose, inward};
-use crate::norm::{Norm, per_image};
-use crate::rows;
+use super::{About, Attack, Passes, Problem, Search, State, choose, inward};
+use crate::norm::Norm;
+use crate::per_image;
+use crate::tensors::broadcast;
 
 /// Steps along the gradient from a random place in the ball of radius ε, each taken back into the ball.
 ///
@@ -35,106 +36,69 @@ impl Pgd {
 }
 
 pub(super) fn entry() -> Entry {
-    Entry {
+    let words = Words {
         title: "PGD: many steps within ε",
         summary: "Starts at a random place no further than ε from the picture, and climbs the loss in small steps that never \
-              leave this distance. The standard test of whether a network withstands changes of a given size.",
+                  leave this distance. The standard test of whether a network withstands changes of a given size.",
         featured: true,
-        norms: &[Norm::Linf, Norm::L2, Norm::L1],
-        parameters: Box::new(|norm| vec![steps(Pgd::new(norm).steps), epsilon(norm), searches(), seed()]),
-        build: Box::new(|norm, settings| {
-            let attack = Pgd {
-                steps: settings.whole("steps"),
-                epsilon: settings.real("epsilon"),
-                seed: settings.seed(),
-                ..Pgd::new(norm)
-            };
-            bounded(attack, settings)
-        }),
-    }
+    };
+    let fields = |norm| {
+        vec![
+            steps(|pgd: &mut Pgd| &mut pgd.steps),
+            epsilon(norm, |pgd: &mut Pgd| &mut pgd.epsilon),
+            seed(|pgd: &mut Pgd| &mut pgd.seed),
+        ]
+    };
+    Entry::bounded(words, &[Norm::Linf, Norm::L2, Norm::L1], Pgd::new, fields)
 }
 
 impl Attack for Pgd {
-    fn name(&self) -> &'static str {
-        "pgd"
+    fn about(&self) -> About {
+        let cost = Passes::gradients(self.steps).and_forward(1);
+        About { cost, epsilon: Some(self.epsilon), ..About::new("pgd", self.norm, self.steps) }
     }
 
-    fn norm(&self) -> Norm {
-        self.norm
-    }
-
-    fn steps(&self) -> usize {
-        self.steps
-    }
-
-    fn cost(&self) -> Passes {
-        Passes::gradients(self.steps).and_forward(1)
-    }
-
-    fn epsilon(&self) -> Option<f32> {
-        Some(self.epsilon)
-    }
-
-    fn begin(&self, problem: &Problem) -> Box<dyn Search> {
-        self.begin_within(problem, problem.for_each(self.epsilon))
-    }
-}
-
-impl Bounded for Pgd {
-    fn begin_within(&self, problem: &Problem, epsilon: Tensor<1>) -> Box<dyn Search> {
-        let start = Random::new(self.seed).of_size(problem, self.norm, epsilon.clone());
-        let mut state = State::new(problem);
+    fn begin(&self, problem: &Problem, state: &mut State) -> Box<dyn Search> {
+        let start = Random::new(self.seed).of_size(problem, self.norm, state.epsilon.clone());
         state.current = problem.perturbed(start);
-        Box::new(PgdSearch { config: *self, epsilon, state })
+        Box::new(*self)
     }
 }
 
 /// The share of the values that a step in L1 changes.
 const SPARSITY: f32 = 0.01;
 
-struct PgdSearch {
-    config: Pgd,
-    /// `[N]`
-    epsilon: Tensor<1>,
-    state: State,
-}
-
-impl PgdSearch {
-    /// The current images, moved by `length` `[N]` in the steepest direction.
-    fn stepped(&self, gradient: Tensor<4>, length: Tensor<1>) -> Tensor<4> {
-        let current = self.state.current.clone();
-        match self.config.norm {
-            Norm::Linf => rows::sign_step(current, gradient, length),
-            Norm::L2 => rows::step(current, gradient, length),
+impl Pgd {
+    /// `current` images, moved by `length` `[N]` in the steepest direction.
+    fn stepped(&self, current: Tensor<4>, gradient: Tensor<4>, length: Tensor<1>) -> Tensor<4> {
+        match self.norm {
+            Norm::Linf => per_image::sign_step(current, gradient, length),
+            Norm::L2 => per_image::step(current, gradient, length),
             Norm::L0 | Norm::L1 => {
                 let [images, channels, height, width] = gradient.dims();
                 let count = (SPARSITY * (channels * height * width) as f32).ceil();
                 let count = Tensor::full([images], count, &gradient.device());
                 let signs = Norm::L0.project(inward(current.clone(), gradient), count).sign();
                 let size = Norm::L1.measure(signs.clone()).clamp_min(1.0);
-                current + signs * per_image(length / size)
+                current + signs * broadcast(length / size)
             }
         }
     }
 }
 
-impl Search for PgdSearch {
-    fn step(&mut self, problem: &Problem) {
-        let Pgd { norm, steps, reach, .. } = self.config;
-        let current = self.state.current.clone();
-        let (logits, gradient) = problem.gradient(current.clone(), |logits| problem.criterion.log_odds(logits));
-        self.state.look(problem, logits, norm);
-        let found = self.state.stop_where_found();
+impl Search for Pgd {
+    fn step(&mut self, problem: &Problem, state: &mut State) {
+        let current = state.current.clone();
+        let slope = problem.gradient(current.clone(), |logits| problem.criterion.log_odds(logits));
+        state.record(problem, slope.logits);
+        let found = state.stop_where_found();
 
-        let stepped = self.stepped(gradient, self.epsilon.clone() * (reach / steps as f32));
-        self.state.current = choose(found, current, problem.within(norm, stepped, self.epsilon.clone()));
+        let length = state.epsilon.clone() * (self.reach / self.steps as f32);
+        let stepped = self.stepped(current.clone(), slope.gradient, length);
+        state.current = choose(found, current, problem.within(self.norm, stepped, state.epsilon.clone()));
     }
 
-    fn polish(&mut self, problem: &Problem) {
-        self.state.predict(problem, self.config.norm);
-    }
-
-    fn state(&self) -> &State {
-        &self.state
+    fn polish(&mut self, problem: &Problem, state: &mut State) {
+        state.predict(problem);
     }
 }

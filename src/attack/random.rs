@@ -4,7 +4,8 @@ use burn::tensor::{Tensor, TensorData};
 
 use super::Problem;
 use crate::noise;
-use crate::norm::{Norm, per_image};
+use crate::norm::Norm;
+use crate::tensors::broadcast;
 
 /// A stream of random numbers.
 pub(super) struct Random(noise::Random);
@@ -37,12 +38,12 @@ impl Random {
             Norm::Linf => self.fill(problem, |random| 2.0 * random.unit() - 1.0),
             _ => self.normal(problem),
         };
-        let noise = noise.expand(problem.pixels.shape());
+        let noise = problem.inside(noise.expand(problem.pixels.shape()));
         match norm {
             Norm::L0 => norm.project(noise, epsilon).sign(),
             _ => {
                 let size = norm.measure(noise.clone());
-                noise * per_image(epsilon / size)
+                noise * broadcast(epsilon / size)
             }
         }
     }

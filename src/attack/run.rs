@@ -1,12 +1,13 @@
-//! The driver: one attack on one batch, checked before and certified after.
+//! The driver: one attack on one batch, checked before and after.
 
 use burn::tensor::{Bool, Tensor};
 
-use super::{Attack, Best, Passes, Problem, Search, State, choose};
-use crate::classifier::{Aim, Criterion, Frozen, Goal, Probabilities, read};
+use super::{About, Attack, Attempt, Best, Passes, Problem, State, choose};
+use crate::classifier::{Aim, Criterion, Frozen, Goal, Probabilities};
 use crate::error::Error;
-use crate::norm::{Norm, Norms, per_image};
-use crate::rows;
+use crate::norm::{Norm, Norms};
+use crate::per_image;
+use crate::tensors::{broadcast, read};
 
 /// An attack under way. Call [`advance`](Run::advance) until it returns nothing, or stop whenever you like, then
 /// [`finish`](Run::finish). Between the calls nothing runs, so that the caller can show progress or cancel.
@@ -21,10 +22,9 @@ use crate::rows;
 /// let device = Device::flex();
 /// let network = Frozen::new(&CompactConfig { side: 128, classes: 20 }.init(&device));
 /// let pixels = Tensor::full([1, 1, 128, 128], 0.5, &device);
-/// let class = network.predict(pixels.clone()).await?[0].class();
 ///
 /// let attack = Ddn { steps: 10, ..Ddn::default() };
-/// let mut run = Run::begin(&attack, &network, pixels, Goal::Misread(vec![class])).await?;
+/// let mut run = Run::begin(&attack, &network, pixels, Goal::Change).await?;
 /// while let Some(progress) = run.advance(5).await? {
 ///     println!("{} of {}", progress.step, progress.steps);
 /// }
@@ -36,16 +36,11 @@ use crate::rows;
 pub struct Run<'a> {
     problem: Problem<'a>,
     aim: Aim,
-    /// κ, the lead of the class to be read that the attack asks for.
-    lead: f32,
-    search: Box<dyn Search>,
-    norm: Norm,
-    epsilon: Option<f32>,
+    about: About,
+    attempt: Attempt,
     /// The logits of the originals, row by row.
     logits: Vec<Vec<f32>>,
     original: Vec<Probabilities>,
-    step: usize,
-    steps: usize,
     over: bool,
 }
 
@@ -80,7 +75,7 @@ pub struct Outcome {
     pub adversarial: Tensor<4>,
     /// The same in 256 shades, moved a little further where rounding undid the attack, `[N, C, H, W]`.
     pub eight_bit: Tensor<4>,
-    /// What it cost, for every image, the certificate included.
+    /// What it cost, for every image, the check of the result included.
     pub passes: Passes,
     /// The norm that the attack kept small.
     pub norm: Norm,
@@ -180,8 +175,9 @@ pub struct EightBit {
     pub norms: Norms,
 }
 
-/// Lengths, in multiples of the perturbation, tried in turn until the rounded image is adversarial.
-const STRETCHES: [f32; 12] = [1.0, 1.01, 1.02, 1.05, 1.1, 1.2, 1.4, 1.7, 2.0, 3.0, 5.0, 10.0];
+/// Lengths, in multiples of the perturbation, tried in turn until the rounded image is adversarial. The last are for those of a
+/// small part of a shade, which rounding takes away whole.
+const STRETCHES: [f32; 12] = [1.0, 1.01, 1.03, 1.07, 1.15, 1.3, 1.6, 2.2, 3.5, 7.0, 15.0, 40.0];
 
 /// The same where the rounded image is to stay within ε, which rounding can lead out of.
 const STRETCHES_WITHIN: [f32; 12] = [1.0, 1.02, 1.05, 1.1, 1.2, 1.4, 0.98, 0.95, 0.9, 0.8, 0.7, 0.6];
@@ -194,9 +190,9 @@ impl<'a> Run<'a> {
     ///
     /// # Errors
     ///
-    /// If the goal does not have one class for each image, or one the network does not have; if the attack cannot aim at
-    /// a class, or the network has too few for it; if the network answers with something that is not a number; if the
-    /// device fails.
+    /// If the goal does not have one class for each image, or one the network does not have; if the region is one of
+    /// images of another size; if the attack cannot aim at a class, or the network has too few for it; if the network
+    /// answers with something that is not a number; if the device fails.
     pub async fn begin(
         attack: &dyn Attack,
         classifier: &'a Frozen,
@@ -204,39 +200,27 @@ impl<'a> Run<'a> {
         aim: impl Into<Aim>,
     ) -> Result<Self, Error> {
         let aim: Aim = aim.into();
-        let goal = aim.goal();
-        let [images, ..] = pixels.dims();
-        if goal.classes().len() != images {
-            return Err(Error::GoalLength { goals: goal.classes().len(), images });
-        }
-        if !attack.targeted() && matches!(goal, Goal::Read(_)) {
-            return Err(Error::Untargeted { attack: attack.name() });
+        let about = attack.about();
+        if !about.targeted && matches!(aim.goal(), Goal::Read(_)) {
+            return Err(Error::Untargeted { attack: about.name });
         }
         let pixels = pixels.clamp(0.0, 1.0);
         let logits = classifier.logits(pixels.clone());
-        let [_, classes] = logits.dims();
-        let expected = attack.fewest_classes();
-        if classes < expected {
-            return Err(Error::TooFewClasses { attack: attack.name(), expected, found: classes });
-        }
-        let criterion = Criterion::new(aim.clone(), classes, classifier.device())?.with_lead(attack.lead());
+        let [images, classes] = logits.dims();
+        about.check_classes(classes)?;
         let logits: Vec<Vec<f32>> = read(logits).await?.chunks(classes).map(<[f32]>::to_vec).collect();
-        let original = logits.iter().map(|logits| Probabilities::of_logits(logits)).collect::<Result<_, _>>()?;
-        let problem = Problem::new(classifier, pixels, criterion);
+        let original = logits.iter().map(|logits| Probabilities::of_logits(logits)).collect::<Result<Vec<_>, _>>()?;
+        let aim = aim.known(&original);
+        let goals = aim.goal().classes().len();
+        if goals != images {
+            return Err(Error::GoalLength { goals, images });
+        }
+        let criterion = Criterion::new(aim.clone(), classes, classifier.device())?.with_lead(about.lead);
+        let mask = aim.region().map(|region| region.mask(pixels.dims(), classifier.device())).transpose()?;
+        let problem = Problem::new(classifier, pixels, criterion, mask);
         problem.passes.set(Passes::default().and_forward(1));
-        Ok(Self {
-            search: attack.begin(&problem),
-            norm: attack.norm(),
-            epsilon: attack.epsilon(),
-            logits,
-            original,
-            problem,
-            aim,
-            lead: attack.lead(),
-            step: 0,
-            steps: attack.steps(),
-            over: false,
-        })
+        let attempt = Attempt::begin(attack, &problem);
+        Ok(Self { attempt, about, logits, original, problem, aim, over: false })
     }
 
     /// What the network says of the originals.
@@ -244,15 +228,20 @@ impl<'a> Run<'a> {
         &self.original
     }
 
+    /// Whether the network reads every image as the aim says before anything is changed.
+    pub fn is_reached_already(&self) -> bool {
+        self.original.iter().enumerate().all(|(image, answer)| self.reached(image, answer))
+    }
+
     /// The norm that the attack keeps small.
     pub fn norm(&self) -> Norm {
-        self.norm
+        self.about.norm
     }
 
     /// The smallest adversarial images so far, and the originals where there is none yet, `[N, C, H, W]`; what
-    /// [`finish`](Run::finish) certifies.
+    /// [`finish`](Run::finish) checks.
     pub fn best(&self) -> Tensor<4> {
-        self.search.state().best.pixels.clone()
+        self.attempt.state.best.pixels.clone()
     }
 
     /// Takes up to `steps` steps, reads back once how far it is, and returns nothing when there is nothing left to do.
@@ -261,17 +250,16 @@ impl<'a> Run<'a> {
     ///
     /// If the device fails.
     pub async fn advance(&mut self, steps: usize) -> Result<Option<Progress>, Error> {
-        let steps = steps.clamp(1, self.steps.max(1)).min(self.steps - self.step);
+        let steps = steps.max(1).min(self.attempt.left());
         if self.over || steps == 0 {
             return Ok(None);
         }
         for _ in 0..steps {
-            self.search.step(&self.problem);
+            self.attempt.step(&self.problem);
         }
-        self.step += steps;
-        let images = self.look().await?;
+        let images = self.read_progress().await?;
         self.over = images.iter().all(|image| image.settled);
-        Ok(Some(Progress { step: self.step, steps: self.steps, images }))
+        Ok(Some(Progress { step: self.attempt.state.step, steps: self.attempt.steps, images }))
     }
 
     /// All the steps that are left, then [`finish`](Run::finish).
@@ -284,8 +272,8 @@ impl<'a> Run<'a> {
         self.finish().await
     }
 
-    async fn look(&self) -> Result<Vec<ImageProgress>, Error> {
-        let state = self.search.state();
+    async fn read_progress(&self) -> Result<Vec<ImageProgress>, Error> {
+        let state = &self.attempt.state;
         let confidence = match &state.logits {
             Some(logits) => self.problem.criterion.confidence(logits.clone()),
             None => self.problem.for_each(1.0),
@@ -302,24 +290,25 @@ impl<'a> Run<'a> {
             .collect())
     }
 
-    /// Certifies what was found: clips it, predicts and measures it again, and does the same for the image in 256
+    /// Checks what was found: clips it, predicts and measures it again, and does the same for the image in 256
     /// shades.
     ///
     /// # Errors
     ///
     /// If the device fails, or the network's answer is not a number.
     pub async fn finish(mut self) -> Result<Outcome, Error> {
-        self.search.polish(&self.problem);
-        let states = self.look().await?;
+        self.attempt.polish(&self.problem);
+        let states = self.read_progress().await?;
         let pixels = &self.problem.pixels;
 
         // An image that was misread to begin with is its own answer.
         let misread: Vec<bool> =
             (0..self.original.len()).map(|image| self.reached(image, &self.original[image])).collect();
         let mask = Tensor::<1, Bool>::from_data(misread.as_slice(), &pixels.device());
-        let State { best, current, .. } = self.search.state();
+        let State { best, current, .. } = &self.attempt.state;
         let adversarial = choose(best.found(), best.pixels.clone(), current.clone());
         let adversarial = choose(mask, pixels.clone(), adversarial).clamp(0.0, 1.0);
+        let adversarial = self.problem.allowed(adversarial);
 
         let answers = self.predict(adversarial.clone()).await?;
         let norms = Norms::read(adversarial.clone() - pixels.clone()).await?;
@@ -351,10 +340,10 @@ impl<'a> Run<'a> {
             adversarial,
             eight_bit,
             passes: self.problem.passes.get(),
-            norm: self.norm,
-            epsilon: self.epsilon,
+            norm: self.about.norm,
+            epsilon: self.about.epsilon,
             aim: self.aim,
-            lead: self.lead,
+            lead: self.about.lead,
         })
     }
 
@@ -388,19 +377,19 @@ impl<'a> Run<'a> {
     ) -> Result<(Tensor<4>, Vec<Probabilities>, Vec<Norms>), Error> {
         let pixels = &self.problem.pixels;
         let perturbation = adversarial.clone() - pixels.clone();
-        let lengths: &[f32] = if self.epsilon.is_some() { &STRETCHES_WITHIN } else { &STRETCHES };
+        let lengths: &[f32] = if self.about.epsilon.is_some() { &STRETCHES_WITHIN } else { &STRETCHES };
         let wanted: Vec<bool> = (0..answers.len()).map(|image| self.reached(image, &answers[image])).collect();
         let mut chosen = vec![0; answers.len()];
         let mut given_up = vec![false; answers.len()];
         loop {
             let factors: Vec<f32> = chosen.iter().map(|&index| lengths[index]).collect();
             let factors = Tensor::<1>::from_data(factors.as_slice(), &pixels.device());
-            let moved = pixels.clone() + perturbation.clone() * per_image(factors);
-            let moved = match self.epsilon.filter(|_| self.norm == Norm::Linf) {
-                Some(epsilon) => rows::cube(pixels.clone(), moved, self.problem.for_each(epsilon)),
+            let moved = pixels.clone() + perturbation.clone() * broadcast(factors);
+            let moved = match self.about.epsilon.filter(|_| self.about.norm == Norm::Linf) {
+                Some(epsilon) => per_image::cube(pixels.clone(), moved, self.problem.for_each(epsilon)),
                 None => moved.clamp(0.0, 1.0),
             };
-            let rounded = (moved * 255.0).round() / 255.0;
+            let rounded = self.problem.allowed((moved * 255.0).round() / 255.0);
             let rounded_answers = self.predict(rounded.clone()).await?;
             let norms = Norms::read(rounded.clone() - pixels.clone()).await?;
             let mut settled = true;
@@ -423,12 +412,13 @@ impl<'a> Run<'a> {
     }
 
     fn reached(&self, image: usize, answer: &Probabilities) -> bool {
-        self.aim.is_reached(image, answer) && (self.lead == 0.0 || self.aim.lead(image, answer) >= self.lead)
+        self.aim.is_reached(image, answer)
+            && (self.about.lead == 0.0 || self.aim.lead(image, answer) >= self.about.lead)
     }
 
     /// Whether a perturbation is no larger than ε, but for rounding, where the attack is one of fixed size.
     fn within(&self, norms: &Norms) -> bool {
-        self.epsilon.is_none_or(|epsilon| norms.of(self.norm) <= f64::from(epsilon) * 1.001)
+        self.about.epsilon.is_none_or(|epsilon| norms.of(self.about.norm) <= f64::from(epsilon) * 1.001)
     }
 }
 

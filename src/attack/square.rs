@@ -2,10 +2,11 @@
 
 use burn::tensor::{Tensor, TensorData};
 
-use super::menu::{Entry, bounded, epsilon, real, searches, seed, steps};
+use super::entry::{Entry, Words, epsilon, field, seed, steps};
 use super::random::Random;
-use super::{Attack, Best, Bounded, Passes, Problem, Search, State, choose};
-use crate::norm::{Norm, per_image, unit};
+use super::{About, Attack, Best, Passes, Problem, Search, State, choose};
+use crate::norm::{Norm, unit};
+use crate::tensors::broadcast;
 
 /// Random squares on the surface of the ball of radius ε, kept where they raise the margin. It never asks for a gradient.
 ///
@@ -33,87 +34,50 @@ impl Square {
 }
 
 pub(super) fn entry() -> Entry {
-    Entry {
+    let words = Words {
         title: "Square: without looking inside",
         summary: "Tries squares of colour at random places and keeps those that make the network less sure, by its answers \
                   alone. Needs no gradient, and so also fools networks that hide theirs.",
         featured: false,
-        norms: &[Norm::Linf, Norm::L2],
-        parameters: Box::new(|norm| {
-            let Square { steps: count, share, .. } = Square::new(norm);
-            let help = "The share of the picture that the first square covers.";
-            vec![
-                steps(count),
-                epsilon(norm),
-                searches(),
-                real("share", "First square p", help, 0.001, 1.0, share),
-                seed(),
-            ]
-        }),
-        build: Box::new(|norm, settings| {
-            let attack = Square {
-                norm,
-                epsilon: settings.real("epsilon"),
-                steps: settings.whole("steps"),
-                share: settings.real("share"),
-                seed: settings.seed(),
-            };
-            bounded(attack, settings)
-        }),
-    }
+    };
+    let fields = |norm| {
+        let help = "The share of the picture that the first square covers.";
+        vec![
+            steps(|square: &mut Square| &mut square.steps),
+            epsilon(norm, |square: &mut Square| &mut square.epsilon),
+            field("share", "First square p", help, 0.001..=1.0, |square: &mut Square| &mut square.share),
+            seed(|square: &mut Square| &mut square.seed),
+        ]
+    };
+    Entry::bounded(words, &[Norm::Linf, Norm::L2], Square::new, fields)
 }
 
 impl Attack for Square {
-    fn name(&self) -> &'static str {
-        "square"
+    fn about(&self) -> About {
+        About {
+            cost: Passes::default().and_forward(self.steps),
+            epsilon: Some(self.epsilon),
+            black_box: true,
+            ..About::new("square", self.norm, self.steps)
+        }
     }
 
-    fn norm(&self) -> Norm {
-        self.norm
-    }
-
-    fn steps(&self) -> usize {
-        self.steps
-    }
-
-    fn cost(&self) -> Passes {
-        Passes::default().and_forward(self.steps)
-    }
-
-    fn epsilon(&self) -> Option<f32> {
-        Some(self.epsilon)
-    }
-
-    fn black_box(&self) -> bool {
-        true
-    }
-
-    fn begin(&self, problem: &Problem) -> Box<dyn Search> {
-        self.begin_within(problem, problem.for_each(self.epsilon))
-    }
-}
-
-impl Bounded for Square {
-    fn begin_within(&self, problem: &Problem, epsilon: Tensor<1>) -> Box<dyn Search> {
+    fn begin(&self, problem: &Problem, state: &mut State) -> Box<dyn Search> {
         let mut search = SquareSearch {
             config: *self,
-            step: 0,
+            epsilon: state.epsilon.clone(),
             kept: problem.pixels.zeros_like(),
             margin: problem.for_each(-Best::NONE),
             random: Random::new(self.seed),
-            epsilon,
-            state: State::new(problem),
         };
         let start = if self.norm == Norm::Linf { search.stripes() } else { search.tiles() };
-        search.state.current = problem.perturbed(start);
+        state.current = problem.perturbed(start);
         Box::new(search)
     }
 }
 
 struct SquareSearch {
     config: Square,
-    /// Queries made.
-    step: usize,
     /// `[N]`
     epsilon: Tensor<1>,
     /// The best perturbation so far, `[N, C, H, W]`
@@ -121,7 +85,6 @@ struct SquareSearch {
     /// Its margin, `[N]`
     margin: Tensor<1>,
     random: Random,
-    state: State,
 }
 
 impl SquareSearch {
@@ -129,7 +92,7 @@ impl SquareSearch {
     fn stripes(&mut self) -> Tensor<4> {
         let [images, channels, height, width] = self.kept.dims();
         let signs = self.signs([1, channels, 1, width]);
-        signs.expand([images, channels, height, width]) * per_image(self.epsilon.clone())
+        signs.expand([images, channels, height, width]) * broadcast(self.epsilon.clone())
     }
 
     /// Five by five bumps of random sign, of length ε.
@@ -143,7 +106,7 @@ impl SquareSearch {
                 tiles = tiles.slice_assign([0..1, 0..channels, top..top + side, left..left + side], tile);
             }
         }
-        unit(tiles).expand([images, channels, height, width]) * per_image(self.epsilon.clone())
+        unit(tiles).expand([images, channels, height, width]) * broadcast(self.epsilon.clone())
     }
 
     /// −1 and 1.
@@ -152,10 +115,10 @@ impl SquareSearch {
         Tensor::from_data(TensorData::new(values, shape), &self.kept.device())
     }
 
-    /// Side of the squares of this query; the paper's schedule is for 10 000 queries.
-    fn side(&self, least: usize) -> usize {
+    /// Side of the squares of a query; the paper's schedule is for 10 000 queries.
+    fn side(&self, query: usize, least: usize) -> usize {
         let [_, _, height, width] = self.kept.dims();
-        let query = 10_000 * self.step / self.config.steps;
+        let query = 10_000 * query / self.config.steps;
         let halvings = [10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000].iter().filter(|&&after| query > after).count();
         let share = self.config.share / (1 << halvings) as f32;
         let side = (share * (height * width) as f32).sqrt().round() as usize;
@@ -170,21 +133,21 @@ impl SquareSearch {
     }
 
     /// The next perturbation to try in L∞: ε or −ε in a square, in every channel another.
-    fn repaint(&mut self) -> Tensor<4> {
+    fn repaint(&mut self, query: usize) -> Tensor<4> {
         let [images, channels, ..] = self.kept.dims();
-        let side = self.side(1);
+        let side = self.side(query, 1);
         let [rows, columns] = self.place(side);
         let colour = self.signs([1, channels, 1, 1]).expand([images, channels, side, side]);
-        let colour = colour * per_image(self.epsilon.clone());
+        let colour = colour * broadcast(self.epsilon.clone());
         self.kept.clone().slice_assign([0..images, 0..channels, rows, columns], colour)
     }
 
     /// The next perturbation to try in L2: the change in one square is taken away and spent, with what is unspent of ε, on
     /// a bump in another.
-    fn shift(&mut self) -> Tensor<4> {
+    fn shift(&mut self, query: usize) -> Tensor<4> {
         let [images, channels, height, width] = self.kept.dims();
         // Odd, so that a bump has a middle, and no larger than the picture.
-        let side = (self.side(3) | 1).min((height.min(width) - 1) | 1);
+        let side = (self.side(query, 3) | 1).min((height.min(width) - 1) | 1);
         let [rows, columns] = self.place(side);
         let [old_rows, old_columns] = self.place(side);
         let here = [0..images, 0..channels, rows, columns];
@@ -204,9 +167,9 @@ impl SquareSearch {
         let held = channel_length(window.clone()).clamp_min(1e-12);
         let direction = bump.expand([images, channels, side, side]) + window / held;
         let length = channel_length(direction.clone()).clamp_min(1e-12);
-        let fresh = direction / length * per_image(spare.sqrt());
+        let fresh = direction / length * broadcast(spare.sqrt());
         let moved = emptied.slice_assign(here, fresh);
-        unit(moved) * per_image(self.epsilon.clone())
+        unit(moved) * broadcast(self.epsilon.clone())
     }
 
     /// Two hills of opposite sign, side by side or one above the other, of length 1, `[1, 1, side, side]`.
@@ -243,26 +206,22 @@ fn channel_length(tensor: Tensor<4>) -> Tensor<4> {
 }
 
 impl Search for SquareSearch {
-    fn step(&mut self, problem: &Problem) {
-        let logits = problem.logits(self.state.current.clone());
-        self.state.look(problem, logits.clone(), self.config.norm);
-        let found = self.state.stop_where_found();
-        let margin = problem.criterion.margin(logits);
+    fn step(&mut self, problem: &Problem, state: &mut State) {
+        let logits = problem.logits(state.current.clone());
+        let margin = problem.criterion.margin(logits.clone());
+        state.record_margin(problem, logits, margin.clone());
+        let found = state.stop_where_found();
         let better = margin.clone().greater(self.margin.clone());
-        let tried = self.state.current.clone() - problem.pixels.clone();
+        let tried = state.current.clone() - problem.pixels.clone();
         self.kept = choose(better.clone(), tried, self.kept.clone());
         self.margin = self.margin.clone().mask_where(better, margin);
 
-        self.step += 1;
-        let next = if self.config.norm == Norm::Linf { self.repaint() } else { self.shift() };
-        self.state.current = choose(found, self.state.current.clone(), problem.perturbed(next));
+        let query = state.step + 1;
+        let next = if self.config.norm == Norm::Linf { self.repaint(query) } else { self.shift(query) };
+        state.current = choose(found, state.current.clone(), problem.perturbed(next));
     }
 
-    fn polish(&mut self, problem: &Problem) {
-        self.state.predict(problem, self.config.norm);
-    }
-
-    fn state(&self) -> &State {
-        &self.state
+    fn polish(&mut self, problem: &Problem, state: &mut State) {
+        state.predict(problem);
     }
 }

@@ -6,12 +6,17 @@ use burn::nn::{Initializer, Linear, LinearConfig, PaddingConfig2d};
 use burn::tensor::{Device, Tensor};
 
 use crate::classifier::Classifier;
+use crate::error::Error;
 use crate::layer::{Activation, connect, convolve};
+use crate::onnx::{Export, Writer};
 
 /// Mean of the COIL-20 pixels of the training poses, in [0, 1].
 const MEAN: f32 = 0.30;
 /// Standard deviation of the same pixels.
 const DEVIATION: f32 = 0.32;
+
+/// Pixels with mean 0 and deviation 1.
+const NORMALISED: Activation = Activation::Affine { scale: 1.0 / DEVIATION, shift: -MEAN / DEVIATION };
 
 /// What a [`Compact`] network is made of.
 #[derive(Debug, Clone, Copy)]
@@ -57,12 +62,26 @@ pub struct Compact {
 
 impl Classifier for Compact {
     fn logits(&self, pixels: Tensor<4>) -> Tensor<2> {
-        let normalised = Activation::Affine { scale: 1.0 / DEVIATION, shift: -MEAN / DEVIATION };
-        let x = convolve(&self.conv1, normalised, pixels);
+        let x = convolve(&self.conv1, NORMALISED, pixels);
         let x = convolve(&self.conv2, Activation::Relu, x);
         let x = convolve(&self.conv3, Activation::Relu, x);
         let x = connect(&self.dense1, Activation::Relu, x.flatten(1, 3));
         connect(&self.dense2, Activation::Relu, x)
+    }
+}
+
+impl Export for Compact {
+    fn write(&self, writer: &mut Writer, pixels: &str) -> Result<String, Error> {
+        let x = writer.convolve(&self.conv1, NORMALISED, pixels)?;
+        let x = writer.convolve(&self.conv2, Activation::Relu, &x)?;
+        let x = writer.convolve(&self.conv3, Activation::Relu, &x)?;
+        let x = writer.flatten(&x);
+        let x = writer.connect(&self.dense1, Activation::Relu, &x)?;
+        writer.connect(&self.dense2, Activation::Relu, &x)
+    }
+
+    fn classes(&self) -> usize {
+        self.dense2.weight.dims()[1]
     }
 }
 

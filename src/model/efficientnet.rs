@@ -10,6 +10,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use crate::classifier::Classifier;
 use crate::error::Error;
 use crate::layer::{Activation, connect, convolve};
+use crate::onnx::{Export, Writer};
 
 /// Side of the square input, in pixels.
 pub const SIDE: usize = 224;
@@ -27,6 +28,9 @@ const STAGES: [(usize, usize, usize, usize, usize); 7] = [
     (6, 5, 2, 192, 4),
     (6, 3, 1, 320, 1),
 ];
+
+/// Pixels as the reference's weights want them, around 0.
+const NORMALISED: Activation = Activation::Affine { scale: 255.0 / 128.0, shift: -127.0 / 128.0 };
 
 /// What BatchNorm adds to a variance before it takes the root, in the reference's weights.
 const BATCH_NORM_EPSILON: f32 = 1e-3;
@@ -98,6 +102,11 @@ struct Block {
 }
 
 impl Block {
+    /// Channels of its input.
+    fn inputs(&self) -> usize {
+        self.expand.as_ref().map_or(self.depthwise.weight.dims()[0], |expand| expand.weight.dims()[1])
+    }
+
     /// `activation` is that of the layer before.
     fn forward(&self, activation: Activation, input: Tensor<4>) -> Tensor<4> {
         let x = match &self.expand {
@@ -111,8 +120,7 @@ impl Block {
 
 impl Classifier for EfficientNetLite0 {
     fn logits(&self, pixels: Tensor<4>) -> Tensor<2> {
-        let normalised = Activation::Affine { scale: 255.0 / 128.0, shift: -127.0 / 128.0 };
-        let mut x = convolve(&self.stem, normalised, pixels);
+        let mut x = convolve(&self.stem, NORMALISED, pixels);
         let mut activation = Activation::Relu6;
         for block in &self.blocks {
             x = block.forward(activation, x);
@@ -120,6 +128,38 @@ impl Classifier for EfficientNetLite0 {
         }
         let x = relu6(convolve(&self.head, Activation::Identity, x));
         connect(&self.dense, Activation::Identity, x.flatten::<3>(2, 3).mean_dim(2).squeeze_dim(2))
+    }
+}
+
+impl Export for EfficientNetLite0 {
+    fn write(&self, writer: &mut Writer, pixels: &str) -> Result<String, Error> {
+        let mut x = writer.convolve(&self.stem, NORMALISED, pixels)?;
+        let mut activation = Activation::Relu6;
+        for block in &self.blocks {
+            // Activated once for both that take it.
+            let input = writer.activate(activation, &x);
+            let mut inner = input.clone();
+            if let Some(expand) = &block.expand {
+                inner = writer.convolve(expand, Activation::Identity, &inner)?;
+                inner = writer.activate(Activation::Relu6, &inner);
+            }
+            inner = writer.convolve(&block.depthwise, Activation::Identity, &inner)?;
+            x = writer.convolve(&block.project, Activation::Relu6, &inner)?;
+            let [outputs, ..] = block.project.weight.dims();
+            let same = block.depthwise.stride == [1, 1] && outputs == block.inputs();
+            if same {
+                x = writer.node("Add", &[&x, &input], &[]);
+            }
+            activation = Activation::Identity;
+        }
+        let x = writer.convolve(&self.head, Activation::Identity, &x)?;
+        let x = writer.activate(Activation::Relu6, &x);
+        let x = writer.mean(&x);
+        writer.connect(&self.dense, Activation::Identity, &x)
+    }
+
+    fn classes(&self) -> usize {
+        self.dense.weight.dims()[1]
     }
 }
 

@@ -7,7 +7,9 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
 use crate::classifier::Classifier;
+use crate::error::Error;
 use crate::layer::{Activation, connect, convolve};
+use crate::onnx::{Export, Writer};
 
 /// Mean of CIFAR-10's pixels, in [0, 1].
 const MEAN: f32 = 0.47;
@@ -18,6 +20,9 @@ const DEVIATION: f32 = 0.25;
 const STEM: usize = 16;
 /// Channels of every stage, and convolutions whose result is added to what they begin from.
 const STAGES: [(usize, usize); 3] = [(24, 2), (64, 2), (96, 1)];
+
+/// Pixels with mean 0 and deviation 1.
+const NORMALISED: Activation = Activation::Affine { scale: 1.0 / DEVIATION, shift: -MEAN / DEVIATION };
 
 /// What a [`Residual`] network is made of.
 #[derive(Debug, Clone, Copy)]
@@ -90,8 +95,7 @@ impl Residual {
         let mut layer = |conv: &Conv2d, activation: Activation, x: Tensor<4>| {
             normalise(index.next().expect("it has no end"), convolve(conv, activation, x))
         };
-        let pixel = Activation::Affine { scale: 1.0 / DEVIATION, shift: -MEAN / DEVIATION };
-        let mut x = layer(&self.stem, pixel, pixels);
+        let mut x = layer(&self.stem, NORMALISED, pixels);
         for stage in &self.stages {
             x = layer(&stage.down, Activation::Relu, x);
             x = x.clone() + stage.inner.iter().fold(x, |x, conv| layer(conv, Activation::Relu, x));
@@ -138,6 +142,27 @@ impl Residual {
 impl Classifier for Residual {
     fn logits(&self, pixels: Tensor<4>) -> Tensor<2> {
         self.logits_with(pixels, |_, x| x)
+    }
+}
+
+impl Export for Residual {
+    fn write(&self, writer: &mut Writer, pixels: &str) -> Result<String, Error> {
+        let mut x = writer.convolve(&self.stem, NORMALISED, pixels)?;
+        for stage in &self.stages {
+            x = writer.convolve(&stage.down, Activation::Relu, &x)?;
+            let mut inner = x.clone();
+            for conv in &stage.inner {
+                inner = writer.convolve(conv, Activation::Relu, &inner)?;
+            }
+            x = writer.node("Add", &[&x, &inner], &[]);
+        }
+        let x = writer.activate(Activation::Relu, &x);
+        let x = writer.mean(&x);
+        writer.connect(&self.dense, Activation::Identity, &x)
+    }
+
+    fn classes(&self) -> usize {
+        self.dense.weight.dims()[1]
     }
 }
 

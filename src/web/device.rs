@@ -12,9 +12,10 @@ use wgpu::DeviceType;
 
 use super::watch;
 use crate::catalog::Input;
-use crate::classifier::{Criterion, Frozen, Goal, read};
+use crate::classifier::{Criterion, Frozen, Goal, Slope};
 use crate::error::Error;
-use crate::norm::{Norm, per_image};
+use crate::norm::Norm;
+use crate::tensors::{broadcast, read};
 
 /// Where the tensors live.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Tsify)]
@@ -203,9 +204,9 @@ async fn look(network: &Frozen, input: Input) -> Result<(Vec<f32>, Vec<f32>), Er
     let pixels = Tensor::from_data(TensorData::new(values.clone(), shape), network.device());
     let logits = network.logits(pixels.clone());
     let criterion = Criterion::new(Goal::Misread(vec![0]), logits.dims()[1], network.device())?;
-    let (logits, gradient) = network.gradient(pixels.clone(), |logits| criterion.log_odds(logits));
+    let Slope { logits, gradient, .. } = network.gradient(pixels.clone(), |logits| criterion.log_odds(logits));
     let largest = Norm::Linf.measure(gradient.clone());
-    let moved = read(pixels + gradient / per_image(largest)).await?;
+    let moved = read(pixels + gradient / broadcast(largest)).await?;
     Ok((read(logits).await?, moved.iter().zip(values).map(|(after, before)| after - before).collect()))
 }
 

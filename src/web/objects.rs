@@ -1,14 +1,15 @@
 //! The plain objects that cross into JavaScript, where a typed array takes the place of a list of numbers.
 
-use js_sys::{Error as JsErrorObject, Float32Array, Object, Reflect, Uint8Array, Uint8ClampedArray};
+use js_sys::{Error as JsErrorObject, Object, Reflect, Uint8Array, Uint8ClampedArray};
 use serde::Serialize;
 use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::prelude::*;
 use web_sys::AbortSignal;
 
+use crate::attack;
 use crate::catalog::Input;
 use crate::photo::Photo;
-use crate::report::{self, AttackProgress, AttackReport, Prediction};
+use crate::report::{AttackProgress, AttackReport, Prediction};
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
@@ -20,8 +21,8 @@ export interface Picture {
     rgba: Uint8ClampedArray<ArrayBuffer>;
 }
 
-/** Which attack; the norm to keep small, where it has a choice; the label to be read, or any wrong one; the probability it shall have; and its parameters by name. What is left out has its default. */
-export type AttackOptions = { attack: string; norm?: Norm; target?: string; sure?: number } & { [parameter: string]: number | string | undefined };
+/** Which attack; the norm to keep small, where it has a choice; the label to be read, or any wrong one; the probability it shall have; the part of the picture that may change, `LEFT,TOP,WIDTH,HEIGHT` in pixels as the network sees it, or all of it; and its parameters by name. What is left out has its default. */
+export type AttackOptions = { attack: string; norm?: Norm; target?: string; sure?: number; region?: string } & { [parameter: string]: number | string | undefined };
 
 /** How far an attack is. */
 export interface LiveProgress extends AttackProgress {
@@ -42,14 +43,6 @@ export interface AttackResult {
     difference: Picture;
     factor: number;
     png: Uint8Array<ArrayBuffer>;
-}
-
-/** What a network computes for one picture. */
-export interface Inspection {
-    /** One value a class. */
-    logits: Float32Array<ArrayBuffer>;
-    /** One value a pixel and channel, channel by channel, row by row. */
-    gradient: Float32Array<ArrayBuffer>;
 }
 "#;
 
@@ -73,10 +66,6 @@ extern "C" {
     #[wasm_bindgen(typescript_type = "AttackResult")]
     pub type AttackResult;
 
-    /// What a network computes for one picture.
-    #[wasm_bindgen(typescript_type = "Inspection")]
-    pub type Inspection;
-
     /// A list of predictions.
     #[wasm_bindgen(typescript_type = "Prediction[]")]
     pub type Predictions;
@@ -88,7 +77,7 @@ extern "C" {
 
 impl AttackOptions {
     /// The same as the library takes it.
-    pub fn to_rust(&self) -> Result<report::AttackOptions, JsError> {
+    pub fn to_rust(&self) -> Result<attack::AttackOptions, JsError> {
         Ok(serde_wasm_bindgen::from_value(self.into())?)
     }
 }
@@ -148,11 +137,6 @@ pub fn live_progress(progress: &AttackProgress, best: Option<&Photo>) -> Result<
     Reflect::set(&value, &"best".into(), &best.map_or(JsValue::NULL, |best| picture(best).into()))
         .expect("a plain object takes any property");
     Ok(value)
-}
-
-pub fn inspection(logits: &[f32], gradient: &[f32]) -> Result<Inspection, JsError> {
-    Ok(object([("logits", Float32Array::from(logits).into()), ("gradient", Float32Array::from(gradient).into())])
-        .unchecked_into())
 }
 
 /// A list of plain objects, as the type of list that is asked for.

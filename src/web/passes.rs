@@ -5,9 +5,10 @@ use wasm_bindgen::prelude::*;
 
 use super::{Decoy, watch};
 use crate::catalog::Family;
-use crate::classifier::{self, Criterion, Goal};
+use crate::classifier::{Criterion, Goal, Slope};
 use crate::error::Error;
-use crate::rows;
+use crate::per_image;
+use crate::tensors::read;
 
 #[wasm_bindgen]
 impl Decoy {
@@ -30,7 +31,7 @@ impl Decoy {
         let (family, network) = self.network(&model)?;
         let pixels = self.batch(family, pixels)?;
         let criterion = Criterion::new(goal(&classes), family.labels.len(), network.device())?;
-        let (logits, gradient) = network.gradient(pixels, |logits| criterion.cross_entropy(logits));
+        let Slope { logits, gradient, .. } = network.gradient(pixels, |logits| criterion.cross_entropy(logits));
         let mut values = self.read(logits).await?;
         values.extend(self.read(gradient).await?);
         Ok(values)
@@ -52,8 +53,8 @@ impl Decoy {
         let criterion = Criterion::new(goal(&classes), family.labels.len(), network.device())?;
         let length = Tensor::full([classes.len()], size, network.device());
         for _ in 0..steps {
-            let (_, gradient) = network.gradient(pixels.clone(), |logits| criterion.cross_entropy(logits));
-            pixels = rows::sign_step(pixels, gradient, length.clone());
+            let slope = network.gradient(pixels.clone(), |logits| criterion.cross_entropy(logits));
+            pixels = per_image::sign_step(pixels, slope.gradient, length.clone());
         }
         Ok(self.read(pixels).await?)
     }
@@ -66,7 +67,7 @@ fn goal(classes: &[u32]) -> Goal {
 impl Decoy {
     async fn read<const D: usize>(&self, tensor: Tensor<D>) -> Result<Vec<f32>, Error> {
         let device = self.device.borrow().clone();
-        device.watched(watch::UNLIMITED, classifier::read(tensor)).await
+        device.watched(watch::UNLIMITED, read(tensor)).await
     }
 
     /// `pixels` as `[N, C, H, W]` on the device.

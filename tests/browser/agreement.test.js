@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
-import { launch, visit } from './site.js';
+import { launch, parts, visit } from './site.js';
 
 /** Written by tests/golden.rs: a network, a picture, and what it computes natively. */
 const fixture = (/** @type {string} */ name) => readFile(new URL(`../fixtures/${name}`, import.meta.url));
@@ -18,19 +18,20 @@ after(() => browser.close());
 for (const kind of /** @type {const} */ (['cpu', 'webgpu'])) {
   test(`logits and gradient on ${kind} are the native ones`, async () => {
     await visit(browser, async (page) => {
-      const { report, logits, gradient } = await page.evaluate(async ({ golden, image, kind }) => {
+      const { report, logits, gradient } = await page.evaluate(async ({ golden, image, kind, parts }) => {
         /** @type {typeof import('../../pkg/decoy.js')} */
-        const { default: init, Decoy } = await import(new URL('pkg/decoy.js', location.href).href);
-        await init({ module_or_path: new URL('pkg/decoy_bg.wasm', location.href) });
-        const decoy = await Decoy.create(await (await fetch('models/models.json')).text(), kind);
+        const { default: init, Decoy } = await import(new URL(`${parts}pkg/decoy.js`, location.href).href);
+        await init({ module_or_path: new URL(`${parts}pkg/decoy_bg.wasm`, location.href) });
+        const decoy = await Decoy.create(await (await fetch(`${parts}models/models.json`)).text(), kind);
         const family = decoy.catalog().families.find(({ models }) => models.some(({ id }) => id === golden.model));
         const entry = family?.models.find(({ id }) => id === golden.model);
         const weights = await (await fetch(`models/${entry?.file}`)).arrayBuffer();
         await decoy.loadModel(golden.model, new Uint8Array(weights));
         const picture = decoy.decode(family?.id ?? '', new Uint8Array(image));
-        const { logits, gradient } = await decoy.inspect(golden.model, picture);
-        return { report: decoy.device(), logits: [...logits], gradient: [...gradient] };
-      }, { golden, image, kind });
+        const pixels = Float32Array.from(picture.rgba.filter((_, place) => place % 4 === 0), (grey) => grey / 255);
+        const values = await decoy.gradient(golden.model, pixels, new Uint32Array([golden.logits.indexOf(Math.max(...golden.logits))]));
+        return { report: decoy.device(), logits: [...values.slice(0, -pixels.length)], gradient: [...values.slice(-pixels.length)] };
+      }, { golden, image, kind, parts });
 
       assert.equal(report.kind, kind, report.notice ?? '');
       // Sums of thousands of f32 products in another order differ in the last digits, never in the fourth.
@@ -42,11 +43,11 @@ for (const kind of /** @type {const} */ (['cpu', 'webgpu'])) {
 
 test('the photo network stays on WebGPU and has the gradient there that it has on the CPU', async () => {
   await visit(browser, async (page) => {
-    const [cpu, webgpu] = await page.evaluate(async () => {
+    const [cpu, webgpu] = await page.evaluate(async (parts) => {
       /** @type {typeof import('../../pkg/decoy.js')} */
-      const { default: init, Decoy } = await import(new URL('pkg/decoy.js', location.href).href);
-      await init({ module_or_path: new URL('pkg/decoy_bg.wasm', location.href) });
-      const catalog = await (await fetch('models/models.json')).text();
+      const { default: init, Decoy } = await import(new URL(`${parts}pkg/decoy.js`, location.href).href);
+      await init({ module_or_path: new URL(`${parts}pkg/decoy_bg.wasm`, location.href) });
+      const catalog = await (await fetch(`${parts}models/models.json`)).text();
       /** @param {'cpu' | 'webgpu'} kind */
       const compute = async (kind) => {
         const decoy = await Decoy.create(catalog, kind);
@@ -58,7 +59,7 @@ test('the photo network stays on WebGPU and has the gradient there that it has o
         return { kind: decoy.device().kind, logits: [...values.slice(0, -pixels.length)], gradient: [...values.slice(-pixels.length)] };
       };
       return [await compute('cpu'), await compute('webgpu')];
-    });
+    }, parts);
     assert.deepEqual([cpu.kind, webgpu.kind], ['cpu', 'webgpu']);
     close(webgpu.logits, cpu.logits, 1e-4, 'logits');
     // Rounding shuts a ReLU here and there that was barely open, so that single values may differ by more.
@@ -70,11 +71,11 @@ test('the photo network stays on WebGPU and has the gradient there that it has o
 
 test('every attack does on WebGPU what it does on the CPU', async () => {
   await visit(browser, async (page) => {
-    const results = await page.evaluate(async ({ golden, image }) => {
+    const results = await page.evaluate(async ({ golden, image, parts }) => {
       /** @type {typeof import('../../pkg/decoy.js')} */
-      const { default: init, Decoy } = await import(new URL('pkg/decoy.js', location.href).href);
-      await init({ module_or_path: new URL('pkg/decoy_bg.wasm', location.href) });
-      const catalog = await (await fetch('models/models.json')).text();
+      const { default: init, Decoy } = await import(new URL(`${parts}pkg/decoy.js`, location.href).href);
+      await init({ module_or_path: new URL(`${parts}pkg/decoy_bg.wasm`, location.href) });
+      const catalog = await (await fetch(`${parts}models/models.json`)).text();
       /** What every attack finds in every norm, in a few steps. @param {'cpu' | 'webgpu'} kind */
       const all = async (kind) => {
         const decoy = await Decoy.create(catalog, kind);
@@ -98,7 +99,7 @@ test('every attack does on WebGPU what it does on the CPU', async () => {
         return { kind: decoy.device().kind, found };
       };
       return [await all('cpu'), await all('webgpu')];
-    }, { golden, image });
+    }, { golden, image, parts });
     const [cpu, webgpu] = results;
     assert.deepEqual([cpu.kind, webgpu.kind], ['cpu', 'webgpu']);
     for (const [index, { what, size, flags }] of webgpu.found.entries()) {

@@ -13,9 +13,9 @@ let browser;
 before(async () => (browser = await launch({ webgpu: false })));
 after(() => browser.close());
 
-/** @type {{ families: { family: string, evaluations: Evaluation[] }[] }} */
+/** @type {{ families: import('../../www/robustness.js').Measured[] }} */
 const results = await json('robustness/figures.json');
-const measured = results.families.map(({ family, evaluations }) => ({ family: families.find(({ id }) => id === family) ?? assert.fail(family), evaluations }));
+const measured = results.families.map(({ family, ...found }) => ({ family: families.find(({ id }) => id === family) ?? assert.fail(family), ...found }));
 
 const show = (/** @type {Page} */ page) => page.getByLabel('Show', { exact: true });
 const table = (/** @type {Page} */ page) => page.getByText('The same figures as a table').click();
@@ -38,7 +38,7 @@ async function row(page, name) {
   return cells.allTextContents();
 }
 
-for (const { family, evaluations } of measured) {
+for (const { family, evaluations, transfer } of measured) {
   const [first] = evaluations;
   const at = `#model=${family.models[0].id}`;
 
@@ -65,8 +65,8 @@ for (const { family, evaluations } of measured) {
     const most = Math.max(...counts);
     await visit(browser, async (page) => {
       const band = list(page).filter({ hasText: /^band: 95 % interval over/ });
-      assert.match((await band.textContent()) ?? '', most > 1 ? new RegExp(`${most} trainings`) : /over the pictures, of one training$/);
-      assert.equal(await list(page).filter({ hasText: /single trainings$/ }).count(), most > 1 ? 1 : 0);
+      assert.match((await band.textContent()) ?? '', most > 1 ? new RegExp(`over retraining \\(.*${most} trainings\\)`) : /over pictures, not over retraining$/);
+      assert.equal(await list(page).filter({ hasText: /^the same training repeated$/ }).count(), most > 1 ? 1 : 0);
       if (most < 2) return;
       await table(page);
       for (const { sigma, trainings } of first.levels) {
@@ -82,15 +82,16 @@ for (const { family, evaluations } of measured) {
       await table(page);
       await show(page).selectOption('share still read correctly');
       await page.getByText('how many pictures are still read correctly').waitFor();
-      assert.equal(await list(page).count(), first.levels.length, 'one line a σ');
+      const proved = first.levels.filter(({ certified }) => certified);
+      assert.equal(await list(page).count(), first.levels.length + Math.min(proved.length, 1), 'one line a σ, and one word for all that is proved');
       await list(page).filter({ hasText: `σ = ${family.models[0].sigma.toFixed(2)}, where the dial stands` }).waitFor();
-      assert.deepEqual(await page.locator('#figures').getByRole('columnheader').allTextContents(), ['‖Δx‖₂', ...first.levels.map(({ sigma }) => `σ = ${sigma.toFixed(2)}`)]);
+      assert.deepEqual(await page.locator('#figures').getByRole('columnheader').allTextContents(), ['‖Δx‖₂', ...first.levels.map(({ sigma }) => `σ = ${sigma.toFixed(2)}`), ...proved.map(({ sigma }) => `σ = ${sigma.toFixed(2)}, proved`)]);
       const rows = await page.locator('#figures tbody').getByRole('row').count();
       assert.ok(rows >= 8, `${rows} rows`);
       for (const index of [0, rows - 1]) {
         const cells = await page.locator('#figures tbody').getByRole('row').nth(index).getByRole('cell').allTextContents();
-        for (const [place, { read }] of first.levels.entries()) {
-          const share = index ? /** @type {number} */ (read.at(-1)) : read[0];
+        for (const [place, values] of [...first.levels.map(({ read }) => read), ...proved.map(({ certified }) => certified ?? [])].entries()) {
+          const share = index ? /** @type {number} */ (values.at(-1)) : values[0];
           assert.ok(Math.abs(Number.parseFloat(cells[place]) - 100 * share) <= 0.051, `${cells[place]}, measured ${share}`);
         }
       }
@@ -139,6 +140,22 @@ for (const { family, evaluations } of measured) {
         assert.equal(caption.includes(title), networks !== family.id, caption);
         const [{ sigma, mean_l2 }] = levels;
         agrees(numbers((await row(page, sigma.toFixed(2)))[0])[0], mean_l2.value, title);
+      }
+    }, { at });
+  });
+
+  test(`what fools the others is a table, where it is measured: ${family.title}`, async () => {
+    await visit(browser, async (page) => {
+      await page.locator('#chart-caption').filter({ hasText: 'against σ' }).waitFor();
+      const title = page.getByText('Does what fools one network fool the others?');
+      assert.equal(await title.isVisible(), transfer !== undefined);
+      if (!transfer) return;
+      await title.click();
+      for (const [index, sigma] of transfer.sigmas.entries()) {
+        /** @type {string[]} */
+        const written = transfer.shares[index].map((share) => (share === null ? '–' : `${Math.round(100 * share)} %`));
+        assert.deepEqual(await row(page, `σ = ${sigma.toFixed(2)}`), written);
+        assert.equal(written[index], '100 %', 'what fools a network fools that network');
       }
     }, { at });
   });

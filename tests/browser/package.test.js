@@ -8,11 +8,14 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { address, launch, visit } from './site.js';
+import { address, gallery, launch, part, photos, visit } from './site.js';
 
 const KINDS = /** @type {Record<string, string>} */ ({ '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm' });
 const root = join(import.meta.dirname, '../..');
 const project = mkdtempSync(join(tmpdir(), 'decoy-package-'));
+
+/** The examples of the package's README, as they stand there. */
+const examples = [...readFileSync(join(root, 'pkg/README.md'), 'utf8').matchAll(/^```js\n(.*?)^```$/gms)].map(([, code]) => code);
 
 /** A user's page: it says what the network sees, and what it sees after an attack. @param {string} from where the package is imported from */
 const page = (from) => `<!doctype html><html lang="en"><title>mine</title><p role="status"></p><script type="module">
@@ -50,9 +53,11 @@ async function served(folder, use) {
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url ?? '/', address);
     try {
-      const body = pathname.startsWith('/models/')
-        ? Buffer.from(await (await fetch(new URL(`.${pathname}`, address))).arrayBuffer())
-        : readFileSync(join(folder, pathname.endsWith('/') ? 'index.html' : pathname));
+      const body = pathname === '/cat.jpg'
+        ? Buffer.from(await (await fetch(part(`gallery/${photos.id}/${gallery[0].file}`))).arrayBuffer())
+        : pathname.startsWith('/models/')
+          ? Buffer.from(await (await fetch(pathname.endsWith('models.json') ? part('models/models.json') : new URL(`.${pathname}`, address))).arrayBuffer())
+          : readFileSync(join(folder, pathname.endsWith('/') ? 'index.html' : pathname));
       response.writeHead(200, { 'content-type': KINDS[extname(pathname) || '.html'] ?? 'application/octet-stream' }).end(body);
     } catch {
       response.writeHead(pathname === '/favicon.ico' ? 204 : 404).end();
@@ -80,4 +85,18 @@ test('a page built by Vite uses the installed package', async () => {
   writeFileSync(join(project, 'index.html'), page('burn-decoy'));
   execFileSync(process.execPath, [join(root, 'node_modules/vite/bin/vite.js'), 'build', '--logLevel', 'warn', '--base', './'], { cwd: project });
   await served(join(project, 'dist'), fools);
+});
+
+test('every example of the package’s README runs as it stands there', async () => {
+  assert.ok(examples.length > 0);
+  for (const example of examples) {
+    writeFileSync(join(project, 'main.js'), example);
+    writeFileSync(join(project, 'index.html'), '<!doctype html><html lang="en"><title>mine</title><script type="module" src="./main.js"></script></html>');
+    execFileSync(process.execPath, [join(root, 'node_modules/vite/bin/vite.js'), 'build', '--logLevel', 'warn', '--base', './'], { cwd: project });
+    await served(join(project, 'dist'), (url) => visit(browser, async (page) => {
+      const line = await page.waitForEvent('console', (message) => message.text().includes(' became '));
+      const [, from, to, size] = /^(.+) became (.+), ‖Δx‖₂ = (.+)$/.exec(line.text()) ?? [];
+      assert.ok(from && to && from !== to && Number(size) > 0, line.text());
+    }, { at: url }));
+  }
 });

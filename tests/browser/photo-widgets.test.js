@@ -155,7 +155,7 @@ test('a camera that may not be used is told in a sentence, and so is a missing o
 
 // ---- target
 
-const target = (/** @type {Page} */ page) => page.getByRole('combobox', { name: 'Make the network see' });
+const target = (/** @type {Page} */ page) => page.getByRole('combobox', { name: 'Make it see' });
 const options = (/** @type {Page} */ page) => page.getByRole('listbox', { name: 'Labels' }).getByRole('option');
 
 test('a target is found by typing, and the network sees it', async () => {
@@ -171,6 +171,27 @@ test('a target is found by typing, and the network sees it', async () => {
 
     await page.getByRole('button', { name: 'Clear: anything else' }).click();
     assert.equal(await target(page).inputValue(), '');
+  });
+});
+
+test('of two names that begin alike the shorter one comes first, and near names where there is none', async () => {
+  await visit(browser, async (page) => {
+    await runOn(page, 'CPU');
+    await ready(page);
+    const field = target(page);
+    await field.pressSequentially('espr');
+    await page.keyboard.press('Enter');
+    assert.equal(await field.inputValue(), 'espresso');
+    await field.fill('latte');
+    await page.getByRole('paragraph').getByText('No name has these letters. Those above are spelled alike.').waitFor();
+    const near = await options(page).allTextContents();
+    assert.ok(near.length > 0 && near.length <= 5 && near.every((label) => photos.labels.includes(label)), near.join(', '));
+    // A guess is not taken for an answer.
+    await page.keyboard.press('Enter');
+    await page.getByText(`The network knows no “latte”. It knows “${near[0]}”`).waitFor();
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Enter');
+    assert.equal(await field.inputValue(), near[0]);
   });
 });
 
@@ -213,6 +234,7 @@ test('a name that is no label is told, and nothing is attacked', async () => {
     await page.getByRole('button', { name: 'Fool the network' }).click();
     await page.getByText('The network knows no “flying carpet”.').waitFor();
     assert.ok(await field.evaluate((node) => node === document.activeElement));
+    await page.waitForTimeout(1000); // what is told does not go again
     assert.equal(await field.getAttribute('aria-invalid'), 'true');
     assert.equal(await says(page, /./), before);
   });
@@ -232,7 +254,7 @@ async function compared(page) {
 test('the line wipes between the pictures and the zoom shows their pixels', async () => {
   await visit(browser, async (page) => {
     const wipe = await compared(page);
-    await page.locator('#compare').getByText('16×').click();
+    await page.locator('#wipe').getByText('16×').click();
     const left = page.getByRole('slider', { name: 'Move the detail left and right' });
     const up = page.getByRole('slider', { name: 'Move the detail up and down' });
     await left.press('Home');
@@ -260,7 +282,7 @@ test('the line wipes between the pictures and the zoom shows their pixels', asyn
 test('the line and the detail are dragged', async () => {
   await visit(browser, async (page) => {
     const wipe = await compared(page);
-    const view = page.locator('#compare').getByRole('img').locator('..');
+    const view = page.locator('#wipe').getByRole('img').locator('..');
     const drag = async (/** @type {number} */ from, /** @type {number} */ to) => {
       await view.scrollIntoViewIfNeeded();
       const box = await boxOf(view);
@@ -274,7 +296,7 @@ test('the line and the detail are dragged', async () => {
     await page.keyboard.press('ArrowRight');
     assert.equal(await wipe.inputValue(), '26');
 
-    await page.locator('#compare').getByText('4×').click();
+    await page.locator('#wipe').getByText('4×').click();
     const left = page.getByRole('slider', { name: 'Move the detail left and right' });
     const before = Number(await left.inputValue());
     await drag(0.8, 0.6);
@@ -296,7 +318,7 @@ function pixel(canvas, x, y) {
 
 /** The colour on the screen there in the comparison. @param {Page} page @param {number} x a share of its width @param {number} y of its height */
 async function lit(page, x, y) {
-  const view = page.locator('#compare').getByRole('img').locator('..');
+  const view = page.locator('#wipe').getByRole('img').locator('..');
   const image = await view.screenshot({ animations: 'disabled' });
   return page.evaluate(async ({ bytes, x, y }) => {
     const bitmap = await createImageBitmap(new Blob([new Uint8Array(bytes)], { type: 'image/png' }));
@@ -334,6 +356,19 @@ test('the strip shows one result for every σ', async () => {
     const most = Math.max(...sizes.map(({ size }) => size));
     assert.ok(most > 0);
     for (const { size, bar } of sizes) assert.ok(Math.abs(bar - (100 * size) / most) < 1, JSON.stringify(sizes));
+
+    const said = await page.locator('#strip').getByText(/^Networks trained with noise needed /).innerText();
+    const [low, high = low] = said.match(/[\d.]+(?= )/g)?.map(Number) ?? [];
+    const ratios = sizes.slice(1).map(({ size }) => size / sizes[0].size);
+    assert.ok(Math.abs(low - Math.min(...ratios)) < 0.06 && Math.abs(high - Math.max(...ratios)) < 0.06, `${said} of ${ratios}`);
+
+    // A picture of the strip opens its network, with what was found.
+    const last = /** @type {{ id: string, sigma: number }} */ (models.at(-1));
+    await page.getByRole('button', { name: `Look at the network trained with σ = ${last.sigma.toFixed(2)}` }).click();
+    const verdict = await says(page, /^Fooled/);
+    assert.ok((await places.last().innerText()).includes(/is now “([^”]+)”/.exec(verdict)?.[1] ?? '?'));
+    assert.match(page.url(), new RegExp(last.id));
+    assert.ok(await page.locator('#strip').isVisible(), 'and the strip stays');
   });
 });
 
@@ -345,13 +380,36 @@ test('the strip is cancelled, and what was found stays', async () => {
     const places = page.locator('#strip').getByRole('listitem');
     await places.nth(0).getByRole('img').waitFor();
     await page.keyboard.press('Enter');
-    await page.getByText(/^Cancelled/).first().waitFor();
+    const { models } = photos;
+    await page.getByText(`Stopped after 1 of ${models.length} networks.`).waitFor();
     assert.ok(await page.getByRole('button', { name: 'Fool every network' }).evaluate((node) => node === document.activeElement), 'the focus is back');
     assert.ok(await places.nth(0).getByRole('img').isVisible());
     assert.ok(await places.last().getByRole('img').isHidden());
-    await search(page, 10);
+
+    // Turning the dial stops it as well: what is said is true, and it goes on from there.
+    await page.getByRole('button', { name: 'Fool every network' }).click();
+    assert.ok(await places.nth(0).getByRole('img').isVisible(), 'it is not searched again');
+    await page.getByText(/^step \d+ of/).waitFor();
+    await page.getByRole('slider', { name: 'Noise in training' }).fill('1');
+    await page.getByText(`Stopped after 1 of ${models.length} networks. “Fool every network” goes on from here.`).waitFor();
+    await ready(page);
+    assert.ok(await places.nth(0).getByRole('img').isVisible());
+    await page.getByRole('button', { name: 'Fool every network' }).click();
+    await page.getByText(`${models.length} networks in`).waitFor();
+    for (const place of await places.all()) assert.ok(await place.getByRole('img').isVisible());
+  }, { at: '#steps=6' });
+});
+
+test('a strip that is stopped before anything was found leaves nothing behind', async () => {
+  await visit(browser, async (page) => {
+    await runOn(page, 'CPU');
+    await ready(page);
+    await page.getByRole('button', { name: 'Fool every network' }).click();
+    await page.getByRole('button', { name: 'Cancel the strip' }).click();
+    await page.locator('#strip').waitFor({ state: 'hidden' });
+    await search(page, 6);
     await fool(page);
-  });
+  }, { at: '#steps=500' });
 });
 
 /** @param {Locator} element */

@@ -23,7 +23,7 @@ await mkdir('docs', { recursive: true });
 await visit(browser, async (page) => {
   await ready(page);
   await fool(page);
-  await picture('fooled', page.locator('#stage'), page.locator('#norms'));
+  await picture('fooled', page.locator('#stage'), page.locator('.outcome'));
   await page.getByRole('button', { name: 'Fool every network' }).click();
   await page.getByRole('button', { name: 'Fool every network' }).waitFor();
   await picture('noise-strip', page.locator('#strip ol'), page.locator('#strip ol'));

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { address, fool, give, launch, photo, ready, search, visit } from './site.js';
+import { address, fool, give, launch, photo, ready, search, until, visit } from './site.js';
 
 /** @type {import('./site.js').Browser} */
 let browser;
@@ -22,6 +22,12 @@ test('the page says that nothing is sent, asks only its own site for files, and 
       await page.getByText('It never leaves this page.').waitFor();
       await page.getByText('sends nothing anywhere').waitFor();
       await ready(page);
+      // What is kept for later is fetched first, too.
+      await until(page, async () => {
+        const shown = performance.getEntriesByType('resource').map(({ name }) => name).filter((name) => /\/gallery\/.+\.(jpg|png)$/.test(name));
+        const kept = await Promise.all(shown.map((name) => caches.match(name)));
+        return navigator.serviceWorker.controller !== null && kept.every(Boolean);
+      }, null);
       await page.waitForLoadState('networkidle');
       assert.ok(requests.length > 10, 'the requests are seen');
       assert.ok(requests.some((request) => request.url().includes('.safetensors')), 'those of the worker, too');

@@ -1,6 +1,7 @@
 // What every browser test shares: a browser, a page that must stay free of errors, and pictures to give it.
 
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export { launch } from './launch.js';
@@ -15,8 +16,14 @@ export const address = process.env.DECOY_URL ?? 'http://127.0.0.1:8080/';
 /** Software WebGPU takes seconds where a graphics card takes none. */
 const PATIENCE = 180_000;
 
-/** A file of the site. @param {string} path @returns {Promise<any>} */
-export const json = async (path) => (await fetch(new URL(path, address))).json();
+/** The folder of the page's own files, which is called by their checksum: the page knows it. */
+export const parts = /src="([^"]*)main\.js"/.exec(await (await fetch(address)).text())?.[1] ?? '';
+
+/** One of the page's own files. @param {string} path */
+export const part = (path) => new URL(parts + path, address);
+
+/** @param {string} path @returns {Promise<any>} */
+export const json = async (path) => (await fetch(part(path))).json();
 
 /** @typedef {{ id: string, title: string, reader: string, note?: string, labels: string[], input: { channels: number, width: number, height: number }, crop: number, models: { id: string, sigma: number, file: string, bytes: number, sha256: string }[] }} Family */
 
@@ -65,10 +72,11 @@ export const duck = '#object=1';
  * Opens the page, uses it, and fails on any error that it or its worker has reported.
  * @param {Browser | BrowserContext} browser @param {(page: Page) => Promise<unknown>} use
  * @param {import('playwright-core').BrowserContextOptions & { at?: string, before?: (page: Page) => Promise<unknown>, expected?: RegExp }} [options]
- * `at`: another address than the page's own; `before`: done before it is opened; `expected`: errors that the test makes
+ * `at`: another address than the page's own; `before`: done before it is opened; `expected`: errors that the test makes. Files are asked for
+ * without a service worker, whose requests no test could change.
  */
 export async function visit(browser, use, { at = '', before, expected, ...options } = {}) {
-  const page = await ('newContext' in browser ? browser.newPage(options) : browser.newPage());
+  const page = await ('newContext' in browser ? browser.newPage({ serviceWorkers: 'block', ...options }) : browser.newPage());
   page.setDefaultTimeout(PATIENCE);
   /** @type {string[]} */
   const errors = [];
@@ -100,6 +108,27 @@ export const late = (page, path) => page.route(path, async (route) => {
   await route.continue();
 });
 
+/** Another server in front of the site. @param {(request: import('node:http').IncomingMessage, response: import('node:http').ServerResponse) => unknown} answer @param {(address: string) => Promise<unknown>} use */
+export async function through(answer, use) {
+  const server = createServer(answer);
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)));
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
+  try {
+    await use(`http://127.0.0.1:${port}/`);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
+/**
+ * Waits until something holds in the page that takes time to find out, for which `waitForFunction` does not wait.
+ * @template T @param {Page} page @param {(given: T) => Promise<boolean>} holds runs in the page @param {T} given
+ */
+export async function until(page, holds, given) {
+  while (!(await page.evaluate(/** @type {(given: any) => Promise<boolean>} */ (holds), given))) await sleep(100);
+}
+
 /** What the page says of the picture. @param {Page} page */
 export const verdict = (page) => page.locator('#verdict');
 
@@ -122,8 +151,25 @@ export const give = (page, upload) => page.getByLabel('Use your own picture').se
 /** The field in which the attack is chosen. @param {Page} page */
 export const attacks = (page) => page.getByLabel('How to search');
 
+/** Opens the attack's method and parameters, if they are folded. @param {Page} page */
+export async function openForm(page) {
+  if (await attacks(page).isHidden()) await page.getByText(/^Attack: /).click();
+}
+
+/** Chooses an attack. @param {Page} page @param {string} name */
+export async function choose(page, name) {
+  await openForm(page);
+  await attacks(page).selectOption(name);
+}
+
 /** @param {Page} page @param {number} steps */
-export const search = (page, steps) => page.getByLabel('Steps', { exact: true }).fill(String(steps));
+export async function search(page, steps) {
+  await openForm(page);
+  await page.getByLabel('Steps', { exact: true }).fill(String(steps));
+}
+
+/** Waits until the page says that it runs there, behind a small sign. @param {Page} page @param {RegExp} words */
+export const runsOn = (page, words) => page.locator('#device-report').filter({ hasText: words }).waitFor({ state: 'attached' });
 
 /** What a person sees of the picture, pixels included. @param {Page} page @param {'original' | 'difference' | 'adversarial'} name */
 export const pixels = (page, name) => page.locator(`#${name}`).evaluate((canvas) => /** @type {HTMLCanvasElement} */ (canvas).toDataURL());

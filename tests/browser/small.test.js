@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
-import { address, fool, give, json, launch, photo, pixels, ready, runOn, says, search, small, smallPictures, visit, withoutSheet } from './site.js';
+import { fool, give, json, launch, part, photo, pixels, ready, runOn, says, search, small, smallPictures, visit, withoutSheet } from './site.js';
 
 /** @typedef {import('./site.js').Page} Page */
 
@@ -28,7 +28,7 @@ async function inSheet(page, place) {
     const drawing = /** @type {OffscreenCanvasRenderingContext2D} */ (new OffscreenCanvas(side, side).getContext('2d'));
     drawing.drawImage(bitmap, 0, 0);
     return [...drawing.getImageData(0, 0, side, side).data];
-  }, { url: new URL(`gallery/${small.id}/${file}`, address).href, left: side * (place % columns), top: side * Math.floor(place / columns), side });
+  }, { url: part(`gallery/${small.id}/${file}`).href, left: side * (place % columns), top: side * Math.floor(place / columns), side });
 }
 
 /** The pixels on a canvas. @param {import('playwright-core').Locator} canvas @returns {Promise<number[]>} */
@@ -45,7 +45,7 @@ test('a class and one of its pictures are chosen, and the network sees exactly t
     await original(page, of(0)[0]).waitFor();
     await ready(page);
     assert.deepEqual(await classes(page).getByRole('radio').evaluateAll((radios) => radios.map((radio) => radio.parentElement?.textContent)), small.labels);
-    const dial = page.getByRole('slider', { name: 'Noise in the network’s training' });
+    const dial = page.getByRole('slider', { name: 'Noise in training' });
     assert.equal(await dial.getAttribute('max'), String(small.models.length - 1));
 
     await classes(page).getByRole('radio', { name: small.labels[3] }).check({ force: true });
@@ -91,7 +91,7 @@ test('it is shown as it is, enlarged without smoothing: the stage, the thumbs, t
       .filter((canvas) => canvas.checkVisibility() && !canvas.closest('#chart') && getComputedStyle(canvas).imageRendering !== 'pixelated')
       .map((canvas) => canvas.outerHTML));
     assert.deepEqual(smooth, []);
-    const zooms = await page.locator('#compare').getByRole('radio').evaluateAll((radios) => radios.map((radio) => /** @type {HTMLInputElement} */ (radio).value));
+    const zooms = await page.locator('#wipe').getByRole('radio').evaluateAll((radios) => radios.map((radio) => /** @type {HTMLInputElement} */ (radio).value));
     assert.deepEqual(zooms, ['1', '4'], 'no detail of fewer than eight pixels');
     assert.notEqual(await pixels(page, 'adversarial'), await pixels(page, 'original'));
   }, { at: `#model=${small.models[0].id}` });

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { crc32 } from 'node:zlib';
-import { duck, fool, give, launch, photo, photos, pixels, quoted, ready, runOn, says, search, toys, verdict, visit, withoutObjects } from './site.js';
+import { duck, fool, give, launch, openForm, photo, photos, pixels, quoted, ready, runOn, says, search, toys, verdict, visit, withoutObjects } from './site.js';
 
 /** @typedef {import('./site.js').Page} Page */
 
@@ -116,7 +116,8 @@ test('text that is pasted or dragged into a field stays text, though a picture o
     const { buffer } = await photo(page, 'image/png');
     const name = await page.locator('#original').getAttribute('aria-label');
     const cells = { 'text/plain': '7', 'text/html': '<td>7</td>' };
-    for (const field of [page.getByLabel('Make the network see'), page.getByLabel('Steps', { exact: true }), page.getByLabel('Number of pictures')]) {
+    await openForm(page);
+    for (const field of [page.getByLabel('Make it see'), page.getByLabel('Steps', { exact: true }), page.getByLabel('Number of pictures')]) {
       for (const way of /** @type {const} */ (['paste', 'dragover', 'drop'])) {
         for (const pictures of [[], [buffer]]) assert.equal(await send(field, way, cells, pictures), false, `${way} with ${pictures.length} pictures`);
       }
@@ -126,7 +127,7 @@ test('text that is pasted or dragged into a field stays text, though a picture o
     assert.ok(await page.getByRole('alert').locator('p').isHidden());
 
     // No text comes along, so that the field has no use for it.
-    await send(page.getByLabel('Make the network see'), 'paste', { 'text/html': '<img src="sent.png">' }, [buffer]);
+    await send(page.getByLabel('Make it see'), 'paste', { 'text/html': '<img src="sent.png">' }, [buffer]);
     await page.getByRole('img', { name: 'The original picture: sent.png' }).waitFor();
   });
 });
@@ -155,6 +156,7 @@ test('what is no picture is refused with words, and the page stays as it was', a
     await ready(page);
     await search(page, 10);
     await fool(page);
+    await page.getByText('Tried with this one').waitFor(); // the last that comes in by itself
     const before = await state(page);
     const { buffer: png } = await photo(page, 'image/png');
     /** @type {[string, string, Buffer][]} */

@@ -44,6 +44,36 @@ impl Linear {
         logits.iter().zip(classes).map(nearest).collect()
     }
 
+    /// The exact size of the smallest perturbation in L1 that stays in the box, for every row of `pixels`: the values with the
+    /// steepest slopes go to the edge of the box, one after the other.
+    pub fn smallest_in_l1(&self, pixels: &Tensor<4>, classes: &[usize]) -> Vec<f32> {
+        let weight = rows(self.weight.val().transpose());
+        let images = rows(pixels.clone().flatten::<2>(1, 3));
+        let logits = rows(self.logits(pixels.clone()));
+        let towards = |image: &[f32], logits: &[f32], y: usize, k: usize| {
+            let mut slopes: Vec<(f32, f32)> = (0..image.len())
+                .map(|i| (weight[k][i] - weight[y][i], image[i]))
+                .map(|(slope, value)| (slope.abs(), if slope > 0.0 { 1.0 - value } else { value }))
+                .collect();
+            slopes.sort_by(|a, b| b.0.total_cmp(&a.0));
+            let (mut missing, mut size) = (logits[y] - logits[k], 0.0);
+            for (slope, room) in slopes {
+                let change = room.min(missing / slope);
+                size += change;
+                missing -= change * slope;
+                if missing <= 0.0 {
+                    return size;
+                }
+            }
+            f32::INFINITY
+        };
+        let nearest = |((image, logits), &y): ((&Vec<f32>, &Vec<f32>), &usize)| {
+            let others = (0..logits.len()).filter(|&k| k != y);
+            others.map(|k| towards(image, logits, y, k)).fold(f32::INFINITY, f32::min)
+        };
+        images.iter().zip(&logits).zip(classes).map(nearest).collect()
+    }
+
     /// ‖w_k − w_y‖_q: how fast the logit of class k gains on that of class y at most.
     pub fn slope(&self, k: usize, y: usize, norm: Norm) -> f32 {
         let weight = rows(self.weight.val().transpose());

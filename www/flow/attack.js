@@ -3,20 +3,20 @@
 import { forgive } from '../view/alert.js';
 import { refutation } from '../view/keep.js';
 import * as run from '../view/run.js';
-import { percent } from '../view/words.js';
+import { percent } from '../words.js';
 
 /** @typedef {import('../page.js').Result} Result */
 
 /**
  * @param {import('../page.js').Page} page @param {import('../session.js').Session} session
- * @param {ReturnType<typeof import('./look.js').looking>} looking
+ * @param {ReturnType<typeof import('./look.js').lookFlow>} looks
  * @param {ReturnType<typeof import('../view/attack.js').attackForm>} form
  * @param {(best: import('../page.js').Best) => void} onBest a smaller change has been found on the way
  */
-export function attacking(page, session, looking, form, onBest) {
+export function attackFlow(page, session, looks, form, onBest) {
   async function attack() {
     if (form.ready() && !form.read()) return;
-    if ((page.job?.kind === 'look' || !page.shown) && !(await looking.done())) return;
+    if ((page.job?.kind === 'look' || !page.shown) && !(await looks.done())) return;
     const options = form.read();
     if (!page.shown || !options) return;
 
@@ -31,24 +31,30 @@ export function attacking(page, session, looking, form, onBest) {
     page.best = page.result = null;
     page.changed();
     run.begin(of.predictions.find(({ label }) => label === options.target) ?? of.predictions[0]);
+    job.enough.signal.onabort = run.stopping;
+    /** @type {import('../page.js').Stopped} */
+    let reached = { step: 0, steps: 0 };
     try {
       const bridge = await job.wait(session.worker());
       const outcome = await job.wait(bridge.attack(of.model.id, of.picture, options, {
         signal,
+        enough: job.enough.signal,
         progress: (progress) => {
           if (signal.aborted) return;
-          run.advance(progress);
+          job.found = progress.found;
+          reached = progress;
+          if (!job.enough.signal.aborted) run.advance(progress);
           const { best, norm, size } = progress;
           if (!best) return;
           page.best = { of, picture: best, norm, size: size ?? NaN };
           onBest(page.best);
         },
       }));
-      page.best = null;
-      page.result = { of, options, outcome, device: /** @type {NonNullable<typeof session.device>} */ (session.device) };
-      page.record(options, of.model.sigma, outcome.report);
+      const stopped = job.enough.signal.aborted && reached.step < reached.steps ? { step: reached.step, steps: reached.steps } : undefined;
+      // A shorter search is none of those that are compared.
+      if (!stopped) page.record(options, of.model.sigma, outcome.report);
       forgive(job);
-      check(bridge, page.result);
+      settle({ of, options, outcome, stopped, device: /** @type {NonNullable<typeof session.device>} */ (session.device) });
     } catch (error) {
       session.leaveGpu();
       page.fail(job, error, attack);
@@ -57,12 +63,15 @@ export function attacking(page, session, looking, form, onBest) {
     }
   }
 
-  /** What a GPU has found is looked at by the CPU too, once it is shown. @param {import('../bridge.js').Bridge} bridge @param {Result} result */
-  async function check(bridge, result) {
+  /** This is what was found. What a GPU has found is looked at by the CPU too, once it is shown. @param {Result} result */
+  async function settle(result) {
     const { of, options, outcome, device } = result;
+    page.best = null;
+    page.result = result;
     if (device.kind === 'cpu' || !outcome.report.success) return;
+    const seen = session.worker().then((bridge) => bridge.check(of.model.id, outcome.adversarial));
     /** @type {import('../page.js').Check} */
-    const check = await bridge.check(of.model.id, outcome.adversarial).then((seen) => ({ seen }), ({ message }) => ({ failed: message }));
+    const check = await seen.then((seen) => ({ seen }), ({ message }) => ({ failed: message }));
     if (page.result !== result) return;
     page.result = { ...result, check };
     if (refutation(page.result)) page.record(options, of.model.sigma, { ...outcome.report, success: false });
@@ -71,6 +80,7 @@ export function attacking(page, session, looking, form, onBest) {
 
   return {
     attack,
+    settle,
 
     /** The same search with twice as many steps. */
     longer() {

@@ -1,13 +1,16 @@
 // What the chart shows: measured before, measured here, and the shown picture's own results.
 
-import { MEASURES, curve, evaluations, exact, intervalWords, measuredHere, predictions, seedCurves, trainingsOf } from '../robustness.js';
+import { MEASURES, curve, exact, intervalWords, measured as fetchMeasured, measuredHere, predictions, seedCurves, trainingsOf } from '../robustness.js';
+import { levelRows, shareRows, sweepRows } from '../rows.js';
 import { complain } from '../view/alert.js';
 import { chart } from '../view/chart.js';
 import { curvesPlot } from '../view/curves.js';
+import { dataButtons } from '../view/data.js';
 import { find } from '../view/dom.js';
 import { sharesPlot } from '../view/shares.js';
 import { figures, shares } from '../view/table.js';
-import { attackWords, counted } from '../view/words.js';
+import { transferTable } from '../view/transfer.js';
+import { attackWords, counted } from '../words.js';
 
 /** @typedef {import('../robustness.js').Evaluation} Evaluation */
 /** @typedef {import('../robustness.js').Measure} Measure */
@@ -32,18 +35,20 @@ export function chartFlow(page, form) {
   const view = find('measure', HTMLSelectElement);
   const predictedBox = find('predicted', HTMLInputElement);
   const limitBox = find('limit', HTMLInputElement);
-  /** Of all families, once they are here. @type {Map<string, Evaluation[]> | null} */
+  /** Of all families, once they are here. @type {Map<string, import('../robustness.js').Measured> | null} */
   let all = null;
   /** Of the family shown. @type {Evaluation[]} */
   let measured = [];
   /** @type {Live | null} */
   let live = null;
+  const data = dataButtons('chart-data', 'the chart’s figures', 'robustness', () => (view.value === READ ? shareRows : levelRows)(measured[chosen.selectedIndex]));
+  const hereData = dataButtons('sweep-data', 'what was measured here', 'measured-here', () => (live ? sweepRows(live) : []));
   /** What the list of results was made of. */
   let listed = '';
 
   view.replaceChildren(...Object.entries(MEASURES).map(([name, { words }]) => new Option(words, name)), new Option('share still read correctly', READ));
   view.onchange = chosen.onchange = predictedBox.onchange = limitBox.onchange = draw;
-  evaluations().then((found) => {
+  fetchMeasured().then((found) => {
     all = found;
     show();
   }, complain);
@@ -56,7 +61,10 @@ export function chartFlow(page, form) {
 
   /** Lists the results of the family; the choice stays while the list does. */
   function list() {
-    measured = all?.get(page.wanted.family.id) ?? [];
+    const found = all?.get(page.wanted.family.id);
+    measured = found?.evaluations ?? [];
+    const attack = found?.transfer?.attack;
+    transferTable(found?.transfer, attack ? attackWords(attack, form.info(attack.attack)) : '');
     const names = measured.map(nameOf);
     const key = JSON.stringify([page.wanted.family.id, measured.length]);
     const index = key === listed ? Math.max(chosen.selectedIndex, 0) : 0;
@@ -78,6 +86,8 @@ export function chartFlow(page, form) {
     predictedBox.parentElement?.toggleAttribute('hidden', view.value !== 'mean_l2' || !evaluation?.levels.some(({ predicted }) => predicted));
     limitBox.parentElement?.toggleAttribute('hidden', view.value !== 'mean_l2' || evaluation?.limit == null);
     find('chart-meaning', HTMLElement).textContent = MEANING[read ? 'read' : 'measure'];
+    data.shown(evaluation !== undefined);
+    hereData.shown(live !== null && live.family === page.wanted.family && live.points.length > 0);
     if (read) drawShares(evaluation);
     else drawCurves(evaluation, /** @type {Measure} */ (view.value));
   }
@@ -93,6 +103,9 @@ export function chartFlow(page, form) {
     const seeds = seedCurves(levels, measure);
     const main = measure === 'mean_l2' ? evaluation : undefined;
     const { most } = trainingsOf(levels);
+    const used = options ? attackWords({ ...options, target: undefined }, form.info(options.attack)) : '';
+    const usual = evaluation ? attackWords(evaluation.attack, form.info(evaluation.attack.attack)) : '';
+    const apart = own.length > 0 && evaluation !== undefined && used !== usual;
     const curves = {
       measured: curve(levels, measure),
       seeds,
@@ -106,11 +119,11 @@ export function chartFlow(page, form) {
       names: {
         measured: most > 1 ? `${words}, over all trainings` : words,
         band: `band: ${intervalWords(levels)}`,
-        seeds: `${counted(seeds.length, 'single training')}`,
+        seeds: 'the same training repeated',
         predicted: 'predicted from accuracy under noise',
         limit: 'limit of any network',
         here: here ? `measured here, ${counted(here.images, 'picture')}` : '',
-        picture: 'this picture',
+        picture: `this picture${apart ? `, ${used}` : ''}`,
       },
     };
     widget.show(curvesPlot(curves));
@@ -119,10 +132,12 @@ export function chartFlow(page, form) {
       evaluation
         ? `${words.replace(/^./, (first) => first.toUpperCase())} against σ. Attack: ${nameOf(evaluation)}.`
         : all && 'This copy of the site comes without measured results for these networks.',
-      evaluation && 'Pictures that a network misreads without any attack are left out.',
+      evaluation && 'Pictures that a network has wrong already, without any attack, are left out.',
       levels.some(({ trainings }) => trainings.some(({ failures }) => failures > 0)) && 'A picture that was not fooled counts as infinitely far, and an infinite figure is not drawn.',
       curves.predicted.length > 0 && 'Predicted: where noise of strength σ makes a network err with probability p, the nearest mistake is about −σ·Φ⁻¹(p) away, if the border to it is straight.',
       curves.limit !== null && 'Limit: half the distance to the nearest picture of another class, on average; no network can be right about both beyond it.',
+      apart && `This picture was attacked with ${used}, the pictures of the curve with ${usual}.`,
+      own.length > 0 && 'All of it is measured before the pictures are rounded to the 256 shades of a file.',
       here?.points.length && `Measured here: ${attackWords(here.options, form.info(here.options.attack))}.`,
     ]);
     figures(curves, levels, evaluation ? nameOf(evaluation) : 'No measured results');
@@ -138,6 +153,7 @@ export function chartFlow(page, form) {
         ? `Share of pictures still read correctly against ‖Δx‖₂. Attack: ${nameOf(evaluation)}${trainingsOf(levels).most > 1 ? ', mean over trainings' : ''}.`
         : all && 'This copy of the site comes without measured results for these networks.',
       evaluation && 'Where ‖Δx‖₂ is 0, it is the share read correctly without any attack.',
+      levels.some(({ certified }) => certified) && 'Dashed: the share that is proved to stay right, by votes under noise; no attack on that vote can do better.',
     ]);
     shares({ radii, levels }, evaluation ? nameOf(evaluation) : 'No measured results');
   }

@@ -1,9 +1,9 @@
 // A network looks at a picture: the picture was chosen, opened or cropped, or the network changed.
 
 import { own } from '../pictures.js';
+import { arrival, watch } from '../program.js';
 import { complain, forgive, remark } from '../view/alert.js';
 import * as run from '../view/run.js';
-import { sigma } from '../view/words.js';
 
 /** @typedef {import('../page.js').Job} Job */
 /** @typedef {import('../page.js').Wish} Wish */
@@ -13,7 +13,7 @@ import { sigma } from '../view/words.js';
  * @param {import('../page.js').Page} page @param {import('../session.js').Session} session
  * @param {import('../pictures.js').Pictures} pictures
  */
-export function looking(page, session, pictures) {
+export function lookFlow(page, session, pictures) {
   /** Whether the network has looked, once the last look is over. @type {Promise<boolean>} */
   let looked = Promise.resolve(false);
   /** Counts what was asked for: of several files given, the last one counts. */
@@ -39,7 +39,7 @@ export function looking(page, session, pictures) {
       const same = shown?.subject === subject && shown.family === family && shown.crop === wish.crop;
       const { picture, crop } = same ? shown : await job.wait(pictures.picture(bridge, family, subject, wish.crop));
       const loading = (/** @type {Loading} */ state) => {
-        if (!signal.aborted) run.tellLoading(`the network trained with ${sigma(model.sigma)}`, state);
+        if (!signal.aborted) run.tellLoading('the network', state);
       };
       const predictions = await job.wait(bridge.predict(model.id, picture, { signal, loading }));
       page.wanted = { family, model, subject, crop };
@@ -61,7 +61,11 @@ export function looking(page, session, pictures) {
   }
 
   function worker() {
-    if (!session.device) run.tell('Fetching the program…', 'A few megabytes, once.');
+    if (!session.device) {
+      const tell = () => run.tellLoading('the program', arrival);
+      tell();
+      watch(tell);
+    }
     return session.worker();
   }
 
@@ -73,7 +77,7 @@ export function looking(page, session, pictures) {
 
     /** A picture of one's own. The page is not touched before it is known to be one. @param {File} file @param {Wish['family']} family */
     async open(file, family) {
-      if (page.job?.kind === 'sweep') return complain('Another picture has to wait until the measuring is done or cancelled.');
+      if (!page.allows('look')) return complain('Another picture has to wait until the measuring is done or cancelled.');
       const turn = (asked += 1);
       try {
         const subject = own(file);

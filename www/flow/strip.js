@@ -1,78 +1,126 @@
 // The noise strip: the shown picture attacked on every network of its family, one after the other.
 
+import { trialRow } from '../rows.js';
+import { dataButtons } from '../view/data.js';
 import { strip } from '../view/strip.js';
 import * as run from '../view/run.js';
-import { attackWords, counted, duration } from '../view/words.js';
+import { attackWords, counted, duration } from '../words.js';
 
+/** @typedef {import('../page.js').AttackOptions} AttackOptions */
 /** @typedef {import('../page.js').Family} Family */
 /** @typedef {import('../page.js').Picture} Picture */
+/** @typedef {import('../page.js').Result} Result */
+/** @typedef {Pick<Result, 'options' | 'outcome' | 'device'> & { sigma: number }} Found */
 
 /**
  * @param {import('../page.js').Page} page @param {import('../session.js').Session} session
  * @param {ReturnType<typeof import('../view/attack.js').attackForm>} form
+ * @param {ReturnType<typeof import('./look.js').lookFlow>} looks
+ * @param {ReturnType<typeof import('./attack.js').attackFlow>} attacks
  */
-export function stripFlow(page, session, form) {
-  const widget = strip(fill, () => page.job?.abort());
+export function stripFlow(page, session, form, looks, attacks) {
+  const widget = strip(fill, () => page.job?.abort(), open);
   /** @type {Family | null} */
   let family = null;
   /** @type {Picture | null} */
   let picture = null;
+  /** The attack of what was found. */
+  let attack = '';
+  /** By network. @type {Map<string, Found>} */
+  const found = new Map();
+  const data = dataButtons('strip-data', 'the strip', 'noise-strip', () => [...found.values()].map(({ options, sigma, outcome: { report } }) => trialRow({ options, sigma, report })));
 
+  function clear() {
+    found.clear();
+    widget.clear();
+  }
+
+  /** Goes on where it was stopped, if nothing else is asked for. */
   async function fill() {
     const options = form.read();
     if (!page.shown || !options) return;
-    const of = page.shown;
+    const { picture, family: { models } } = page.shown;
+    if (attack !== JSON.stringify(options) || models.every(({ id }) => found.has(id))) clear();
+    attack = JSON.stringify(options);
     const job = page.begin('strip');
     const { signal } = job;
     const began = performance.now();
     page.changed();
     widget.begin();
-    for (const { id, sigma } of of.family.models) {
+    for (const { id, sigma } of models.filter(({ id }) => !found.has(id))) {
       const tell = (/** @type {string} */ words) => signal.aborted || widget.progress(id, { words });
       try {
         tell('preparing');
         const bridge = await job.wait(session.worker());
-        const { report, adversarial } = await job.wait(bridge.attack(id, of.picture, options, {
+        const outcome = await job.wait(bridge.attack(id, picture, options, {
           signal,
           loading: (state) => tell(run.loadingShare(state)),
           progress: ({ step, steps }) => tell(`step ${step} of ${steps}`),
         }));
-        page.record(options, sigma, report);
-        widget.result(id, report.success
-          ? { picture: adversarial, label: labelled(report, of), probability: report.adversarial.probability, norm: report.norm, size: report.norms[report.norm] }
-          : { failed: 'not fooled' });
+        page.record(options, sigma, outcome.report);
+        found.set(id, { options, sigma, outcome, device: /** @type {NonNullable<typeof session.device>} */ (session.device) });
+        widget.result(id, resultOf(outcome));
       } catch (error) {
         if (signal.aborted) break;
         session.leaveGpu();
         widget.result(id, { failed: error instanceof Error ? error.message : String(error) });
       }
     }
-    widget.end(signal.aborted
-      ? 'Cancelled. What was found until then stays.'
-      : `${attackWords(options, form.info(options.attack))}: ${counted(of.family.models.length, 'network')} in ${duration(performance.now() - began)}.`);
+    const all = counted(models.length, 'network');
+    widget.end(
+      !signal.aborted ? `${attackWords(options, form.info(options.attack))}: ${all} in ${duration(performance.now() - began)}.`
+      : found.size ? `Stopped after ${found.size} of ${all}. “Fool every network” goes on from here.`
+      : '',
+      signal.aborted ? '' : growth(models, found),
+    );
     page.end(job);
+  }
+
+  /** The network and what was found with it. @param {string} id */
+  async function open(id) {
+    const kept = found.get(id);
+    const model = page.shown?.family.models.find((model) => model.id === id);
+    if (!kept || !model || !(await looks.look({ model })) || !page.shown) return;
+    attacks.settle({ of: page.shown, ...kept });
+    page.changed();
+  }
+
+  /** What the network sees now; and before, if it was something else than the network on the page sees. @param {Result['outcome']} outcome */
+  function resultOf({ adversarial, report: { original, norm, eight_bit: { success, label, probability, norms } } }) {
+    if (!success) return { failed: 'not fooled' };
+    const before = page.shown?.predictions[0].label;
+    return { picture: adversarial, label: original.label === before ? label : `${label} (before: ${original.label})`, probability, norm, size: norms[norm] };
   }
 
   return {
     show() {
       if (family !== page.wanted.family) {
         family = page.wanted.family;
+        found.clear();
         widget.show(family.models);
       }
       // Another picture has other results.
       if (picture !== (page.shown?.picture ?? null)) {
         picture = page.shown?.picture ?? null;
-        widget.clear();
+        clear();
       }
-      widget.enabled(page.shown?.family === family && form.ready() && (!page.job || page.job.kind === 'strip'));
+      data.shown(found.size > 0);
+      widget.enabled(page.shown?.family === family && family.models.length > 1 && form.ready() && page.allows('strip'));
     },
   };
 }
 
-/**
- * What the network sees now; and before, if it was something else than the network on the page sees.
- * @param {import('../page.js').AttackReport} report @param {import('../page.js').Shown} of
- */
-function labelled({ original, adversarial }, { predictions: [seen] }) {
-  return original.label === seen.label ? adversarial.label : `${adversarial.label} (before: ${original.label})`;
+/** What noise in training did, in a sentence. @param {Family['models']} models by rising σ @param {Map<string, Found>} found */
+function growth([clean, ...noisy], found) {
+  const sizes = (/** @type {Family['models']} */ models) => models.flatMap(({ id }) => {
+    const report = found.get(id)?.outcome.report;
+    return report?.eight_bit.success ? [report.eight_bit.norms[report.norm]] : [];
+  });
+  const [first] = sizes([clean]);
+  const others = sizes(noisy);
+  if (!first || !others.length) return '';
+  const times = others.map((size) => (size / first).toFixed(1)).sort((a, b) => Number(a) - Number(b));
+  const range = times[0] === times.at(-1) ? times[0] : `${times[0]} to ${times.at(-1)}`;
+  const missed = noisy.length - others.length;
+  return `Networks trained with noise needed ${range} times the change.${missed ? ` ${missed} of ${noisy.length} of them were not fooled.` : ''}`;
 }

@@ -3,7 +3,7 @@
 import { everything, spread } from '../galleries.js';
 import { complain } from '../view/alert.js';
 import { sweepForm } from '../view/sweep.js';
-import { counted, duration } from '../view/words.js';
+import { counted, duration } from '../words.js';
 
 /** @typedef {import('../page.js').AttackOptions} AttackOptions */
 /** @typedef {import('../page.js').Family} Family */
@@ -29,8 +29,8 @@ export function sweepFlow(page, session, galleries, pictures, form, onPoints) {
     const gallery = galleryOf(family);
     if (!gallery || !chosen) return;
     const { models } = family;
-    // The curve is that of the nearest misread picture, whatever it is misread as.
-    const { target, ...options } = chosen;
+    // The curve is that of the nearest misread picture, whatever it is misread as, and wherever it changes.
+    const { target, region, ...options } = chosen;
     const job = page.begin('sweep');
     const { signal } = job;
     page.changed();
@@ -77,12 +77,11 @@ export function sweepFlow(page, session, galleries, pictures, form, onPoints) {
 
   return {
     show() {
-      const kind = page.job?.kind;
       const { family } = page.wanted;
       const gallery = galleryOf(family);
       const all = gallery ? everything(gallery) : [];
       widget.offer(family.id, all.length, all.some(({ label }) => label === null), galleries.missing.get(family.id) ?? '');
-      widget.show(kind === 'sweep', gallery !== undefined || galleries.missing.has(family.id), gallery !== undefined && form.ready() && kind !== 'attack' && kind !== 'strip');
+      widget.show(page.job?.kind === 'sweep', gallery !== undefined || galleries.missing.has(family.id), gallery !== undefined && form.ready() && page.allows('sweep'));
     },
   };
 }

@@ -1,7 +1,7 @@
 // Photographs of their own, each with its author; what they show is not written down.
 
 import { siteFile } from '../pictures.js';
-import { slug } from '../view/words.js';
+import { slug } from '../words.js';
 
 /** @typedef {{ id: string, title: string, file: string, credit: string, licence: string, source: string }} Photo */
 

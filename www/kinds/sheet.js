@@ -1,7 +1,7 @@
 // Many small pictures in one file, row by row, class by class.
 
 import { siteFile } from '../pictures.js';
-import { slug } from '../view/words.js';
+import { slug } from '../words.js';
 
 /**
  * @typedef {object} Sheet

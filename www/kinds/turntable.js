@@ -1,7 +1,7 @@
 // Objects on a turntable: every object from all sides, a file for each.
 
 import { siteFile } from '../pictures.js';
-import { slug } from '../view/words.js';
+import { slug } from '../words.js';
 
 /** @typedef {{ poses: number, degrees_per_pose: number, file: string }} Turntable */
 

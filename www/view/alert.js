@@ -1,6 +1,6 @@
 // What went wrong, in a sentence, until it is dismissed or something goes right.
 
-import { isRenewed, renew } from '../renew.js';
+import { isGone } from '../renew.js';
 import { find, make } from './dom.js';
 
 const region = find('alert', HTMLElement);
@@ -22,7 +22,8 @@ export function complain(error, retry) {
   region.replaceChildren(
     make('p', {}, sentence),
     make('div', { className: 'buttons' },
-      ...(isRenewed(error) ? [make('button', { type: 'button', onclick: renew }, 'Reload')] : retry ? [make('button', { type: 'button', onclick: again }, 'Try again')] : []),
+      ...(retry ? [make('button', { type: 'button', onclick: again }, 'Try again')] : []),
+      ...(isGone(error) ? [make('button', { type: 'button', onclick: () => location.reload() }, 'Reload')] : []),
       make('button', { type: 'button', onclick: dismiss }, 'Dismiss')),
   );
 }
@@ -38,6 +39,12 @@ export function forgive({ began }) {
   if (!standing && said < began) dismiss();
 }
 
+/** What was remarked was about a link, or a picture, that the page has left. */
+export function retract() {
+  if (standing) dismiss();
+}
+
 function dismiss() {
+  standing = false;
   region.replaceChildren();
 }

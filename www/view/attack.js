@@ -1,8 +1,9 @@
 // Which attack, in which norm, with which parameters, towards what.
 
 import { find, make } from './dom.js';
+import { regionField } from './region.js';
 import { targetField } from './target.js';
-import { NORMS, counted, work } from './words.js';
+import { NORMS, attackWords, counted, work } from '../words.js';
 
 /** @typedef {import('../../pkg/decoy.js').AttackInfo} AttackInfo */
 /** @typedef {import('../../pkg/decoy.js').AttackOptions} AttackOptions */
@@ -18,6 +19,7 @@ const TIMES = ['steps', 'searches', 'candidates', 'targets'];
 
 /** @param {() => void} onChange */
 export function attackForm(onChange) {
+  const root = find('attack-form', HTMLDetailsElement);
   const select = find('attack', HTMLSelectElement);
   const normSelect = find('attack-norm', HTMLSelectElement);
   const shown = find('attack-parameters', HTMLElement);
@@ -25,6 +27,10 @@ export function attackForm(onChange) {
   const folded = find('attack-more-parameters', HTMLElement);
   const target = targetField(onChange);
   const sure = find('sure', HTMLSelectElement);
+  const region = regionField(() => {
+    weigh();
+    onChange();
+  });
   /** None before the program is here. @type {AttackInfo[]} */
   let attacks = [];
   /** @type {Family | null} */
@@ -95,10 +101,12 @@ export function attackForm(onChange) {
     return { passes, usual, follows, count: follows ? product(factors.map(({ now }) => now)) : usual };
   }
 
-  /** Says what the attack keeps small, and what it costs. */
+  /** Says which attack it is, what it keeps small, and what it costs. */
   function weigh() {
+    if (!attacks.length) return;
     const { norm } = form();
     const { passes, follows, count } = most();
+    find('attack-words', HTMLElement).textContent = attackWords({ ...options(), target: undefined, sure: undefined }, chosen());
     const cost = passes.backward ? `Up to ${counted(count, 'gradient')} a picture` : `Asks the network up to ${counted(count, 'time')}, without gradients`;
     find('attack-cost', HTMLElement).textContent = [
       `Keeps ${NORMS[norm].symbol} ${within() ? 'within ε' : 'small'}.`,
@@ -110,7 +118,7 @@ export function attackForm(onChange) {
   /** @returns {AttackOptions} */
   function options() {
     const { name, forms } = chosen();
-    const label = target.value();
+    const [label, part] = [target.value(), region.value()];
     const values = form().parameters
       .map(({ name, default: usual }) => ({ name, usual, value: field(name)?.valueAsNumber ?? usual }))
       .filter(({ name, usual, value }) => FOREMOST.includes(name) || value !== usual);
@@ -120,13 +128,15 @@ export function attackForm(onChange) {
       ...Object.fromEntries(values.map(({ name, value }) => [name, value])),
       ...(label !== null && { target: label }),
       ...(sure.value && { sure: Number(sure.value) }),
+      ...(part !== null && { region: part }),
     };
   }
 
   /** Whether every field holds what it may; one that does not says so itself, which it can only where it is seen. */
   function valid() {
+    if (fields().some((input) => !input.validity.valid) || region.wrong()) root.open = true;
     if (folded.querySelector(':invalid')) more.open = true;
-    return fields().every((input) => input.reportValidity()) && target.valid();
+    return fields().every((input) => input.reportValidity()) && region.valid() && target.valid();
   }
 
   return {
@@ -150,6 +160,7 @@ export function attackForm(onChange) {
       family = next;
       target.set(null);
       target.labels(next.labels);
+      region.of(next.input);
       if (attacks.length) lay();
     },
 
@@ -167,13 +178,13 @@ export function attackForm(onChange) {
     read: () => (attacks.length && valid() ? options() : null),
 
     /**
-     * Chooses what is asked for, as far as it is there.
+     * Chooses what is asked for, as far as it is there, and the usual for all else.
      * @param {Record<string, string | undefined>} wish by the names of `AttackOptions`
      * @returns {string[]} the names of what is not
      */
-    restore({ attack = chosen().name, norm, target: label, sure: probability = '', ...values }) {
-      if (!info(attack)) return ['attack'];
-      choose(attack);
+    restore({ attack = attacks[0].name, norm, target: label, sure: probability = '', region: part, ...values }) {
+      const there = info(attack) !== undefined;
+      choose(there ? attack : attacks[0].name);
       const { forms, targeted } = chosen();
       const formed = norm === undefined || forms.some((form) => form.norm === norm);
       if (norm !== undefined && formed) {
@@ -189,13 +200,14 @@ export function attackForm(onChange) {
         input.value = usual ?? '';
         return true;
       });
-      more.open ||= Object.keys(values).some((name) => folded.contains(field(name) ?? null));
       weigh();
       const known = [...sure.options].some(({ value }) => value === probability);
       sure.value = known ? probability : '';
       const named = label === undefined || (targeted && (family?.labels.includes(label) ?? false));
       target.set((named && label) || null);
-      return [...(formed ? [] : ['norm']), ...bad.map(([name]) => name), ...(named ? [] : ['target']), ...(known ? [] : ['sure'])];
+      const fits = region.set(part);
+      weigh();
+      return [...(fits ? [] : ['region']), ...(there ? [] : ['attack']), ...(formed ? [] : ['norm']), ...bad.map(([name]) => name), ...(named ? [] : ['target']), ...(known ? [] : ['sure'])];
     },
 
     /** Whether more steps may achieve more. @param {boolean} fooled what there is fools the network */

@@ -1,7 +1,7 @@
 // Predictions as bars with percentages.
 
 import { make } from './dom.js';
-import { percent } from './words.js';
+import { percent } from '../words.js';
 
 /**
  * @param {HTMLElement} list

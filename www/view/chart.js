@@ -46,11 +46,12 @@ export function chart() {
     const style = getComputedStyle(root);
     const colour = (/** @type {string} */ name) => style.getPropertyValue(`--${name}`).trim();
     const plot = shown(colour);
+    const pointer = drawn?.cursor;
     drawn?.destroy();
     readout.textContent = '';
     const { xs, lines, band } = plot;
     drawn = new uPlot(
-      options(plot, { width: root.clientWidth, font: `12px ${style.fontFamily}`, colour }, (words) => (readout.textContent = words)),
+      options(plot, { width: root.clientWidth, font: `12px ${style.fontFamily}`, colour, pointer }, (words) => (readout.textContent = words)),
       [xs, ...lines.map(({ values }) => values), ...(band ? [band.high, band.low] : [])],
       root,
     );
@@ -70,8 +71,8 @@ export function chart() {
   };
 }
 
-/** @param {Plot} plot @param {{ width: number, font: string, colour: Palette }} look @param {(words: string) => void} tell @returns {uPlot.Options} */
-function options({ across, up, lines, band, below, above, read }, { width, font, colour }, tell) {
+/** @param {Plot} plot @param {{ width: number, font: string, colour: Palette, pointer?: uPlot.Cursor }} look @param {(words: string) => void} tell @returns {uPlot.Options} */
+function options({ across, up, lines, band, below, above, read }, { width, font, colour, pointer }, tell) {
   const axis = { font, labelFont: font, labelSize: 22, stroke: colour('quiet'), grid: { stroke: colour('hair'), width: 1 }, ticks: { stroke: colour('hair'), width: 1, size: 4 } };
   const hidden = { width: 0, points: { show: false } };
   return {
@@ -97,6 +98,8 @@ function options({ across, up, lines, band, below, above, read }, { width, font,
     hooks: {
       drawAxes: below ? [below] : [],
       draw: above ? [above] : [],
+      // What is said of the place under the pointer survives a new drawing.
+      ready: [(u) => pointer && u.setCursor({ left: pointer.left ?? -1, top: pointer.top ?? -1 })],
       setCursor: [(u) => tell(u.cursor.idx == null ? '' : read(u.cursor.idx))],
     },
   };

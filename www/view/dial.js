@@ -1,7 +1,7 @@
 // The noise dial: one stop for each network of the family.
 
 import { find, make } from './dom.js';
-import { percent, sigma } from './words.js';
+import { percent, sigma } from '../words.js';
 
 /** @typedef {import('../../pkg/decoy.js').ModelEntry} ModelEntry */
 
@@ -9,36 +9,54 @@ import { percent, sigma } from './words.js';
 export function dial(onChange) {
   const range = find('dial', HTMLInputElement);
   const value = find('dial-value', HTMLOutputElement);
+  const words = find('dial-words', HTMLElement);
+  const marks = find('dial-marks', HTMLElement);
+  const label = find('dial-label', HTMLElement);
   const note = find('dial-note', HTMLElement);
   const recipe = find('dial-recipe', HTMLElement);
-  /** @type {ModelEntry[]} */
-  let stops = [];
+  /** @type {import('../../pkg/decoy.js').Family | null} */
+  let family = null;
 
   /** @param {ModelEntry[]} models */
   function mark(models) {
-    stops = models;
     const last = models.length - 1;
     range.max = String(last);
-    find('dial-marks', HTMLElement).replaceChildren(
+    marks.replaceChildren(
       ...models.map((model, index) => {
-        const mark = make('span', {}, model.sigma.toFixed(2).replace(/^0(?=\.)/, ''));
+        const mark = make('span', { onclick: () => turn(index) }, model.sigma.toFixed(2).replace(/^0(?=\.)/, ''));
         mark.style.setProperty('--at', String(last ? index / last : 0));
         return mark;
       }),
     );
   }
-  range.oninput = () => {
-    const model = stops[range.valueAsNumber];
-    show(stops, model);
-    onChange(model);
-  };
 
-  /** @param {ModelEntry[]} models by rising σ @param {ModelEntry} model */
-  function show(models, model) {
-    if (models !== stops) mark(models);
-    range.value = String(models.indexOf(model));
+  /** @param {number} index */
+  function turn(index) {
+    if (range.matches(':disabled') || !family) return;
+    const model = family.models[index];
+    show(family, model);
+    onChange(model);
+  }
+  range.oninput = () => turn(range.valueAsNumber);
+
+  /** @param {import('../../pkg/decoy.js').Family} shown its models by rising σ @param {ModelEntry} model */
+  function show(shown, model) {
+    const { models, title } = shown;
+    if (shown !== family) mark(models);
+    family = shown;
+    range.hidden = marks.hidden = models.length < 2;
+    label.textContent = range.hidden ? 'Your own network' : 'Noise in training';
+    if (range.hidden) {
+      value.textContent = title;
+      words.textContent = note.textContent = recipe.textContent = '';
+      return;
+    }
+    const index = models.indexOf(model);
+    range.value = String(index);
+    for (const [place, mark] of [...marks.children].entries()) mark.classList.toggle('here', place === index);
     range.ariaValueText = sigma(model.sigma);
     value.textContent = sigma(model.sigma);
+    words.textContent = model.sigma ? 'trained with noise' : 'no noise';
     const { clean, noisy } = model.accuracy.test;
     const own = model.sigma ? ` (${percent(noisy)} with its own noise on them)` : '';
     note.textContent = `This one names ${percent(clean)} of the pictures it was not trained on${own}.`;

@@ -8,6 +8,9 @@ import { thumb } from './thumb.js';
 /** @typedef {import('../pictures.js').Subject} Subject */
 /** @typedef {import('../pictures.js').Place} Place */
 
+/** What is moved sideways to the chosen thumb. */
+const ROW = '.galleries, .inner > .thumbs';
+
 /**
  * @param {Gallery} gallery @param {string} title
  * @param {(picture: Subject) => void} onChoice
@@ -17,9 +20,10 @@ export function galleryView(gallery, title, onChoice) {
   const inner = gallery.inner?.form === 'slider' ? slider(gallery, choose) : gallery.inner ? row(gallery, gallery.inner.label, choose) : null;
   const credit = make('span', { className: 'credit' });
   const first = radios(`${family}-group`, groups.map(({ name, pictures: [picture] }) => ({ picture, name })), gallery.inner?.form === 'thumbs');
-  const list = make('div', { className: `thumbs ${gallery.inner ? '' : 'line-up'}`, role: 'radiogroup', ariaLabel: noun }, ...first.labels);
-  const root = make('div', { className: 'group' }, make('p', { className: 'note' }, title, ' ', credit), list, ...(inner ? [inner.root] : []));
-  find('galleries', HTMLElement).insertBefore(root, find('upload', HTMLElement));
+  const list = make('div', { className: 'thumbs', role: 'radiogroup', ariaLabel: noun }, ...first.labels);
+  const root = make('div', { className: 'group' }, make('p', { className: 'note' }, title, ' ', credit), list);
+  find('galleries', HTMLElement).append(root);
+  if (inner) find('gallery-inner', HTMLElement).append(inner.root);
   let [group, index] = [0, 0];
 
   for (const [place, radio] of first.radios.entries()) radio.onchange = () => choose(place, index);
@@ -48,7 +52,7 @@ function slider({ family, inner, groups }, choose) {
   const { label, value } = /** @type {Extract<import('../galleries.js').Inner, { form: 'slider' }>} */ (inner);
   const range = make('input', { type: 'range', id: `${family}-inner`, min: '0', step: '1' });
   const output = make('output');
-  const root = make('div', { className: 'turn' }, make('div', { className: 'line' }, make('label', { htmlFor: range.id }, label), output), range);
+  const root = make('div', { className: 'turn' }, make('label', { htmlFor: range.id }, label), range, output);
   let group = 0;
   const say = () => (output.textContent = range.ariaValueText = value(range.valueAsNumber));
   range.oninput = () => {
@@ -70,7 +74,7 @@ function slider({ family, inner, groups }, choose) {
 
 /** The pictures of a group as thumbs. @param {Gallery} gallery @param {string} label @param {(group: number, index: number) => void} choose */
 function row({ family, groups }, label, choose) {
-  const root = make('div', { className: 'thumbs line-up', role: 'radiogroup' });
+  const root = make('div', { className: 'thumbs', role: 'radiogroup' });
   let shown = -1;
   /** @type {ReturnType<typeof radios> | null} */
   let within = null;
@@ -108,11 +112,11 @@ function radios(group, entries, captioned) {
     /** @param {number} index none is checked where there is no such */
     check(index) {
       for (const [place, input] of inputs.entries()) input.checked = place === index;
-      const list = labels[index]?.parentElement;
+      const list = labels[index]?.closest(ROW);
       if (!list) return;
-      // A row is moved sideways to the chosen one; the page itself stays where it is.
-      const { offsetLeft, offsetWidth } = labels[index];
-      if (offsetLeft < list.scrollLeft || offsetLeft + offsetWidth > list.scrollLeft + list.clientWidth) list.scrollLeft = offsetLeft - (list.clientWidth - offsetWidth) / 2;
+      // The row is moved sideways to the chosen one; the page itself stays where it is.
+      const [view, own] = [list.getBoundingClientRect(), labels[index].getBoundingClientRect()];
+      if (own.left < view.left || own.right > view.right) list.scrollLeft += own.left - view.left - (view.width - own.width) / 2;
     },
   };
 }

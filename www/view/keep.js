@@ -2,7 +2,7 @@
 
 import { report } from '../report.js';
 import { find } from './dom.js';
-import { deviceName, percent, size } from './words.js';
+import { deviceName, percent, size } from '../words.js';
 
 /** @typedef {import('../page.js').Result} Result */
 
@@ -27,13 +27,15 @@ export function keep() {
   const copied = find('copied', HTMLElement);
   /** @type {Result | null} */
   let offered = null;
+  /** Where the link leads. */
+  let address = '';
 
   copy.onclick = async () => {
     try {
-      await navigator.clipboard.writeText(location.href);
+      await navigator.clipboard.writeText(address);
       copied.textContent = 'Copied.';
     } catch {
-      copied.textContent = `The browser does not let this page copy. The link is: ${location.href}`;
+      copied.textContent = `The browser does not let this page copy. The link is: ${address}`;
     }
   };
 
@@ -61,17 +63,20 @@ export function keep() {
   }
 
   return {
-    /** @param {Result | null} result @param {boolean} linked whether the picture is one that a link can name */
-    show(result, linked) {
+    /** @param {Result | null} result @param {{ words: string, missing: string, run: boolean }} link after the page's own address; what it cannot name, and whether it begins the attack */
+    show(result, { words, missing, run }) {
       const { report } = result?.outcome ?? {};
       picture.hidden = !report || (!report.success && report.eight_bit.class === report.original.class);
       find('eight-bit', HTMLElement).hidden = picture.hidden;
-      find('link-note', HTMLElement).textContent = linked
-        ? 'The link opens this picture, network and attack.'
-        : 'The link opens this network and attack, but not your picture: that stays with you.';
+      const { href } = new URL(words, location.href);
+      if (href !== address) copied.textContent = '';
+      find('link-address', HTMLElement).textContent = address = href;
+      find('link-note', HTMLElement).textContent = missing
+        ? `The link opens the rest, but not ${missing}: that stays with you.`
+        : run ? 'The link opens this picture and network, and repeats the attack at once.'
+        : 'The link opens this picture, network and attack. It only opens them: to attack, press the button.';
       if (result === offered) return;
       offered = result;
-      copied.textContent = '';
       if (result) offerResult(result);
     },
   };

@@ -1,12 +1,12 @@
 // The four sizes of the change, each with what it counts.
 
-import { make } from './dom.js';
-import { NORMS, average, figure, normFigure, percent } from './words.js';
+import { find, make } from './dom.js';
+import { NORMS, average, figure, normFigure, percent, size } from '../words.js';
 
 /** @typedef {import('../../pkg/decoy.js').Norm} Norm */
 
-/** The attack's own norm comes first. @param {HTMLElement} list @param {import('../../pkg/decoy.js').AttackReport} report @param {number} values how many values the picture has */
-export function norms(list, { norm: own, norms: { l0, l1, l2, linf } }, values) {
+/** Those of the picture that can be saved; the attack's own norm comes first. @param {HTMLElement} list @param {import('../../pkg/decoy.js').AttackReport} report @param {number} values how many values the picture has */
+export function norms(list, { norm: own, norms: exact, eight_bit: { norms: { l0, l1, l2, linf } } }, values) {
   /** @type {[Norm, string, number, string][]} */
   const rows = [
     ['l2', 'L2', l2, 'length of the change, all pixels together'],
@@ -21,4 +21,5 @@ export function norms(list, { norm: own, norms: { l0, l1, l2, linf } }, values) 
       make('dd', { className: 'figure' }, normFigure(norm, value)),
       make('dd', { className: 'note' }, norm === own ? `${meaning}; the one this attack keeps small` : meaning))),
   );
+  find('norms-note', HTMLElement).textContent = `Of the picture that can be saved, in the 256 shades of a file. Before it was rounded to them, ${size(own, exact[own])}.`;
 }

@@ -1,5 +1,6 @@
 // Which network reads a picture of one's own.
 
+import { isOwn } from '../contents.js';
 import { find, make } from './dom.js';
 
 /** @typedef {import('../../pkg/decoy.js').Family} Family */
@@ -8,20 +9,29 @@ import { find, make } from './dom.js';
 export function readerChoice(families, onChange) {
   const fields = find('reader', HTMLFieldSetElement);
   const note = find('reader-note', HTMLElement);
-  const radios = families.map((family, index) => {
+  const known = families.map(offer);
+
+  /** @param {Family} family @param {number} index */
+  function offer(family, index) {
     const radio = make('input', { type: 'radio', name: 'reader', value: family.id, checked: index === 0 });
     radio.onchange = () => onChange(family);
-    fields.append(make('label', {}, radio, ` ${family.reader}`));
-    return radio;
-  });
+    const label = make('label', {}, radio, ` ${family.reader}`);
+    fields.append(label);
+    return { family, radio, label };
+  }
 
   return {
-    family: () => families[radios.findIndex((radio) => radio.checked)],
+    family: () => known.find(({ radio }) => radio.checked)?.family ?? families[0],
 
-    /** The choice is there where there is one: at an own picture, and where another family than the first is looked at. @param {Family} family @param {boolean} own */
+    /** The choice is there at a picture of one's own, and holds for the next one; a network of one's own joins it. @param {Family} family @param {boolean} own */
     show(family, own) {
-      fields.hidden = families.length < 2 || (!own && family === families[0]);
-      if (own || fields.hidden) for (const radio of radios) radio.checked = radio.value === family.id;
+      if (known.every((one) => one.family !== family)) {
+        const before = known.findIndex((one) => one.family.id === family.id);
+        if (before >= 0) for (const { label } of known.splice(before, 1)) label.remove();
+        known.push(offer(family, known.length));
+      }
+      fields.hidden = known.length < 2 || !own;
+      for (const one of known) if (own || isOwn(family)) one.radio.checked = one.family === family;
       note.hidden = !own || !family.note;
       note.textContent = family.note ?? '';
     },

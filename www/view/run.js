@@ -1,7 +1,7 @@
 // What goes on right now: the verdict, the search while it runs, and what a screen reader hears of it.
 
 import { find, make } from './dom.js';
-import { percent, size } from './words.js';
+import { percent, size } from '../words.js';
 
 const verdict = find('verdict', HTMLElement);
 const detail = find('detail', HTMLElement);
@@ -31,10 +31,10 @@ export function tell(words, more = '', tone = '', reservations = []) {
 /** @param {import('../bridge.js').Loading} loading */
 export const loadingShare = ({ received, bytes }) => `${Math.round((100 * received) / bytes)} % of ${(bytes / 1e6).toFixed(1)} MB`;
 
-/** @param {string} network @param {import('../bridge.js').Loading} loading */
-export function tellLoading(network, loading) {
-  if (loading.received < loading.bytes) tell(`Fetching ${network}…`, loadingShare(loading));
-  else tell(`Setting up ${network}…`);
+/** @param {'the program' | 'the network'} what @param {import('../bridge.js').Loading} loading */
+export function tellLoading(what, { received, bytes }) {
+  if (bytes) tell(`Loading ${what} (${Math.max(1, Math.round(bytes / 1e6))} MB)…`, `${Math.floor((100 * received) / bytes)} %`);
+  else tell(`Loading ${what}…`);
 }
 
 /** @param {import('../../pkg/decoy.js').Prediction} watched the label whose confidence falls or, where it is the target, rises */
@@ -59,6 +59,11 @@ export function advance(progress) {
     spokenAt = performance.now();
     spoken.textContent = `${label.textContent} ${percent(progress.confidence)}. ${note.textContent}`;
   }
+}
+
+/** A person has ended the search, and what is found is measured. */
+export function stopping() {
+  note.textContent = 'Cancelled. What is found is measured…';
 }
 
 /** @param {number} confidence */

@@ -1,6 +1,7 @@
-// The share of pictures still read correctly against the size of a change, as a plot: one line for each σ.
+// The share of pictures still read correctly against the size of a change, as a plot: one line for each σ, and one more
+// for what is proved.
 
-import { figure, percent, sigma as sigmaWords } from './words.js';
+import { figure, percent, sigma as sigmaWords } from '../words.js';
 
 /** @typedef {import('../robustness.js').Evaluation} Evaluation */
 /** @typedef {import('./chart.js').Palette} Palette */
@@ -12,7 +13,11 @@ const NONE = 0.002;
 /** @param {Pick<Evaluation, 'radii' | 'levels'>} evaluation @param {number} sigma where the dial stands @returns {(colour: Palette) => Plot} */
 export const sharesPlot = ({ radii, levels }, sigma) => (colour) => {
   const shades = levels.map((_, index) => mix(colour('after'), colour('before'), levels.length > 1 ? index / (levels.length - 1) : 1));
-  const lines = levels.map(({ sigma: own, read }, index) => ({ values: read, colour: shades[index], width: own === sigma ? 4 : 1.5 }));
+  const width = (/** @type {number} */ own) => (own === sigma ? 4 : 1.5);
+  const lines = [
+    ...levels.map(({ sigma: own, read }, index) => ({ values: read, colour: shades[index], width: width(own) })),
+    ...levels.flatMap(({ sigma: own, certified }, index) => (certified ? [{ values: certified, colour: shades[index], width: width(own) / 2, dash: [4, 4] }] : [])),
+  ];
   const last = radii.findLastIndex((_, index) => levels.some(({ read }) => read[index] > NONE));
   return {
     across: { label: '‖Δx‖₂, size of the change', reach: [0, radii[last + 1] || radii.at(-1) || 1], words: (value) => String(+value.toPrecision(3)) },
@@ -21,11 +26,14 @@ export const sharesPlot = ({ radii, levels }, sigma) => (colour) => {
     lines,
     band: null,
     read: (index) => [`‖Δx‖₂ = ${figure(radii[index])}`, ...levels.map(({ sigma, read }) => `${sigmaWords(sigma)}: ${percent(read[index])}`)].join(' · '),
-    legend: levels.map(({ sigma: own }, index) => ({
-      swatch: own === sigma ? 'share chosen' : 'share',
-      words: own === sigma ? `${sigmaWords(own)}, where the dial stands` : sigmaWords(own),
-      colour: shades[index],
-    })),
+    legend: [
+      ...levels.map(({ sigma: own }, index) => ({
+        swatch: own === sigma ? 'share chosen' : 'share',
+        words: own === sigma ? `${sigmaWords(own)}, where the dial stands` : sigmaWords(own),
+        colour: shades[index],
+      })),
+      ...(levels.some(({ certified }) => certified) ? [{ swatch: 'predicted', words: 'proved, where the network votes under its noise' }] : []),
+    ],
   };
 };
 

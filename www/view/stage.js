@@ -1,21 +1,19 @@
 // The experiment as it is seen: the picture, the change, what fools the network, and what it sees before and after.
 
 import { bars } from './bars.js';
-import { compare } from './compare.js';
+import { wipeView } from './wipe.js';
 import { find } from './dom.js';
+import { frames } from './frames.js';
 import { refutation } from './keep.js';
 import { norms } from './norms.js';
 import { framed } from './picture.js';
 import * as run from './run.js';
-import { average, deviceName, duration, percent, size, spent } from './words.js';
+import { average, counted, deviceName, duration, percent, size, spent } from '../words.js';
 
 /** @typedef {import('../page.js').Page} Page */
 /** @typedef {import('../page.js').Shown} Shown */
 /** @typedef {import('../page.js').Result} Result */
 /** @typedef {import('../page.js').Best} Best */
-
-/** What the network sees in the picture that is shown and saved, which has 256 shades; or before it was rounded, where that undoes it. @param {Result} result */
-const readAs = ({ outcome: { report } }) => (report.success && !report.eight_bit.success ? report.adversarial : report.eight_bit);
 
 /** @param {Shown} shown */
 const valuesOf = ({ family: { input } }) => input.channels * input.width * input.height;
@@ -25,7 +23,8 @@ export function stage() {
   const original = framed('original');
   const difference = framed('difference');
   const adversarial = framed('adversarial');
-  const closer = compare();
+  const closer = wipeView();
+  const frame = frames();
   /** What the pictures below show. @type {Shown | Result | Best | null} */
   let seen = null;
 
@@ -35,21 +34,23 @@ export function stage() {
     const { report } = outcome;
     const factor = +outcome.factor.toPrecision(3);
     difference.show(outcome.difference, `amplified ×${factor} (grey: none)`, `The change to the picture, amplified ${factor} times`);
-    adversarial.show(outcome.adversarial, report.success ? '= original + change' : 'not found: this is how far it got', `The changed picture, which the network reads as ${readAs(result).label}`);
+    adversarial.show(outcome.adversarial, report.eight_bit.success ? 'looks the same to you' : 'not found: this is how far it got', `The changed picture, which the network reads as ${report.eight_bit.label}`);
     closer.show(of.picture, outcome.adversarial, `${of.subject.name}, original and changed`);
     norms(find('norms', HTMLElement), report, valuesOf(of));
+    frame.show('adversarial');
   }
 
   /** @param {Best} best */
   function showBest(best) {
     difference.clear();
     closer.clear();
+    frame.show('adversarial');
     adversarial.show(best.picture, `${size(best.norm, best.size)} so far`, 'The smallest change so far that fools the network');
   }
 
   /** @param {Page} page */
   function showPictures({ shown, result, best }) {
-    const classes = { before: shown?.predictions[0].class ?? -1, after: result?.outcome.report.success ? readAs(result).class : undefined };
+    const classes = { before: shown?.predictions[0].class ?? -1, after: result?.outcome.report.eight_bit.success ? result.outcome.report.eight_bit.class : undefined };
     if (shown) original.show(shown.picture, shown.subject.name, `The original picture: ${shown.subject.name}`);
     bars(find('before', HTMLElement), result?.outcome.original_predictions ?? shown?.predictions ?? [], classes);
     section.classList.toggle('done', result !== null);
@@ -62,6 +63,7 @@ export function stage() {
       difference.clear();
       adversarial.clear();
       closer.clear();
+      frame.show('original');
     }
   }
 
@@ -105,27 +107,34 @@ function tell({ wanted, shown, result, best, aside }) {
   run.tell(`${aside}The network sees “${label}”, ${percent(probability)} sure.${wrong}`);
 }
 
-/** @param {Result} result */
+/** What the network sees in the picture that can be saved. @param {Result} result */
 function tellResult(result) {
   const { of, outcome: { report }, device } = result;
   const [{ label }] = of.predictions;
+  const { success, label: now, probability, norms } = report.eight_bit;
   const cost = `${spent(report.passes)} in ${duration(report.milliseconds)} on ${deviceName(device)}.`;
   const doubts = report.flags.map(({ message }) => message);
   const refuted = refutation(result);
   if (refuted) return run.tell(refuted, cost, 'failed', doubts);
-  if (report.success) {
-    const sizes = [...new Set([report.norm, /** @type {const} */ ('l2')])].map((norm) => size(norm, report.norms[norm]));
-    const now = readAs(result);
+  if (success) {
+    const sizes = [...new Set([report.norm, /** @type {const} */ ('l2')])].map((norm) => size(norm, norms[norm]));
     run.tell(
-      `Fooled: “${label}” is now “${now.label}”, ${percent(now.probability)} sure.`,
-      `${sizes.join('; ')}; average change per pixel: ${average(report.norms.l1, valuesOf(of))}. ${report.message ?? ''} ${cost}`,
+      `Fooled: “${label}” is now “${now}”, ${percent(probability)} sure.`,
+      `${searched(result)}: ${sizes.join('; ')}; average change per pixel: ${average(norms.l1, valuesOf(of))}. ${cost}`,
       'fooled',
       doubts,
     );
   } else {
-    const { label: now, probability } = readAs(result);
     const sees = `it ${now === label ? 'still' : 'now'} sees “${now}”, ${percent(probability)} sure`;
     const aim = report.target === null || now === report.target ? 'Not fooled as asked' : `Not made to see “${report.target}”`;
     run.tell(now === label ? `Not fooled: ${sees}.` : `${aim}: ${sees}.`, `${report.message ?? ''} ${cost}`, 'failed', doubts);
   }
+}
+
+/** How far the search went that found a change. @param {Result} result */
+function searched({ options, stopped }) {
+  if (stopped) return `Cancelled; smallest found in ${stopped.step} of ${counted(stopped.steps, 'step')}`;
+  // Where any change within ε will do, the smallest is not looked for.
+  const what = options.epsilon !== undefined && !options.searches ? 'Found' : 'Smallest found';
+  return options.steps === undefined ? what : `${what} in ${counted(Number(options.steps), 'step')}`;
 }

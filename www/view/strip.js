@@ -2,18 +2,20 @@
 
 import { find, make } from './dom.js';
 import { paint } from './paint.js';
-import { counted, percent, sigma, size as sizeWords } from './words.js';
+import { counted, percent, sigma, size as sizeWords } from '../words.js';
 
 /** @typedef {{ picture: import('../../pkg/decoy.js').Picture, label: string, probability: number, norm: import('../../pkg/decoy.js').Norm, size: number }} Fooled */
 
-/** @param {() => void} onStart @param {() => void} onCancel */
-export function strip(onStart, onCancel) {
+/** @param {() => void} onStart @param {() => void} onCancel @param {(model: string) => void} onOpen a network is to be looked at */
+export function strip(onStart, onCancel, onOpen) {
   const root = find('strip', HTMLElement);
-  const start = make('button', { type: 'button', onclick: onStart }, 'Fool every network');
+  const start = find('every', HTMLButtonElement);
   const cancel = make('button', { type: 'button', hidden: true, onclick: onCancel }, 'Cancel the strip');
   const status = make('p', { className: 'note', role: 'status' });
-  const list = make('ol', { className: 'strip-results', hidden: true });
-  root.append(make('div', { className: 'strip-action' }, start, cancel, status), list);
+  const finding = make('p', { className: 'finding' });
+  const list = make('ol', { className: 'strip-results' });
+  find('strip-data', HTMLElement).before(make('div', { className: 'strip-action' }, cancel, status), list, finding);
+  start.onclick = onStart;
 
   /** One for each network. @type {Map<string, ReturnType<typeof place>>} */
   let places = new Map();
@@ -22,7 +24,7 @@ export function strip(onStart, onCancel) {
   function run(running) {
     const focused = document.activeElement === start || document.activeElement === cancel;
     start.hidden = cancel.hidden = false;
-    if (focused) (running ? cancel : start).focus();
+    if (focused) (running ? cancel : start).focus({ preventScroll: true });
     start.hidden = running;
     cancel.hidden = !running;
   }
@@ -35,24 +37,27 @@ export function strip(onStart, onCancel) {
 
   function clear() {
     for (const place of places.values()) place.empty('');
-    list.hidden = true;
-    status.textContent = '';
+    root.hidden = true;
+    status.textContent = finding.textContent = '';
   }
 
   return {
     /** @param {{ id: string, sigma: number }[]} models in the order of the strip */
     show(models) {
-      places = new Map(models.map(({ id, sigma }) => [id, place(sigma)]));
+      places = new Map(models.map(({ id, sigma }) => [id, place(sigma, () => onOpen(id))]));
       list.replaceChildren(...[...places.values()].map(({ item }) => item));
       list.style.setProperty('--count', String(places.size));
       clear();
     },
 
+    /** What is found already stays. */
     begin() {
-      for (const place of places.values()) place.empty('waiting');
-      list.hidden = false;
+      for (const place of places.values()) if (!place.finished()) place.empty('waiting');
+      root.hidden = false;
       run(true);
+      finding.textContent = '';
       status.textContent = `Fooling ${counted(places.size, 'network')}…`;
+      root.scrollIntoView({ block: 'nearest' });
     },
 
     /** @param {string} model @param {{ words: string }} state */
@@ -66,11 +71,13 @@ export function strip(onStart, onCancel) {
       scale();
     },
 
-    /** @param {string} words */
-    end(words) {
-      for (const place of places.values()) if (!place.finished()) place.empty('');
+    /** @param {string} words @param {string} sentence what it says of noise */
+    end(words, sentence) {
+      for (const place of places.values()) if (!place.finished()) place.empty('not yet');
       run(false);
+      root.hidden = ![...places.values()].some((place) => place.finished());
       status.textContent = words;
+      finding.textContent = sentence;
     },
 
     clear,
@@ -82,24 +89,25 @@ export function strip(onStart, onCancel) {
   };
 }
 
-/** The place of one network's result. @param {number} noise its σ */
-function place(noise) {
+/** The place of one network's result. @param {number} noise its σ @param {() => void} onOpen */
+function place(noise, onOpen) {
   const canvas = make('canvas', { role: 'img', hidden: true });
   const words = make('p', { className: 'strip-words' });
+  const open = make('button', { type: 'button', className: 'strip-open', title: 'Look at this network', ariaLabel: `Look at the network trained with ${sigma(noise)}`, hidden: true, onclick: onOpen });
   const seen = make('p');
   const size = make('p');
   const fill = make('div', { className: 'fill' });
   const result = make('div', { className: 'strip-result', hidden: true }, make('div', { className: 'track' }, fill), size, seen);
   const item = make('li', {},
-    make('div', { className: 'strip-picture' }, canvas, words),
-    make('h3', {}, sigma(noise)),
+    make('div', { className: 'strip-picture' }, canvas, words, open),
+    make('h4', {}, sigma(noise)),
     result);
   let length = 0;
   let finished = false;
 
   /** @param {boolean} shown @param {string} text */
   function reveal(shown, text) {
-    canvas.hidden = result.hidden = !shown;
+    canvas.hidden = open.hidden = result.hidden = !shown;
     words.hidden = shown;
     words.textContent = text;
   }

@@ -1,7 +1,7 @@
 // “Measure here”: how many pictures, how far it is, and the way to stop.
 
 import { find, make } from './dom.js';
-import { duration } from './words.js';
+import { duration } from '../words.js';
 
 const form = find('sweep', HTMLFormElement);
 const fields = find('sweep-fields', HTMLFieldSetElement);

@@ -2,7 +2,7 @@
 
 import { interval } from './curves.js';
 import { find, make } from './dom.js';
-import { figure, percent, sigma as sigmaWords } from './words.js';
+import { figure, percent, sigma as sigmaWords } from '../words.js';
 
 /** @typedef {import('../robustness.js').Level} Level */
 /** @typedef {import('../robustness.js').Point} Point */
@@ -47,9 +47,10 @@ function described({ trainings, clean, noisy }) {
 export function shares({ radii, levels }, caption) {
   const step = Math.max(1, Math.ceil((radii.length - 1) / (ROWS - 1)));
   const rows = radii.flatMap((radius, index) => (index % step === 0 || index === radii.length - 1 ? [{ radius, index }] : []));
-  fill(caption, ['‖Δx‖₂', ...levels.map(({ sigma }) => sigmaWords(sigma))], rows.map(({ radius, index }) => make('tr', {},
+  const columns = [...levels.map(({ sigma, read }) => ({ head: sigmaWords(sigma), values: read })), ...levels.flatMap(({ sigma, certified }) => (certified ? [{ head: `${sigmaWords(sigma)}, proved`, values: certified }] : []))];
+  fill(caption, ['‖Δx‖₂', ...columns.map(({ head }) => head)], rows.map(({ radius, index }) => make('tr', {},
     make('th', { scope: 'row' }, figure(radius)),
-    ...levels.map(({ read }) => make('td', { className: 'share' }, percent(read[index]))))), 'shares');
+    ...columns.map(({ values }) => make('td', { className: 'share' }, percent(values[index]))))), 'shares');
 }
 
 /** @param {string} caption @param {string[]} head @param {HTMLElement[]} rows @param {string} [kind] */

@@ -1,17 +1,22 @@
 // What the network shall be made to see: a search field over all labels, and nothing in it is anything else.
 
 import { find, make } from './dom.js';
-import { counted } from './words.js';
+import { near } from './near.js';
+import { counted } from '../words.js';
 
 /** So many matches are shown. */
 const SHOWN = 50;
+/** A press of a button takes no longer, in milliseconds. */
+const PRESS = 300;
+/** And so many that are spelled alike, where nothing matches. */
+const NEAR = 5;
 
 /** Lower case, words divided by one space: what is compared. @param {string} text */
 const fold = (text) => text.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, ' ').trim();
 
 /**
  * The labels that contain the query, best first: the label itself, then those that start with it, then those with a
- * word that does.
+ * word that does; of two alike the shorter one.
  * @param {string[]} labels @param {string} query
  */
 function matches(labels, query) {
@@ -26,7 +31,7 @@ function matches(labels, query) {
   return labels
     .map((label) => ({ label, rank: rank(label) }))
     .filter(({ rank }) => rank < Infinity)
-    .sort((a, b) => a.rank - b.rank)
+    .sort((a, b) => a.rank - b.rank || (wanted ? a.label.length - b.label.length : 0))
     .map(({ label }) => label);
 }
 
@@ -47,7 +52,7 @@ export function targetField(onChange) {
   const unaimed = make('p', { className: 'target-unaimed note', hidden: true }, 'Anything else: this attack cannot be aimed.');
   field.setAttribute('aria-controls', list.id);
   field.setAttribute('aria-describedby', message.id);
-  root.append(make('label', { htmlFor: field.id }, 'Make the network see'), box, unaimed, message, spoken);
+  root.append(make('label', { htmlFor: field.id }, 'Make it see'), box, unaimed, message, spoken);
 
   /** @type {string[]} */
   let labels = [];
@@ -70,8 +75,8 @@ export function targetField(onChange) {
   /** Says what is wrong with the text, if it is to be said now. @param {boolean} now */
   function judge(now) {
     const wrong = now && !valid();
-    const [near] = wrong ? matches(labels, text()) : [];
-    message.textContent = wrong ? `The network knows no “${text()}”. ${near ? `It knows “${near}”, for example.` : 'Choose a name from the list.'}` : '';
+    const known = wrong ? [...matches(labels, text()), ...near(labels, text(), fold)].slice(0, 3) : [];
+    message.textContent = wrong ? `The network knows no “${text()}”. ${known.length ? `It knows ${known.map((label) => `“${label}”`).join(', ')}.` : 'Choose a name from the list.'}` : '';
     field.ariaInvalid = String(wrong);
   }
 
@@ -87,22 +92,24 @@ export function targetField(onChange) {
     else field.removeAttribute('aria-activedescendant');
   }
 
-  /** @param {string} query */
+  /** @param {string} query @returns {boolean} whether a label matches it */
   function open(query) {
-    const found = matches(labels, query);
+    const matching = matches(labels, query);
+    const found = matching.length ? matching : near(labels, query, fold).slice(0, NEAR);
     list.replaceChildren(...found.slice(0, SHOWN).map((label, index) => {
       const option = make('li', { role: 'option', id: `target-${index}`, ariaSelected: 'false' }, label);
       option.onclick = () => choose(label);
       return option;
     }));
     list.hidden = found.length === 0;
-    more.textContent = found.length === 0 ? 'No label matches.' : found.length > SHOWN ? `The first ${SHOWN} of ${found.length.toLocaleString('en')}. Type on to see others.` : '';
-    spoken.textContent = found.length === 0 ? more.textContent : counted(found.length, 'label');
+    more.textContent = matching.length === 0 ? (found.length ? 'No name has these letters. Those above are spelled alike.' : 'No name is like this.') : found.length > SHOWN ? `The first ${SHOWN} of ${found.length.toLocaleString('en')}. Type on to see others.` : '';
+    spoken.textContent = matching.length === 0 ? more.textContent : counted(found.length, 'label');
     popup.hidden = false;
     popup.scrollIntoView({ block: 'nearest' });
     list.scrollTop = 0;
     field.ariaExpanded = 'true';
     activate(null);
+    return matching.length > 0;
   }
 
   function close() {
@@ -128,15 +135,16 @@ export function targetField(onChange) {
 
   field.oninput = () => {
     judge(false);
-    open(field.value);
-    // Typing is at the best match, so that Enter takes it; an empty field is an answer already.
-    if (text()) activate(list.firstElementChild);
+    const matching = open(field.value);
+    // Typing is at the best match, so that Enter takes it; an empty field is an answer already, and a guess is none.
+    if (text() && matching) activate(list.firstElementChild);
     tell();
   };
   field.onclick = () => popup.hidden && open(value() ? '' : field.value);
   field.onblur = () => {
     close();
-    judge(true);
+    // Not while a pointer is down: the words would move from under it what it presses.
+    setTimeout(() => document.activeElement === field || judge(true), PRESS);
   };
   field.onkeydown = (event) => {
     const shut = popup.hidden;

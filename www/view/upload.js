@@ -2,9 +2,6 @@
 
 import { find } from './dom.js';
 
-/** The module decides what it reads; this only keeps a giant file out of memory. */
-const ENOUGH = 65 * 1024 * 1024;
-
 /** @param {(file: File) => void} onFile @param {(sentence: string) => void} onNone there is no file in what was given */
 export function upload(onFile, onNone) {
   const input = find('file', HTMLInputElement);
@@ -49,12 +46,4 @@ export function upload(onFile, onNone) {
 /** Whether it is text for a field: what office programs copy has a picture of the text beside it. @param {Event} event @param {DataTransfer} transfer */
 function isText({ target }, { types }) {
   return types.includes('text/plain') && target instanceof Element && target.matches(':read-write');
-}
-
-/** @param {File} file */
-export async function bytesOf(file) {
-  const buffer = await file.slice(0, ENOUGH).arrayBuffer().catch(() => {
-    throw new Error(`“${file.name}” cannot be read.`);
-  });
-  return new Uint8Array(buffer);
 }

@@ -8,7 +8,6 @@ use clap::ValueEnum;
 use crate::{
     chromium,
     command::{cargo, run, step},
-    compress,
     data::Guest,
     serve,
     site::{self, npm},
@@ -45,7 +44,6 @@ pub fn measure(only: Option<Bench>, guests: &[Guest]) -> Result<()> {
         return Ok(());
     }
     site::build(Profile::Small, guests)?;
-    compress::site()?;
     let node = |script: &str, address: &str| -> Result<()> {
         run(Command::new("node").arg(script).env("CHROMIUM", chromium::find()?).env("DECOY_URL", address))
     };

@@ -17,6 +17,15 @@ use crate::{command::step, site::SITE};
 /// The endings of files that compress well.
 const ENDINGS: [&str; 6] = ["css", "html", "js", "json", "svg", "wasm"];
 
+/// How long compressing may take.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Effort {
+    /// A second or two, for daily work.
+    Fast,
+    /// Minutes, for what is published.
+    Best,
+}
+
 /// Bytes of a file or of several: as they are, with gzip, with brotli.
 #[derive(Clone, Copy, Default)]
 struct Sizes {
@@ -35,12 +44,12 @@ impl Sum for Sizes {
     }
 }
 
-/// Writes `.gz` and `.br` files beside the page and its code, and prints what they weigh.
-pub fn site() -> Result<()> {
+/// Writes `.gz` and `.br` files beside the page and its code, and prints what they weigh where it was worth the time.
+pub fn site(effort: Effort) -> Result<()> {
     let (mut wasm, mut glue, mut page) = (Sizes::default(), Sizes::default(), Sizes::default());
     step("Compressing the site", || {
         for path in compressible(Path::new(SITE))? {
-            let sizes = compress(&path).with_context(|| format!("cannot compress {}", path.display()))?;
+            let sizes = compress(&path, effort).with_context(|| format!("cannot compress {}", path.display()))?;
             let part = match path.extension().and_then(|end| end.to_str()) {
                 Some("wasm") => &mut wasm,
                 _ if path.ends_with("pkg/decoy.js") => &mut glue,
@@ -51,6 +60,9 @@ pub fn site() -> Result<()> {
         }
         Ok(())
     })?;
+    if effort == Effort::Fast {
+        return Ok(());
+    }
     println!("\n{:20}{:>12}{:>12}{:>12}", "", "raw", "gzip", "brotli");
     let all = [wasm, glue, page].into_iter().sum();
     let parts = [("decoy_bg.wasm", wasm), ("decoy.js", glue), ("page", page), ("code, page included", all)];
@@ -75,16 +87,20 @@ fn compressible(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn compress(path: &Path) -> Result<Sizes> {
+fn compress(path: &Path, effort: Effort) -> Result<Sizes> {
     let bytes = fs::read(path)?;
+    let (gzip, quality) = match effort {
+        Effort::Fast => (Compression::fast(), 2),
+        Effort::Best => (Compression::best(), 11),
+    };
 
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    let mut gzip = GzEncoder::new(Vec::new(), gzip);
     gzip.write_all(&bytes)?;
     let gzip = gzip.finish()?;
 
     let mut brotli = Vec::new();
-    let best = BrotliEncoderParams { lgwin: 24, ..Default::default() }; // quality 11, a window of 16 MB
-    brotli::BrotliCompress(&mut bytes.as_slice(), &mut brotli, &best)?;
+    let params = BrotliEncoderParams { quality, lgwin: 24, ..Default::default() }; // a window of 16 MB
+    brotli::BrotliCompress(&mut bytes.as_slice(), &mut brotli, &params)?;
 
     let beside = |ending: &str| PathBuf::from(format!("{}.{ending}", path.display()));
     fs::write(beside("gz"), &gzip)?;

@@ -5,7 +5,11 @@ mod chromium;
 mod command;
 mod compress;
 mod data;
+mod manual;
+mod onnx;
 mod oracle;
+mod publish;
+mod python;
 mod reproduce;
 mod serve;
 mod site;
@@ -78,6 +82,8 @@ enum Task {
         #[command(flatten)]
         data: Data,
     },
+    /// Run ONNX's own tests on the reader of ONNX files (some minutes), and list what it does not read.
+    Onnx,
     /// Compare the attacks with Foolbox, adv-lib and torchattacks, and write docs/oracle.md (an hour at first).
     Oracle {
         /// Compare this attack alone, such as ddn, and print it.
@@ -121,12 +127,7 @@ fn run(task: Task) -> Result<ExitCode> {
         }
         Task::Build { release, data } => {
             let images = data::at_hand(&given(data))?;
-            if release {
-                site::build(Profile::Small, &images)?;
-                compress::site()?;
-            } else {
-                site::build(Profile::Quick, &images)?;
-            }
+            site::build(if release { Profile::Small } else { Profile::Quick }, &images)?;
         }
         Task::Test { data } => return Ok(test::everything(&given(data))),
         Task::Check { data } => return Ok(test::quick(&given(data))),
@@ -135,7 +136,26 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Train { family, arguments } => train::start(&family, &arguments)?,
         Task::Reproduce(args) => reproduce::compare(&args)?,
         Task::Bench { bench, data } => bench::measure(bench, &data::at_hand(&given(data))?)?,
+        Task::Onnx => onnx::check()?,
         Task::Oracle { only, data } => oracle::compare(&given(data), only.as_deref())?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_of_the_readme_is_understood() {
+        let commands = include_str!("../../README.md").lines().filter_map(|line| line.strip_prefix("cargo xtask"));
+        let mut count = 0;
+        for command in commands {
+            let words = command.split('#').next().unwrap_or_default().split_whitespace();
+            let parsed = Task::try_parse_from(["xtask"].into_iter().chain(words));
+            assert!(parsed.is_ok(), "{command}: {}", parsed.err().map(|error| error.to_string()).unwrap_or_default());
+            count += 1;
+        }
+        assert!(count > 4, "the README has commands");
+    }
 }

@@ -14,7 +14,7 @@ use axum::{
 use tokio::runtime;
 use tower_http::services::ServeDir;
 
-use crate::site::SITE;
+use crate::{publish::is_parts, site::SITE};
 
 /// The page has its process to itself; browsers grant it precise clocks and shared memory then.
 const ISOLATION: [(&str, &str); 2] =
@@ -54,9 +54,11 @@ fn serve(folder: &Path, listener: TcpListener) -> io::Result<()> {
     })
 }
 
-/// A page built anew is seen at the next reload; what is asked for by its checksum never changes.
+/// A page built anew is seen at the next reload; what is asked for by its checksum never changes, and neither does what
+/// lies in a folder that is named by its own.
 async fn headers(request: Request, next: Next) -> Response {
-    let named = request.uri().query().is_some_and(|query| query.starts_with("sha256="));
+    let folder = request.uri().path().split('/').nth(1);
+    let named = request.uri().query().is_some_and(|query| query.starts_with("sha256=")) || folder.is_some_and(is_parts);
     let mut answer = next.run(request).await;
     let lifetime = if named && answer.status().is_success() { "max-age=31536000, immutable" } else { "no-cache" };
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(lifetime));
@@ -120,6 +122,19 @@ mod tests {
         assert!(answer.contains("cache-control: max-age=31536000, immutable\r\n"), "{answer}");
         let answer = get(address, "/missing?sha256=0");
         assert!(answer.starts_with("HTTP/1.1 404") && answer.contains("cache-control: no-cache\r\n"), "{answer}");
+    }
+
+    #[test]
+    fn what_lies_in_a_folder_named_by_its_checksum_is_kept() {
+        let folder = env::temp_dir().join(format!("decoy-serve-parts-{}", process::id()));
+        fs::create_dir_all(folder.join("0123456789abcdef")).unwrap();
+        fs::write(folder.join("0123456789abcdef/main.js"), "").unwrap();
+        let address = server_of(folder.clone());
+        let answer = get(address, "/0123456789abcdef/main.js");
+        assert!(answer.contains("cache-control: max-age=31536000, immutable\r\n"), "{answer}");
+        let answer = get(address, "/0123456789abcdef/gone.js");
+        assert!(answer.starts_with("HTTP/1.1 404") && answer.contains("cache-control: no-cache\r\n"), "{answer}");
+        fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]

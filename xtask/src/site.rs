@@ -8,12 +8,17 @@ use serde_json::{Value, json};
 
 use crate::{
     command::{run, step},
+    compress::{self, Effort},
     data::{self, Guest},
+    manual, publish,
     wasm::{self, PACKAGE, Profile, copy_folder},
 };
 
 /// The assembled site.
 pub const SITE: &str = "dist";
+
+/// Where it is assembled.
+const MADE: &str = "dist/made";
 
 /// The list of networks.
 pub const CATALOG: &str = "www/models/models.json";
@@ -25,13 +30,20 @@ const FIGURES: &str = "figures.json";
 const CHART: [&str; 2] = ["node_modules/uplot/dist/uPlot.iife.min.js", "node_modules/uplot/dist/uPlot.min.css"];
 
 /// What the page takes from the npm package `decoy`.
-const WASM: [&str; 3] = ["decoy.js", "decoy_bg.wasm", "decoy.d.ts"];
+const WASM: [&str; 2] = ["decoy.js", "decoy_bg.wasm"];
 
 /// Builds the library and assembles the site around it.
 pub fn build(profile: Profile, guests: &[Guest]) -> Result<()> {
     npm_packages(Path::new("."))?;
     wasm::build(profile)?;
-    step("Assembling the site in dist/", || assemble(guests))
+    step("Assembling the site in dist/", || {
+        if Path::new(SITE).exists() {
+            fs::remove_dir_all(SITE)?;
+        }
+        assemble(guests, Path::new(MADE))?;
+        publish::publish(Path::new(MADE), Path::new(SITE))
+    })?;
+    compress::site(if profile == Profile::Small { Effort::Best } else { Effort::Fast })
 }
 
 /// Installs the npm packages of a folder's lock file, unless they were installed after it was written.
@@ -49,8 +61,8 @@ pub fn npm() -> Command {
     Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" })
 }
 
-fn assemble(guests: &[Guest]) -> Result<()> {
-    let site = Path::new(SITE);
+/// Puts everything into one folder.
+fn assemble(guests: &[Guest], site: &Path) -> Result<()> {
     copy_folder(Path::new("www"), site)?;
     for file in WASM {
         copy_into(&site.join("pkg"), &Path::new(PACKAGE).join(file))?;
@@ -61,6 +73,7 @@ fn assemble(guests: &[Guest]) -> Result<()> {
     fs::write(site.join("vendor/uPlot.js"), script + "\nexport default uPlot;\n")?;
 
     keep_figures(&site.join("robustness"))?;
+    manual::write(&site.join("manual"))?;
 
     add_galleries(&site.join("gallery"), guests)
 }
@@ -90,7 +103,7 @@ fn listed_galleries(catalog: &Value, guests: &[Guest], shipped: impl Fn(&str) ->
             Some(Guest { set, pictures: None }) => {
                 json!({ "family": family, "present": false, "why": set.about().missing })
             }
-            Some(_) => json!({ "family": family, "present": true }),
+            Some(_) => json!({ "family": family, "present": true, "guest": true }),
             None => json!({ "family": family, "present": shipped(family) }),
         }
     });
@@ -138,6 +151,6 @@ mod tests {
         let pictures = Pictures { pictures: Vec::new(), sha256: String::new(), source: "here".into() };
         let listed = listed_galleries(&catalog, &[Guest { set, pictures: Some(pictures) }], |_| false);
         assert_eq!(listed["galleries"][0], json!({ "family": "photos", "present": false }));
-        assert_eq!(listed["galleries"][1], json!({ "family": "coil20", "present": true }));
+        assert_eq!(listed["galleries"][1], json!({ "family": "coil20", "present": true, "guest": true }));
     }
 }

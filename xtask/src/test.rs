@@ -1,7 +1,7 @@
 //! Everything CI does, cheapest first: the first step that fails is the last.
 
 use std::{
-    fmt, fs,
+    env, fmt, fs,
     iter::Sum,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
@@ -73,7 +73,7 @@ impl Session {
         })?;
         self.check("Package", || {
             // Their files and manifests alone; the code was built above, and commits are not this step's business.
-            let libraries = ["--package", "burn-decoy", "--package", "burn-decoy-loops"];
+            let libraries = ["--package", "burn-decoy", "--package", "burn-decoy-cpu"];
             run(cargo(&["package"]).args(libraries).args(["--no-verify", "--allow-dirty", "--quiet"]))
         })?;
         Ok(guests)
@@ -158,13 +158,15 @@ fn clippy_for_wasm() -> Result<()> {
 
 fn browser_tests(chromium: &Path) -> Result<(Counts, bool)> {
     let address = serve::start(serve::listen(0)?)?;
+    let decoy = env::current_exe()?.with_file_name(format!("decoy{}", env::consts::EXE_SUFFIX)); // the native tests have built it
     let (status, _) = run_and_listen(
         Command::new("node")
-            .args(["--test", "--test-concurrency=1", "--test-timeout=1800000"]) // a browser left open ends, too
+            .args(["--test", "--test-concurrency=2", "--test-timeout=1800000"]) // a browser left open ends, too
             .args(["--test-reporter=spec", "--test-reporter-destination=stdout"])
             .args(["--test-reporter=tap", &format!("--test-reporter-destination={NODE_RESULTS}")])
             .args(test_files(Path::new(BROWSER_TESTS))?)
             .env("DECOY_URL", address)
+            .env("DECOY", decoy)
             .env("CHROMIUM", chromium),
     )?;
     Ok((node_counts(&fs::read_to_string(NODE_RESULTS)?), status.success()))

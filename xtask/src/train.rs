@@ -12,9 +12,11 @@ use serde_json::Value;
 use crate::{
     command::{cargo, run, step},
     reproduce::{RESULTS, decoy, list, read},
+    site::CATALOG,
 };
 
-/// Where networks of further seeds go, which are measured and not shipped.
+/// Where networks of further seeds go, which are measured and not shipped; those of a family that is a study have a
+/// folder of their own.
 const SEEDS: &str = "target/seeds";
 
 /// Runs `decoy train` for a family with the given arguments, or without any makes all its networks, results and tables.
@@ -27,14 +29,24 @@ pub fn start(family: &str, arguments: &[String]) -> Result<()> {
     let names = results.keys().cloned().collect::<Vec<_>>().join(", ");
     ensure!(!results.is_empty(), "{RESULTS} has no results of {family}: expected a file that says what to train");
 
+    let shipped = list(&read(CATALOG)?["families"]).any(|known| known["id"] == family);
+    let study = format!("target/{family}");
     for (seed, levels) in trainings(results.values()) {
         let levels = levels.join(",");
-        let folder = if seed == "1" { "www/models" } else { SEEDS };
+        let folder = match seed.as_str() {
+            _ if !shipped => &study,
+            "1" => "www/models",
+            _ => SEEDS,
+        };
         step(&format!("Training {family} with seed {seed}, σ {levels}"), || {
             run(&mut decoy(&["train", family, "--sigma", &levels, "--seed", &seed, "--models", folder]))
         })?;
     }
-    let folders = if Path::new(SEEDS).exists() { format!("www/models,{SEEDS}") } else { "www/models".to_owned() };
+    let folders = match Path::new(SEEDS).exists() {
+        _ if !shipped => study,
+        true => format!("www/models,{SEEDS}"),
+        false => "www/models".to_owned(),
+    };
     for (name, result) in &results {
         step(&format!("Measuring {name}"), || {
             let (like, out) = (format!("{RESULTS}/{name}.json"), format!("target/{name}.json"));

@@ -4,13 +4,11 @@ import { write } from '../safetensors.js';
 
 /** @import { Backend, Loaded, Network, Peer, Tensors } from '../networks.js' */
 
-const site = new URL('/dist/', import.meta.url);
-
 /** Decoy on one of its devices. @param {Backend} backend @returns {Promise<Peer>} */
 export async function open(backend) {
   /** @type {typeof import('../../../pkg/decoy.js')} */
-  const { default: init, Decoy } = await import(new URL('pkg/decoy.js', site).href);
-  await init({ module_or_path: new URL('pkg/decoy_bg.wasm', site) });
+  const { default: init, Decoy } = await import(new URL('/pkg/decoy.js', import.meta.url).href);
+  await init({ module_or_path: new URL('/pkg/decoy_bg.wasm', import.meta.url) });
   const device = backend === 'wasm' ? 'cpu' : backend;
 
   /** @param {Network} network @param {Tensors} tensors @returns {Promise<Loaded>} */
@@ -41,7 +39,7 @@ export async function open(backend) {
  */
 async function catalog(model, input, weights) {
   /** @type {import('../../../pkg/decoy.js').Catalog} */
-  const { families } = await (await fetch(new URL('models/models.json', site))).json();
+  const { families } = await (await fetch('/www/models/models.json')).json();
   const sha256 = Array.from(new Uint8Array(await crypto.subtle.digest('SHA-256', weights)), (byte) => byte.toString(16).padStart(2, '0')).join('');
   return {
     families: families.flatMap((family) => family.models.filter(({ id }) => id === model).map((entry) => (

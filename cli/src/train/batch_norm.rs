@@ -10,7 +10,7 @@ use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_e
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Shape, Tensor, TensorData};
 use decoy::model::residual::ChannelAffine;
-use decoy_loops::{Moments, normalise, normalise_backward};
+use decoy_cpu::{Moments, normalise, normalise_backward};
 
 /// BatchNorm of `[N, C, H, W]` in training: every channel has the mean `beta` and the deviation `gamma` over the batch.
 #[derive(Module, Debug)]

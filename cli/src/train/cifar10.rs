@@ -8,8 +8,8 @@ use burn::optim::momentum::MomentumConfig;
 use burn::tensor::{Device, Tensor};
 use decoy::catalog::Architecture;
 use decoy::model::{Residual, ResidualConfig};
+use decoy_cpu::Moments;
 use decoy_data::{Cifar10, DataSet};
-use decoy_loops::Moments;
 
 use super::batch_norm::BatchNorm;
 use super::supervised::{self, Recipe, SupervisedArgs, Trainee};
@@ -27,6 +27,7 @@ pub fn run(args: &SupervisedArgs) -> Result<()> {
             .init(),
         rate: 0.2,
         warm_up: 0.2,
+        decay: true,
         shift: 2,
         mirror: true,
     };

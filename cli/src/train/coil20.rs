@@ -15,11 +15,12 @@ use super::supervised::{self, Recipe, SupervisedArgs, Trainee};
 pub fn run(args: &SupervisedArgs) -> Result<()> {
     let recipe = Recipe {
         architecture: Architecture::Compact,
-        passes: 30,
+        passes: 90,
         batch: 38,
         optimizer: AdamConfig::new().init(),
         rate: 1e-3,
         warm_up: 0.0,
+        decay: true,
         shift: 0,
         mirror: false,
     };

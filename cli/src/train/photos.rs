@@ -220,8 +220,9 @@ impl Run<'_> {
         let Self { from, teacher, .. } = self;
         let PhotosArgs { steps, batch, sigma, .. } = self.args;
         format!(
-            "{from} tuned for {steps} steps of {batch} crops from {photographs} photographs with Gaussian noise of \
-             strength 0 to {sigma}, to see what {teacher} sees without noise."
+            "{from}, retrained briefly on noisy photographs, copying the clean network: {steps} steps of {batch} crops \
+             from {photographs} photographs with Gaussian noise of strength 0 to {sigma}, each to be seen as {teacher} \
+             sees it without noise."
         )
     }
 }

@@ -16,7 +16,7 @@ use decoy::noise::Random;
 use decoy_data::{About, Content, DataSet, Picture, Split};
 
 use super::{Checkpoints, check_sigma, interrupted, mixed_strength, progress};
-use crate::catalog_file::{CatalogFile, Made};
+use crate::catalog_file::{CatalogFile, Made, describe};
 
 /// Which networks to train.
 #[derive(Args)]
@@ -59,8 +59,10 @@ pub struct Recipe {
     pub optimizer: ModuleOptimizer,
     /// The largest learning rate.
     pub rate: f64,
-    /// The share of the steps in which the learning rate rises to that, before it falls to 0 along a cosine.
+    /// The share of the steps in which the learning rate rises to that.
     pub warm_up: f64,
+    /// Whether it falls to 0 along a cosine from then on; else it stays.
+    pub decay: bool,
     /// Pixels by which a picture is shifted at most, each way.
     pub shift: usize,
     /// Whether half of the pictures are mirrored.
@@ -92,10 +94,11 @@ pub fn run<M: Trainee>(
     let about = set.about();
     let pictures = set.load(args.data.as_deref())?;
     let all: Vec<&Picture> = pictures.of(Split::Train).collect();
+    let family = describe(set, recipe.architecture).id;
     let mut catalog = CatalogFile::open_or_new(&args.models)?;
     for &seed in &args.seed {
         for &sigma in &args.sigma {
-            let id = args.id(about, sigma, seed);
+            let id = args.id(&family, sigma, seed);
             let training = Training { id, sigma, seed, passes, fixed: args.fixed_noise, about, recipe, pictures: &all };
             let checkpoints = training.checkpoints(args);
             let network = training.train(&checkpoints, |device| init(device, about.labels.len()))?;
@@ -110,10 +113,10 @@ pub fn run<M: Trainee>(
 impl SupervisedArgs {
     /// Names the noise level, its kind where it is not the usual one, and the seed where it is not that of the shipped
     /// networks.
-    fn id(&self, about: &About, sigma: f64, seed: u32) -> String {
+    fn id(&self, family: &str, sigma: f64, seed: u32) -> String {
         let kind = if self.fixed_noise { "-fixed" } else { "" };
         let seed = if seed == SHIPPED_SEED { String::new() } else { format!("-seed-{seed}") };
-        format!("{}-sigma-{sigma:.2}{kind}{seed}", about.id)
+        format!("{family}-sigma-{sigma:.2}{kind}{seed}")
     }
 }
 
@@ -156,22 +159,40 @@ impl Training<'_> {
         let progress = progress(&self.id, u64::from(self.passes) * steps as u64)?;
         progress.set_position(u64::from(first) * steps as u64);
         for pass in first..self.passes {
+            // Of dropout, so that a training that goes on is the one without an interruption. The first pass draws the
+            // weights too, when they are first used, and so keeps the seed itself.
+            if pass > 0 {
+                device.seed((u64::from(self.seed) << 32) | u64::from(pass + 1));
+            }
             let order = self.random(pass, 0).order(self.pictures.len());
             let mut loss_sum = Tensor::<1>::zeros([1], &plain);
-            for (step, chosen) in order.chunks(self.recipe.batch).enumerate() {
+            let batches: Vec<&[usize]> = order.chunks(self.recipe.batch).collect();
+            let prepare = |step: usize| match batches.get(step) {
+                Some(chosen) => self.batch(chosen, &mut self.random(pass, step as u32 + 1), &plain).map(Some),
+                None => Ok(None),
+            };
+            let mut next = prepare(0)?;
+            for (step, chosen) in batches.iter().enumerate() {
                 if interrupted() {
                     return Err(checkpoints.interruption());
                 }
-                let pixels = self.batch(chosen, &mut self.random(pass, step as u32 + 1), &plain)?;
+                let pixels = next.take().expect("as many are prepared as there are steps");
                 let classes: Vec<i32> = chosen.iter().map(|&picture| self.pictures[picture].class as i32).collect();
                 let classes = Tensor::<1, Int>::from_data(classes.as_slice(), &plain);
 
-                let logits = model.logits(pixels.autodiff());
-                let loss = CrossEntropyLossConfig::new().init(&device).forward(logits, classes.autodiff());
-                loss_sum = loss_sum + loss.clone().inner() * chosen.len() as f32;
-                let gradients = GradientsParams::from_grads(loss.backward(), &model);
-                let done = (f64::from(pass) + step as f64 / steps as f64) / f64::from(self.passes);
-                model = optimizer.step(self.rate(done), model, gradients);
+                // A batch's noise is one stream of random numbers, which no threads can share: so it is made while they compute.
+                let (prepared, (stepped, loss)) = decoy_cpu::beside(
+                    || prepare(step + 1),
+                    || {
+                        let logits = model.logits(pixels.autodiff());
+                        let loss = CrossEntropyLossConfig::new().init(&device).forward(logits, classes.autodiff());
+                        let gradients = GradientsParams::from_grads(loss.clone().backward(), &model);
+                        let done = (f64::from(pass) + step as f64 / steps as f64) / f64::from(self.passes);
+                        (optimizer.step(self.rate(done), model, gradients), loss.inner())
+                    },
+                );
+                (model, next) = (stepped, prepared?);
+                loss_sum = loss_sum + loss * chosen.len() as f32;
                 progress.inc(1);
             }
             let loss = loss_sum.into_scalar::<f32>() / self.pictures.len() as f32;
@@ -198,9 +219,11 @@ impl Training<'_> {
 
     /// The learning rate when this share of the steps is done.
     fn rate(&self, done: f64) -> f64 {
-        let Recipe { rate, warm_up, .. } = self.recipe;
+        let Recipe { rate, warm_up, decay, .. } = self.recipe;
         if done < *warm_up {
             rate * (0.05 + 0.95 * done / warm_up)
+        } else if !decay {
+            *rate
         } else {
             rate * 0.5 * (1.0 + (PI * (done - warm_up) / (1.0 - warm_up)).cos())
         }

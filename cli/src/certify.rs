@@ -1,0 +1,230 @@
+//! `decoy certify`: what no change of a picture below a radius can alter, by votes under noise.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use burn::tensor::Tensor;
+use clap::Args;
+use decoy::catalog::{Family, ModelEntry};
+use decoy::certify::{Certificate, Certification, CertifyOptions};
+use decoy::classifier::Frozen;
+use decoy::report::{CertifiedModel, CertifiedSet};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use crate::catalog_file::{CatalogFile, OpenModel, networks};
+use crate::device::DeviceChoice;
+use crate::own::OwnArgs;
+use crate::pictures::{self, DataArgs, Images, PictureArgs};
+use crate::result_file::{origin, resume, write};
+
+/// What to certify, and how.
+#[derive(Args)]
+pub struct CertifyArgs {
+    /// The networks, as `decoy models` lists them; several with commas. For pictures the first one if left out, for a data
+    /// set all of the family that were trained with noise.
+    #[arg(long, value_delimiter = ',', value_name = "NAME")]
+    model: Vec<String>,
+    #[command(flatten)]
+    own: OwnArgs,
+    /// Standard deviation of the noise under which a network votes, pixels in [0, 1]; that of its training if left out.
+    #[arg(long)]
+    sigma: Option<f64>,
+    /// Votes that choose the class.
+    #[arg(long, default_value_t = 100, value_name = "N0")]
+    choose: usize,
+    /// Votes that are counted for that class.
+    #[arg(long, default_value_t = 10_000, value_name = "N")]
+    votes: usize,
+    /// The probability with which a certificate may be wrong.
+    #[arg(long, default_value_t = 0.001)]
+    alpha: f64,
+    /// Seed of the noise.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Votes cast at once; as many as 400 small pictures or 8 photographs if left out.
+    #[arg(long)]
+    batch: Option<usize>,
+    /// Certify a data set instead of pictures, and write the result here; where that file holds a part of it, go on.
+    #[arg(long, value_name = "FILE.json", conflicts_with_all = ["images", "json"])]
+    out: Option<PathBuf>,
+    /// The family of networks, and with it the data set; that of the networks if left out.
+    #[arg(long, requires = "out")]
+    family: Option<String>,
+    #[command(flatten)]
+    data: DataArgs,
+    /// As many pictures of the data set, spread evenly.
+    #[arg(long, value_name = "PICTURES", requires = "out")]
+    limit: Option<usize>,
+    /// Folder of models.json and the weights.
+    #[arg(long, default_value = "www/models")]
+    models: PathBuf,
+    /// Device to run on.
+    #[arg(long, default_value = "cpu")]
+    device: DeviceChoice,
+    /// One JSON object a line.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    pictures: PictureArgs,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    image: String,
+    model: &'a str,
+    label: &'a str,
+    sigma: f64,
+    alpha: f64,
+    #[serde(flatten)]
+    certificate: Certificate,
+}
+
+/// Runs `decoy certify`.
+pub fn run(args: &CertifyArgs) -> Result<()> {
+    match &args.out {
+        Some(_) if args.own.is_named() => {
+            bail!("--out is for the catalogue's networks: expected pictures beside --network")
+        }
+        Some(out) => args.data_set(CatalogFile::open(&args.models)?, out),
+        None => args.each_picture(),
+    }
+}
+
+impl CertifyArgs {
+    fn options(&self, entry: &ModelEntry) -> Result<CertifyOptions> {
+        let sigma = self.sigma.unwrap_or(entry.sigma);
+        ensure!(
+            sigma > 0.0,
+            "{} {}: expected --sigma, the noise under which it votes",
+            entry.id,
+            if self.own.is_named() {
+                "does not say what noise it was trained with"
+            } else {
+                "was trained without noise"
+            }
+        );
+        Ok(CertifyOptions { sigma, choose: self.choose, count: self.votes, alpha: self.alpha, seed: self.seed })
+    }
+
+    fn each_picture(&self) -> Result<()> {
+        let files = self.pictures.files()?;
+        ensure!(self.model.len() < 2, "{} networks for pictures: expected one --model", self.model.len());
+        let named = self.model.first().map(String::as_str);
+        let OpenModel { family, entry, network } = &self.own.or_listed(named, &self.models, &self.device.open()?)?;
+        let options = self.options(entry)?;
+        let left_out = self.pictures.for_each(&files, family, |path, photo| {
+            let bar = bar(options.choose + options.count)?;
+            let certificate = self.certify(network, pictures::tensor(&photo, network.device()), options, &bar)?;
+            bar.finish_and_clear();
+            let (image, label) = (path.display().to_string(), &*family.labels[certificate.class]);
+            if self.json {
+                let CertifyOptions { sigma, alpha, .. } = options;
+                let line = Line { image, model: &entry.id, label, sigma, alpha, certificate };
+                println!("{}", serde_json::to_string(&line)?);
+                return Ok(());
+            }
+            let Certificate { votes, count, share, .. } = certificate;
+            println!("{image}");
+            println!("  votes   {votes} of {count} for {label}, at least {:.2} %", 100.0 * share);
+            match certificate.radius {
+                Some(radius) => println!(
+                    "  proved  ‖Δx‖₂ below {radius:.4} does not change the vote under noise of {}",
+                    options.sigma
+                ),
+                None => println!("  proved  nothing: the votes are too divided"),
+            }
+            Ok(())
+        })?;
+        left_out.into_result()
+    }
+
+    fn certify(
+        &self,
+        network: &Frozen,
+        pixels: Tensor<4>,
+        options: CertifyOptions,
+        bar: &ProgressBar,
+    ) -> Result<Certificate> {
+        let [_, _, height, _] = pixels.dims();
+        let batch = self.batch.unwrap_or(if height > 128 { 8 } else { 400 });
+        pollster::block_on(async {
+            let mut certification = Certification::begin(network, pixels, options).await?;
+            let mut before = 0;
+            while let Some(progress) = certification.advance(batch).await? {
+                bar.inc((progress.votes - before) as u64);
+                before = progress.votes;
+            }
+            Ok(certification.finish())
+        })
+    }
+
+    fn data_set(&self, file: CatalogFile, out: &Path) -> Result<()> {
+        let named = match (&self.family, self.model.first()) {
+            (None, Some(model)) => Some(file.catalog.model(model)?.0.id.clone()),
+            (family, _) => family.clone(),
+        };
+        let files = [file];
+        let (family, networks) = networks(&files, named.as_deref(), &self.model)?;
+        let wanted = |entry: &ModelEntry| self.sigma.is_some() || !self.model.is_empty() || entry.sigma > 0.0;
+        let networks: Vec<ModelEntry> = networks.into_iter().map(|(_, entry)| entry).filter(wanted).collect();
+        let (images, data_sha256) = self.data.images(&family)?;
+        let images = images.sample(self.limit.unwrap_or(images.len()));
+        let mut set = self.resume(out, &family, &images, data_sha256)?;
+        let bar = bar(networks.len() * images.len() * (self.choose + self.votes))?;
+        let device = self.device.open()?;
+        for entry in &networks {
+            let options = self.options(entry)?;
+            bar.set_prefix(entry.id.clone());
+            let network = files[0].load(&family, entry, &device)?;
+            set.models.retain(|model| model.model != entry.id || model.sha256 == entry.sha256);
+            let index = set.models.iter().position(|model| model.model == entry.id).unwrap_or_else(|| {
+                set.models.push(CertifiedModel::new(entry, options.sigma));
+                set.models.len() - 1
+            });
+            let done = set.models[index].certificates.len();
+            bar.inc((done * (self.choose + self.votes)) as u64);
+            for image in done..images.len() {
+                let pixels = images.pixels([image], network.device());
+                let certificate = self.certify(&network, pixels, options, &bar)?;
+                set.models[index].certificates.push(certificate);
+                write(out, &set)?;
+            }
+            let line = format!("{}, σ {}: {}", entry.id, options.sigma, summary(&set.models[index], &images.classes));
+            bar.suspend(|| println!("{line}"));
+        }
+        bar.finish_and_clear();
+        Ok(())
+    }
+
+    /// What `out` holds of the same measurement, or an empty one.
+    fn resume(&self, out: &Path, family: &Family, images: &Images, data_sha256: String) -> Result<CertifiedSet> {
+        let fresh = CertifiedSet {
+            origin: origin(family, images, &self.data, data_sha256),
+            classes: images.classes.clone(),
+            choose: self.choose,
+            count: self.votes,
+            alpha: self.alpha,
+            seed: self.seed,
+            models: Vec::new(),
+        };
+        resume(out, fresh, |set| {
+            let CertifiedSet { origin, choose, count, alpha, seed, .. } = set;
+            (origin, format!("{choose} and {count} votes, α {alpha}, seed {seed}"))
+        })
+    }
+}
+
+fn bar(votes: usize) -> Result<ProgressBar> {
+    let style = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} votes {eta}").context("a style")?;
+    Ok(ProgressBar::new(votes as u64).with_style(style))
+}
+
+/// The share of pictures that the vote gets right, and certified so within some radii.
+fn summary(model: &CertifiedModel, classes: &[usize]) -> String {
+    let shares = [0.0, 0.25, 0.5, 1.0].map(|radius| {
+        let share = model.certified_accuracy(classes, radius);
+        format!("{:.1} % at {radius}", 100.0 * share)
+    });
+    format!("certified {}", shares.join(", "))
+}

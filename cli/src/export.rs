@@ -1,0 +1,35 @@
+//! `decoy export`: a network of the catalogue as an ONNX file.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use decoy::catalog::Input;
+
+use crate::catalog_file::CatalogFile;
+
+/// Which network, and where it goes.
+#[derive(Args)]
+pub struct ExportArgs {
+    /// The network, as `decoy models` lists it; the first one if left out.
+    #[arg(long)]
+    model: Option<String>,
+    /// Folder of models.json and the weights.
+    #[arg(long, default_value = "www/models")]
+    models: PathBuf,
+    /// The file, whose input `pixels` takes [N, C, H, W] in [0, 1], and whose output is `logits`.
+    #[arg(value_name = "FILE.onnx")]
+    out: PathBuf,
+}
+
+/// Runs `decoy export`.
+pub fn run(args: &ExportArgs) -> Result<()> {
+    let file = CatalogFile::open(&args.models)?;
+    let (family, entry) = file.model(args.model.as_deref())?;
+    let bytes = family.export(entry, &file.bytes(entry)?)?;
+    std::fs::write(&args.out, bytes).with_context(|| format!("writing {}", args.out.display()))?;
+    let Input { channels, height, width } = family.input;
+    let (out, classes) = (args.out.display(), family.labels.len());
+    println!("{out}: pixels [N, {channels}, {height}, {width}] in [0, 1] to logits [N, {classes}]");
+    Ok(())
+}

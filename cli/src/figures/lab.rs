@@ -1,0 +1,100 @@
+//! Certificates and transfer: the README's tables and the chart's curves, from their result files.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use decoy::attack::AttackOptions;
+use decoy::report::{CertifiedSet, TransferMatrix, Transferred};
+use serde::Serialize;
+
+use crate::result_file::read;
+
+/// The radii of the table: those of the paper.
+const RADII: [f64; 7] = [0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5];
+
+/// Whether what fools one network of a family fools the others.
+#[derive(Serialize)]
+pub struct TransferFigures {
+    attack: AttackOptions,
+    pictures: usize,
+    /// The noise levels, in the order of rows and columns.
+    sigmas: Vec<f64>,
+    /// For every network that is attacked, a row: the share of the saved pictures that fool each of the others, of those that
+    /// both read correctly; nothing where there are none.
+    shares: Vec<Vec<Option<f64>>>,
+}
+
+/// The result files of a folder, by their names without the ending.
+#[derive(Default)]
+pub struct Lab {
+    certified: BTreeMap<String, CertifiedSet>,
+    transfer: BTreeMap<String, TransferMatrix>,
+}
+
+impl Lab {
+    /// Those of `folder`.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let mut lab = Self::default();
+        for entry in std::fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
+            let path = entry?.path();
+            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            match name.split_once('-') {
+                Some(("certified", _)) => drop(lab.certified.insert(name, read(&path)?)),
+                Some(("transfer", _)) => drop(lab.transfer.insert(name, read(&path)?)),
+                _ => bail!("{}: expected certified-FAMILY.json or transfer-FAMILY.json", path.display()),
+            }
+        }
+        Ok(lab)
+    }
+
+    /// The table of every file, by its name.
+    pub fn tables(&self) -> BTreeMap<String, String> {
+        let certified = self.certified.iter().map(|(name, set)| (name.clone(), certified(set)));
+        certified.chain(self.transfer.iter().map(|(name, matrix)| (name.clone(), transfer(matrix)))).collect()
+    }
+
+    /// The matrix of a family's networks.
+    pub fn transfer(&self, family: &str) -> Option<TransferFigures> {
+        let matrix = self.transfer.values().find(|matrix| matrix.origin.family == family)?;
+        Some(TransferFigures {
+            attack: matrix.attack.clone(),
+            pictures: matrix.origin.pictures.len(),
+            sigmas: matrix.models.iter().map(|model| model.sigma).collect(),
+            shares: matrix.rows.iter().map(|row| row.iter().map(|cell| cell.share()).collect()).collect(),
+        })
+    }
+
+    /// The share of images that the vote of the network with these weights gets right and certifies, by radius.
+    pub fn certified_accuracy(&self, sha256: &str, radii: &[f64]) -> Option<Vec<f64>> {
+        let mut all = self.certified.values().flat_map(|set| set.models.iter().map(move |model| (set, model)));
+        let (set, model) = all.find(|(_, model)| model.sha256 == sha256)?;
+        Some(radii.iter().map(|&radius| model.certified_accuracy(&set.classes, radius)).collect())
+    }
+}
+
+/// A row for each network: the share that its vote gets right and certifies, by radius.
+fn certified(set: &CertifiedSet) -> String {
+    let header: String = RADII.iter().map(|radius| format!(" r = {radius} |")).collect();
+    let mut lines = vec![format!("| votes under σ |{header}"), format!("|---|{}", "---|".repeat(RADII.len()))];
+    for model in &set.models {
+        let share = |radius| 100.0 * model.certified_accuracy(&set.classes, radius);
+        let cells: String = RADII.iter().map(|&radius| format!(" {:.1} % |", share(radius))).collect();
+        lines.push(format!("| {} |{cells}", model.sigma));
+    }
+    lines.join("\n")
+}
+
+/// A row for each network that is attacked: the share that fools each of the others.
+fn transfer(matrix: &TransferMatrix) -> String {
+    let header: String = matrix.models.iter().map(|model| format!(" σ = {} |", model.sigma)).collect();
+    let mut lines =
+        vec![format!("| made for | {}", header.trim_start()), format!("|---|{}", "---|".repeat(matrix.models.len()))];
+    for (model, row) in matrix.models.iter().zip(&matrix.rows) {
+        let cell =
+            |cell: &Transferred| cell.share().map_or("–".to_owned(), |share| format!("{:.0} %", 100.0 * share));
+        let cells: String = row.iter().map(|found| format!(" {} |", cell(found))).collect();
+        lines.push(format!("| σ = {} |{cells}", model.sigma));
+    }
+    lines.join("\n")
+}

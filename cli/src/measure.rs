@@ -1,0 +1,33 @@
+//! How many pictures a network reads correctly, without an attack.
+
+use anyhow::Result;
+use decoy::catalog::Accuracy;
+use decoy::classifier::Frozen;
+use decoy::noise::Random;
+
+use crate::pictures::Images;
+
+/// Images read at once.
+const BATCH: usize = 40;
+
+/// The share that `network` reads correctly of `images` as they are and with the noise of `seed` of strength `sigma`.
+pub fn accuracy(images: &Images, network: &Frozen, sigma: f64, seed: u32) -> Result<Accuracy> {
+    let clean = share_right(images, network, 0.0, seed)?;
+    Ok(Accuracy { clean, noisy: if sigma > 0.0 { share_right(images, network, sigma, seed)? } else { clean } })
+}
+
+/// The share of `images` that `network` reads correctly with the noise of `seed` of strength `sigma`.
+pub fn share_right(images: &Images, network: &Frozen, sigma: f64, seed: u32) -> Result<f64> {
+    let mut right = 0;
+    for (batch, classes) in images.classes.chunks(BATCH).enumerate() {
+        let mut pixels = images.pixels(batch * BATCH..batch * BATCH + classes.len(), network.device());
+        if sigma > 0.0 {
+            let noise =
+                Random::new(seed.into(), batch as u64).normal_tensor(pixels.dims(), sigma as f32, network.device());
+            pixels = pixels + noise;
+        }
+        let answers = pollster::block_on(network.predict(pixels))?;
+        right += answers.iter().zip(classes).filter(|(answer, class)| answer.class() == **class).count();
+    }
+    Ok(right as f64 / images.len() as f64)
+}

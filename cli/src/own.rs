@@ -1,0 +1,92 @@
+//! Networks of one's own, from ONNX files.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use burn::tensor::Device;
+use clap::Args;
+use decoy::catalog::{Own, OwnOptions};
+use decoy::onnx::Normalisation;
+
+use crate::catalog_file::{CatalogFile, OpenModel};
+
+/// A network of one's own in place of one of the catalogue.
+#[derive(Args)]
+pub struct OwnArgs {
+    /// A network of your own: an image classifier as an ONNX file.
+    #[arg(long, value_name = "FILE.onnx", conflicts_with = "model")]
+    network: Option<PathBuf>,
+    /// Its labels: a text with one a line, or a list or object in JSON; those of a family of the catalogue with as many
+    /// classes and colours if left out, else numbers.
+    #[arg(long, value_name = "FILE", requires = "network")]
+    labels: Option<PathBuf>,
+    /// What it wants done to pixels in [0, 1]: none, imagenet, symmetric ([-1, 1]), bytes (0 to 255), or mean and deviation,
+    /// for all colours or each, such as 0.5/0.25 or 0.49,0.48,0.45/0.25,0.24,0.26.
+    #[arg(long, value_name = "HOW", default_value = "none", requires = "network")]
+    normalise: Normalisation,
+    /// Height and width of its pictures, where the file leaves them open: 224 or 224x256.
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, requires = "network")]
+    input_size: Option<(usize, usize)>,
+}
+
+impl OwnArgs {
+    /// Whether one is named.
+    pub fn is_named(&self) -> bool {
+        self.network.is_some()
+    }
+
+    /// The network, where one is named. The catalogue in `models` has labels for it.
+    pub fn open(&self, models: &Path, device: &Device) -> Result<Option<OpenModel>> {
+        let Some(path) = &self.network else {
+            return Ok(None);
+        };
+        let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+        let labels = self
+            .labels
+            .as_ref()
+            .map(|labels| std::fs::read_to_string(labels).with_context(|| format!("reading {}", labels.display())));
+        let options = OwnOptions {
+            normalisation: self.normalise.clone(),
+            input_size: self.input_size,
+            labels: labels.transpose()?,
+        };
+        let name =
+            path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+        let catalog = CatalogFile::open(models).map(|file| file.catalog).unwrap_or_default(); // it lends labels
+        let read = catalog.own(&name, &bytes, &options, device);
+        let (Own { mut family, notes }, network) = read.with_context(|| path.display().to_string())?;
+        for note in notes {
+            eprintln!("{}: {note}", path.display());
+        }
+        let entry = family.models.remove(0);
+        Ok(Some(OpenModel { family, entry, network: network.freeze() }))
+    }
+
+    /// The network, else the one that is `named` in the catalogue in `models`, or its first.
+    pub fn or_listed(&self, named: Option<&str>, models: &Path, device: &Device) -> Result<OpenModel> {
+        match self.open(models, device)? {
+            Some(own) => Ok(own),
+            None => CatalogFile::open(models)?.open_model(named, device),
+        }
+    }
+}
+
+fn parse_size(text: &str) -> Result<(usize, usize), String> {
+    let (height, width) = text.split_once('x').unwrap_or((text, text));
+    match (height.parse(), width.parse()) {
+        (Ok(height), Ok(width)) => Ok((height, width)),
+        _ => Err("expected one number or two, such as 224 or 224x256".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_is_one_number_or_two() {
+        assert_eq!(parse_size("224"), Ok((224, 224)));
+        assert_eq!(parse_size("224x256"), Ok((224, 256)));
+        assert!(parse_size("large").is_err());
+    }
+}

@@ -1,0 +1,74 @@
+//! Result files: JSON that says by which command, at which commit and of which data it was made.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use decoy::catalog::Family;
+use decoy::report::Origin;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::pictures::{DataArgs, Images};
+
+/// What the file at `path` holds.
+pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    serde_json::from_str(&text).with_context(|| format!("{} is not a result file of this kind", path.display()))
+}
+
+/// Writes beside the file and renames, so that an interruption leaves the last whole result.
+pub fn write<T: Serialize>(path: &Path, result: &T) -> Result<()> {
+    let part = path.with_extension("part");
+    std::fs::write(&part, serde_json::to_string(result)? + "\n")
+        .and_then(|()| std::fs::rename(&part, path))
+        .with_context(|| format!("writing {}", path.display()))
+}
+
+/// What `path` holds of the measurement that `fresh` begins, or `fresh` where there is no such file. `about` says of either
+/// where it comes from, and with which settings.
+pub fn resume<T: DeserializeOwned>(path: &Path, fresh: T, about: impl Fn(&T) -> (&Origin, String)) -> Result<T> {
+    if !path.exists() {
+        return Ok(fresh);
+    }
+    let begun: T = read(path)?;
+    let what = |one: &T| {
+        let (Origin { family, split, data_sha256, pictures, .. }, settings) = about(one);
+        format!("{family}, {settings}, {} pictures of {split}, data {data_sha256}", pictures.len())
+    };
+    let (found, expected) = (what(&begun), what(&fresh));
+    if found != expected || about(&begun).0.pictures != about(&fresh).0.pictures {
+        bail!("{} holds another measurement ({found}): expected {expected}; choose another --out", path.display());
+    }
+    Ok(begun)
+}
+
+/// Where a result of this run comes from.
+pub fn origin(family: &Family, images: &Images, data: &DataArgs, data_sha256: String) -> Origin {
+    Origin {
+        family: family.id.clone(),
+        title: family.title.clone(),
+        data: family.data.clone(),
+        split: data.split.name().to_owned(),
+        command: command(),
+        commit: commit(),
+        data_sha256,
+        pictures: images.names.clone(),
+    }
+}
+
+/// The arguments that make this result, as a person would type them.
+fn command() -> String {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    format!("decoy {}", arguments.join(" "))
+}
+
+/// The commit of the working tree, if git knows it.
+pub fn commit() -> String {
+    Command::new("git")
+        .args(["describe", "--always", "--dirty", "--abbrev=12"])
+        .output()
+        .ok()
+        .filter(|output| output.status.success())
+        .map_or("unknown".to_owned(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}

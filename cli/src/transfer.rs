@@ -1,0 +1,120 @@
+//! `decoy transfer`: whether what fools one network fools the others of its family.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use burn::tensor::Tensor;
+use clap::Args;
+use decoy::attack::{AttackOptions, Run, build};
+use decoy::classifier::{Frozen, Goal};
+use decoy::report::{TransferMatrix, TransferModel, Transferred};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::attack::MethodArgs;
+use crate::catalog_file::{CatalogFile, networks};
+use crate::device::DeviceChoice;
+use crate::pictures::DataArgs;
+use crate::result_file::{origin, write};
+
+/// What to attack, and where the result goes.
+#[derive(Args)]
+pub struct TransferArgs {
+    /// The family of networks, and with it the data set, as `decoy models` lists it; the first one if left out.
+    #[arg(long)]
+    family: Option<String>,
+    #[command(flatten)]
+    method: MethodArgs,
+    #[command(flatten)]
+    data: DataArgs,
+    /// As many pictures, spread evenly over all there are.
+    #[arg(long, value_name = "PICTURES", default_value_t = 100)]
+    limit: usize,
+    /// Pictures attacked at once.
+    #[arg(long, default_value_t = 20)]
+    batch: usize,
+    /// Write the result here too.
+    #[arg(long, value_name = "FILE.json")]
+    out: Option<PathBuf>,
+    /// Folders of models.json and the weights; several with commas.
+    #[arg(long, value_delimiter = ',', default_value = "www/models")]
+    models: Vec<PathBuf>,
+    /// These networks alone; several with commas.
+    #[arg(long, value_delimiter = ',', value_name = "NAME")]
+    model: Vec<String>,
+    /// Device to run on.
+    #[arg(long, default_value = "cpu")]
+    device: DeviceChoice,
+}
+
+/// Runs `decoy transfer`.
+pub fn run(args: &TransferArgs) -> Result<()> {
+    let options: AttackOptions = args.method.options(None);
+    let attack = build(&options)?;
+    let device = args.device.open()?;
+    let files = args.models.iter().map(|folder| CatalogFile::open(folder)).collect::<Result<Vec<_>>>()?;
+    let (family, entries) = networks(&files, args.family.as_deref(), &args.model)?;
+    let (images, data_sha256) = args.data.images(&family)?;
+    let images = images.sample(args.limit);
+    let loaded: Vec<Frozen> =
+        entries.iter().map(|(file, entry)| files[*file].load(&family, entry, &device)).collect::<Result<_>>()?;
+
+    let bar = ProgressBar::new((loaded.len() * images.len()) as u64)
+        .with_style(ProgressStyle::with_template("{bar:30} {pos}/{len} attacks {eta}")?);
+    let mut rows = vec![vec![Transferred::default(); loaded.len()]; loaded.len()];
+    let batch = args.batch.max(1);
+    for (number, classes) in images.classes.chunks(batch).enumerate() {
+        let first = number * batch;
+        let pixels = images.pixels(first..first + classes.len(), &device);
+        let right = loaded.iter().map(|network| self::right(network, &pixels, classes)).collect::<Result<Vec<_>>>()?;
+        for (from, network) in loaded.iter().enumerate() {
+            let aim = Goal::Misread(classes.to_vec()).with_confidence(options.confidence())?;
+            let outcome = pollster::block_on(async {
+                Run::begin(&*attack, network, pixels.clone(), aim).await?.complete().await
+            })?;
+            for (to, other) in loaded.iter().enumerate() {
+                let still = self::right(other, &outcome.eight_bit, classes)?;
+                let cell = &mut rows[from][to];
+                for (image, made) in outcome.images.iter().enumerate() {
+                    let counts = right[from][image] && right[to][image] && made.eight_bit.success;
+                    cell.of += usize::from(counts);
+                    cell.fooled += usize::from(counts && !still[image]);
+                }
+            }
+            bar.inc(classes.len() as u64);
+        }
+    }
+    bar.finish_and_clear();
+    let matrix = TransferMatrix {
+        origin: origin(&family, &images, &args.data, data_sha256),
+        attack: options,
+        models: entries
+            .into_iter()
+            .map(|(_, entry)| TransferModel {
+                model: entry.id,
+                sigma: entry.sigma,
+                seed: entry.seed,
+                sha256: entry.sha256,
+            })
+            .collect(),
+        rows,
+    };
+    print(&matrix);
+    args.out.as_deref().map_or(Ok(()), |out| write(out, &matrix))
+}
+
+/// Which of `pixels` `network` reads as their `classes`.
+fn right(network: &Frozen, pixels: &Tensor<4>, classes: &[usize]) -> Result<Vec<bool>> {
+    let answers = pollster::block_on(network.predict(pixels.clone()))?;
+    Ok(answers.iter().zip(classes).map(|(answer, &class)| answer.class() == class).collect())
+}
+
+fn print(matrix: &TransferMatrix) {
+    println!("% of the pictures that fool the network of a row which fool that of a column too");
+    let header: String = matrix.models.iter().map(|model| format!("{:>8}", model.sigma)).collect();
+    println!("{:<28}{header}", "made for, σ");
+    for (model, row) in matrix.models.iter().zip(&matrix.rows) {
+        let cell = |cell: &Transferred| cell.share().map_or("–".to_owned(), |share| format!("{:.1}", 100.0 * share));
+        let cells: String = row.iter().map(|found| format!("{:>8}", cell(found))).collect();
+        println!("{:<28}{cells}", model.model);
+    }
+}

@@ -1,0 +1,324 @@
+//! Convolutions, forward and back.
+
+use crate::kernel::Terms;
+use crate::{Activation, WIDTH, threads, vectors};
+
+/// Channels whose sums are computed at once, and vectors of each: with what they read they fill a processor's registers.
+pub(crate) const TILE: usize = 4;
+pub(crate) const VECTORS: usize = if cfg!(target_family = "wasm") { 1 } else { 3 };
+
+/// Vectors of the sums that are computed at once where there are fewer channels, one by one.
+const ALONE: usize = 4;
+
+/// Sums that are computed before they are written where they belong: they stay in a processor's first cache.
+const BAND: usize = 2048;
+
+/// A convolution without its weights.
+pub struct Convolution {
+    /// What comes before it.
+    pub activation: Activation,
+    /// N, how many images there are.
+    pub images: usize,
+    /// G, the groups of channels that do not mix.
+    pub groups: usize,
+    /// Channels of a group, C / G, height and width of the input.
+    pub from: [usize; 3],
+    /// Channels of a group, O / G, height and width of the output.
+    pub to: [usize; 3],
+    /// Side of the kernels.
+    pub size: usize,
+    /// How far apart the pixels are that kernels are put on.
+    pub stride: usize,
+    /// Rows of zeros before the first, columns of zeros before the first.
+    pub padding: [usize; 2],
+}
+
+/// How a channel of an image lies in memory where it is convolved: its pixels are divided by the remainders of their row
+/// and column modulo the stride, so that one weight meets a plane `[rows, columns]` of one part. What lies between the
+/// rows of an output is computed as well, and dropped; the zeros after a row may be those before the next.
+#[derive(Clone, Copy)]
+pub(crate) struct Layout {
+    pub parts: usize,
+    pub rows: usize,
+    pub columns: usize,
+    /// How far beyond its first pixel a kernel reaches in its part.
+    pub further: usize,
+}
+
+impl Layout {
+    pub fn plane(self) -> usize {
+        self.rows * self.columns
+    }
+}
+
+impl Convolution {
+    /// `[N, O, H', W']` of `x` `[N, C, H, W]`, `weight` `[O, C / G, K, K]` and `bias` `[O]`.
+    pub fn forward(&self, x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
+        if self.to[0] < TILE {
+            self.forward_tiled::<1, ALONE>(x, weight, bias)
+        } else {
+            self.forward_tiled::<TILE, VECTORS>(x, weight, bias)
+        }
+    }
+
+    fn forward_tiled<const TILE: usize, const VECTORS: usize>(
+        &self,
+        x: &[f32],
+        weight: &[f32],
+        bias: &[f32],
+    ) -> Vec<f32> {
+        let ([channels, height, width], [outputs, out_height, out_width]) = (self.from, self.to);
+        let (layout, stride, size) = (self.layout(), self.stride, self.size);
+        let taps: Vec<usize> = (0..size * size).collect();
+        let tiles = outputs.div_ceil(TILE);
+        let kernels = threads::map(self.groups * tiles, TILE * channels * size * size, |index| {
+            let (group, tile) = (index / tiles, index % tiles);
+            let kernel = |channel, output| (group * outputs + tile * TILE + output) * channels + channel;
+            self.pack::<TILE>(weight, channels, &taps, outputs - tile * TILE, kernel)
+        });
+        let mut starts = Vec::with_capacity(channels * size * size);
+        for channel in 0..channels {
+            for (ky, kx) in taps.iter().map(|tap| (tap / size, tap % size)) {
+                let part = (channel * stride + ky % stride) * stride + kx % stride;
+                starts.push(part * layout.plane() + ky / stride * layout.columns + kx / stride);
+            }
+        }
+
+        let mut y = vec![0.0; self.images * self.groups * outputs * out_height * out_width];
+        let cost = outputs * out_height * out_width * channels * size * size;
+        let room = || vec![0.0; channels * layout.parts * layout.plane() + layout.further + WIDTH];
+        threads::parts_with(&mut y, outputs * out_height * out_width, cost, room, |source, index, y| {
+            let group = index % self.groups;
+            let x = &x[index * channels * height * width..][..channels * height * width];
+            self.lay_out(x, source, layout);
+            threads::parts(y, TILE * out_height * out_width, cost / tiles, |tile, y| {
+                let terms = Terms { starts: &starts, weights: &kernels[group * tiles + tile] };
+                let bias = &bias[group * outputs + tile * TILE..];
+                bands(out_height, layout.columns, TILE, |first, rows, sums| {
+                    let length = ((rows - 1) * layout.columns + out_width).next_multiple_of(WIDTH);
+                    terms.sum::<VECTORS>(&source[first * layout.columns..], sums, length);
+                    let outputs = y.chunks_exact_mut(out_height * out_width).zip(sums.chunks_exact(length)).zip(bias);
+                    vectors::widely(
+                        #[inline(always)]
+                        || {
+                            for ((y, sums), bias) in outputs {
+                                for row in 0..rows {
+                                    let y = &mut y[(first + row) * out_width..][..out_width];
+                                    vectors::map(y, &sums[row * layout.columns..], 1, |sum| sum + bias);
+                                }
+                            }
+                        },
+                    );
+                });
+            });
+        });
+        y
+    }
+
+    /// How the input lies in memory.
+    pub(crate) fn layout(&self) -> Layout {
+        let stride = self.stride;
+        let further = (self.size - 1) / stride;
+        // Zeros before a row's pixels with the same remainder, and how many these are.
+        let lines = (0..stride).map(|remainder| {
+            let (skipped, first) = self.first(1, remainder);
+            (first, self.from[2].saturating_sub(skipped).div_ceil(stride))
+        });
+        let columns = shared(self.to[2], self.to[2] + further, lines);
+        Layout { parts: stride * stride, rows: self.to[1] + further, columns, further }
+    }
+
+    /// Along an axis the first pixel whose padded place has this `remainder` modulo the stride, and its place among those.
+    fn first(&self, axis: usize, remainder: usize) -> (usize, usize) {
+        let skipped = (remainder + self.stride - self.padding[axis] % self.stride) % self.stride;
+        (skipped, (self.padding[axis] + skipped) / self.stride)
+    }
+
+    /// Writes the activated image `x` into `source` `[C, parts, rows, columns]`, whose other values are zeros.
+    fn lay_out(&self, x: &[f32], source: &mut [f32], layout: Layout) {
+        let [channels, height, width] = self.from;
+        let size = layout.parts * layout.plane();
+        threads::parts(&mut source[..channels * size], size, 8 * height * width, |channel, source| {
+            let x = &x[channel * height * width..][..height * width];
+            let parts = source.chunks_exact_mut(layout.plane());
+            vectors::widely(
+                #[inline(always)]
+                || self.lay_out_channel(x, parts, layout.columns),
+            );
+        });
+    }
+
+    /// Writes the activated pixels of a channel into its `parts` `[rows, columns]`, as far as kernels reach them.
+    #[inline(always)]
+    pub(crate) fn lay_out_channel<'a>(&self, x: &[f32], parts: impl Iterator<Item = &'a mut [f32]>, columns: usize) {
+        for (index, part) in parts.enumerate() {
+            let ((top, row), (left, column)) = (self.first(0, index / self.stride), self.first(1, index % self.stride));
+            if column >= columns || left >= self.from[2] {
+                continue; // no kernel reaches it, or there is none
+            }
+            let count = (columns - column).min((self.from[2] - left).div_ceil(self.stride));
+            let rows = x.chunks_exact(self.from[2]).skip(top).step_by(self.stride);
+            for (line, x) in part.chunks_exact_mut(columns).skip(row).zip(rows) {
+                self.activation.write(&mut line[column..][..count], &x[left..], self.stride);
+            }
+        }
+    }
+
+    /// For `outer` kernels after each other the weights at `taps`, of `TILE` channels side by side; beyond those that
+    /// are `present`, the last once more. `kernel` says which kernel it is.
+    fn pack<const TILE: usize>(
+        &self,
+        weight: &[f32],
+        outer: usize,
+        taps: &[usize],
+        present: usize,
+        kernel: impl Fn(usize, usize) -> usize,
+    ) -> Vec<[f32; TILE]> {
+        let area = self.size * self.size;
+        let mut packed = vec![[0.0; TILE]; outer * taps.len()];
+        for (index, packed) in packed.chunks_exact_mut(taps.len().max(1)).enumerate() {
+            let kernels: [&[f32]; TILE] =
+                std::array::from_fn(|lane| &weight[kernel(index, lane.min(present - 1)) * area..][..area]);
+            packed.iter_mut().zip(taps).for_each(|(packed, &tap)| *packed = kernels.map(|kernel| kernel[tap]));
+        }
+        packed
+    }
+
+    /// The gradient in `x`, from `gradient` `[N, O, H', W']`.
+    pub fn backward(&self, gradient: &[f32], x: &[f32], weight: &[f32]) -> Vec<f32> {
+        if self.from[0] < TILE {
+            self.backward_tiled::<1, ALONE>(gradient, x, weight)
+        } else {
+            self.backward_tiled::<TILE, VECTORS>(gradient, x, weight)
+        }
+    }
+
+    /// The pixels are taken in blocks of `stride` × `stride`, whose values of the same place within the block are a
+    /// convolution of the gradient each.
+    fn backward_tiled<const TILE: usize, const VECTORS: usize>(
+        &self,
+        gradient: &[f32],
+        x: &[f32],
+        weight: &[f32],
+    ) -> Vec<f32> {
+        let ([channels, height, width], [outputs, out_height, out_width]) = (self.from, self.to);
+        let (stride, size) = (self.stride, self.size);
+        let margin = size.div_ceil(stride) - 1;
+        // The first block with a pixel, and the blocks from there to the last one.
+        let first = self.padding.map(|padding| padding / stride);
+        let blocks: [usize; 2] =
+            std::array::from_fn(|axis| (self.padding[axis] + self.from[axis + 1] - 1) / stride + 1 - first[axis]);
+        // A plane of the gradient with as many zeros before it as kernels reach back from there.
+        let lead = first.map(|first| margin.saturating_sub(first));
+        // Gradients that they do not reach.
+        let unreached = first.map(|first| first.saturating_sub(margin));
+        let rows = blocks[0] + margin;
+        let columns = shared(blocks[1], blocks[1] + margin, [(lead[1], out_width - unreached[1])].into_iter());
+        let places: Vec<(Vec<usize>, Vec<usize>)> = (0..stride * stride)
+            .map(|place| {
+                let along = |start: usize| (start..size).step_by(stride).enumerate();
+                let mut taps = Vec::new();
+                let mut starts = Vec::new();
+                for (tap_y, ky) in along(place / stride) {
+                    for (tap_x, kx) in along(place % stride) {
+                        taps.push(ky * size + kx);
+                        starts.push((margin - tap_y) * columns + margin - tap_x);
+                    }
+                }
+                let starts = (0..outputs).flat_map(|o| starts.iter().map(move |start| o * rows * columns + start));
+                (taps, starts.collect())
+            })
+            .collect();
+        // For every remainder of a pixel's column modulo the stride its place in the blocks, and the block of the first.
+        let across = |remainder| {
+            let padded = remainder + self.padding[1];
+            (padded % stride, padded / stride - first[1])
+        };
+        let across: Vec<(usize, usize)> = (0..stride).map(across).collect();
+        let tiles = channels.div_ceil(TILE);
+        let kernels = threads::map(self.groups * tiles, TILE * outputs * size * size, |index| {
+            let (group, tile) = (index / tiles, index % tiles);
+            let kernel = |output, channel| (group * outputs + output) * channels + tile * TILE + channel;
+            let pack =
+                |(taps, _): &(Vec<usize>, _)| self.pack::<TILE>(weight, outputs, taps, channels - tile * TILE, kernel);
+            places.iter().map(pack).collect::<Vec<_>>()
+        });
+
+        let mut y = vec![0.0; x.len()];
+        let cost = outputs * out_height * out_width * channels * size * size;
+        let room = || vec![0.0; outputs * rows * columns + margin + WIDTH];
+        threads::parts_with(&mut y, channels * height * width, cost, room, |source, index, y| {
+            let gradient = &gradient[index * outputs * out_height * out_width..][..outputs * out_height * out_width];
+            let x = &x[index * channels * height * width..][..channels * height * width];
+            let end = outputs * rows * columns;
+            threads::parts(&mut source[..end], rows * columns, 8 * out_height * out_width, |output, source| {
+                let gradient = &gradient[output * out_height * out_width..][..out_height * out_width];
+                let lines = source.chunks_exact_mut(columns).skip(lead[0]);
+                vectors::widely(
+                    #[inline(always)]
+                    || {
+                        for (line, gradient) in lines.zip(gradient.chunks_exact(out_width).skip(unreached[0])) {
+                            let (line, gradient) = (&mut line[lead[1]..], &gradient[unreached[1]..]);
+                            let count = line.len().min(gradient.len());
+                            vectors::map(&mut line[..count], gradient, 1, |gradient| gradient);
+                        }
+                    },
+                );
+            });
+            threads::parts(y, TILE * height * width, cost / tiles, |tile, y| {
+                let kernels = &kernels[index % self.groups * tiles + tile];
+                let x = &x[tile * TILE * height * width..];
+                bands(blocks[0], columns, TILE * stride * stride, |band, count, sums| {
+                    let length = ((count - 1) * columns + blocks[1]).next_multiple_of(WIDTH);
+                    let source = &source[band * columns..];
+                    for ((weights, (_, starts)), sums) in
+                        kernels.iter().zip(&places).zip(sums.chunks_exact_mut(TILE * length))
+                    {
+                        Terms { starts, weights }.sum::<VECTORS>(source, sums, length);
+                    }
+                    let images = y.chunks_exact_mut(height * width).zip(x.chunks_exact(height * width));
+                    vectors::widely(
+                        #[inline(always)]
+                        || {
+                            for (channel, (y, x)) in images.enumerate() {
+                                for (block, place_y) in
+                                    (0..count).flat_map(|block| (0..stride).map(move |y| (block, y)))
+                                {
+                                    let padded = (first[0] + band + block) * stride + place_y;
+                                    let row = padded.wrapping_sub(self.padding[0]); // huge before the first
+                                    if row < height {
+                                        let row = row * width..(row + 1) * width;
+                                        let line = |remainder: usize| {
+                                            let (place_x, column) = across[remainder];
+                                            let plane = (place_y * stride + place_x) * TILE + channel;
+                                            &sums[plane * length + block * columns + column..]
+                                        };
+                                        self.activation.unfold(&mut y[row.clone()], &x[row], stride, line);
+                                    }
+                                }
+                            }
+                        },
+                    );
+                });
+            });
+        });
+        y
+    }
+}
+
+/// How far apart rows lie in memory, of which `count` values are computed and `reached` read from their begin on: they hold
+/// `lines`, zeros and then values, and what is read beyond them are zeros, those before the next row if they suffice.
+fn shared(count: usize, reached: usize, lines: impl Iterator<Item = (usize, usize)>) -> usize {
+    let apart = |(zeros, values): (usize, usize)| reached.min(zeros + values).max(reached - zeros.min(reached));
+    lines.map(apart).max().unwrap_or(count).max(count)
+}
+
+/// Calls `work` with a few of the `rows` at a time, which the first is and how many, and room for the sums of `planes` of
+/// them with `columns` each.
+fn bands(rows: usize, columns: usize, planes: usize, mut work: impl FnMut(usize, usize, &mut [f32])) {
+    let count = (BAND / (planes * columns)).clamp(1, rows);
+    let mut sums = vec![0.0; planes * (count * columns).next_multiple_of(WIDTH)];
+    for first in (0..rows).step_by(count) {
+        work(first, count.min(rows - first), &mut sums);
+    }
+}

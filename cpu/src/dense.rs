@@ -1,0 +1,94 @@
+//! Dense layers, forward and back.
+
+use crate::{Activation, dot, threads, vectors};
+
+/// Outputs that are computed at once: they stay in a processor's registers.
+const OUTPUTS: usize = 32;
+
+/// Channels whose weights are read for one image after the other: they stay in a processor's first cache.
+const CHANNELS: usize = 64;
+
+/// `activation` of `x` `[N, C]` times `weight` `[C, O]`, plus `bias` `[O]`.
+pub fn dense(activation: Activation, x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
+    let outputs = bias.len();
+    let channels = weight.len() / outputs;
+    let images = x.len() / channels;
+    let mut y = bias.repeat(images);
+    // Some of the outputs of one image, else all of some images.
+    let sum = |first: usize, x: &[f32], y: &mut [f32], width: usize| {
+        vectors::widely(
+            #[inline(always)]
+            || {
+                for (block, weight) in weight.chunks(outputs * CHANNELS).enumerate() {
+                    for (y, x) in y.chunks_exact_mut(width).zip(x.chunks_exact(channels)) {
+                        // Half of them are 0 after a ReLU. No branch: it would be guessed wrongly every other time.
+                        let (mut found, mut count) = ([(0, 0.0); CHANNELS], 0);
+                        for (channel, &x) in x[block * CHANNELS..].iter().take(CHANNELS).enumerate() {
+                            let x = activation.of(x);
+                            found[count] = (channel * outputs + first, x);
+                            count += usize::from(x != 0.0);
+                        }
+                        let (tiles, rest) = y.as_chunks_mut::<OUTPUTS>();
+                        let begun = tiles.len() * OUTPUTS;
+                        for (tile, y) in tiles.iter_mut().enumerate() {
+                            let mut sums = *y;
+                            for &(start, x) in &found[..count] {
+                                let weights = &weight[start + tile * OUTPUTS..][..OUTPUTS];
+                                sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += x * weight);
+                            }
+                            *y = sums;
+                        }
+                        for &(start, x) in &found[..count] {
+                            let weights = &weight[start + begun..][..rest.len()];
+                            rest.iter_mut().zip(weights).for_each(|(y, weight)| *y += x * weight);
+                        }
+                    }
+                }
+            },
+        );
+    };
+    if images == 1 {
+        let each = outputs.div_ceil(threads::count()).next_multiple_of(OUTPUTS);
+        threads::parts(&mut y, each, each * channels, |part, y| sum(part * each, x, y, y.len()));
+    } else {
+        let each = images.div_ceil(threads::count());
+        threads::parts(&mut y, each * outputs, each * weight.len(), |part, y| {
+            sum(0, &x[part * each * channels..], y, outputs);
+        });
+    }
+    y
+}
+
+/// The gradient in `x`, from `gradient` `[N, O]`.
+pub fn dense_backward(activation: Activation, gradient: &[f32], x: &[f32], weight: &[f32], outputs: usize) -> Vec<f32> {
+    let channels = weight.len() / outputs;
+    let mut y = vec![0.0; x.len()];
+    let images = x.len() / channels;
+    // Some of the channels of one image, else all of some images.
+    let each =
+        if images == 1 { channels.div_ceil(threads::count()) } else { images.div_ceil(threads::count()) * channels };
+    threads::parts(&mut y, each, each * outputs, |part, y| {
+        let (first, x) = (part * each, &x[part * each..][..y.len()]);
+        let (image, channel) = (first / channels, first % channels);
+        let width = channels.min(y.len());
+        vectors::widely(
+            #[inline(always)]
+            || {
+                let weight = &weight[channel * outputs..][..width * outputs];
+                for (block, weight) in weight.chunks(outputs * CHANNELS).enumerate() {
+                    let images = y.chunks_exact_mut(width).zip(x.chunks_exact(width));
+                    for ((y, x), gradient) in images.zip(gradient.chunks_exact(outputs).skip(image)) {
+                        let values = y[block * CHANNELS..].iter_mut().zip(&x[block * CHANNELS..]);
+                        for ((y, &x), weights) in values.zip(weight.chunks_exact(outputs)) {
+                            let slope = activation.slope(x);
+                            if slope != 0.0 {
+                                *y = slope * dot(gradient, weights);
+                            }
+                        }
+                    }
+                }
+            },
+        );
+    });
+    y
+}

@@ -1,0 +1,67 @@
+//! The innermost loop of a convolution: many shifted runs of values, each times a weight, summed.
+
+use crate::{WIDTH, vectors};
+
+/// Runs of values to sum for `TILE` channels of the result: where each begins in the source, and its weights.
+pub struct Terms<'a, const TILE: usize> {
+    pub starts: &'a [usize],
+    pub weights: &'a [[f32; TILE]],
+}
+
+impl<const TILE: usize> Terms<'_, TILE> {
+    /// `sums` `[TILE, length]`; `length` is in whole vectors, of which `VECTORS` are computed at once.
+    pub fn sum<const VECTORS: usize>(&self, source: &[f32], sums: &mut [f32], length: usize) {
+        #[cfg(target_arch = "x86_64")]
+        if vectors::wide() {
+            // SAFETY: the processor has these instructions, as just asked.
+            return unsafe { self.sum_wide::<VECTORS>(source, sums, length) };
+        }
+        self.sum_with::<VECTORS, { cfg!(target_arch = "aarch64") }>(source, sums, length);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma")]
+    fn sum_wide<const VECTORS: usize>(&self, source: &[f32], sums: &mut [f32], length: usize) {
+        self.sum_with::<VECTORS, true>(source, sums, length);
+    }
+
+    #[inline(always)]
+    fn sum_with<const VECTORS: usize, const FUSED: bool>(&self, source: &[f32], sums: &mut [f32], length: usize) {
+        let done = self.blocks::<VECTORS, FUSED>(source, sums, length, 0);
+        let done = if VECTORS > 2 { self.blocks::<2, FUSED>(source, sums, length, done) } else { done };
+        if VECTORS > 1 {
+            self.blocks::<1, FUSED>(source, sums, length, done);
+        }
+    }
+
+    /// As many blocks of `VECTORS` as there are from `done` on; where they end.
+    #[inline(always)]
+    fn blocks<const VECTORS: usize, const FUSED: bool>(
+        &self,
+        source: &[f32],
+        sums: &mut [f32],
+        length: usize,
+        mut done: usize,
+    ) -> usize {
+        // Four vectors are two pairs: one alone would wait for its own sums.
+        while done + VECTORS * WIDTH <= length && (VECTORS != 3 || done + 4 * WIDTH != length) {
+            let source = &source[done..];
+            let mut block = [[[0.0; WIDTH]; VECTORS]; TILE];
+            for (&start, weights) in self.starts.iter().zip(self.weights) {
+                let run = &source[start..][..VECTORS * WIDTH];
+                for (block, weight) in block.iter_mut().zip(weights) {
+                    for (block, run) in block.iter_mut().zip(run.as_chunks::<WIDTH>().0) {
+                        for (sum, value) in block.iter_mut().zip(run) {
+                            *sum = vectors::add_product::<FUSED>(*sum, *weight, *value);
+                        }
+                    }
+                }
+            }
+            for (channel, block) in block.iter().enumerate() {
+                sums[channel * length + done..][..VECTORS * WIDTH].copy_from_slice(block.as_flattened());
+            }
+            done += VECTORS * WIDTH;
+        }
+        done
+    }
+}

@@ -1,0 +1,241 @@
+//! What an attack computes for every image of a batch by itself: sizes, directions, choices, and functions of the logits.
+
+use crate::{LANES, threads, vectors};
+
+/// Multiply-adds that a value costs about as much as: what is computed here waits for memory.
+const COST: usize = 8;
+
+/// One number for all values of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Size {
+    /// How many are not 0.
+    Count,
+    /// The sum of their magnitudes.
+    Sum,
+    /// The root of the sum of their squares.
+    Length,
+    /// The largest magnitude.
+    Largest,
+}
+
+impl Size {
+    /// Of every image of `x`, `[N]`.
+    pub fn of(self, x: &[f32], images: usize) -> Vec<f32> {
+        let values = x.len() / images;
+        threads::map(images, COST * values, |image| {
+            let x = &x[image * values..][..values];
+            self.fold(x, x, |x, _| x)
+        })
+    }
+
+    /// Of every image of `a − b`, `[N]`.
+    pub fn of_difference(self, a: &[f32], b: &[f32], images: usize) -> Vec<f32> {
+        let values = a.len() / images;
+        threads::map(images, COST * values, |image| {
+            let [a, b] = [a, b].map(|x| &x[image * values..][..values]);
+            self.fold(a, b, |a, b| a - b)
+        })
+    }
+
+    /// Of the values that `value` makes of `a` and `b`.
+    #[inline(always)]
+    fn fold(self, a: &[f32], b: &[f32], value: impl Fn(f32, f32) -> f32) -> f32 {
+        match self {
+            Size::Count => fold(a, b, |a, b| f32::from(value(a, b) != 0.0), |sum, x| sum + x),
+            Size::Sum => fold(a, b, |a, b| value(a, b).abs(), |sum, x| sum + x),
+            Size::Length => fold(a, b, |a, b| value(a, b) * value(a, b), |sum, x| sum + x).sqrt(),
+            Size::Largest => fold(a, b, |a, b| value(a, b).abs(), |largest, x| if x > largest { x } else { largest }),
+        }
+    }
+}
+
+/// `part` of every two values, joined by `join` from 0 on, in lanes as a processor has them.
+#[inline(always)]
+fn fold(a: &[f32], b: &[f32], part: impl Fn(f32, f32) -> f32, join: impl Fn(f32, f32) -> f32) -> f32 {
+    let ((chunks, rest), (b_chunks, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    let mut lanes = [0.0; LANES];
+    for (a, b) in chunks.iter().zip(b_chunks) {
+        for (lane, (&a, &b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
+            *lane = join(*lane, part(a, b));
+        }
+    }
+    let rest = rest.iter().zip(b_rest).fold(0.0, |sum, (&a, &b)| join(sum, part(a, b)));
+    lanes.iter().fold(rest, |sum, &lane| join(sum, lane))
+}
+
+/// Every image at length 1, however small it is; one that is zero stays zero.
+pub fn unit(x: &[f32], images: usize) -> Vec<f32> {
+    let mut y = vec![0.0; x.len()];
+    let values = x.len() / images;
+    threads::parts(&mut y, values, COST * values, |image, y| {
+        let x = &x[image * values..][..values];
+        let (largest, length) = lengths(x);
+        vectors::map(y, x, 1, |x| x / largest / length);
+    });
+    y
+}
+
+/// `from` plus every image of `direction` at `length` `[N]`, however small it is.
+pub fn step(from: &[f32], direction: &[f32], length: &[f32]) -> Vec<f32> {
+    let values = from.len() / length.len();
+    let mut y = vec![0.0; from.len()];
+    threads::parts(&mut y, values, COST * values, |image, y| {
+        let ([from, x], by) = ([from, direction].map(|x| &x[image * values..][..values]), length[image]);
+        let (largest, length) = lengths(x);
+        vectors::zip(y, from, x, |from, x| from + x / largest / length * by);
+    });
+    y
+}
+
+/// The largest magnitude, and the length once all is divided by that, or the squares of a tiny image underflow to 0.
+fn lengths(image: &[f32]) -> (f32, f32) {
+    let largest = Size::Largest.fold(image, image, |x, _| x).max(f32::MIN_POSITIVE);
+    (largest, Size::Length.fold(image, image, |x, _| x / largest).max(f32::MIN_POSITIVE))
+}
+
+/// Images and their sizes `[N]`: those of `new` where `found` `[N]` is 1 and they are smaller, else those of `best`.
+pub fn nearer(found: &[f32], new: (&[f32], &[f32]), best: (&[f32], &[f32])) -> (Vec<f32>, Vec<f32>) {
+    let sizes = found.iter().zip(new.1).zip(best.1);
+    let (mask, sizes): (Vec<_>, Vec<_>) =
+        sizes.map(|((&found, &new), &best)| if found > 0.5 && new < best { (1.0, new) } else { (0.0, best) }).unzip();
+    (Combination::Choice.of(new.0, best.0, &mask), sizes)
+}
+
+/// How two images a and b become one, by a number r that each image has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Combination {
+    /// a where r is 1, else b.
+    Choice,
+    /// a + r·(b − a), clipped to [0, 1].
+    Between,
+    /// a + r·sign b, clipped to [0, 1].
+    SignStep,
+    /// b, clipped to [a − r, a + r] and to [0, 1].
+    Cube,
+}
+
+impl Combination {
+    /// Of the images of `a` and `b` and the numbers `by` `[N]`.
+    pub fn of(self, a: &[f32], b: &[f32], by: &[f32]) -> Vec<f32> {
+        match self {
+            Combination::Choice => each(a, b, by, |a, b, r| if r > 0.5 { a } else { b }),
+            Combination::Between => each(a, b, by, |a, b, r| (a + r * (b - a)).clamp(0.0, 1.0)),
+            Combination::SignStep => each(a, b, by, |a, b, r| {
+                let sign = f32::from(b > 0.0) - f32::from(b < 0.0);
+                (a + r * sign).clamp(0.0, 1.0)
+            }),
+            // Without `clamp`, which panics where r is not a number.
+            Combination::Cube => each(a, b, by, |a, b, r| {
+                let (low, high) = (a - r, a + r);
+                let near = if b < low { low } else { b };
+                (if near > high { high } else { near }).clamp(0.0, 1.0)
+            }),
+        }
+    }
+}
+
+#[inline(always)]
+fn each(a: &[f32], b: &[f32], by: &[f32], combine: impl Fn(f32, f32, f32) -> f32 + Sync + Send) -> Vec<f32> {
+    let values = a.len() / by.len();
+    let mut y = vec![0.0; a.len()];
+    threads::parts(&mut y, values, COST * values, |image, y| {
+        let ([a, b], by) = ([a, b].map(|x| &x[image * values..][..values]), by[image]);
+        vectors::zip(y, a, b, |a, b| combine(a, b, by));
+    });
+    y
+}
+
+/// A function of an image's logits z and the class y that it is about; m is the largest of the other logits, and
+/// o = log Σ_{j≠y} exp z_j − z_y are the log odds against y.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Score {
+    /// m − z_y.
+    Margin,
+    /// o.
+    LogOdds,
+    /// log(1 + exp o), which is −log p_y.
+    CrossEntropy,
+    /// 1 / (1 + exp o), which is p_y.
+    Probability,
+}
+
+impl Score {
+    /// `sign` times the score of every image, `[N]`; of `logits` `[N, K]` and `one_hot` `[N, K]`, 1 at the class.
+    pub fn of(self, logits: &[f32], one_hot: &[f32], images: usize, sign: f32) -> Vec<f32> {
+        let classes = logits.len() / images;
+        let rows = logits.chunks_exact(classes).zip(one_hot.chunks_exact(classes));
+        rows.map(|(logits, one_hot)| {
+            let Odds { margin, log_odds, .. } = Odds::of(logits, one_hot);
+            let score = match self {
+                Score::Margin => margin,
+                Score::LogOdds => log_odds,
+                Score::CrossEntropy => log_odds.max(0.0) + (-log_odds.abs()).exp().ln_1p(),
+                Score::Probability => logistic(-log_odds),
+            };
+            sign * score
+        })
+        .collect()
+    }
+
+    /// The gradient of that in the logits, `[N, K]`, times `gradient` `[N]`. Of several largest logits the first has all
+    /// of the margin's.
+    pub fn gradient(self, gradient: &[f32], logits: &[f32], one_hot: &[f32], sign: f32) -> Vec<f32> {
+        let classes = logits.len() / gradient.len();
+        let rows = logits.chunks_exact(classes).zip(one_hot.chunks_exact(classes)).zip(gradient);
+        let mut y = Vec::with_capacity(logits.len());
+        for ((logits, one_hot), gradient) in rows {
+            let odds = Odds::of(logits, one_hot);
+            let factor = sign * gradient * self.slope(odds.log_odds);
+            y.extend(logits.iter().zip(one_hot).enumerate().map(|(class, (logit, &own))| {
+                let share = match self {
+                    Score::Margin => f32::from(class == odds.rival),
+                    // The class's own logit may lie too far above for a finite power.
+                    _ => (1.0 - own) * (logit - odds.largest).min(0.0).exp() / odds.sum,
+                };
+                factor * (share - own)
+            }));
+        }
+        y
+    }
+
+    /// The derivative in the log odds, or the margin.
+    fn slope(self, log_odds: f32) -> f32 {
+        match self {
+            Score::Margin | Score::LogOdds => 1.0,
+            Score::CrossEntropy => logistic(log_odds),
+            Score::Probability => -logistic(log_odds) * logistic(-log_odds),
+        }
+    }
+}
+
+fn logistic(x: f32) -> f32 {
+    let power = (-x.abs()).exp();
+    if x < 0.0 { power / (1.0 + power) } else { 1.0 / (1.0 + power) }
+}
+
+/// One image's logits, as the scores see them.
+struct Odds {
+    /// The class of the largest of the other logits, and that logit.
+    rival: usize,
+    largest: f32,
+    /// Σ_{j≠y} exp(z_j − m).
+    sum: f32,
+    margin: f32,
+    log_odds: f32,
+}
+
+impl Odds {
+    fn of(logits: &[f32], one_hot: &[f32]) -> Self {
+        let (mut rival, mut largest, mut own) = (0, f32::NEG_INFINITY, 0.0);
+        for (class, (&logit, &one)) in logits.iter().zip(one_hot).enumerate() {
+            if one > 0.5 {
+                own = logit;
+            } else if logit > largest {
+                (rival, largest) = (class, logit);
+            }
+        }
+        let others = logits.iter().zip(one_hot).filter(|&(_, &one)| one < 0.5);
+        let sum: f32 = others.map(|(logit, _)| (logit - largest).exp()).sum();
+        Self { rival, largest, sum, margin: largest - own, log_odds: sum.ln() + largest - own }
+    }
+}

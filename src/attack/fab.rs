@@ -1,0 +1,114 @@
+//! The fast adaptive boundary attack: Croce and Hein 2020, arXiv 1907.02044.
+
+use super::entry::{Entry, Words, field, seed, steps};
+use super::plane::{Plane, nearest_on_plane};
+use super::random::Random;
+use super::{About, Attack, Passes, Problem, Search, State, choose};
+use crate::norm::Norm;
+use crate::per_image;
+use crate::tensors::broadcast;
+
+/// The smallest perturbation, by steps between two points of the boundary, taken for a plane: the one nearest to the
+/// current image and the one nearest to the original. From an adversarial image it goes a part of the way back.
+///
+/// Differences from the paper. The boundary is that to the first of the wrong classes, for one gradient a step in place of
+/// one for every class. The later starts are as far from the original as half the best perturbation. At the end the line
+/// to the best image is bisected.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Fab {
+    /// L1, L2 or L∞.
+    pub norm: Norm,
+    /// Steps from each start, one gradient and one forward pass each.
+    pub steps: usize,
+    /// Starts: the original, then random places near it.
+    pub starts: usize,
+    /// α_max: the largest weight of the point nearest to the original.
+    pub bias: f32,
+    /// η: how far a step goes, in multiples of the way to the plane.
+    pub overshoot: f32,
+    /// β: which part of an adversarial perturbation is kept for the next step.
+    pub backward: f32,
+    /// Halvings of the line to the best image after the last step, one forward pass each.
+    pub bisections: usize,
+    /// Seed of the random places.
+    pub seed: u64,
+}
+
+impl Fab {
+    /// The defaults for `norm`.
+    pub fn new(norm: Norm) -> Self {
+        Self { norm, steps: 100, starts: 1, bias: 0.1, overshoot: 1.05, backward: 0.9, bisections: 8, seed: 0 }
+    }
+}
+
+pub(super) fn entry() -> Entry {
+    let words = Words {
+        title: "FAB: along the boundary",
+        summary: "Takes the boundary to the wrong answer for a plane and steps between the points of it that are nearest to \
+                  the picture now and to the original. Part of AutoAttack, the usual benchmark of robust networks.",
+        featured: false,
+    };
+    let fields = |_| {
+        let starts = "The original, then random places near it; each takes all the steps.";
+        vec![
+            steps(|fab: &mut Fab| &mut fab.steps),
+            field("starts", "Starts", starts, 1.0..=100.0, |fab| &mut fab.starts),
+            seed(|fab| &mut fab.seed),
+        ]
+    };
+    Entry::new(words, &[Norm::Linf, Norm::L2, Norm::L1], Fab::new, fields, |fab| Box::new(fab))
+}
+
+impl Attack for Fab {
+    fn about(&self) -> About {
+        let steps = self.steps * self.starts;
+        let cost = Passes::gradients(steps).and_forward(steps + 1 + self.bisections);
+        About { cost, ..About::new("fab", self.norm, steps) }
+    }
+
+    fn begin(&self, _problem: &Problem, _state: &mut State) -> Box<dyn Search> {
+        Box::new(FabSearch { config: *self, random: Random::new(self.seed) })
+    }
+}
+
+struct FabSearch {
+    config: Fab,
+    random: Random,
+}
+
+impl FabSearch {
+    /// Begins at a random place half as far from the original as the best image, or as the usual ε where there is none.
+    fn start(&mut self, problem: &Problem, state: &mut State) {
+        let usual = problem.for_each(state.norm.usual_epsilon());
+        let radius = usual.mask_where(state.best.found(), state.best.norm.clone()) / 2.0;
+        state.current = problem.perturbed(self.random.of_size(problem, state.norm, radius));
+    }
+}
+
+impl Search for FabSearch {
+    fn step(&mut self, problem: &Problem, state: &mut State) {
+        let Fab { norm, steps, bias, overshoot, backward, .. } = self.config;
+        if state.step > 0 && state.step.is_multiple_of(steps) {
+            self.start(problem, state);
+        }
+        let (original, current) = (problem.pixels.clone(), state.current.clone());
+        let plane = Plane::at(problem, state);
+        let onto = nearest_on_plane(norm, current.clone(), plane.normal.clone(), plane.rise_from_here.clone());
+        let nearest = nearest_on_plane(norm, original.clone(), plane.normal, plane.rise);
+        let (here, there) =
+            (norm.distance(onto.clone(), current.clone()), norm.distance(nearest.clone(), original.clone()));
+        let weight = broadcast((here.clone() / (here + there).clamp_min(1e-12)).clamp_max(bias));
+        let from_here = current.clone() + (onto - current) * overshoot;
+        let from_there = original.clone() + (nearest - original.clone()) * overshoot;
+        state.current = (from_here.clone() + (from_there - from_here) * weight).clamp(0.0, 1.0);
+
+        let logits = problem.logits(state.current.clone());
+        let adversarial = state.record(problem, logits);
+        let back = per_image::between(original, state.current.clone(), problem.for_each(backward));
+        state.current = choose(adversarial, back, state.current.clone());
+    }
+
+    fn polish(&mut self, problem: &Problem, state: &mut State) {
+        state.close_in(problem, self.config.bisections);
+    }
+}

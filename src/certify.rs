@@ -1,0 +1,318 @@
+//! Certificates by randomised smoothing: Cohen et al. 2019, arXiv 1902.02918.
+//!
+//! An attack shows that a small change is enough; a certificate proves that no smaller one is. It is for the smoothed
+//! classifier: not for the network itself, but for the vote of the network on noisy copies of a picture. Whatever is
+//! changed of the picture, as long as its length ‖Δx‖₂ is below the certified radius, the vote does not change.
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use decoy::certify::{Certification, CertifyOptions};
+//! use decoy::classifier::Frozen;
+//! use decoy::model::CompactConfig;
+//!
+//! # pollster::block_on(async {
+//! let device = Device::flex();
+//! let network = Frozen::new(&CompactConfig { side: 32, classes: 5 }.init(&device));
+//! let picture = Tensor::full([1, 1, 32, 32], 0.5, &device);
+//!
+//! let options = CertifyOptions { choose: 20, count: 200, ..CertifyOptions::new(0.25) };
+//! let mut certification = Certification::begin(&network, picture, options).await?;
+//! while let Some(progress) = certification.advance(50).await? {
+//!     println!("{} of {} votes", progress.votes, progress.total);
+//! }
+//! let certificate = certification.finish();
+//! match certificate.radius {
+//!     Some(radius) => println!("class {} for every ‖Δx‖₂ below {radius:.3}", certificate.class),
+//!     None => println!("the votes are too divided"),
+//! }
+//! # assert_eq!(certificate.count, 200);
+//! # Ok::<(), decoy::error::Error>(())
+//! # }).unwrap();
+//! ```
+
+use std::rc::Rc;
+
+use burn::tensor::activation::log_softmax;
+use burn::tensor::{Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+use statrs::distribution::{Beta, ContinuousCDF, Normal};
+
+use crate::classifier::{Classifier, Frozen, leaders};
+use crate::error::Error;
+use crate::noise::Random;
+use crate::tensors::read;
+
+/// How a picture is certified.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
+pub struct CertifyOptions {
+    /// σ, the standard deviation of the noise under which the network votes, pixels in [0, 1].
+    pub sigma: f64,
+    /// n₀, the votes that choose the class.
+    pub choose: usize,
+    /// n, the fresh votes that are counted for that class.
+    pub count: usize,
+    /// α, the probability with which a certificate may be wrong.
+    pub alpha: f64,
+    /// Seed of the noise.
+    pub seed: u64,
+}
+
+impl CertifyOptions {
+    /// n₀ = 100 and α = 0.001 as in the paper, which counts n = 100 000 votes; here they are 1000.
+    pub fn new(sigma: f64) -> Self {
+        Self { sigma, choose: 100, count: 1000, alpha: 0.001, seed: 0 }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let wrong = |name: &str, expected: &str, found: f64| {
+            Err(Error::Parameter { name: name.to_owned(), expected: expected.to_owned(), found: found.to_string() })
+        };
+        if !(self.sigma > 0.0 && self.sigma <= 100.0) {
+            return wrong("sigma", "above 0, to 100", self.sigma);
+        }
+        if !(self.alpha > 0.0 && self.alpha < 0.5) {
+            return wrong("alpha", "above 0 and below 0.5", self.alpha);
+        }
+        for (name, votes) in [("choose", self.choose), ("count", self.count)] {
+            if votes == 0 {
+                return wrong(name, "at least 1", 0.0);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the votes prove of one picture.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(target_family = "wasm", derive(tsify::Tsify), tsify(missing_as_null))]
+pub struct Certificate {
+    /// The class that most of the first votes were for.
+    pub class: usize,
+    /// How many of the counted votes were for it,
+    pub votes: usize,
+    /// of how many.
+    pub count: usize,
+    /// The share of votes that it has at least, with probability 1 − α.
+    pub share: f64,
+    /// The L2 norm below which no change alters the vote; absent where the votes are too divided to say.
+    pub radius: Option<f64>,
+}
+
+/// How far a [`Certification`] is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
+pub struct VotingProgress {
+    /// Votes cast.
+    pub votes: usize,
+    /// Votes there will be.
+    pub total: usize,
+    /// The votes of the part under way by class: those that choose, then those that are counted.
+    pub by_class: Vec<usize>,
+}
+
+/// A certificate in the making. Call [`advance`](Certification::advance) until it returns nothing, then
+/// [`finish`](Certification::finish). The number of votes is fixed before the first: whoever stops when the result pleases
+/// proves nothing.
+pub struct Certification<'a> {
+    network: &'a Frozen,
+    /// `[1, C, H, W]`
+    pixels: Tensor<4>,
+    options: CertifyOptions,
+    /// Votes cast.
+    cast: usize,
+    /// Those that choose the class, by class.
+    chosen: Vec<usize>,
+    /// Those that are counted, by class.
+    counted: Vec<usize>,
+}
+
+impl<'a> Certification<'a> {
+    /// Begins on one picture `[1, C, H, W]`, in [0, 1].
+    ///
+    /// # Errors
+    ///
+    /// If an option is out of its range, the network's answer is not a number, or the device fails.
+    pub async fn begin(network: &'a Frozen, pixels: Tensor<4>, options: CertifyOptions) -> Result<Self, Error> {
+        options.check()?;
+        let classes = network.predict(pixels.clone()).await?[0].ranked().len();
+        let none = vec![0; classes];
+        Ok(Self { network, pixels, options, cast: 0, chosen: none.clone(), counted: none })
+    }
+
+    /// Casts up to `votes` votes in one batch and reads them back. Returns nothing when all are cast.
+    ///
+    /// # Errors
+    ///
+    /// If the device fails.
+    pub async fn advance(&mut self, votes: usize) -> Result<Option<VotingProgress>, Error> {
+        let CertifyOptions { choose, count, .. } = self.options;
+        let total = choose + count;
+        if self.cast == total {
+            return Ok(None);
+        }
+        let end = if self.cast < choose { choose } else { total };
+        let votes = votes.max(1).min(end - self.cast);
+        let found = read(self.votes(votes)).await?;
+        let part = if self.cast < choose { &mut self.chosen } else { &mut self.counted };
+        for (sum, found) in part.iter_mut().zip(found) {
+            *sum += found.round() as usize;
+        }
+        let by_class = part.clone();
+        self.cast += votes;
+        Ok(Some(VotingProgress { votes: self.cast, total, by_class }))
+    }
+
+    /// The next votes by class, `[K]`. Every vote has a stream of random numbers of its own, so that batches of any size
+    /// cast the same ones.
+    fn votes(&self, votes: usize) -> Tensor<1> {
+        let [_, channels, height, width] = self.pixels.dims();
+        let values = channels * height * width;
+        let mut noise = vec![0.0; votes * values];
+        for (vote, noise) in noise.chunks_exact_mut(values).enumerate() {
+            Random::new(self.options.seed, (self.cast + vote) as u64).fill_normal(noise, self.options.sigma as f32);
+        }
+        let noise = TensorData::new(noise, [votes, channels, height, width]);
+        let logits = self.network.logits(Tensor::from_data(noise, self.network.device()) + self.pixels.clone());
+        leaders(logits, 1).remove(0).sum_dim(0).squeeze_dim(0)
+    }
+
+    /// The certificate that the votes cast so far prove; they are all of them once [`advance`](Certification::advance)
+    /// has returned nothing.
+    pub fn finish(&self) -> Certificate {
+        let most = |votes: &[usize]| (0..votes.len()).rev().max_by_key(|&class| votes[class]).unwrap_or(0);
+        let class = most(&self.chosen);
+        let (votes, count) = (self.counted[class], self.counted.iter().sum());
+        let share = lower_bound(votes, count, self.options.alpha);
+        Certificate { class, votes, count, share, radius: radius(share, self.options.sigma) }
+    }
+}
+
+/// The share of votes that a class has at least, with probability 1 − `alpha`, when it got `votes` of `count`: the
+/// one-sided bound of Clopper and Pearson 1934.
+pub fn lower_bound(votes: usize, count: usize, alpha: f64) -> f64 {
+    if votes == 0 {
+        return 0.0;
+    }
+    let beta = Beta::new(votes as f64, (count - votes + 1) as f64).expect("both parameters are above 0");
+    beta.inverse_cdf(alpha)
+}
+
+/// σ·Φ⁻¹(`share`), the radius that this share of votes under noise of standard deviation `sigma` certifies; nothing up to
+/// one half.
+pub fn radius(share: f64, sigma: f64) -> Option<f64> {
+    (share > 0.5).then(|| sigma * Normal::standard().inverse_cdf(share))
+}
+
+/// The smoothed classifier as a network with gradients, so that every attack runs on it: its logits are the logarithm of
+/// the mean probability over fixed draws of noise (Salman et al. 2019, arXiv 1906.04584).
+pub struct Smoothed {
+    network: Rc<Frozen>,
+    /// `[M, C, H, W]`
+    draws: Tensor<4>,
+}
+
+impl Smoothed {
+    /// `network` under `draws` draws of noise of standard deviation `sigma`, for pictures `[C, H, W]` of `shape`.
+    pub fn of(network: Rc<Frozen>, shape: [usize; 3], sigma: f64, draws: usize, seed: u64) -> Frozen {
+        let [channels, height, width] = shape;
+        let device = network.device().clone();
+        let draws = Random::new(seed, u64::MAX).normal_tensor([draws, channels, height, width], sigma as f32, &device);
+        Frozen::of(Box::new(Self { network, draws }), device)
+    }
+}
+
+impl Classifier for Smoothed {
+    fn logits(&self, pixels: Tensor<4>) -> Tensor<2> {
+        let [images, channels, height, width] = pixels.dims();
+        let [draws, ..] = self.draws.dims();
+        let noise = if pixels.is_autodiff() { self.draws.clone().autodiff() } else { self.draws.clone() };
+        let noisy = pixels.unsqueeze_dim::<5>(1) + noise.unsqueeze_dim::<5>(0);
+        let logits = self.network.logits(noisy.reshape([images * draws, channels, height, width]));
+        let [_, classes] = logits.dims();
+        let votes = log_softmax(logits, 1).reshape([images, draws, classes]);
+        // From the largest of the draws on, or the exponentials would underflow.
+        let largest = votes.clone().max_dim(1);
+        let sum = (votes - largest.clone()).exp().sum_dim(1).log();
+        (sum + largest).squeeze_dim::<2>(1) - (draws as f32).ln()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::CompactConfig;
+    use burn::tensor::{Device, Tolerance};
+
+    fn network(device: &Device) -> Frozen {
+        device.seed(3);
+        Frozen::new(&CompactConfig { side: 16, classes: 4 }.init(device))
+    }
+
+    #[test]
+    fn bounds_are_those_of_the_paper() {
+        let of = |votes, count| {
+            let share = lower_bound(votes, count, 0.001);
+            (share, radius(share, 1.0).expect("the votes are not divided"))
+        };
+        assert!((of(990, 1000).0 - 0.976_036_19).abs() < 1e-7);
+        for (votes, count, expected) in
+            [(990, 1000, 1.978_010), (99_000, 100_000, 2.290_000), (100_000, 100_000, 3.811_457)]
+        {
+            let (_, found) = of(votes, count);
+            assert!((found - expected).abs() < 1e-5, "{votes} of {count}: {found}");
+        }
+        // All votes: αⁿ⁻¹ in closed form.
+        assert!((lower_bound(100, 100, 0.001) - 0.001_f64.powf(0.01)).abs() < 1e-9);
+        assert_eq!((lower_bound(0, 10, 0.001), radius(0.5, 1.0)), (0.0, None));
+    }
+
+    #[test]
+    fn votes_do_not_depend_on_batches() {
+        let device = Device::flex();
+        let network = network(&device);
+        let picture = Tensor::full([1, 1, 16, 16], 0.4, &device);
+        let certificate = |batch| {
+            pollster::block_on(async {
+                let options = CertifyOptions { choose: 10, count: 60, ..CertifyOptions::new(0.5) };
+                let mut run = Certification::begin(&network, picture.clone(), options).await?;
+                while run.advance(batch).await?.is_some() {}
+                Ok::<_, Error>(run.finish())
+            })
+            .expect("it runs")
+        };
+        assert_eq!(certificate(7), certificate(100));
+        assert_eq!(certificate(7).count, 60);
+    }
+
+    #[test]
+    fn options_out_of_range_are_told() {
+        let device = Device::flex();
+        let network = network(&device);
+        let usual = CertifyOptions::new(0.5);
+        for (options, expected) in [
+            (CertifyOptions { sigma: 0.0, ..usual }, "sigma is 0: expected above 0, to 100"),
+            (CertifyOptions { alpha: 0.5, ..usual }, "alpha is 0.5: expected above 0 and below 0.5"),
+            (CertifyOptions { count: 0, ..usual }, "count is 0: expected at least 1"),
+        ] {
+            let begun = Certification::begin(&network, Tensor::zeros([1, 1, 16, 16], &device), options);
+            assert_eq!(pollster::block_on(begun).err().map(|error| error.to_string()), Some(expected.to_owned()));
+        }
+    }
+
+    #[test]
+    fn smoothed_logits_are_the_mean_over_the_draws() {
+        let device = Device::flex();
+        let network = Rc::new(network(&device));
+        let pictures = Random::new(5, 0).normal_tensor([2, 1, 16, 16], 0.3, &device) + 0.5;
+        let smoothed = Smoothed::of(network.clone(), [1, 16, 16], 0.5, 3, 9);
+        let draws = Random::new(9, u64::MAX).normal_tensor([3, 1, 16, 16], 0.5, &device);
+        let probabilities = (0..3).map(|draw| {
+            let noisy = pictures.clone() + draws.clone().narrow(0, draw, 1);
+            log_softmax(network.logits(noisy), 1).exp()
+        });
+        let mean = probabilities.reduce(|sum, one| sum + one).expect("there are draws") / 3.0;
+        let found = smoothed.logits(pictures).exp();
+        found.into_data().assert_approx_eq::<f32>(&mean.into_data(), Tolerance::absolute(1e-6));
+    }
+}

@@ -1,0 +1,229 @@
+//! Fused layers on a GPU: which kernel computes a layer, and what it is given.
+
+use burn::backend::tensor::FloatTensor;
+use burn::tensor::Shape;
+use burn_cubecl::kernel::into_contiguous;
+use burn_cubecl::{CubeBackend, tensor::CubeTensor};
+use cubecl::prelude::*;
+
+use super::convolution::{backward_kernel, forward_kernel};
+use super::dense::{IMAGES, INPUTS, dense_backward_kernel, dense_kernel, gather_kernel};
+use super::pointwise::pointwise_kernel;
+use super::{PIXELS, THREADS, empty, threads};
+use crate::layer::{Activation, Kind, Layer, LayerOps, Reversible, composed, composed_backward};
+
+/// Larger kernels would be unrolled into too much code, and are left to Burn.
+const LARGEST_KERNEL: usize = 5;
+
+/// [`Activation`] without its numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum ActivationKind {
+    Identity,
+    Relu,
+    Relu6,
+    Affine,
+}
+
+/// The sizes of a layer, and the numbers of its activation.
+#[derive(CubeLaunch, CubeType)]
+pub(super) struct Geometry {
+    pub images: usize,
+    pub channels: usize,
+    pub height: usize,
+    pub width: usize,
+    pub outputs: usize,
+    pub out_height: usize,
+    pub out_width: usize,
+    pub top: usize,
+    pub left: usize,
+    pub scale: f32,
+    pub shift: f32,
+}
+
+#[cube]
+pub(super) fn activate(x: f32, geometry: &Geometry, #[comptime] before: ActivationKind) -> f32 {
+    match before {
+        ActivationKind::Identity => x,
+        ActivationKind::Relu => max(x, 0.0f32),
+        ActivationKind::Relu6 => min(max(x, 0.0f32), 6.0f32),
+        ActivationKind::Affine => x * geometry.scale + geometry.shift,
+    }
+}
+
+/// `gradient` after the activation of `x`, taken before it.
+#[cube]
+pub(super) fn deactivate(gradient: f32, x: f32, geometry: &Geometry, #[comptime] before: ActivationKind) -> f32 {
+    match before {
+        ActivationKind::Identity => gradient,
+        ActivationKind::Relu => select(x > 0.0f32, gradient, 0.0f32),
+        ActivationKind::Relu6 => select(x > 0.0f32 && x < 6.0f32, gradient, 0.0f32),
+        ActivationKind::Affine => gradient * geometry.scale,
+    }
+}
+
+impl Layer {
+    /// Whether the kernels here do it.
+    fn has_kernel(&self, weight: &Shape) -> bool {
+        let Kind::Convolution { stride, groups, .. } = self.kind else {
+            return true;
+        };
+        let square = weight[2] == weight[3] && (stride..=LARGEST_KERNEL).contains(&weight[2]);
+        square && (groups == 1 || (weight[0] == groups && weight[1] == 1))
+    }
+
+    /// The activation, as the kernels know it, with its scale and shift.
+    fn before(&self) -> (ActivationKind, f32, f32) {
+        match self.activation {
+            Activation::Identity => (ActivationKind::Identity, 1.0, 0.0),
+            Activation::Relu => (ActivationKind::Relu, 1.0, 0.0),
+            Activation::Relu6 => (ActivationKind::Relu6, 1.0, 0.0),
+            Activation::Affine { scale, shift } => (ActivationKind::Affine, scale, shift),
+        }
+    }
+
+    fn geometry(&self, from: &Shape, to: &Shape) -> GeometryLaunch {
+        let (top, left) = match self.kind {
+            Kind::Convolution { padding: [(top, _), (left, _)], .. } => (top, left),
+            Kind::Pointwise | Kind::Dense => (0, 0),
+        };
+        let side = |shape: &Shape, axis: usize| shape.get(axis).copied().unwrap_or(1);
+        let (_, scale, shift) = self.before();
+        GeometryLaunch::new(
+            from[0],
+            from[1],
+            side(from, 2),
+            side(from, 3),
+            to[1],
+            side(to, 2),
+            side(to, 3),
+            top,
+            left,
+            scale,
+            shift,
+        )
+    }
+}
+
+/// The first of `sizes` that divides `count`, or 1.
+fn tile(count: usize, sizes: &[usize]) -> usize {
+    sizes.iter().copied().find(|size| count.is_multiple_of(*size)).unwrap_or(1)
+}
+
+/// The side of the kernels; nothing of meaning for a matrix.
+fn side(weight: &CubeTensor) -> usize {
+    weight.meta.shape()[weight.meta.shape().num_dims() - 1]
+}
+
+impl LayerOps for CubeBackend {
+    fn apply(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        layer: Layer,
+    ) -> FloatTensor<Self> {
+        if !layer.has_kernel(weight.meta.shape()) {
+            return composed::<Self>(x, weight, bias, layer);
+        }
+        let (x, weight, bias) = (into_contiguous(x), into_contiguous(weight), into_contiguous(bias));
+        let from = x.meta.shape().clone();
+        let size = side(&weight);
+        let to = layer.output(&from, weight.meta.shape());
+        let y = empty(&x, to.clone());
+        let (client, geometry, before) = (x.client.clone(), layer.geometry(&from, &to), layer.before().0);
+        let (dim, count) = (CubeDim::new_1d(THREADS as u32), |count: usize| threads(&y, count).0);
+        let (x, weight, result) = (x.into_buffer_arg(), weight.into_buffer_arg(), y.clone().into_buffer_arg());
+        // SAFETY: every index lies within its tensor, by the shapes above or a check in the kernel.
+        unsafe {
+            match layer.kind {
+                Kind::Dense => {
+                    let (images, tile) = (IMAGES.min(to[0]), tile(to[1], &[4, 2]));
+                    let parts = from[1].div_ceil(INPUTS);
+                    let whole = parts == 1;
+                    let sums = if whole { y.clone() } else { empty(&y, Shape::new([parts, to[0], to[1]])) };
+                    let threads = count(to[1] / tile * to[0].div_ceil(images) * parts);
+                    let (found, start) = (sums.clone().into_buffer_arg(), bias.clone().into_buffer_arg());
+                    dense_kernel::launch_unchecked(
+                        &client, threads, dim, x, weight, start, found, geometry, images, tile, whole, before,
+                    );
+                    if !whole {
+                        let (threads, sums, bias) =
+                            (count(to[0] * to[1]), sums.into_buffer_arg(), bias.into_buffer_arg());
+                        gather_kernel::launch_unchecked(&client, threads, dim, sums, bias, result, parts);
+                    }
+                }
+                Kind::Pointwise => {
+                    let (tile, unrolled) = (tile(to[1], &[8, 4, 2]), tile(from[1], &[4, 2]));
+                    let count = count(to[0] * to[1] / tile * (to[2] * to[3]).div_ceil(PIXELS));
+                    let bias = bias.into_buffer_arg();
+                    pointwise_kernel::launch_unchecked(
+                        &client, count, dim, x, weight, bias, result, geometry, tile, unrolled, false, before,
+                    );
+                }
+                Kind::Convolution { stride, groups, .. } => {
+                    let depthwise = groups > 1;
+                    let tile = if depthwise { 1 } else { tile(to[1], &[8, 4, 2]) };
+                    let count = count(to[0] * to[1] / tile * to[2] * to[3].div_ceil(PIXELS));
+                    let bias = bias.into_buffer_arg();
+                    forward_kernel::launch_unchecked(
+                        &client, count, dim, x, weight, bias, result, geometry, size, stride, tile, depthwise, before,
+                    );
+                }
+            }
+        }
+        y
+    }
+}
+
+impl Reversible for CubeBackend {
+    fn backward(
+        gradient: FloatTensor<Self>,
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        layer: Layer,
+    ) -> FloatTensor<Self> {
+        if !layer.has_kernel(weight.meta.shape()) {
+            return composed_backward::<Self>(gradient, x, weight, layer);
+        }
+        let (gradient, x, weight) = (into_contiguous(gradient), into_contiguous(x), into_contiguous(weight));
+        let (from, to) = (x.meta.shape().clone(), gradient.meta.shape().clone());
+        let size = side(&weight);
+        let y = empty(&x, from.clone());
+        let (client, before) = (x.client.clone(), layer.before().0);
+        let (dim, count) = (CubeDim::new_1d(THREADS as u32), |count: usize| threads(&y, count).0);
+        let (gradient, x, weight) = (gradient.into_buffer_arg(), x.into_buffer_arg(), weight.into_buffer_arg());
+        let result = y.clone().into_buffer_arg();
+        // SAFETY: as above.
+        unsafe {
+            match layer.kind {
+                Kind::Dense => {
+                    let (images, tile) = (IMAGES.min(from[0]), tile(from[1], &[8, 4, 2]));
+                    let geometry = layer.geometry(&from, &to);
+                    let count = count(from[1] / tile * from[0].div_ceil(images));
+                    dense_backward_kernel::launch_unchecked(
+                        &client, count, dim, gradient, weight, x, result, geometry, images, tile, before,
+                    );
+                }
+                Kind::Pointwise => {
+                    let (tile, unrolled) = (tile(from[1], &[8, 4, 2]), tile(to[1], &[4, 2]));
+                    let geometry = layer.geometry(&to, &from);
+                    let count = count(from[0] * from[1] / tile * (from[2] * from[3]).div_ceil(PIXELS));
+                    pointwise_kernel::launch_unchecked(
+                        &client, count, dim, gradient, weight, x, result, geometry, tile, unrolled, true, before,
+                    );
+                }
+                Kind::Convolution { stride, padding, groups } => {
+                    let depthwise = groups > 1;
+                    let tile = if depthwise { 1 } else { tile(from[1], &[2]) };
+                    let blocks = |axis: usize| (from[axis + 2] + padding[axis].0).div_ceil(stride);
+                    let geometry = layer.geometry(&from, &to);
+                    let count = count(from[0] * from[1] / tile * blocks(0) * blocks(1).div_ceil(PIXELS));
+                    backward_kernel::launch_unchecked(
+                        &client, count, dim, gradient, weight, x, result, geometry, size, stride, tile, depthwise,
+                        before,
+                    );
+                }
+            }
+        }
+        y
+    }
+}

@@ -1,0 +1,89 @@
+//! 1×1 convolutions, forward and back.
+
+use cubecl::prelude::*;
+
+use super::layer::{ActivationKind, Geometry, activate, deactivate};
+use super::{PIXELS, place};
+
+/// `PIXELS` pixels, evenly spread over the image, of `tile` outputs of a 1×1 convolution; or, with `backward`, of the
+/// gradient in its input: then `x` is the gradient, `other` the input, and the channels of the two change places.
+#[cube(launch_unchecked)]
+pub(super) fn pointwise_kernel(
+    x: &[f32],
+    weight: &[f32],
+    other: &[f32],
+    y: &mut [f32],
+    geometry: Geometry,
+    #[comptime] tile: usize,
+    #[comptime] unrolled: usize,
+    #[comptime] backward: bool,
+    #[comptime] before: ActivationKind,
+) {
+    let pixels = geometry.height * geometry.width;
+    let columns = pixels.div_ceil(PIXELS);
+    let tiles = geometry.outputs / tile;
+    if ABSOLUTE_POS >= geometry.images * tiles * columns {
+        terminate!();
+    }
+    let place = place(columns, 1, tiles);
+    let (image, output, column) = (place.image, place.tile * tile, place.column);
+
+    let mut sums = Array::<f32>::new(comptime!(PIXELS * tile));
+    #[unroll]
+    for o in 0..tile {
+        let start = if backward { 0.0f32.runtime() } else { other[output + o] };
+        #[unroll]
+        for p in 0..PIXELS {
+            sums[o * PIXELS + p] = start;
+        }
+    }
+    for group in 0..geometry.channels / unrolled {
+        let channel = group * unrolled;
+        let mut lines = Sequence::<f32>::new();
+        #[unroll]
+        for c in 0..unrolled {
+            let start = (image * geometry.channels + channel + c) * pixels;
+            #[unroll]
+            for p in 0..PIXELS {
+                let value = x[start + min(column + p * columns, pixels - 1)];
+                lines.push(if backward { value } else { activate(value, &geometry, before) });
+            }
+        }
+        #[unroll]
+        for o in 0..tile {
+            let mut factors = Sequence::<f32>::new();
+            #[unroll]
+            for c in 0..unrolled {
+                factors.push(
+                    weight[if backward {
+                        (channel + c) * geometry.outputs + output + o
+                    } else {
+                        (output + o) * geometry.channels + channel + c
+                    }],
+                );
+            }
+            #[unroll]
+            for p in 0..PIXELS {
+                let mut sum = sums[o * PIXELS + p];
+                #[unroll]
+                for c in 0..unrolled {
+                    sum += factors[c] * lines[comptime!(c * PIXELS + p)];
+                }
+                sums[o * PIXELS + p] = sum;
+            }
+        }
+    }
+    #[unroll]
+    for o in 0..tile {
+        let start = (image * geometry.outputs + output + o) * pixels;
+        #[unroll]
+        for p in 0..PIXELS {
+            let pixel = column + p * columns;
+            if pixel < pixels {
+                let sum = sums[o * PIXELS + p];
+                y[start + pixel] =
+                    if backward { deactivate(sum, other[start + pixel], &geometry, before) } else { sum };
+            }
+        }
+    }
+}

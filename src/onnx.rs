@@ -1,0 +1,489 @@
+//! Networks of one's own: an ONNX file becomes a [`Classifier`] with gradients in its input.
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use decoy::attack::{Ddn, Run};
+//! use decoy::classifier::Goal;
+//! use decoy::onnx::{self, Normalisation, Options};
+//!
+//! # pollster::block_on(async {
+//! let device = Device::flex();
+//! # let input = decoy::catalog::Input { channels: 1, height: 32, width: 32 };
+//! # let untrained = decoy::model::CompactConfig { side: 32, classes: 10 }.init(&device);
+//! # let bytes = onnx::export(&untrained, input)?;
+//! let options = Options { normalisation: Normalisation::Symmetric, ..Options::default() };
+//! let network = onnx::load(&bytes, &options, &device)?;
+//! let [channels, height, width] = [network.channels(), network.height(), network.width()];
+//! println!("{channels} × {height} × {width} → {} classes", network.classes());
+//! for note in network.notes() {
+//!     println!("{note}");
+//! }
+//!
+//! let network = network.freeze();
+//! let pixels = Tensor::full([1, channels, height, width], 0.5, &device); // in [0, 1]
+//! let read = network.predict(pixels.clone()).await?[0].class();
+//! let outcome = Run::begin(&Ddn::default(), &network, pixels, Goal::Misread(vec![read])).await?.complete().await?;
+//! println!("fooled: {}, ‖Δx‖₂ = {:.4}", outcome.images[0].success, outcome.images[0].norms.l2);
+//! # Ok::<(), decoy::error::Error>(())
+//! # }).unwrap();
+//! ```
+//!
+//! What is read: image classifiers of floats with one input, `[N, C, H, W]` or `[N, H, W, C]` for one or three colours,
+//! and one output `[N, K]`, in the operator sets 7 and later. A softmax at the end is taken off. Everything else is an
+//! error that names the operator, the node, and what can be done.
+//!
+//! And out: [`export`] writes Decoy's own networks, for other runtimes to check a picture.
+
+use burn::tensor::{Device, Tensor};
+use prost::Message;
+use serde::{Deserialize, Serialize};
+
+use crate::classifier::{Classifier, Frozen};
+use crate::error::Error;
+use array::Array;
+use graph::Graph;
+
+mod array;
+mod graph;
+mod operators;
+pub(crate) mod proto;
+mod resize;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use writer::{Export, Writer, export};
+
+/// What a file does not say of its network.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Options {
+    /// What is done to pixels before the network sees them.
+    pub normalisation: Normalisation,
+    /// Height and width of the pictures, where the file leaves them open.
+    pub input_size: Option<(usize, usize)>,
+}
+
+/// What is done to pixels in [0, 1] before a network sees them: (x − mean) / deviation, by colour.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Normalisation {
+    /// Nothing: the network takes [0, 1].
+    #[default]
+    None,
+    /// Mean and deviation of ImageNet, as torchvision's networks want it.
+    Imagenet,
+    /// To [−1, 1].
+    Symmetric,
+    /// To 0 to 255.
+    Bytes,
+    /// Any other, with one number for all colours or one for each.
+    Own {
+        /// Of pixels in [0, 1].
+        mean: Vec<f32>,
+        /// Of pixels in [0, 1]; not 0.
+        deviation: Vec<f32>,
+    },
+}
+
+impl Normalisation {
+    /// Mean and deviation.
+    fn statistics(&self) -> (Vec<f32>, Vec<f32>) {
+        match self {
+            Self::None => (vec![0.0], vec![1.0]),
+            Self::Imagenet => (vec![0.485, 0.456, 0.406], vec![0.229, 0.224, 0.225]),
+            Self::Symmetric => (vec![0.5], vec![0.5]),
+            Self::Bytes => (vec![0.0], vec![1.0 / 255.0]),
+            Self::Own { mean, deviation } => (mean.clone(), deviation.clone()),
+        }
+    }
+}
+
+impl TryFrom<String> for Normalisation {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        text.parse()
+    }
+}
+
+impl From<Normalisation> for String {
+    /// What [`FromStr`](std::str::FromStr) reads.
+    fn from(normalisation: Normalisation) -> Self {
+        let numbers = |numbers: Vec<f32>| numbers.iter().map(f32::to_string).collect::<Vec<_>>().join(",");
+        match normalisation {
+            Normalisation::None => "none".to_owned(),
+            Normalisation::Imagenet => "imagenet".to_owned(),
+            Normalisation::Symmetric => "symmetric".to_owned(),
+            Normalisation::Bytes => "bytes".to_owned(),
+            Normalisation::Own { mean, deviation } => format!("{}/{}", numbers(mean), numbers(deviation)),
+        }
+    }
+}
+
+impl std::str::FromStr for Normalisation {
+    type Err = Error;
+
+    /// `none`, `imagenet`, `symmetric`, `bytes`, or mean and deviation: `0.5/0.25`, `0.49,0.48,0.45/0.25,0.24,0.26`.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let numbers =
+            |text: &str| text.split(',').map(|number| number.trim().parse().ok()).collect::<Option<Vec<f32>>>();
+        match text {
+            "none" => Ok(Self::None),
+            "imagenet" => Ok(Self::Imagenet),
+            "symmetric" => Ok(Self::Symmetric),
+            "bytes" => Ok(Self::Bytes),
+            _ => match text.split_once('/').map(|(mean, deviation)| (numbers(mean), numbers(deviation))) {
+                Some((Some(mean), Some(deviation))) => Ok(Self::Own { mean, deviation }),
+                _ => Err(Error::Parameter {
+                    name: "normalise".to_owned(),
+                    expected: "none, imagenet, symmetric, bytes, or MEAN/DEVIATION, such as 0.5/0.25".to_owned(),
+                    found: text.to_owned(),
+                }),
+            },
+        }
+    }
+}
+
+/// A network from an ONNX file.
+pub struct Network {
+    graph: Graph,
+    device: Device,
+    channels: usize,
+    height: usize,
+    width: usize,
+    classes: usize,
+    notes: Vec<String>,
+    /// Images that are read at once, where the file allows no other number.
+    chunk: Option<usize>,
+}
+
+impl Network {
+    /// Colours of its pictures: 1 for grey, 3 for red, green, blue.
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// Rows of its pictures.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// Columns of its pictures.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Number of classes K.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// What a person should know of how the file was read, a sentence each.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// The network as attacks take it.
+    pub fn freeze(self) -> Frozen {
+        let device = self.device.clone();
+        Frozen::of(Box::new(self), device)
+    }
+
+    /// The logits of as many images as the graph takes at once.
+    fn read(&self, pixels: Tensor<4>) -> Tensor<2> {
+        let shape = pixels.dims();
+        let input = Array::variable(&shape, Some(pixels.into_dispatch()));
+        let output =
+            self.graph.run(input).and_then(|output| output.reshape(&[shape[0], self.classes]).map_err(Error::Onnx));
+        let output = output.expect("it was tried with such images when it was loaded");
+        Tensor::from_dispatch(output.tensor().expect("it depends on the pixels"))
+    }
+}
+
+impl Classifier for Network {
+    fn logits(&self, pixels: Tensor<4>) -> Tensor<2> {
+        let images = pixels.dims()[0];
+        let Some(chunk) = self.chunk else {
+            return self.read(pixels);
+        };
+        let chunks = (0..images).step_by(chunk).map(|start| {
+            let part = pixels.clone().narrow(0, start, chunk.min(images - start));
+            let missing = chunk - part.dims()[0];
+            if missing == 0 {
+                return self.read(part);
+            }
+            let filler = part.clone().narrow(0, 0, 1).repeat_dim(0, missing);
+            self.read(Tensor::cat(vec![part, filler], 0)).narrow(0, 0, chunk - missing)
+        });
+        Tensor::cat(chunks.collect(), 0)
+    }
+}
+
+/// Reads a network from the bytes of an ONNX file and puts it on `device`.
+///
+/// # Errors
+///
+/// [`Error::Onnx`] if the file is not one, is cut off, or holds anything but an image classifier that can be followed
+/// backwards: it names the operator and the node, what was expected, and what can be done.
+pub fn load(bytes: &[u8], options: &Options, device: &Device) -> Result<Network, Error> {
+    let model = decode(bytes)?;
+    let version = model.opsets.iter().find(|opset| matches!(opset.domain.as_deref(), None | Some("" | "ai.onnx")));
+    let opset = version.and_then(|opset| opset.version).unwrap_or(1);
+    if opset < 7 {
+        return refuse(format!("it is written in operator set {opset}: expected 7 or later; export it anew"));
+    }
+    let graph = model.graph.unwrap_or_default();
+    let (input, dims) = input(&graph)?;
+    let [output] = &graph.outputs[..] else {
+        let names: Vec<_> = graph.outputs.iter().filter_map(|output| output.name.as_deref()).collect();
+        return refuse(format!("one output is expected, the logits, and {} found: {}", names.len(), names.join(", ")));
+    };
+    let output = output.name.clone().unwrap_or_default();
+    let (mean, deviation) = options.normalisation.statistics();
+    let mut failure = None;
+    // Where the file leaves the layout open, the first that fits counts.
+    for form in forms(&dims, options)? {
+        let mut read = Graph::read(graph.clone(), &input, &output, opset, bytes.len())?;
+        form.prepend(&mut read)?;
+        normalise(&mut read, form.shape[0], &mean, &deviation)?;
+        match form.network(read, dims[0], device) {
+            Ok(network) => return Ok(network),
+            Err(error) => failure = failure.or(Some(error)),
+        }
+    }
+    Err(failure.unwrap_or_else(|| Error::Onnx("the input has no form that is known".to_owned())))
+}
+
+fn refuse<T>(message: String) -> Result<T, Error> {
+    Err(Error::Onnx(message))
+}
+
+/// The messages of a file, or what else it seems to be.
+fn decode(bytes: &[u8]) -> Result<proto::Model, Error> {
+    const OTHERS: [(usize, &[u8], &str); 4] = [
+        (
+            0,
+            b"PK",
+            "a zip archive, such as PyTorch and Keras write; export the network by torch.onnx.export or tf2onnx",
+        ),
+        (0, b"\x89HDF", "a file of Keras; export the network by tf2onnx"),
+        (4, b"TFL3", "a file of TensorFlow Lite; export the network by tf2onnx"),
+        (8, b"{\"", "a file of safetensors, which holds weights alone; export the network by torch.onnx.export"),
+    ];
+    for (offset, mark, what) in OTHERS {
+        if bytes.get(offset..).is_some_and(|rest| rest.starts_with(mark)) {
+            return refuse(format!("an ONNX file is expected, found {what}"));
+        }
+    }
+    let is_text = |byte: &u8| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~');
+    if bytes.is_empty() || bytes.iter().take(256).all(is_text) {
+        let found = if bytes.is_empty() { "an empty file" } else { "a text" };
+        return refuse(format!("an ONNX file is expected, found {found}"));
+    }
+    let model = proto::Model::decode(bytes).map_err(|error| {
+        Error::Onnx(format!("an ONNX file is expected, found another or one that is cut off ({error})"))
+    })?;
+    match &model.graph {
+        Some(graph) if !graph.nodes.is_empty() => Ok(model),
+        _ => refuse("an ONNX file with a graph is expected, found none".to_owned()),
+    }
+}
+
+/// The name of the one input that is not a weight, and its lengths, where they are given.
+fn input(graph: &proto::Graph) -> Result<(String, Vec<Option<usize>>), Error> {
+    let weights: std::collections::HashSet<_> =
+        graph.initializers.iter().map(|tensor| tensor.name.as_deref()).collect();
+    let inputs: Vec<_> = graph.inputs.iter().filter(|input| !weights.contains(&input.name.as_deref())).collect();
+    let [input] = inputs[..] else {
+        let names: Vec<_> = inputs.iter().filter_map(|input| input.name.as_deref()).collect();
+        return refuse(format!("one input is expected, the picture, and {} found: {}", names.len(), names.join(", ")));
+    };
+    let name = input.name.clone().unwrap_or_default();
+    let kind = input.kind.as_ref().and_then(|kind| kind.tensor.as_ref());
+    let shape = kind.and_then(|kind| kind.shape.as_ref());
+    match kind.and_then(|kind| kind.element) {
+        Some(1 | 2 | 10 | 11 | 16) => {}
+        Some(6 | 7) => {
+            return refuse(format!(
+                "the input “{name}” takes whole numbers, such as the words of a language model: expected pictures"
+            ));
+        }
+        _ => return refuse(format!("the input “{name}” takes no floats: expected pictures")),
+    }
+    let Some(shape) = shape else {
+        return refuse(format!("the input “{name}” has no shape: export the network with one"));
+    };
+    let length =
+        |dim: &proto::Dimension| dim.value.and_then(|value| usize::try_from(value).ok()).filter(|&length| length > 0);
+    Ok((name, shape.dims.iter().map(length).collect()))
+}
+
+/// How a graph takes its pictures.
+struct Form {
+    /// Channels, height, width.
+    shape: [usize; 3],
+    layout: Layout,
+}
+
+enum Layout {
+    /// `[N, C, H, W]`
+    First,
+    /// `[N, H, W, C]`
+    Last,
+    /// These lengths, with the images before them, hold the values of `[N, C, H, W]` in their order.
+    Bare(Vec<usize>),
+}
+
+/// The forms that the lengths of an input may mean, the likeliest first.
+fn forms(dims: &[Option<usize>], options: &Options) -> Result<Vec<Form>, Error> {
+    const COLOURS: [usize; 2] = [3, 1];
+    let shown: Vec<String> = dims.iter().map(|dim| dim.map_or("?".to_owned(), |length| length.to_string())).collect();
+    let shown = shown.join(", ");
+    let size = |height: Option<usize>, width: Option<usize>| -> Result<(usize, usize), Error> {
+        let fits = |fixed: Option<usize>, asked: usize| fixed.is_none_or(|fixed| fixed == asked);
+        match (height, width, options.input_size) {
+            (Some(height), Some(width), None) => Ok((height, width)),
+            (_, _, Some((h, w))) if h > 0 && w > 0 && fits(height, h) && fits(width, w) => Ok((h, w)),
+            (_, _, Some((h, w))) => refuse(format!("an input size that fits [{shown}] is expected, {h} × {w} found")),
+            (_, _, None) => refuse(format!("the input is [{shown}]: say its height and width as the input size")),
+        }
+    };
+    let bare = |values: usize| -> Result<Vec<[usize; 3]>, Error> {
+        if let Some((height, width)) = options.input_size {
+            let pixels = height.checked_mul(width).filter(|&pixels| pixels > 0 && values.is_multiple_of(pixels));
+            return match pixels.map(|pixels| values / pixels) {
+                Some(channels @ (1 | 3)) => Ok(vec![[channels, height, width]]),
+                _ => refuse(format!("an input size of {values} values is expected, {height} × {width} found")),
+            };
+        }
+        let square = |channels: usize| {
+            let side = (values / channels).isqrt();
+            (side * side * channels == values).then_some([channels, side, side])
+        };
+        let found: Vec<_> = [1, 3].into_iter().filter_map(square).collect();
+        if found.is_empty() {
+            return refuse(format!("the input is [{shown}]: say height and width of its pictures as the input size"));
+        }
+        Ok(found)
+    };
+    match *dims {
+        [_, channels, height, width] => {
+            let first = |channels| -> Result<Form, Error> {
+                let (height, width) = size(height, width)?;
+                Ok(Form { shape: [channels, height, width], layout: Layout::First })
+            };
+            let last = |channels| -> Result<Form, Error> {
+                let (height, width) = size(dims[1], dims[2])?;
+                Ok(Form { shape: [channels, height, width], layout: Layout::Last })
+            };
+            match (channels, width) {
+                (Some(channels), _) if COLOURS.contains(&channels) => Ok(vec![first(channels)?]),
+                (_, Some(channels)) if COLOURS.contains(&channels) => Ok(vec![last(channels)?]),
+                (None, _) => COLOURS.into_iter().map(first).collect(),
+                _ => refuse(format!("an input of one or three colours is expected, [{shown}] found")),
+            }
+        }
+        [_, Some(height), Some(width)] => {
+            let (h, w) = size(Some(height), Some(width))?;
+            Ok(vec![Form { shape: [1, h, w], layout: Layout::Bare(vec![h, w]) }])
+        }
+        [_, Some(values)] => {
+            let form = |shape| Form { shape, layout: Layout::Bare(vec![values]) };
+            Ok(bare(values)?.into_iter().map(form).collect())
+        }
+        _ => refuse(format!("an input [N, C, H, W] or [N, H, W, C] is expected, [{shown}] found")),
+    }
+}
+
+/// (x − mean) / deviation before all else.
+fn normalise(graph: &mut Graph, channels: usize, mean: &[f32], deviation: &[f32]) -> Result<(), Error> {
+    let fits = |values: &[f32]| values.len() == 1 || values.len() == channels;
+    let sound = |values: &[f32]| values.iter().all(|value| value.is_finite());
+    if !fits(mean) || !fits(deviation) || !sound(mean) || !sound(deviation) || deviation.contains(&0.0) {
+        return Err(Error::Parameter {
+            name: "normalisation".to_owned(),
+            expected: format!("one mean and deviation or {channels}, none of the deviations 0"),
+            found: format!("mean {mean:?}, deviation {deviation:?}"),
+        });
+    }
+    let of = |values: &[f32], channel: usize| values[channel % values.len()];
+    let uniform = mean.len() == 1 && deviation.len() == 1;
+    let many = if uniform { 1 } else { channels };
+    let scale: Vec<f32> = (0..many).map(|channel| 1.0 / of(deviation, channel)).collect();
+    let shift: Vec<f32> = (0..many).map(|channel| -of(mean, channel) / of(deviation, channel)).collect();
+    let array = |values: Vec<f32>| Array::constant(values, &[1, many, 1, 1]).map_err(Error::Onnx);
+    if shift.iter().any(|&shift| shift != 0.0) {
+        graph.prepend("Add", Some(array(shift)?), None)?;
+    }
+    if scale.iter().any(|&scale| scale != 1.0) {
+        graph.prepend("Mul", Some(array(scale)?), None)?;
+    }
+    Ok(())
+}
+
+impl Form {
+    fn prepend(&self, graph: &mut Graph) -> Result<(), Error> {
+        match &self.layout {
+            Layout::First => Ok(()),
+            Layout::Last => graph.prepend("Transpose", None, Some(("perm", vec![0, 2, 3, 1]))),
+            Layout::Bare(lengths) => {
+                let shape = [-1].into_iter().chain(lengths.iter().map(|&length| length as i64)).collect();
+                graph.prepend("Reshape", None, Some(("shape", shape)))
+            }
+        }
+    }
+
+    /// The network, tried with this form of pictures.
+    fn network(&self, mut graph: Graph, baked: Option<usize>, device: &Device) -> Result<Network, Error> {
+        let Self { shape: [channels, height, width], .. } = *self;
+        let first = baked.unwrap_or(1);
+        let classes = |graph: &Graph, images: usize| -> Result<usize, Error> {
+            let output = graph.run(Array::variable(&[images, channels, height, width], None))?;
+            let shape = output.shape();
+            match shape {
+                [found, classes, rest @ ..]
+                    if *found == images && rest.iter().all(|&length| length == 1) && *classes > 1 =>
+                {
+                    if output.is_constant() {
+                        return refuse("the output does not depend on the input".to_owned());
+                    }
+                    Ok(*classes)
+                }
+                _ => refuse(format!(
+                    "an output [N, K] with at least two classes is expected, {shape:?} found for N = {images}"
+                )),
+            }
+        };
+        let found = classes(&graph, first)?;
+        // Shapes may have the number of images written into them, and hold for others all the same.
+        graph.baked = baked;
+        let others = if first == 1 { [2, 3] } else { [1, first + 1] };
+        let free = others.iter().try_for_each(|&images| match classes(&graph, images) {
+            Ok(same) if same == found => Ok(()),
+            Ok(other) => refuse(format!("{found} classes for {first} images, {other} for {images}")),
+            Err(error) => Err(error),
+        });
+        let chunk = match (free, baked) {
+            (Ok(()), _) => None,
+            (Err(_), Some(_)) => Some(first),
+            (Err(error), None) => return Err(error),
+        };
+        let batches = if chunk.is_some() { vec![first] } else { vec![first, others[0], others[1]] };
+        let mut notes = graph.simplify(&[channels, height, width], &batches)?;
+        if let Some(chunk) = chunk {
+            let message = format!(
+                "The graph reads {chunk} at a time, which is slower than all at once: export it with a free number of images."
+            );
+            notes.push(message);
+        }
+        if matches!(self.layout, Layout::Last) {
+            notes.push("The network takes pictures as [N, H, W, C].".to_owned());
+        }
+        for &images in &batches {
+            classes(&graph, images)?;
+        }
+        graph.settle(device);
+        let device = device.clone();
+        Ok(Network { graph, device, channels, height, width, classes: found, notes, chunk })
+    }
+}

@@ -1,0 +1,692 @@
+//! Arrays of any rank: what a graph computes with.
+//!
+//! Burn's tensors have their rank in their type; below them, its dispatch between devices does not, and this is what
+//! stands on it. An array that depends on no pixel is a constant, kept on the CPU as well, where shapes are computed. One
+//! that does may have no values at all: a graph is tried on such arrays first, which checks every shape and computes
+//! nothing.
+
+use burn::backend::ops::{ActivationOps, FloatTensorOps, ModuleOps, PadMode};
+use burn::backend::{Dispatch, DispatchTensor, FloatDType, Slice, TensorMetadata};
+use burn::tensor::{DType, Device, Int, Shape, Tensor, TensorData};
+
+/// What can go wrong with an operator: what was expected, and what was found.
+pub(super) type Outcome<T> = Result<T, String>;
+
+/// Values that an array may have, at most: 512 MiB of them.
+const LARGEST: usize = 1 << 27;
+
+/// By how many values a constant may be larger than four times what it is made of: 64 MiB, so that a small file does not
+/// fill the memory. The networks of ONNX's own tests have weights of one value, stretched.
+pub(super) const GROWTH: usize = if cfg!(test) { 1 << 28 } else { 1 << 24 };
+
+/// What the numbers of an array are. On a device all are 32-bit floats; integers and truths of constants have 64 bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Float,
+    Int,
+    Bool,
+}
+
+/// Numbers in rows, columns and so on.
+#[derive(Debug, Clone)]
+pub(super) struct Array {
+    shape: Vec<usize>,
+    kind: Kind,
+    /// Whether it depends on the pixels.
+    variable: bool,
+    /// The values on the CPU, of a constant that has any.
+    host: Option<DispatchTensor>,
+    /// The values where the pixels are. None of a constant that has not been brought there, or where nothing is computed.
+    device: Option<DispatchTensor>,
+    /// The value of a constant that has one only.
+    scalar: Option<f64>,
+}
+
+impl Array {
+    /// A constant.
+    pub fn constant(values: Vec<f32>, shape: &[usize]) -> Outcome<Self> {
+        Self::held(TensorData::new(values, [count(shape)?]), shape, Kind::Float)
+    }
+
+    /// A constant of whole numbers.
+    pub fn integers(values: &[i64], shape: &[usize]) -> Outcome<Self> {
+        Self::whole(values.iter().map(|&value| value as f64).collect(), shape, Kind::Int)
+    }
+
+    /// A constant of whole numbers or truths.
+    pub fn whole(values: Vec<f64>, shape: &[usize], kind: Kind) -> Outcome<Self> {
+        Self::held(TensorData::new(values, [count(shape)?]), shape, kind)
+    }
+
+    fn held(data: TensorData, shape: &[usize], kind: Kind) -> Outcome<Self> {
+        let (expected, found) = (count(shape)?, data.num_elements());
+        if expected != found {
+            return Err(format!("{expected} values expected for the shape {shape:?}, {found} found"));
+        }
+        let dtype = if kind == Kind::Float { DType::F32 } else { DType::F64 };
+        let host = (found > 0).then(|| {
+            let flat = Tensor::<1>::from_data(data, (&Device::flex(), dtype)).into_dispatch();
+            shaped(flat, shape)
+        });
+        Ok(Self { shape: shape.to_vec(), kind, variable: false, scalar: None, host, device: None }.with_scalar())
+    }
+
+    /// The image's own array, with its values or, to try a graph, without.
+    pub fn variable(shape: &[usize], values: Option<DispatchTensor>) -> Self {
+        Self { shape: shape.to_vec(), kind: Kind::Float, variable: true, host: None, device: values, scalar: None }
+    }
+
+    /// The lengths of its axes.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// How many axes it has.
+    pub fn rank(&self) -> usize {
+        self.shape.len()
+    }
+
+    /// What its numbers are.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Whether it depends on no pixel.
+    pub fn is_constant(&self) -> bool {
+        !self.variable
+    }
+
+    /// The value of a constant that has a single one.
+    pub fn scalar(&self) -> Option<f64> {
+        self.scalar
+    }
+
+    /// The values where the pixels are.
+    pub fn tensor(&self) -> Option<DispatchTensor> {
+        self.device.clone()
+    }
+
+    /// The values of a constant, row by row.
+    pub fn values(&self) -> Outcome<Vec<f64>> {
+        if self.variable {
+            return Err("a constant is expected here, and this depends on the pixels".to_owned());
+        }
+        let Some(host) = &self.host else {
+            return if self.shape.contains(&0) {
+                Ok(Vec::new())
+            } else {
+                Err("a small constant is expected".to_owned())
+            };
+        };
+        let data = Tensor::<1>::from_dispatch(Dispatch::float_cast(flat(host.clone()), FloatDType::F64)).into_data();
+        data.try_to_vec::<f64>().map_err(|error| format!("{error:?}"))
+    }
+
+    /// The values of a constant as whole numbers.
+    pub fn whole_values(&self) -> Outcome<Vec<i64>> {
+        Ok(self.values()?.into_iter().map(|value| value as i64).collect())
+    }
+
+    /// Brings a constant to `device`, for later; a large one leaves the CPU.
+    pub fn bring(&mut self, device: &Device) {
+        if let Some(host) = self.host.clone().filter(|_| !self.variable) {
+            self.device = Some(upload(host, &self.shape, device));
+            if self.kind == Kind::Float && count(&self.shape).is_ok_and(|count| count > 1024) {
+                self.host = None;
+            }
+        }
+    }
+
+    /// A constant whose values lie row by row, whatever it was made of.
+    pub fn in_rows(&self) -> Outcome<Self> {
+        let host = self.host.clone().ok_or("values are expected")?;
+        let data = Tensor::<1>::from_dispatch(flat(Dispatch::float_cast(host, FloatDType::F32))).into_data();
+        Self::held(data, &self.shape, Kind::Float)
+    }
+
+    fn with_scalar(mut self) -> Self {
+        if count(&self.shape) == Ok(1) {
+            self.scalar = self.values().ok().and_then(|values| values.first().copied());
+        }
+        self
+    }
+
+    /// What `work` makes of the values of `inputs`, which has `shape`.
+    fn make(
+        inputs: &[&Self],
+        shape: Vec<usize>,
+        kind: Kind,
+        work: impl FnOnce(Vec<DispatchTensor>) -> DispatchTensor,
+    ) -> Outcome<Self> {
+        let count = count(&shape)?;
+        if inputs.iter().all(|input| !input.variable) {
+            let from: usize = inputs.iter().map(|input| elements(&input.shape)).sum();
+            if count > GROWTH.saturating_add(4 * from) {
+                return Err(format!("a constant of {shape:?} is too large for what it is made of"));
+            }
+            // Floats beside whole numbers are computed with as if all were those.
+            let mixed = inputs.iter().any(|input| input.kind != Kind::Float);
+            let wide = |values| if mixed { Dispatch::float_cast(values, FloatDType::F64) } else { values };
+            let values: Option<Vec<_>> = inputs.iter().map(|input| input.host.clone().map(wide)).collect();
+            let dtype = if kind == Kind::Float { FloatDType::F32 } else { FloatDType::F64 };
+            let host = match values {
+                Some(values) if count > 0 => Some(Dispatch::float_cast(work(values), dtype)),
+                None if count > 0 => return Err("a constant without values".to_owned()),
+                _ => None,
+            };
+            return Ok(Self { shape, kind, variable: false, host, device: None, scalar: None }.with_scalar());
+        }
+        if count == 0 {
+            return Err(format!("the result is empty: its shape is {shape:?}"));
+        }
+        let present = inputs.iter().filter(|input| input.variable).map(|input| input.device.as_ref());
+        let Some(present) = present.collect::<Option<Vec<_>>>() else {
+            return Ok(Self { shape, kind, variable: true, host: None, device: None, scalar: None });
+        };
+        let device = device_of(present[0]);
+        let brought = |input: &&Self| match (&input.device, &input.host) {
+            (Some(values), _) => Ok(values.clone()),
+            (None, Some(host)) => Ok(upload(host.clone(), &input.shape, &device)),
+            (None, None) => Err("a constant without values".to_owned()),
+        };
+        let values = inputs.iter().map(brought).collect::<Outcome<Vec<_>>>()?;
+        Ok(Self { shape, kind, variable: true, host: None, device: Some(work(values)), scalar: None })
+    }
+
+    /// `work` done to every value.
+    pub fn map(&self, work: impl FnOnce(DispatchTensor) -> DispatchTensor) -> Outcome<Self> {
+        Self::make(&[self], self.shape.clone(), self.kind, |mut values| work(values.remove(0)))
+    }
+
+    /// `work` of Burn done to the values in a row.
+    pub fn map_flat(&self, work: impl FnOnce(Tensor<1>) -> Tensor<1>) -> Outcome<Self> {
+        let shape = self.shape.clone();
+        self.map(|x| shaped(work(Tensor::from_dispatch(flat(x))).into_dispatch(), &shape))
+    }
+
+    /// The same numbers as another kind: floats become whole numbers without what follows the point.
+    pub fn cast(&self, kind: Kind) -> Outcome<Self> {
+        match (self.kind, kind) {
+            (from, to) if from == to => Ok(self.clone()),
+            (Kind::Float, Kind::Int) => Self { kind, ..self.map(Dispatch::float_trunc)? }.settled(),
+            (_, Kind::Bool) => self.map_flat(|x| x.not_equal_elem(0.0).float()).map(|x| Self { kind, ..x })?.settled(),
+            _ => Self { kind, ..self.clone() }.settled(),
+        }
+    }
+
+    /// Values in the precision of their kind.
+    fn settled(self) -> Outcome<Self> {
+        Self::make(&[&self], self.shape.clone(), self.kind, |mut values| values.remove(0))
+    }
+
+    /// `work` done to pairs of values, after both shapes were stretched to each other's.
+    pub fn pair(
+        &self,
+        other: &Self,
+        kind: Kind,
+        work: impl FnOnce(DispatchTensor, DispatchTensor) -> DispatchTensor,
+    ) -> Outcome<Self> {
+        let shape = broadcast(&self.shape, &other.shape)?;
+        let [a, b] = [self, other].map(|x| aligned(&x.shape, shape.len()));
+        Self::make(&[self, other], shape, kind, |values| {
+            let [x, y] = two(values);
+            work(shaped(x, &a), shaped(y, &b))
+        })
+    }
+
+    /// `work` of Burn done to the pairs of values in a row.
+    pub fn pair_flat(
+        &self,
+        other: &Self,
+        kind: Kind,
+        work: impl FnOnce(Tensor<1>, Tensor<1>) -> Tensor<1>,
+    ) -> Outcome<Self> {
+        let shape = broadcast(&self.shape, &other.shape)?;
+        let [a, b] = [self.expand(&shape)?, other.expand(&shape)?];
+        Self::make(&[&a, &b], shape.clone(), kind, |values| {
+            let [x, y] = two(values).map(|x| Tensor::from_dispatch(flat(x)));
+            shaped(work(x, y).into_dispatch(), &shape)
+        })
+    }
+
+    /// Where this is true the values of `yes`, else those of `no`.
+    pub fn choose(&self, yes: &Self, no: &Self) -> Outcome<Self> {
+        let shape = broadcast(&broadcast(&self.shape, &yes.shape)?, &no.shape)?;
+        let [mask, yes, no] = [self.expand(&shape)?, yes.expand(&shape)?, no.expand(&shape)?];
+        Self::make(&[&mask, &yes, &no], shape.clone(), yes.kind, |mut values| {
+            let [no, yes, mask] =
+                [(); 3].map(|()| Tensor::<1>::from_dispatch(flat(values.pop().expect("there are three"))));
+            shaped(no.mask_where(mask.greater_elem(0.5), yes).into_dispatch(), &shape)
+        })
+    }
+
+    /// The same values in another shape.
+    pub fn reshape(&self, shape: &[usize]) -> Outcome<Self> {
+        if count(&self.shape)? != count(shape)? {
+            return Err(format!("a shape of as many values as {:?} is expected, {shape:?} found", self.shape));
+        }
+        Self::make(&[self], shape.to_vec(), self.kind, |mut values| shaped(values.remove(0), shape))
+    }
+
+    /// Its axes in another order.
+    pub fn permute(&self, axes: &[usize]) -> Outcome<Self> {
+        let mut sorted = axes.to_vec();
+        sorted.sort_unstable();
+        if !sorted.iter().copied().eq(0..self.rank()) {
+            return Err(format!("an order of the axes of {:?} is expected, {axes:?} found", self.shape));
+        }
+        if axes.is_empty() {
+            return Ok(self.clone());
+        }
+        let shape = axes.iter().map(|&axis| self.shape[axis]).collect();
+        Self::make(&[self], shape, self.kind, |mut values| Dispatch::float_permute(values.remove(0), axes))
+    }
+
+    /// Stretched to `shape`, or beyond where its own is larger.
+    pub fn expand(&self, shape: &[usize]) -> Outcome<Self> {
+        let to = broadcast(&self.shape, shape)?;
+        if to == self.shape {
+            return Ok(self.clone());
+        }
+        let from = aligned(&self.shape, to.len());
+        Self::make(&[self], to.clone(), self.kind, |mut values| {
+            Dispatch::float_expand(shaped(values.remove(0), &from), Shape::from(to))
+        })
+    }
+
+    /// Every `step`-th of the indices from `start` to before `end` of an axis, a range for each; backwards where the step
+    /// is negative, from `end - 1` on.
+    pub fn slice(&self, ranges: &[(usize, usize, i64)]) -> Outcome<Self> {
+        let mut shape = Vec::with_capacity(ranges.len());
+        let mut slices = Vec::with_capacity(ranges.len());
+        for (&(start, end, step), &length) in ranges.iter().zip(&self.shape) {
+            if start > end || end > length || step == 0 {
+                return Err(format!("a range within 0 to {length} is expected, {start} to {end} by {step} found"));
+            }
+            shape.push((end - start).div_ceil(step.unsigned_abs() as usize));
+            slices.push(Slice::with_step(start as isize, Some(end as isize), step as isize));
+        }
+        if shape == self.shape && ranges.iter().all(|&(.., step)| step == 1) || self.rank() == 0 {
+            return Ok(self.clone());
+        }
+        Self::make(&[self], shape, self.kind, |mut values| Dispatch::float_slice(values.remove(0), &slices))
+    }
+
+    /// Indices `start` to before `end` of one axis.
+    pub fn narrow(&self, axis: usize, start: usize, end: usize) -> Outcome<Self> {
+        let range = |(index, &length)| if index == axis { (start, end, 1) } else { (0, length, 1) };
+        self.slice(&self.shape.iter().enumerate().map(range).collect::<Vec<_>>())
+    }
+
+    /// Arrays one after the other.
+    pub fn cat(arrays: &[&Self], axis: usize) -> Outcome<Self> {
+        let mut shape = arrays.first().ok_or("at least one array is expected")?.shape.clone();
+        if axis >= shape.len() {
+            return Err(format!("arrays with an axis {axis} are expected, {shape:?} found"));
+        }
+        shape[axis] = 0;
+        for array in arrays {
+            let differs = |(index, (&a, &b))| index != axis && a != b;
+            if array.rank() != shape.len() || array.shape.iter().zip(&shape).enumerate().any(differs) {
+                let shapes: Vec<_> = arrays.iter().map(|array| &array.shape).collect();
+                return Err(format!("shapes that differ in axis {axis} alone are expected, {shapes:?} found"));
+            }
+            shape[axis] += array.shape[axis];
+        }
+        let filled: Vec<&Self> = arrays.iter().copied().filter(|array| array.shape[axis] > 0).collect();
+        Self::make(&filled, shape, arrays[0].kind, |values| Dispatch::float_cat(values, axis))
+    }
+
+    /// It `times` times along an axis.
+    pub fn repeat(&self, axis: usize, times: usize) -> Outcome<Self> {
+        let mut shape = self.shape.clone();
+        shape[axis] = shape[axis].saturating_mul(times);
+        Self::make(&[self], shape, self.kind, |mut values| Dispatch::float_repeat_dim(values.remove(0), axis, times))
+    }
+
+    /// `value`, or what `mode` says, before and after every axis.
+    pub fn pad(&self, pads: &[(usize, usize)], mode: PadMode) -> Outcome<Self> {
+        if pads.iter().all(|&pad| pad == (0, 0)) {
+            return Ok(self.clone());
+        }
+        let mut shape = Vec::with_capacity(self.rank());
+        for (&length, &(before, after)) in self.shape.iter().zip(pads) {
+            let most = match mode {
+                PadMode::Constant(_) => LARGEST,
+                PadMode::Reflect => length.saturating_sub(1),
+                _ if length == 0 => 0,
+                _ => LARGEST,
+            };
+            if before > most || after > most {
+                return Err(format!(
+                    "padding by at most {most} is expected for a length of {length}, {before} and {after} found"
+                ));
+            }
+            shape.push(length + before + after);
+        }
+        let pads: Vec<_> = pads.to_vec();
+        Self::make(&[self], shape, self.kind, |mut values| Dispatch::float_pad(values.remove(0), &pads, mode))
+    }
+
+    /// What `work` makes of one axis, whose length is 1 then.
+    pub fn reduce(&self, axis: usize, work: impl FnOnce(DispatchTensor, usize) -> DispatchTensor) -> Outcome<Self> {
+        let mut shape = self.shape.clone();
+        if shape[axis] == 0 {
+            return Err("there are no values".to_owned());
+        }
+        shape[axis] = 1;
+        Self::make(&[self], shape, self.kind, |mut values| work(values.remove(0), axis))
+    }
+
+    /// Those at `indices` of an axis.
+    pub fn select(&self, axis: usize, indices: &[usize]) -> Outcome<Self> {
+        let length = self.shape[axis];
+        if let Some(index) = indices.iter().find(|&&index| index >= length) {
+            return Err(format!("indices below {length} are expected, {index} found"));
+        }
+        let first = indices.first().copied().unwrap_or_default();
+        if !indices.is_empty() && indices.iter().copied().eq(first..first + indices.len()) {
+            return self.narrow(axis, first, first + indices.len());
+        }
+        let many = indices.len();
+        let mut shape = self.shape.clone();
+        shape[axis] = many;
+        Self::make(&[self], shape, self.kind, |mut values| {
+            let x = values.remove(0);
+            let indices: Vec<i64> = indices.iter().map(|&index| index as i64).collect();
+            let data = TensorData::new(indices, [many]);
+            let indices = Tensor::<1, Int>::from_data(data, &device_of(&x));
+            Dispatch::float_select(x, axis, indices.into_dispatch())
+        })
+    }
+
+    /// The product of matrices, the last two axes; the axes before are stretched to each other's.
+    pub fn matmul(&self, other: &Self) -> Outcome<Self> {
+        let (a, b) = (&self.shape, &other.shape);
+        let expected = || format!("matrices whose inner lengths agree are expected, {a:?} and {b:?} found");
+        if a.is_empty() || b.is_empty() {
+            return Err(expected());
+        }
+        if a.len() == 1 {
+            let product = self.reshape(&[1, a[0]])?.matmul(other)?;
+            let mut shape = product.shape.clone();
+            shape.remove(shape.len() - if b.len() == 1 { 1 } else { 2 });
+            return product.reshape(&shape);
+        }
+        if b.len() == 1 {
+            let product = self.matmul(&other.reshape(&[b[0], 1])?)?;
+            return product.reshape(&product.shape[..product.rank() - 1]);
+        }
+        let ([.., rows, inner], [.., same, columns]) = (&a[..], &b[..]) else {
+            return Err(expected());
+        };
+        if inner != same {
+            return Err(expected());
+        }
+        if b.len() == 2 && a.len() > 2 {
+            let flat = self.reshape(&[count(&a[..a.len() - 1])?, *inner])?.matmul(other)?;
+            let shape: Vec<usize> = a[..a.len() - 1].iter().copied().chain([*columns]).collect();
+            return flat.reshape(&shape);
+        }
+        let outer = broadcast(&a[..a.len() - 2], &b[..b.len() - 2])?;
+        let with = |ends: [usize; 2]| outer.iter().copied().chain(ends).collect::<Vec<_>>();
+        let [x, y] = [self.expand(&with([*rows, *inner]))?, other.expand(&with([*inner, *columns]))?];
+        Self::make(&[&x, &y], with([*rows, *columns]), Kind::Float, |values| {
+            let [x, y] = two(values);
+            Dispatch::float_matmul(x, y)
+        })
+    }
+
+    /// A layer of [`crate::layer`], with weights and bias.
+    pub fn layer(&self, layer: crate::layer::Layer, weight: &Self, bias: &Self) -> Outcome<Self> {
+        use crate::layer::{Kind as Layers, LayerOps};
+        let (x, w) = (&self.shape, &weight.shape);
+        let fits = match layer.kind {
+            Layers::Dense => x.len() == 2 && w.len() == 2 && x[1] == w[0] && bias.shape == w[1..],
+            Layers::Pointwise => x.len() == 4 && w.len() == 4 && x[1] == w[1] && bias.shape == w[..1],
+            Layers::Convolution { groups, padding, .. } => {
+                let reach = |axis: usize| x[axis + 2] + padding[axis].0 + padding[axis].1;
+                let sized = x.len() == 4 && w.len() == 4 && bias.shape == w[..1] && groups > 0;
+                sized
+                    && w[1].checked_mul(groups) == Some(x[1])
+                    && w[0] % groups == 0
+                    && reach(0) >= w[2]
+                    && reach(1) >= w[3]
+            }
+        };
+        if !fits {
+            return Err(format!("an input that fits weights of {w:?} is expected, {x:?} found"));
+        }
+        let shape = layer.output(&Shape::from(x.clone()), &Shape::from(w.clone()));
+        Self::make(&[self, weight, bias], shape.as_slice().to_vec(), Kind::Float, |mut values| {
+            let [bias, weight, x] = [(); 3].map(|()| values.pop().expect("there are three"));
+            Dispatch::apply(x, weight, bias, layer)
+        })
+    }
+
+    /// A convolution of pictures, `[N, C, H, W]`, whose window says strides, dilations and padding.
+    pub fn convolve(&self, weight: &Self, bias: Option<&Self>, window: &Window, groups: usize) -> Outcome<Self> {
+        let (x, w) = (&self.shape, &weight.shape);
+        let fits =
+            x.len() == 4 && w.len() == 4 && groups > 0 && w[1].checked_mul(groups) == Some(x[1]) && w[0] % groups == 0;
+        if !fits || bias.is_some_and(|bias| bias.shape != w[..1]) {
+            let bias = bias.map(|bias| &bias.shape);
+            return Err(format!(
+                "weights and bias that fit {x:?} in {groups} groups are expected, {w:?} and {bias:?} found"
+            ));
+        }
+        let [height, width] = window.output([x[2], x[3]])?;
+        let inputs: Vec<&Self> = [self, weight].into_iter().chain(bias).collect();
+        Self::make(&inputs, vec![x[0], w[0], height, width], Kind::Float, |mut values| {
+            let bias = if values.len() == 3 { values.pop() } else { None };
+            let [x, weight] = two(values);
+            let options = burn::backend::ops::ConvOptions::new_with_padding(
+                window.stride,
+                window.padding,
+                window.dilation,
+                groups,
+            );
+            Dispatch::conv2d(x, weight, bias, options)
+        })
+    }
+
+    /// The largest value in every window.
+    pub fn max_pool(&self, window: &Window) -> Outcome<Self> {
+        let (padded, window) = self.padded(window, f32::MIN)?;
+        padded.pool(&window, |x, [height, width]| {
+            let padding = window.padding.map(|(before, _)| before);
+            Dispatch::max_pool2d(x, [height, width], window.stride, padding, window.dilation, false)
+        })
+    }
+
+    /// The mean of every window, over as many values as `counts` says, else over all.
+    pub fn mean_pool(&self, window: &Window, count_padding: bool) -> Outcome<Self> {
+        if window.dilation != [1, 1] {
+            return Err("averages without dilation are expected".to_owned());
+        }
+        let even = window.padding.iter().all(|(before, after)| before == after);
+        if even && !window.ceil {
+            return self.pool(window, |x, size| {
+                let padding = window.padding.map(|(before, _)| before);
+                Dispatch::avg_pool2d(x, size, window.stride, padding, count_padding, false)
+            });
+        }
+        // The mean of the zeros around the picture too, by that of ones where values count.
+        let pads = self.pads(window)?;
+        let [.., height, width] = self.shape[..] else {
+            return Err("a picture is expected".to_owned());
+        };
+        let ones = Self::constant(vec![1.0; count(&[height, width])?], &[1, 1, height, width])?;
+        let ones = if count_padding {
+            let extra = [0, 1].map(|axis| (0, pads[axis].1 - window.padding[axis].1));
+            ones.around(&window.padding, 1.0)?.around(&extra, 0.0)?
+        } else {
+            ones.around(&pads, 0.0)?
+        };
+        let window = Window { padding: [(0, 0); 2], ceil: false, ..window.clone() };
+        let mean =
+            |x: &Self| x.pool(&window, |x, size| Dispatch::avg_pool2d(x, size, window.stride, [0, 0], true, false));
+        mean(&self.around(&pads, 0.0)?)?.pair(&mean(&ones)?, Kind::Float, Dispatch::float_div)
+    }
+
+    /// It with the padding that Burn's pools do not do by themselves.
+    fn padded(&self, window: &Window, value: f32) -> Outcome<(Self, Window)> {
+        let pads = self.pads(window)?;
+        let even = pads.iter().all(|(before, after)| before == after);
+        let small = (0..2).all(|axis| 2 * pads[axis].0 <= window.size[axis]);
+        if even && small && !window.ceil {
+            return Ok((self.clone(), window.clone()));
+        }
+        Ok((self.around(&pads, value)?, Window { padding: [(0, 0); 2], ceil: false, ..window.clone() }))
+    }
+
+    /// What a window needs around a picture: its padding, and as much as its last place reaches beyond.
+    fn pads(&self, window: &Window) -> Outcome<[(usize, usize); 2]> {
+        let [_, _, height, width] = self.shape[..] else {
+            return Err(format!("pictures [N, C, H, W] are expected, {:?} found", self.shape));
+        };
+        let output = window.output([height, width])?;
+        Ok([0, 1].map(|axis| {
+            let (before, after) = window.padding[axis];
+            let reach = (output[axis] - 1) * window.stride[axis] + (window.size[axis] - 1) * window.dilation[axis] + 1;
+            (before, after.max(reach.saturating_sub(self.shape[axis + 2] + before)))
+        }))
+    }
+
+    /// A picture with `value` around it.
+    fn around(&self, pads: &[(usize, usize); 2], value: f32) -> Outcome<Self> {
+        self.pad(&[(0, 0), (0, 0), pads[0], pads[1]], PadMode::Constant(value))
+    }
+
+    fn pool(&self, window: &Window, work: impl FnOnce(DispatchTensor, [usize; 2]) -> DispatchTensor) -> Outcome<Self> {
+        let [images, channels, height, width] = self.shape[..] else {
+            return Err(format!("pictures [N, C, H, W] are expected, {:?} found", self.shape));
+        };
+        let [down, across] = window.output([height, width])?;
+        let shape = vec![images, channels, down, across];
+        Self::make(&[self], shape, Kind::Float, |mut values| work(values.remove(0), window.size))
+    }
+
+    /// The softmax of an axis, or its logarithm.
+    pub fn softmax(&self, axis: usize, logarithm: bool) -> Outcome<Self> {
+        let softmax = if logarithm { Dispatch::log_softmax } else { Dispatch::softmax };
+        self.map(|x| softmax(x, axis))
+    }
+
+    /// The last axis with mean 0 and deviation 1, times `scale` and plus `shift`.
+    pub fn normalise_last(&self, scale: &Self, shift: Option<&Self>, epsilon: f64) -> Outcome<Self> {
+        let last = &self.shape[self.rank() - 1..];
+        if scale.shape != last || shift.is_some_and(|shift| shift.shape != last) {
+            return Err(format!("a scale of {last:?} is expected, {:?} found", scale.shape));
+        }
+        let inputs: Vec<&Self> = [self, scale].into_iter().chain(shift).collect();
+        Self::make(&inputs, self.shape.clone(), Kind::Float, |mut values| {
+            let shift = if values.len() == 3 { values.pop() } else { None };
+            let [x, scale] = two(values);
+            Dispatch::layer_norm(x, scale, shift, epsilon)
+        })
+    }
+}
+
+/// A window that moves over a picture.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Window {
+    pub size: [usize; 2],
+    pub stride: [usize; 2],
+    pub dilation: [usize; 2],
+    /// Before and after the rows, then the columns.
+    pub padding: [(usize, usize); 2],
+    /// Whether a last window may reach beyond the padding.
+    pub ceil: bool,
+}
+
+impl Window {
+    /// How many places it has on a picture.
+    pub fn output(&self, input: [usize; 2]) -> Outcome<[usize; 2]> {
+        let mut output = [0; 2];
+        for axis in 0..2 {
+            let (before, after) = self.padding[axis];
+            let reach = self.size[axis].saturating_sub(1).saturating_mul(self.dilation[axis]).saturating_add(1);
+            let length = input[axis].saturating_add(before).saturating_add(after);
+            let stride = self.stride[axis];
+            if self.size[axis] == 0 || stride == 0 || self.dilation[axis] == 0 || reach > length || length > LARGEST {
+                return Err(format!("a window that fits a picture of {input:?} is expected, {self:?} found"));
+            }
+            let room = length - reach;
+            output[axis] = if self.ceil { room.div_ceil(stride) } else { room / stride } + 1;
+            // A window that would begin behind the picture and what lies before it does not count.
+            if self.ceil && (output[axis] - 1) * stride >= input[axis] + before {
+                output[axis] -= 1;
+            }
+        }
+        Ok(output)
+    }
+}
+
+/// How many values an array of `shape` has.
+pub(super) fn count(shape: &[usize]) -> Outcome<usize> {
+    let product = shape.iter().try_fold(1_usize, |product, &length| product.checked_mul(length));
+    product.filter(|&count| count <= LARGEST).ok_or_else(|| format!("an array of {shape:?} is too large"))
+}
+
+/// The same of a constant that is made of next to nothing.
+pub(super) fn within_growth(shape: &[usize]) -> Outcome<usize> {
+    let count = count(shape)?;
+    if count <= GROWTH {
+        Ok(count)
+    } else {
+        Err(format!("a constant of {shape:?} is too large for what it is made of"))
+    }
+}
+
+/// The same of an array that there is.
+fn elements(shape: &[usize]) -> usize {
+    shape.iter().product()
+}
+
+/// The shape to which both are stretched.
+pub(super) fn broadcast(a: &[usize], b: &[usize]) -> Outcome<Vec<usize>> {
+    let rank = a.len().max(b.len());
+    let longer = [aligned(a, rank), aligned(b, rank)];
+    let pairs = longer[0].iter().zip(&longer[1]).map(|pair| match pair {
+        (&a, &b) if a == b || b == 1 => Some(a),
+        (1, &b) => Some(b),
+        _ => None,
+    });
+    pairs
+        .collect::<Option<_>>()
+        .ok_or_else(|| format!("shapes that fit each other are expected, {a:?} and {b:?} found"))
+}
+
+/// A shape with axes of length 1 before it.
+fn aligned(shape: &[usize], rank: usize) -> Vec<usize> {
+    std::iter::repeat_n(1, rank.saturating_sub(shape.len())).chain(shape.iter().copied()).collect()
+}
+
+/// Values in a shape; a single one without axes has one axis below.
+fn shaped(values: DispatchTensor, shape: &[usize]) -> DispatchTensor {
+    let shape = if shape.is_empty() { Shape::new([1]) } else { Shape::from(shape.to_vec()) };
+    if values.shape() == shape { values } else { Dispatch::float_reshape(values, shape) }
+}
+
+fn flat(values: DispatchTensor) -> DispatchTensor {
+    let count = values.shape().num_elements();
+    shaped(values, &[count])
+}
+
+fn two(values: Vec<DispatchTensor>) -> [DispatchTensor; 2] {
+    values.try_into().expect("there are two")
+}
+
+fn device_of(values: &DispatchTensor) -> Device {
+    Tensor::<1>::from_dispatch(values.clone()).device().without_autodiff()
+}
+
+fn upload(host: DispatchTensor, shape: &[usize], device: &Device) -> DispatchTensor {
+    let single = Dispatch::float_cast(host, FloatDType::F32);
+    if *device == Device::flex() {
+        return single;
+    }
+    let data = Tensor::<1>::from_dispatch(flat(single)).into_data();
+    shaped(Tensor::<1>::from_data(data, device).into_dispatch(), shape)
+}

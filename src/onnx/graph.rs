@@ -1,0 +1,656 @@
+//! The graph of a network: read, folded, and put into the order in which it runs.
+
+use std::collections::{HashMap, HashSet};
+
+use burn::backend::Dispatch;
+use burn::backend::ops::FloatTensorOps;
+use burn::tensor::{Device, bf16, f16};
+
+use super::array::{Array, GROWTH, Kind, Outcome, Window, count};
+use super::operators::{Attributes, Frame, Inputs, Run, folded_norm, kind_of, multiply, operator};
+use super::proto;
+use crate::error::Error;
+use crate::layer::{Activation, Kind as LayerKind, Layer};
+
+/// Nodes of a graph, at most: ten times what large classifiers have.
+const NODES: usize = 20_000;
+
+/// A node, whose values have numbers in place of names.
+struct Node {
+    operator: String,
+    name: String,
+    attributes: Vec<proto::Attribute>,
+    inputs: Vec<Option<usize>>,
+    outputs: Vec<Option<usize>>,
+    run: Run,
+    /// The layer that it has become; its inputs are the picture, weights and bias.
+    layer: Option<Layer>,
+}
+
+impl Node {
+    /// What of a node is wrong.
+    fn error(&self, message: &str) -> Error {
+        told(&self.operator, &self.name, message)
+    }
+
+    fn attributes(&self) -> Attributes<'_> {
+        Attributes(&self.attributes)
+    }
+
+    fn input(&self, index: usize) -> Option<usize> {
+        self.inputs.get(index).copied().flatten()
+    }
+
+    fn output(&self) -> Option<usize> {
+        self.outputs.first().copied().flatten()
+    }
+}
+
+fn told(operator: &str, name: &str, message: &str) -> Error {
+    let place = if name.is_empty() { String::new() } else { format!(" (node “{name}”)") };
+    Error::Onnx(format!("{operator}{place}: {message}"))
+}
+
+/// Nodes in the order in which they run, and what they begin from.
+pub(super) struct Graph {
+    nodes: Vec<Node>,
+    /// The constants, by the number of their value.
+    constants: Vec<Option<Array>>,
+    input: usize,
+    output: usize,
+    opset: i64,
+    /// Images that it was written for, where their number is written into its shapes.
+    pub baked: Option<usize>,
+    /// Values that its constants may still have, so that a small file does not make large ones.
+    left: usize,
+    /// Values to be forgotten after each node.
+    spent: Vec<Vec<usize>>,
+}
+
+impl Graph {
+    /// The part of `graph` between `input` and `output`, its names looked up and its weights read.
+    pub fn read(graph: proto::Graph, input: &str, output: &str, opset: i64, size: usize) -> Result<Self, Error> {
+        if graph.nodes.len() > NODES {
+            return Err(Error::Onnx(format!("at most {NODES} nodes are expected, {} found", graph.nodes.len())));
+        }
+        let mut wanted: HashSet<&str> = HashSet::from([output]);
+        let mut needed = vec![false; graph.nodes.len()];
+        for (index, node) in graph.nodes.iter().enumerate().rev() {
+            needed[index] = node.outputs.iter().any(|name| !name.is_empty() && wanted.contains(&**name));
+            if needed[index] {
+                wanted.extend(node.inputs.iter().map(|name| &**name));
+            }
+        }
+        let wanted: HashSet<String> = wanted.into_iter().map(str::to_owned).collect();
+
+        let mut numbers: HashMap<String, usize> = HashMap::new();
+        let mut number = |name: &str| {
+            let next = numbers.len();
+            *numbers.entry(name.to_owned()).or_insert(next)
+        };
+        let (input, output) = (number(input), number(output));
+        let mut constants: Vec<(usize, Array)> = Vec::new();
+        for mut initializer in graph.initializers {
+            let name = initializer.name.take().unwrap_or_default();
+            if wanted.contains(&name) {
+                let array =
+                    tensor(&initializer).map_err(|message| Error::Onnx(format!("weights “{name}”: {message}")))?;
+                constants.push((number(&name), array));
+            }
+        }
+        let mut nodes = Vec::new();
+        for (node, _) in graph.nodes.into_iter().zip(needed).filter(|(_, needed)| *needed) {
+            let kind = node.operator.unwrap_or_default();
+            let name = node.name.unwrap_or_default();
+            let domain = node.domain.as_deref().unwrap_or_default();
+            if !matches!(domain, "" | "ai.onnx" | "ai.onnx.ml") {
+                let message = format!(
+                    "operators of “{domain}” are not known: export the network with those of ONNX alone, without an optimiser \
+                     for one runtime"
+                );
+                return Err(told(&kind, &name, &message));
+            }
+            let mut look = |names: Vec<String>| -> Vec<Option<usize>> {
+                names.iter().map(|name| (!name.is_empty()).then(|| number(name))).collect()
+            };
+            let (inputs, outputs) = (look(node.inputs), look(node.outputs));
+            let attributes = Attributes(&node.attributes);
+            if kind == "Constant" {
+                let array = constant(&attributes).map_err(|message| told(&kind, &name, &message))?;
+                constants.extend(outputs.first().copied().flatten().map(|output| (output, array)));
+                continue;
+            }
+            let run = operator(&kind, &attributes, opset).map_err(|message| told(&kind, &name, &message))?;
+            nodes.push(Node { operator: kind, name, attributes: node.attributes, inputs, outputs, run, layer: None });
+        }
+        let mut graph = Self {
+            nodes,
+            constants: vec![None; numbers.len()],
+            input,
+            output,
+            opset,
+            baked: None,
+            left: 4 * size + GROWTH,
+            spent: Vec::new(),
+        };
+        for (number, array) in constants {
+            graph.constants[number] = Some(array);
+        }
+        graph.fold()?;
+        Ok(graph)
+    }
+
+    fn new_value(&mut self, constant: Option<Array>) -> usize {
+        self.constants.push(constant);
+        self.constants.len() - 1
+    }
+
+    /// Does `kind` to the pixels before all else: with a constant beside them, or as the node's attributes say.
+    pub fn prepend(&mut self, kind: &str, beside: Option<Array>, ints: Option<(&str, Vec<i64>)>) -> Result<(), Error> {
+        let pixels = self.new_value(None);
+        let beside = beside.map(|array| self.new_value(Some(array)));
+        let attributes: Vec<_> = ints
+            .into_iter()
+            .map(|(name, ints)| proto::Attribute { name: Some(name.to_owned()), ints, ..Default::default() })
+            .collect();
+        let run = operator(kind, &Attributes(&attributes), self.opset).map_err(|message| told(kind, "", &message))?;
+        let inputs = [Some(pixels)].into_iter().chain(beside.map(Some)).collect();
+        let (operator, outputs) = (kind.to_owned(), vec![Some(self.input)]);
+        self.nodes.insert(0, Node { operator, name: String::new(), attributes, inputs, outputs, run, layer: None });
+        self.input = pixels;
+        Ok(())
+    }
+
+    /// Computes once what depends on constants alone.
+    fn fold(&mut self) -> Result<(), Error> {
+        let mut kept = Vec::new();
+        for node in std::mem::take(&mut self.nodes) {
+            let given: Vec<Option<&Array>> =
+                node.inputs.iter().map(|input| input.and_then(|input| self.constants[input].as_ref())).collect();
+            let known = node.inputs.iter().zip(&given).all(|(input, array)| input.is_some() == array.is_some());
+            if !known {
+                kept.push(node);
+                continue;
+            }
+            let inputs = Inputs { arrays: given, outputs: node.outputs.len(), batch: 1, baked: None };
+            let made = (node.run)(&inputs).map_err(|message| node.error(&message))?;
+            for (output, array) in node.outputs.iter().zip(made) {
+                if let Some(output) = output {
+                    let size = count(array.shape()).map_err(|message| node.error(&message))?;
+                    self.left = self
+                        .left
+                        .checked_sub(size)
+                        .ok_or_else(|| node.error("far more constants than the file has weights are made"))?;
+                    self.constants[*output] = Some(array);
+                }
+            }
+        }
+        self.nodes = kept;
+        Ok(())
+    }
+
+    /// Every value for pixels of a shape, with their values or none; or the last alone, where `all` is not asked for.
+    fn trace(&self, input: Array, all: bool) -> Result<Vec<Option<Array>>, Error> {
+        let batch = input.shape().first().copied().unwrap_or(1);
+        let mut values: Vec<Option<Array>> = vec![None; self.constants.len()];
+        values[self.input] = Some(input);
+        for (index, node) in self.nodes.iter().enumerate() {
+            let made = {
+                let find = |input: &Option<usize>| match *input {
+                    None => Ok(None),
+                    Some(input) => match self.constants[input].as_ref().or(values[input].as_ref()) {
+                        Some(array) => Ok(Some(array)),
+                        None => Err(node.error("an input is not made before it is used: expected a sorted graph")),
+                    },
+                };
+                let arrays = node.inputs.iter().map(find).collect::<Result<_, _>>()?;
+                let inputs = Inputs { arrays, outputs: node.outputs.len(), batch, baked: self.baked };
+                (node.run)(&inputs).map_err(|message| node.error(&message))?
+            };
+            for (output, array) in node.outputs.iter().zip(made) {
+                if let Some(output) = output {
+                    values[*output] = Some(array);
+                }
+            }
+            if !all {
+                for &value in self.spent.get(index).map_or(&[][..], |spent| spent) {
+                    values[value] = None;
+                }
+            }
+        }
+        Ok(values)
+    }
+
+    /// The output for an input.
+    pub fn run(&self, input: Array) -> Result<Array, Error> {
+        let mut values = self.trace(input, false)?;
+        let output = values[self.output].take().or_else(|| self.constants[self.output].clone());
+        output.ok_or_else(|| Error::Onnx("the graph does not make its output".to_owned()))
+    }
+
+    /// Makes the graph smaller where it is tried with `batches` images of `shape`: what is the same for all numbers of
+    /// images is computed once, a norm becomes part of the convolution before it, and convolutions, matrices and
+    /// activations become layers. Returns what is to be said of it.
+    pub fn simplify(&mut self, shape: &[usize], batches: &[usize]) -> Result<Vec<String>, Error> {
+        let mut traces = Vec::new();
+        for &batch in batches {
+            let shape: Vec<usize> = [&[batch], shape].concat();
+            traces.push(self.trace(Array::variable(&shape, None), true)?);
+        }
+        for number in 0..self.constants.len() {
+            let Some(Some(first)) = traces.first().map(|trace| &trace[number]) else { continue };
+            let same = |trace: &Vec<Option<Array>>| match &trace[number] {
+                Some(array) => {
+                    array.is_constant() && array.shape() == first.shape() && array.values() == first.values()
+                }
+                None => false,
+            };
+            if traces.len() > 1 && first.is_constant() && traces.iter().all(same) {
+                self.constants[number] = Some(first.clone());
+            }
+        }
+        let constants = &self.constants;
+        self.nodes.retain(|node| node.outputs.iter().flatten().any(|&output| constants[output].is_none()));
+
+        let mut notes = Vec::new();
+        let shapes: Vec<Option<(Vec<usize>, Kind)>> = traces
+            .swap_remove(0)
+            .into_iter()
+            .map(|value| value.map(|array| (array.shape().to_vec(), array.kind())))
+            .collect();
+        self.skip(&shapes);
+        self.take_off_softmax(&shapes, &mut notes);
+        self.fold_norms()?;
+        self.make_layers(&shapes)?;
+        self.merge_activations()?;
+        Ok(notes)
+    }
+
+    /// Leaves out what changes nothing.
+    fn skip(&mut self, shapes: &[Option<(Vec<usize>, Kind)>]) {
+        let mut other: HashMap<usize, usize> = HashMap::new();
+        let find = |other: &HashMap<usize, usize>, value: usize| other.get(&value).copied().unwrap_or(value);
+        let (mut kept, output) = (Vec::new(), self.output);
+        for mut node in std::mem::take(&mut self.nodes) {
+            node.inputs.iter_mut().flatten().for_each(|input| *input = find(&other, *input));
+            let nothing = match &*node.operator {
+                "Identity" | "Dropout" => true,
+                "Cast" | "CastLike" | "Reshape" | "Flatten" => {
+                    let known = |value: Option<usize>| value.and_then(|value| shapes.get(value)?.as_ref());
+                    known(node.input(0)).is_some() && known(node.input(0)) == known(node.output())
+                }
+                _ => false,
+            };
+            match (nothing, node.input(0), node.output()) {
+                (true, Some(input), Some(output)) => drop(other.insert(output, input)),
+                _ => kept.push(node),
+            }
+        }
+        self.output = find(&other, output);
+        self.nodes = kept;
+    }
+
+    fn take_off_softmax(&mut self, shapes: &[Option<(Vec<usize>, Kind)>], notes: &mut Vec<String>) {
+        let last = self.nodes.iter().position(|node| node.output() == Some(self.output));
+        let Some(last) = last else { return };
+        let node = &self.nodes[last];
+        if !matches!(&*node.operator, "Softmax" | "LogSoftmax") {
+            return;
+        }
+        let Some(input) = node.input(0) else { return };
+        let Some((shape, _)) = &shapes[input] else { return };
+        let axis = node.attributes().int("axis", if self.opset < 13 { 1 } else { -1 });
+        let axis = if axis < 0 { axis + shape.len() as i64 } else { axis };
+        if axis == 1 && shape[2..].iter().all(|&length| length == 1) {
+            notes.push(format!("The {} at the end is taken off: attacks work on logits.", node.operator));
+            self.output = input;
+            self.nodes.remove(last);
+        }
+    }
+
+    /// Who reads a value.
+    fn readers(&self, value: usize) -> Vec<usize> {
+        let reads = |node: &Node| node.inputs.contains(&Some(value));
+        self.nodes.iter().enumerate().filter(|(_, node)| reads(node)).map(|(index, _)| index).collect()
+    }
+
+    /// The node that makes `value` for `reader` alone.
+    fn only_for(&self, value: Option<usize>, reader: usize) -> Option<usize> {
+        let value = value.filter(|&value| value != self.output)?;
+        let maker = self.nodes.iter().position(|node| node.output() == Some(value))?;
+        (self.readers(value) == [reader]).then_some(maker)
+    }
+
+    fn constant(&self, value: Option<usize>) -> Option<&Array> {
+        self.constants[value?].as_ref()
+    }
+
+    /// BatchNorm becomes part of the convolution before it.
+    fn fold_norms(&mut self) -> Result<(), Error> {
+        let mut index = 0;
+        while index < self.nodes.len() {
+            match self.folded(index) {
+                None => index += 1,
+                Some((conv, folded)) => {
+                    let [weight, bias] = folded.map_err(|message| self.nodes[index].error(&message))?;
+                    let [weight, bias] = [weight, bias].map(|array| self.new_value(Some(array)));
+                    let norm = self.nodes.remove(index);
+                    self.nodes[conv].inputs.truncate(1);
+                    self.nodes[conv].inputs.extend([Some(weight), Some(bias)]);
+                    self.nodes[conv].outputs = vec![norm.output()];
+                    // It runs where the norm ran; what it reads is there.
+                    index = conv + 1;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The convolution that the norm at `index` follows, and the weights and bias of both together.
+    fn folded(&self, index: usize) -> Option<(usize, Outcome<[Array; 2]>)> {
+        let node = &self.nodes[index];
+        if node.operator != "BatchNormalization" {
+            return None;
+        }
+        let conv = self.only_for(node.input(0), index)?;
+        if self.nodes[conv].operator != "Conv" {
+            return None;
+        }
+        let weight = self.constant(self.nodes[conv].input(1))?;
+        let bias = match self.nodes[conv].input(2) {
+            Some(bias) => Some(self.constant(Some(bias))?),
+            None => None,
+        };
+        let arrays: Vec<Option<&Array>> = node.inputs.iter().map(|&input| self.constant(input)).collect();
+        if arrays.len() != 5 || arrays[1..].iter().any(Option::is_none) {
+            return None;
+        }
+        let fold = || {
+            let [factor, shift] = folded_norm(&arrays, node.attributes().float("epsilon", 1e-5))?;
+            let mut shape = vec![1; weight.rank()];
+            shape[0] = count(factor.shape())?;
+            let weight = multiply(weight, &factor.reshape(&shape)?)?;
+            let shift = match bias {
+                Some(bias) => multiply(bias, &factor)?.pair(&shift, Kind::Float, Dispatch::float_add)?,
+                None => shift,
+            };
+            Ok([weight, shift])
+        };
+        Some((conv, fold()))
+    }
+
+    /// Convolutions and matrices become layers where they fit.
+    fn make_layers(&mut self, shapes: &[Option<(Vec<usize>, Kind)>]) -> Result<(), Error> {
+        for index in 0..self.nodes.len() {
+            let node = &self.nodes[index];
+            let shape = node.input(0).and_then(|input| shapes.get(input)?.as_ref()).map(|(shape, _)| &shape[..]);
+            let Some(shape) = shape.filter(|_| self.constant(node.input(0)).is_none()) else { continue };
+            let made = match &*node.operator {
+                "Conv" => self.convolution(node, shape),
+                "Gemm" | "MatMul" => self.dense(node, shape),
+                _ => None,
+            };
+            let Some(made) = made else { continue };
+            let (kind, weight, bias) = made.map_err(|message| node.error(&message))?;
+            let layer = Layer { activation: Activation::Identity, kind };
+            let [weight, bias] = [weight, bias].map(|array| self.new_value(Some(array)));
+            let node = &mut self.nodes[index];
+            node.inputs.truncate(1);
+            node.inputs.extend([Some(weight), Some(bias)]);
+            node.become_layer(layer);
+        }
+        // The bias that follows a matrix.
+        let mut index = 0;
+        while index < self.nodes.len() {
+            match self.biased(index) {
+                None => index += 1,
+                Some((dense, bias)) => {
+                    let bias = self.new_value(Some(bias));
+                    let sum = self.nodes.remove(index);
+                    self.nodes[dense].inputs[2] = Some(bias);
+                    self.nodes[dense].outputs = sum.outputs;
+                    index = dense + 1;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn convolution(&self, node: &Node, shape: &[usize]) -> Option<Outcome<(LayerKind, Array, Array)>> {
+        let weight = self.constant(node.input(1)).filter(|weight| weight.rank() == 4)?;
+        let groups = usize::try_from(node.attributes().int("group", 1)).ok()?;
+        let window = Frame::of(&node.attributes()).window(&weight.shape()[2..], shape).ok()?;
+        let Window { size, stride, dilation, padding, .. } = window;
+        if size[0] != size[1] || stride[0] != stride[1] || dilation != [1, 1] || stride[0] == 0 {
+            return None;
+        }
+        let bias = match node.input(2) {
+            Some(bias) => self.constant(Some(bias))?.clone(),
+            None => Array::constant(vec![0.0; weight.shape()[0]], &weight.shape()[..1]).ok()?,
+        };
+        let kind = match (size, stride[0], padding, groups) {
+            ([1, 1], 1, [(0, 0), (0, 0)], 1) => LayerKind::Pointwise,
+            (_, stride, padding, groups) => LayerKind::Convolution { stride, padding, groups },
+        };
+        Some(weight.in_rows().and_then(|weight| Ok((kind, weight, bias.in_rows()?))))
+    }
+
+    fn dense(&self, node: &Node, shape: &[usize]) -> Option<Outcome<(LayerKind, Array, Array)>> {
+        let a = node.attributes();
+        let weight = self.constant(node.input(1)).filter(|weight| weight.rank() == 2 && shape.len() == 2)?;
+        if a.int("transA", 0) == 1 {
+            return None;
+        }
+        let bias = match node.input(2) {
+            Some(bias) => Some(self.constant(Some(bias))?),
+            None => None,
+        };
+        let outputs = weight.shape()[usize::from(a.int("transB", 0) != 1)];
+        if bias.is_some_and(|bias| bias.expand(&[1, outputs]).map_or(true, |bias| bias.shape() != [1, outputs])) {
+            return None;
+        }
+        let make = || {
+            let scaled = |x: &Array, name: &str| multiply(x, &Array::constant(vec![a.float(name, 1.0) as f32], &[])?);
+            let weight = if a.int("transB", 0) == 1 { weight.permute(&[1, 0])? } else { weight.clone() };
+            let bias = match bias {
+                Some(bias) => scaled(bias, "beta")?.expand(&[1, outputs])?.reshape(&[outputs])?,
+                None => Array::constant(vec![0.0; outputs], &[outputs])?,
+            };
+            Ok((LayerKind::Dense, scaled(&weight, "alpha")?.in_rows()?, bias.in_rows()?))
+        };
+        Some(make())
+    }
+
+    /// The product of a matrix to which the node at `index` adds its bias, and the bias.
+    fn biased(&self, index: usize) -> Option<(usize, Array)> {
+        let node = &self.nodes[index];
+        if node.operator != "Add" {
+            return None;
+        }
+        let (x, bias) = match (self.constant(node.input(0)), self.constant(node.input(1))) {
+            (None, Some(bias)) => (node.input(0), bias),
+            (Some(bias), None) => (node.input(1), bias),
+            _ => return None,
+        };
+        let dense = self.only_for(x, index).filter(|&maker| {
+            let maker = &self.nodes[maker];
+            maker.operator == "MatMul" && maker.layer.is_some()
+        })?;
+        let outputs = self.constant(self.nodes[dense].input(2))?.shape()[0];
+        let bias = bias.expand(&[1, outputs]).ok().filter(|bias| bias.shape() == [1, outputs])?;
+        Some((dense, bias.reshape(&[outputs]).and_then(|bias| bias.in_rows()).ok()?))
+    }
+
+    /// An activation before layers becomes part of each.
+    fn merge_activations(&mut self) -> Result<(), Error> {
+        let mut index = self.nodes.len();
+        while index > 0 {
+            index -= 1;
+            let Some((input, activation)) = self.activation(&self.nodes[index]) else { continue };
+            let Some(output) = self.nodes[index].output().filter(|&output| output != self.output) else { continue };
+            let readers = self.readers(output);
+            let merged: Option<Vec<Layer>> = readers
+                .iter()
+                .map(|&reader| {
+                    let node = &self.nodes[reader];
+                    let layer = node.layer.filter(|_| node.inputs[0] == Some(output))?;
+                    Some(Layer { activation: composed(activation, layer.activation)?, ..layer })
+                })
+                .collect();
+            let Some(merged) = merged.filter(|merged| !merged.is_empty()) else { continue };
+            for (&reader, layer) in readers.iter().zip(merged) {
+                self.nodes[reader].inputs[0] = Some(input);
+                self.nodes[reader].become_layer(layer);
+            }
+            self.nodes.remove(index);
+        }
+        Ok(())
+    }
+
+    /// The activation that a node is, and of what.
+    fn activation(&self, node: &Node) -> Option<(usize, Activation)> {
+        let scalar = |index: usize| self.constant(node.input(index)).and_then(Array::scalar).map(|value| value as f32);
+        let bound = |index: usize, name: &str, none: f64| match node.input(index) {
+            Some(_) => scalar(index).map(f64::from),
+            None => Some(node.attributes().float(name, none)),
+        };
+        let affine = |scale: f32, shift: f32| Activation::Affine { scale, shift };
+        let (first, second) = (node.input(0)?, node.input(1));
+        Some(match (&*node.operator, scalar(0), scalar(1)) {
+            ("Relu", ..) => (first, Activation::Relu),
+            ("Clip", ..) => match (bound(1, "min", f64::MIN)?, bound(2, "max", f64::MAX)?) {
+                (0.0, 6.0) => (first, Activation::Relu6),
+                (0.0, high) if high >= f64::from(f32::MAX) => (first, Activation::Relu),
+                _ => return None,
+            },
+            ("Add", None, Some(value)) => (first, affine(1.0, value)),
+            ("Add", Some(value), None) => (second?, affine(1.0, value)),
+            ("Sub", None, Some(value)) => (first, affine(1.0, -value)),
+            ("Sub", Some(value), None) => (second?, affine(-1.0, value)),
+            ("Mul", None, Some(value)) => (first, affine(value, 0.0)),
+            ("Mul", Some(value), None) => (second?, affine(value, 0.0)),
+            ("Div", None, Some(value)) => (first, affine(1.0 / value, 0.0)),
+            _ => return None,
+        })
+    }
+
+    /// Brings the constants to `device`, and forgets those that are not needed any more.
+    pub fn settle(&mut self, device: &Device) {
+        let used: HashSet<usize> =
+            self.nodes.iter().flat_map(|node| node.inputs.iter().flatten().copied()).chain([self.output]).collect();
+        for (number, constant) in self.constants.iter_mut().enumerate() {
+            match constant {
+                Some(array) if used.contains(&number) => array.bring(device),
+                _ => *constant = None,
+            }
+        }
+        let mut seen = HashSet::from([self.output]);
+        self.spent = vec![Vec::new(); self.nodes.len()];
+        for (index, node) in self.nodes.iter().enumerate().rev() {
+            self.spent[index] = node.inputs.iter().flatten().copied().filter(|&input| seen.insert(input)).collect();
+        }
+    }
+}
+
+#[cfg(test)]
+impl Graph {
+    /// What the nodes do, in their order.
+    pub fn operators(&self) -> Vec<&str> {
+        self.nodes.iter().map(|node| &*node.operator).collect()
+    }
+}
+
+impl Node {
+    fn become_layer(&mut self, layer: Layer) {
+        self.layer = Some(layer);
+        self.run = Box::new(move |inputs: &Inputs| {
+            let [Some(x), Some(weight), Some(bias)] = inputs.arrays[..] else {
+                return Err("an input, weights and a bias are expected".to_owned());
+            };
+            Ok(vec![x.layer(layer, weight, bias)?])
+        });
+    }
+}
+
+/// One activation after another, if that is one.
+fn composed(first: Activation, second: Activation) -> Option<Activation> {
+    match (first, second) {
+        (first, Activation::Identity) => Some(first),
+        (Activation::Affine { scale: a, shift: b }, Activation::Affine { scale, shift }) => {
+            Some(Activation::Affine { scale: scale * a, shift: scale * b + shift })
+        }
+        _ => None,
+    }
+}
+
+/// The value of a node that is a constant.
+fn constant(a: &Attributes) -> Outcome<Array> {
+    if let Some(value) = a.tensor("value") {
+        return tensor(value);
+    }
+    let name = a.0.first().and_then(|attribute| attribute.name.as_deref()).unwrap_or_default();
+    match name {
+        "value_float" => Array::constant(vec![a.float(name, 0.0) as f32], &[]),
+        "value_int" => Array::integers(&[a.int(name, 0)], &[]),
+        "value_ints" => a.ints(name).map_or(Err(String::new()), |ints| Array::integers(&ints, &[ints.len()])),
+        "value_floats" => {
+            let values: Vec<f32> = a.floats(name).unwrap_or_default().iter().map(|&value| value as f32).collect();
+            let length = values.len();
+            Array::constant(values, &[length])
+        }
+        _ => Err(format!("a value of numbers is expected, “{name}” found")),
+    }
+}
+
+/// The weights of a file.
+pub(super) fn tensor(tensor: &proto::Tensor) -> Outcome<Array> {
+    if tensor.location == Some(1) {
+        return Err(
+            "they lie in another file, which is not read: save the network with its weights inside, as one file"
+                .to_owned(),
+        );
+    }
+    let lengths = tensor.dims.iter().map(|&length| usize::try_from(length).ok()).collect::<Option<Vec<_>>>();
+    let shape = lengths.ok_or_else(|| format!("lengths are expected, {:?} found", tensor.dims))?;
+    let size = count(&shape)?;
+    let data_type = tensor.data_type.unwrap_or_default();
+    let kind = kind_of(data_type.into())?;
+    let raw = tensor.raw.as_deref();
+    /// `read` done to every `N` bytes.
+    fn each<const N: usize, T>(raw: &[u8], read: impl Fn([u8; N]) -> T) -> Vec<T> {
+        raw.chunks_exact(N).map(|bytes| read(bytes.try_into().expect("they are N"))).collect()
+    }
+    let small = |value: &i32| *value as u16;
+    if kind == Kind::Float {
+        let values: Vec<f32> = match (data_type, raw) {
+            (1, Some(raw)) => each(raw, f32::from_le_bytes),
+            (1, None) => tensor.floats.clone(),
+            (10, Some(raw)) => each(raw, |bytes| f16::from_le_bytes(bytes).to_f32()),
+            (10, None) => tensor.int32s.iter().map(|value| f16::from_bits(small(value)).to_f32()).collect(),
+            (16, Some(raw)) => each(raw, |bytes| bf16::from_le_bytes(bytes).to_f32()),
+            (16, None) => tensor.int32s.iter().map(|value| bf16::from_bits(small(value)).to_f32()).collect(),
+            (_, Some(raw)) => each(raw, |bytes| f64::from_le_bytes(bytes) as f32),
+            (_, None) => tensor.doubles.iter().map(|&value| value as f32).collect(),
+        };
+        if values.len() != size {
+            return Err(format!("{size} values are expected for {shape:?}, {} found", values.len()));
+        }
+        return Array::constant(values, &shape);
+    }
+    let values: Vec<f64> = match (data_type, raw) {
+        (2 | 9, Some(raw)) => each(raw, |[byte]: [u8; 1]| byte.into()),
+        (3, Some(raw)) => each(raw, |bytes| i8::from_le_bytes(bytes).into()),
+        (4, Some(raw)) => each(raw, |bytes| u16::from_le_bytes(bytes).into()),
+        (5, Some(raw)) => each(raw, |bytes| i16::from_le_bytes(bytes).into()),
+        (6, Some(raw)) => each(raw, |bytes| i32::from_le_bytes(bytes).into()),
+        (12, Some(raw)) => each(raw, |bytes| u32::from_le_bytes(bytes).into()),
+        (_, Some(raw)) => each(raw, |bytes| i64::from_le_bytes(bytes) as f64),
+        (7, None) => tensor.int64s.iter().map(|&value| value as f64).collect(),
+        (12 | 13, None) => tensor.uint64s.iter().map(|&value| value as f64).collect(),
+        (_, None) => tensor.int32s.iter().map(|&value| value.into()).collect(),
+    };
+    if values.len() != size {
+        return Err(format!("{size} values are expected for {shape:?}, {} found", values.len()));
+    }
+    Array::whole(values, &shape, kind)
+}

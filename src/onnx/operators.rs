@@ -1,0 +1,987 @@
+//! What every operator does: its attributes are read once, and what comes back is run on arrays.
+
+use burn::backend::Dispatch;
+use burn::backend::DispatchTensor;
+use burn::backend::ops::{ActivationOps, FloatTensorOps, PadMode};
+use burn::tensor::{Tensor, activation};
+
+use super::array::{Array, Kind, Outcome, Window, count, within_growth};
+use super::proto::Attribute;
+
+/// An operator ready to run.
+pub(super) type Run = Box<dyn Fn(&Inputs) -> Outcome<Vec<Array>>>;
+
+/// What an operator is given.
+pub(super) struct Inputs<'a> {
+    pub arrays: Vec<Option<&'a Array>>,
+    /// How many outputs the node has.
+    pub outputs: usize,
+    /// Images that are read at once.
+    pub batch: usize,
+    /// Images that the graph was written for, where their number is written into its shapes.
+    pub baked: Option<usize>,
+}
+
+impl<'a> Inputs<'a> {
+    fn get(&self, index: usize) -> Outcome<&'a Array> {
+        self.maybe(index)
+            .ok_or_else(|| format!("at least {} inputs are expected, {} found", index + 1, self.arrays.len()))
+    }
+
+    fn maybe(&self, index: usize) -> Option<&'a Array> {
+        self.arrays.get(index).copied().flatten()
+    }
+
+    /// The whole numbers that are a constant's, from an input.
+    fn whole(&self, index: usize) -> Outcome<Option<Vec<i64>>> {
+        self.maybe(index).map(Array::whole_values).transpose()
+    }
+
+    /// Whether a shape that was written for `baked` images is to hold for others.
+    fn rewrites(&self, length: i64) -> bool {
+        self.baked.is_some_and(|baked| baked != self.batch && baked as i64 == length)
+    }
+}
+
+/// The attributes of a node.
+pub(super) struct Attributes<'a>(pub &'a [Attribute]);
+
+impl Attributes<'_> {
+    fn find(&self, name: &str) -> Option<&Attribute> {
+        self.0.iter().find(|attribute| attribute.name.as_deref() == Some(name))
+    }
+
+    pub fn int(&self, name: &str, default: i64) -> i64 {
+        self.find(name).and_then(|attribute| attribute.int).unwrap_or(default)
+    }
+
+    pub fn float(&self, name: &str, default: f64) -> f64 {
+        self.find(name).and_then(|attribute| attribute.float).map_or(default, f64::from)
+    }
+
+    pub fn ints(&self, name: &str) -> Option<Vec<i64>> {
+        self.find(name).map(|attribute| attribute.ints.clone())
+    }
+
+    pub fn floats(&self, name: &str) -> Option<Vec<f64>> {
+        self.find(name).map(|attribute| attribute.floats.iter().copied().map(f64::from).collect())
+    }
+
+    pub fn text(&self, name: &str, default: &str) -> String {
+        let text = self.find(name).and_then(|attribute| attribute.string.as_deref());
+        text.map_or(default.to_owned(), |text| String::from_utf8_lossy(text).into_owned())
+    }
+
+    pub fn tensor(&self, name: &str) -> Option<&super::proto::Tensor> {
+        self.find(name)?.tensor.as_ref()
+    }
+}
+
+/// Operators that are refused, and what can be done about each.
+const REFUSED: [(&[&str], &str); 5] = [
+    (
+        &["If", "Loop", "Scan", "SequenceMap"],
+        "control flow is not read: export the network for inputs of one size, or simplify it with onnxsim",
+    ),
+    (
+        &[
+            "QuantizeLinear",
+            "DequantizeLinear",
+            "DynamicQuantizeLinear",
+            "QLinearConv",
+            "QLinearMatMul",
+            "QLinearAdd",
+            "ConvInteger",
+            "MatMulInteger",
+        ],
+        "a quantised network has no gradient to follow: take the one that it was quantised from",
+    ),
+    (
+        &["ArgMax", "ArgMin", "TopK", "NonMaxSuppression", "Hardmax", "NonZero", "Compress"],
+        "it has no gradient: export the network up to its logits",
+    ),
+    (&["LSTM", "GRU", "RNN"], "recurrent layers are not read: image classifiers are"),
+    (&["LinearClassifier", "TreeEnsembleClassifier", "SVMClassifier"], "only networks of layers are read"),
+];
+
+/// The operator that is called `kind`, in a version of the operator set.
+///
+/// # Errors
+///
+/// If it is not known, or has attributes that are not.
+pub(super) fn operator(kind: &str, attributes: &Attributes, opset: i64) -> Outcome<Run> {
+    let a = attributes;
+    if let Some((_, advice)) = REFUSED.iter().find(|(kinds, _)| kinds.contains(&kind)) {
+        return Err((*advice).to_owned());
+    }
+    if let Some(work) = elementwise(kind, a) {
+        return Ok(one(move |inputs| work(inputs.get(0)?)));
+    }
+    if let Some(run) = arithmetic(kind) {
+        return Ok(run);
+    }
+    if let Some(run) = shaping(kind, a)? {
+        return Ok(run);
+    }
+    if let Some(run) = layers(kind, a, opset)? {
+        return Ok(run);
+    }
+    Err("this operator is not known: export the network without it, or simplify it with onnxsim".to_owned())
+}
+
+fn one(work: impl Fn(&Inputs) -> Outcome<Array> + 'static) -> Run {
+    Box::new(move |inputs| Ok(vec![work(inputs)?]))
+}
+
+type Work = Box<dyn Fn(&Array) -> Outcome<Array>>;
+
+/// Functions of every value by itself.
+fn elementwise(kind: &str, a: &Attributes) -> Option<Work> {
+    let simple: fn(DispatchTensor) -> DispatchTensor = match kind {
+        "Relu" => Dispatch::relu,
+        "Sigmoid" => Dispatch::sigmoid,
+        "Tanh" => Dispatch::float_tanh,
+        "Erf" => Dispatch::float_erf,
+        "Exp" => Dispatch::float_exp,
+        "Log" => Dispatch::float_log,
+        "Sqrt" => Dispatch::float_sqrt,
+        "Abs" => Dispatch::float_abs,
+        "Neg" => Dispatch::float_neg,
+        "Reciprocal" => Dispatch::float_recip,
+        "Sin" => Dispatch::float_sin,
+        "Cos" => Dispatch::float_cos,
+        "Floor" => Dispatch::float_floor,
+        "Ceil" => Dispatch::float_ceil,
+        "Round" => Dispatch::float_round,
+        "Sign" => Dispatch::float_sign,
+        _ => return composed(kind, a),
+    };
+    Some(Box::new(move |x| x.map(simple)))
+}
+
+fn composed(kind: &str, a: &Attributes) -> Option<Work> {
+    fn flat(work: impl Fn(Tensor<1>) -> Tensor<1> + 'static) -> Work {
+        Box::new(move |x| x.map_flat(&work))
+    }
+    let [alpha, beta] = ["alpha", "beta"].map(|name| move |default: f64| a.float(name, default));
+    Some(match kind {
+        "Identity" => Box::new(|x| Ok(x.clone())),
+        "Not" => flat(|x| x.neg() + 1.0),
+        "LeakyRelu" => {
+            let slope = alpha(0.01);
+            flat(move |x| activation::leaky_relu(x, slope))
+        }
+        "Elu" => {
+            let alpha = alpha(1.0);
+            flat(move |x| elu(x, alpha))
+        }
+        "Celu" => {
+            let alpha = alpha(1.0);
+            flat(move |x| elu(x / alpha, 1.0) * alpha)
+        }
+        "Selu" => {
+            let alpha = alpha(1.673_263_192_176_818_8);
+            let gamma = a.float("gamma", 1.050_700_902_938_843);
+            flat(move |x| elu(x, alpha) * gamma)
+        }
+        "HardSigmoid" => {
+            let (alpha, beta) = (alpha(0.2), beta(0.5));
+            flat(move |x| (x * alpha + beta).clamp(0.0, 1.0))
+        }
+        "HardSwish" => flat(|x| (x.clone() / 6.0 + 0.5).clamp(0.0, 1.0) * x),
+        "Swish" => {
+            let alpha = alpha(1.0);
+            flat(move |x| activation::sigmoid(x.clone() * alpha) * x)
+        }
+        "Mish" => flat(|x| activation::tanh(softplus(x.clone())) * x),
+        "Softplus" => flat(softplus),
+        "Softsign" => flat(|x| x.clone() / (x.abs() + 1.0)),
+        "ThresholdedRelu" => {
+            let alpha = alpha(1.0);
+            flat(move |x| x.clone() * x.greater_elem(alpha).float())
+        }
+        "Gelu" if a.text("approximate", "none") == "tanh" => flat(|x| {
+            let inner = (x.clone().powi_scalar(3) * 0.044_715 + x.clone()) * (2.0 / std::f64::consts::PI).sqrt();
+            x * (activation::tanh(inner) + 1.0) * 0.5
+        }),
+        "Gelu" => flat(|x| x.clone() * ((x / std::f64::consts::SQRT_2).erf() + 1.0) * 0.5),
+        _ => return None,
+    })
+}
+
+/// x where it is positive, elsewhere `alpha` (exp(x) − 1).
+fn elu(x: Tensor<1>, alpha: f64) -> Tensor<1> {
+    activation::relu(x.clone()) + (x.clamp_max(0.0).exp() - 1.0) * alpha
+}
+
+/// log(1 + exp(x)), which does not overflow.
+fn softplus(x: Tensor<1>) -> Tensor<1> {
+    activation::relu(x.clone()) + x.abs().neg().exp().log1p()
+}
+
+/// Functions of pairs, and of many.
+fn arithmetic(kind: &str) -> Option<Run> {
+    Some(match kind {
+        "Add" => one(|inputs| add(inputs.get(0)?, inputs.get(1)?)),
+        "Sub" => one(|inputs| {
+            let (a, b) = (inputs.get(0)?, inputs.get(1)?);
+            match b.scalar() {
+                Some(value) if !a.is_constant() => add_value(a, -value, b),
+                _ => a.pair(b, a.kind(), Dispatch::float_sub),
+            }
+        }),
+        "Mul" => one(|inputs| multiply(inputs.get(0)?, inputs.get(1)?)),
+        "Div" => one(|inputs| {
+            let (a, b) = (inputs.get(0)?, inputs.get(1)?);
+            let quotient = a.pair(b, a.kind(), Dispatch::float_div)?;
+            if a.kind() == Kind::Int { quotient.map(Dispatch::float_trunc) } else { Ok(quotient) }
+        }),
+        "Pow" => one(|inputs| {
+            let (a, b) = (inputs.get(0)?, inputs.get(1)?);
+            match b.scalar() {
+                Some(2.0) => a.map(|x| Dispatch::float_mul(x.clone(), x)),
+                Some(power) if !a.is_constant() => a.map_flat(|x| x.powf_scalar(power)),
+                _ => a.pair(&b.cast(a.kind())?, a.kind(), Dispatch::float_powf),
+            }
+        }),
+        "Sum" => many(add),
+        "Mean" => one(|inputs| {
+            let sum = fold(inputs, add)?;
+            sum.map(|x| Dispatch::float_div_scalar(x, (inputs.arrays.len() as f64).into()))
+        }),
+        "Max" => many(|a, b| a.pair_flat(b, a.kind(), Tensor::max_pair)),
+        "Min" => many(|a, b| a.pair_flat(b, a.kind(), Tensor::min_pair)),
+        "PRelu" => one(|inputs| {
+            let (x, slope) = (inputs.get(0)?, inputs.get(1)?);
+            let of_channels =
+                x.rank() > 1 && slope.shape() == [x.shape()[1]] && x.shape()[x.rank() - 1] != x.shape()[1];
+            let slope = if of_channels { &slope.reshape(&channels(x)?)? } else { slope };
+            let below = multiply(&x.map_flat(|x| x.clamp_max(0.0))?, slope)?;
+            add(&x.map(Dispatch::relu)?, &below)
+        }),
+        "Dropout" => one(|inputs| match inputs.maybe(2).and_then(Array::scalar) {
+            Some(1.0) => Err("it is in training mode: export the network after model.eval()".to_owned()),
+            _ => inputs.get(0).cloned(),
+        }),
+        "Equal" => compare(|a, b| a.equal(b).float()),
+        "Greater" => compare(|a, b| a.greater(b).float()),
+        "GreaterOrEqual" => compare(|a, b| a.greater_equal(b).float()),
+        "Less" => compare(|a, b| a.lower(b).float()),
+        "LessOrEqual" => compare(|a, b| a.lower_equal(b).float()),
+        "And" => compare(|a, b| a * b),
+        "Or" => compare(|a, b| a.max_pair(b)),
+        "Xor" => compare(|a, b| a.not_equal(b).float()),
+        "Where" => one(|inputs| inputs.get(0)?.choose(inputs.get(1)?, inputs.get(2)?)),
+        _ => return None,
+    })
+}
+
+fn compare(work: impl Fn(Tensor<1>, Tensor<1>) -> Tensor<1> + 'static) -> Run {
+    one(move |inputs| inputs.get(0)?.pair_flat(inputs.get(1)?, Kind::Bool, &work))
+}
+
+fn many(work: impl Fn(&Array, &Array) -> Outcome<Array> + 'static) -> Run {
+    one(move |inputs| fold(inputs, &work))
+}
+
+fn fold(inputs: &Inputs, work: impl Fn(&Array, &Array) -> Outcome<Array>) -> Outcome<Array> {
+    (1..inputs.arrays.len()).try_fold(inputs.get(0)?.clone(), |sum, index| work(&sum, inputs.get(index)?))
+}
+
+/// Whether an array with one value changes no shape beside `x`.
+fn is_plain(x: &Array, scalar: &Array) -> bool {
+    !x.is_constant() && scalar.rank() <= x.rank()
+}
+
+fn add_value(x: &Array, value: f64, scalar: &Array) -> Outcome<Array> {
+    if is_plain(x, scalar) {
+        return x.map(|x| Dispatch::float_add_scalar(x, value.into()));
+    }
+    x.pair(&Array::constant(vec![value as f32], scalar.shape())?, x.kind(), Dispatch::float_add)
+}
+
+fn add(a: &Array, b: &Array) -> Outcome<Array> {
+    match (a.scalar(), b.scalar()) {
+        (_, Some(value)) if is_plain(a, b) => a.map(|x| Dispatch::float_add_scalar(x, value.into())),
+        (Some(value), _) if is_plain(b, a) => b.map(|x| Dispatch::float_add_scalar(x, value.into())),
+        _ => a.pair(b, a.kind(), Dispatch::float_add),
+    }
+}
+
+pub(super) fn multiply(a: &Array, b: &Array) -> Outcome<Array> {
+    match (a.scalar(), b.scalar()) {
+        (_, Some(value)) if is_plain(a, b) => a.map(|x| Dispatch::float_mul_scalar(x, value.into())),
+        (Some(value), _) if is_plain(b, a) => b.map(|x| Dispatch::float_mul_scalar(x, value.into())),
+        _ => a.pair(b, a.kind(), Dispatch::float_mul),
+    }
+}
+
+/// An axis, counted from the end where it is negative.
+pub(super) fn axis_of(axis: i64, rank: usize) -> Outcome<usize> {
+    let counted = if axis < 0 { axis + rank as i64 } else { axis };
+    usize::try_from(counted)
+        .ok()
+        .filter(|&axis| axis < rank)
+        .ok_or_else(|| format!("an axis of {rank} is expected, {axis} found"))
+}
+
+/// Axes by rising number.
+fn axes_of(axes: &[i64], rank: usize) -> Outcome<Vec<usize>> {
+    let mut axes = axes.iter().map(|&axis| axis_of(axis, rank)).collect::<Outcome<Vec<_>>>()?;
+    axes.sort_unstable();
+    axes.dedup();
+    Ok(axes)
+}
+
+fn length_of(value: i64) -> Outcome<usize> {
+    usize::try_from(value).map_err(|_| format!("a length is expected, {value} found"))
+}
+
+/// What changes shapes, and what is computed of them.
+fn shaping(kind: &str, a: &Attributes) -> Outcome<Option<Run>> {
+    let axis = move |default| a.int("axis", default);
+    let axes = a.ints("axes");
+    Ok(Some(match kind {
+        "Shape" => {
+            let (start, end) = (a.int("start", 0), a.int("end", i64::MAX));
+            one(move |inputs| {
+                let shape = inputs.get(0)?.shape();
+                let rank = shape.len() as i64;
+                let place =
+                    |index: i64| (if index < 0 { index.saturating_add(rank) } else { index }).clamp(0, rank) as usize;
+                let (start, end) = (place(start), place(end));
+                let lengths: Vec<i64> = shape[start..end.max(start)].iter().map(|&length| length as i64).collect();
+                Array::integers(&lengths, &[lengths.len()])
+            })
+        }
+        "Size" => one(|inputs| Array::integers(&[count(inputs.get(0)?.shape())? as i64], &[])),
+        "Reshape" => {
+            let (written, keep_zeros) = (a.ints("shape"), a.int("allowzero", 0) == 1);
+            one(move |inputs| {
+                let x = inputs.get(0)?;
+                let shape = match &written {
+                    Some(shape) => shape.clone(),
+                    None => inputs.get(1)?.whole_values()?,
+                };
+                x.reshape(&target(x, shape, keep_zeros, inputs)?)
+            })
+        }
+        "Flatten" => {
+            let axis = axis(1);
+            one(move |inputs| {
+                let x = inputs.get(0)?;
+                let rank = x.rank();
+                let axis = if axis == rank as i64 { rank } else { axis_of(axis, rank.max(1))? };
+                let (before, after) = x.shape().split_at(axis.min(rank));
+                x.reshape(&[count(before)?, count(after)?])
+            })
+        }
+        "Squeeze" => one(move |inputs| {
+            let x = inputs.get(0)?;
+            let gone = match axes.clone().map_or_else(|| inputs.whole(1), |axes| Ok(Some(axes)))? {
+                Some(axes) => axes_of(&axes, x.rank())?,
+                None => (0..x.rank()).filter(|&axis| x.shape()[axis] == 1).collect(),
+            };
+            let kept = x.shape().iter().enumerate().filter(|(axis, _)| !gone.contains(axis)).map(|(_, &length)| length);
+            x.reshape(&kept.collect::<Vec<_>>())
+        }),
+        "Unsqueeze" => one(move |inputs| {
+            let x = inputs.get(0)?;
+            let axes = axes.clone().map_or_else(|| inputs.whole(1), |axes| Ok(Some(axes)))?;
+            let axes = axes.ok_or("axes are expected")?;
+            let rank = x.rank() + axes.len();
+            let axes = axes_of(&axes, rank)?;
+            let mut left = x.shape().iter();
+            let shape: Option<Vec<usize>> =
+                (0..rank).map(|axis| if axes.contains(&axis) { Some(1) } else { left.next().copied() }).collect();
+            x.reshape(&shape.ok_or("axes that differ are expected")?)
+        }),
+        "Transpose" => {
+            let order = a.ints("perm");
+            one(move |inputs| {
+                let x = inputs.get(0)?;
+                match &order {
+                    None => x.permute(&(0..x.rank()).rev().collect::<Vec<_>>()),
+                    Some(order) => {
+                        x.permute(&order.iter().map(|&axis| axis_of(axis, x.rank())).collect::<Outcome<Vec<_>>>()?)
+                    }
+                }
+            })
+        }
+        "Concat" => {
+            let axis = axis(1);
+            one(move |inputs| {
+                let arrays = (0..inputs.arrays.len()).map(|index| inputs.get(index)).collect::<Outcome<Vec<_>>>()?;
+                let axis = axis_of(axis, arrays.first().ok_or("at least one input is expected")?.rank())?;
+                // What was written for one image beside what depends on many.
+                let written = |x: &Array| axis > 0 && x.is_constant() && x.shape()[0] == 1 && inputs.rewrites(1);
+                if arrays.iter().any(|array| written(array)) && arrays.iter().any(|array| !array.is_constant()) {
+                    let mut shape = vec![1; arrays[0].rank()];
+                    shape[0] = inputs.batch;
+                    let stretched = arrays
+                        .iter()
+                        .map(|array| if written(array) { array.expand(&shape) } else { Ok((*array).clone()) });
+                    let stretched = stretched.collect::<Outcome<Vec<_>>>()?;
+                    return Array::cat(&stretched.iter().collect::<Vec<_>>(), axis);
+                }
+                Array::cat(&arrays, axis)
+            })
+        }
+        "Split" => {
+            let (axis, sizes) = (axis(0), a.ints("split"));
+            Box::new(move |inputs| {
+                let x = inputs.get(0)?;
+                let axis = axis_of(axis, x.rank())?;
+                let length = x.shape()[axis];
+                let sizes = match sizes.clone().map_or_else(|| inputs.whole(1), |sizes| Ok(Some(sizes)))? {
+                    Some(sizes) => sizes.into_iter().map(length_of).collect::<Outcome<Vec<_>>>()?,
+                    None => {
+                        let parts = inputs.outputs;
+                        let part = length.div_ceil(parts.max(1));
+                        (0..parts).map(|index| part.min(length.saturating_sub(index * part))).collect()
+                    }
+                };
+                let mut start = 0;
+                let part = |size: usize| {
+                    let begin = start;
+                    start += size;
+                    x.narrow(axis, begin, start)
+                };
+                sizes.into_iter().map(part).collect()
+            })
+        }
+        "Slice" => {
+            let [starts, ends] = ["starts", "ends"].map(|name| a.ints(name));
+            one(move |inputs| {
+                let x = inputs.get(0)?;
+                let given = |written: &Option<Vec<i64>>, index| match written {
+                    Some(written) => Ok(Some(written.clone())),
+                    None => inputs.whole(index),
+                };
+                let starts = given(&starts, 1)?.ok_or("starts are expected")?;
+                let ends = given(&ends, 2)?.ok_or("ends are expected")?;
+                let axes = given(&axes, 3)?.unwrap_or_else(|| (0..starts.len() as i64).collect());
+                let steps = inputs.whole(4)?.unwrap_or_else(|| vec![1; starts.len()]);
+                if ends.len() != starts.len() || axes.len() != starts.len() || steps.len() != starts.len() {
+                    return Err("as many starts as ends, axes and steps are expected".to_owned());
+                }
+                let mut ranges: Vec<_> = x.shape().iter().map(|&length| (0, length, 1)).collect();
+                for (((&start, &end), &axis), &step) in starts.iter().zip(&ends).zip(&axes).zip(&steps) {
+                    let axis = axis_of(axis, x.rank())?;
+                    ranges[axis] = range(start, end, step, x.shape()[axis])?;
+                }
+                x.slice(&ranges)
+            })
+        }
+        "Gather" => {
+            let axis = axis(0);
+            one(move |inputs| {
+                let (x, at) = (inputs.get(0)?, inputs.get(1)?);
+                let axis = axis_of(axis, x.rank())?;
+                let length = x.shape()[axis] as i64;
+                let place = |index: i64| length_of(if index < 0 { index + length } else { index });
+                let places = at.whole_values()?.into_iter().map(place).collect::<Outcome<Vec<_>>>()?;
+                let shape = x.shape();
+                let shape: Vec<usize> = [&shape[..axis], at.shape(), &shape[axis + 1..]].concat();
+                x.select(axis, &places)?.reshape(&shape)
+            })
+        }
+        "Expand" => one(|inputs| {
+            let mut shape = inputs.get(1)?.whole_values()?;
+            if inputs.get(0)?.is_constant() && shape.first().is_some_and(|&first| first > 1 && inputs.rewrites(first)) {
+                shape[0] = inputs.batch as i64;
+            }
+            inputs.get(0)?.expand(&shape.into_iter().map(length_of).collect::<Outcome<Vec<_>>>()?)
+        }),
+        "Tile" => one(|inputs| {
+            let times = inputs.get(1)?.whole_values()?.into_iter().map(length_of).collect::<Outcome<Vec<_>>>()?;
+            let x = inputs.get(0)?;
+            if times.len() != x.rank() {
+                return Err(format!("a number of times for each axis of {:?} is expected", x.shape()));
+            }
+            times
+                .iter()
+                .enumerate()
+                .filter(|(_, times)| **times != 1)
+                .try_fold(x.clone(), |x, (axis, &times)| x.repeat(axis, times))
+        }),
+        "Pad" => {
+            let mode = a.text("mode", "constant");
+            let (written, value) = (a.ints("pads").or_else(|| a.ints("paddings")), a.float("value", 0.0));
+            one(move |inputs| {
+                let x = inputs.get(0)?;
+                let pads = written
+                    .clone()
+                    .map_or_else(|| inputs.whole(1), |pads| Ok(Some(pads)))?
+                    .ok_or("pads are expected")?;
+                let value = match inputs.maybe(2).filter(|_| written.is_none()) {
+                    Some(value) => value.scalar().ok_or("one constant value is expected")?,
+                    None => value,
+                };
+                let axes = match inputs.whole(3)? {
+                    Some(axes) => axes.iter().map(|&axis| axis_of(axis, x.rank())).collect::<Outcome<Vec<_>>>()?,
+                    None => (0..x.rank()).collect(),
+                };
+                if pads.len() != 2 * axes.len() {
+                    return Err(format!("{} pads are expected, {} found", 2 * axes.len(), pads.len()));
+                }
+                let mut both = vec![(0, 0); x.rank()];
+                let mut cut: Vec<_> = x.shape().iter().map(|&length| (0, length, 1)).collect();
+                for (index, &axis) in axes.iter().enumerate() {
+                    let (before, after) = (pads[index], pads[axes.len() + index]);
+                    both[axis] = (before.max(0) as usize, after.max(0) as usize);
+                    cut[axis].0 = before.min(0).unsigned_abs() as usize;
+                    cut[axis].1 = cut[axis].1.saturating_sub(after.min(0).unsigned_abs() as usize);
+                }
+                let mode = match &*mode {
+                    "constant" => PadMode::Constant(value as f32),
+                    "reflect" => PadMode::Reflect,
+                    "edge" => PadMode::Edge,
+                    other => return Err(format!("the mode constant, reflect or edge is expected, {other} found")),
+                };
+                x.slice(&cut)?.pad(&both, mode)
+            })
+        }
+        "Cast" => {
+            let to = kind_of(a.int("to", 1))?;
+            one(move |inputs| inputs.get(0)?.cast(to))
+        }
+        "CastLike" => one(|inputs| inputs.get(0)?.cast(inputs.get(1)?.kind())),
+        "ConstantOfShape" => {
+            let value = a.tensor("value").map(super::graph::tensor).transpose()?;
+            one(move |inputs| {
+                let shape = inputs.get(0)?.whole_values()?.into_iter().map(length_of).collect::<Outcome<Vec<_>>>()?;
+                match &value {
+                    Some(value) => value.reshape(&[])?.expand(&shape),
+                    None => Array::constant(vec![0.0], &[])?.expand(&shape),
+                }
+            })
+        }
+        "Range" => one(|inputs| {
+            let number = |index: usize| inputs.get(index)?.scalar().ok_or("one constant value is expected".to_owned());
+            let (start, limit, delta) = (number(0)?, number(1)?, number(2)?);
+            let length = ((limit - start) / delta).ceil().max(0.0);
+            if !length.is_finite() {
+                return Err(format!("a step other than {delta} is expected"));
+            }
+            let length = within_growth(&[length as usize])?;
+            let values = (0..length).map(|index| start + delta * index as f64).collect();
+            let kind = inputs.get(0)?.kind();
+            match kind {
+                Kind::Float => Array::whole(values, &[length], Kind::Int)?.cast(Kind::Float),
+                _ => Array::whole(values, &[length], kind),
+            }
+        }),
+        "Mod" => {
+            let truncated = a.int("fmod", 0) == 1;
+            one(move |inputs| {
+                let (a, b) = (inputs.get(0)?, inputs.get(1)?);
+                if !truncated {
+                    return a.pair(b, a.kind(), Dispatch::float_remainder);
+                }
+                a.pair(b, a.kind(), |a, b| {
+                    let whole = Dispatch::float_trunc(Dispatch::float_div(a.clone(), b.clone()));
+                    Dispatch::float_sub(a, Dispatch::float_mul(whole, b))
+                })
+            })
+        }
+        "DepthToSpace" | "SpaceToDepth" => {
+            let block = length_of(a.int("blocksize", 1))?.clamp(1, 256);
+            let (deep, crd) = (kind == "DepthToSpace", a.text("mode", "DCR") == "CRD");
+            let order = if crd { [0, 1, 3, 5, 2, 4] } else { [0, 3, 5, 1, 2, 4] };
+            one(move |inputs| {
+                let x = inputs.get(0)?;
+                let [n, c, h, w] = x.shape()[..] else {
+                    return Err(format!("pictures [N, C, H, W] are expected, {:?} found", x.shape()));
+                };
+                let b = block;
+                if deep {
+                    let inner = c / (b * b);
+                    let (apart, order) = if crd {
+                        ([n, inner, b, b, h, w], [0, 1, 4, 2, 5, 3])
+                    } else {
+                        ([n, b, b, inner, h, w], [0, 3, 4, 1, 5, 2])
+                    };
+                    return x.reshape(&apart)?.permute(&order)?.reshape(&[n, inner, h * b, w * b]);
+                }
+                let apart = x.reshape(&[n, c, h / b, b, w / b, b])?.permute(&order)?;
+                apart.reshape(&[n, c * b * b, h / b, w / b])
+            })
+        }
+        _ if kind.starts_with("Reduce") => {
+            let (keep, nothing) = (a.int("keepdims", 1) == 1, a.int("noop_with_empty_axes", 0) == 1);
+            let Some(reduction) = reduction(kind) else {
+                return Ok(None);
+            };
+            one(move |inputs| {
+                let x = inputs.get(0)?;
+                let axes = axes.clone().map_or_else(|| inputs.whole(1), |axes| Ok(Some(axes)))?.unwrap_or_default();
+                if axes.is_empty() && nothing {
+                    return Ok(x.clone());
+                }
+                let axes = if axes.is_empty() { (0..x.rank()).collect() } else { axes_of(&axes, x.rank())? };
+                reduce(x, &axes, keep, &reduction)
+            })
+        }
+        _ => return Ok(None),
+    }))
+}
+
+/// The shape that is asked for, where 0 stands for the length as it is and −1 for what is left.
+fn target(x: &Array, mut shape: Vec<i64>, keep_zeros: bool, inputs: &Inputs) -> Outcome<Vec<usize>> {
+    if !x.is_constant() && shape.first().is_some_and(|&first| inputs.rewrites(first)) {
+        shape[0] = inputs.batch as i64;
+    }
+    let mut known = Vec::with_capacity(shape.len());
+    let mut open = None;
+    for (index, &length) in shape.iter().enumerate() {
+        known.push(match length {
+            0 if !keep_zeros => *x.shape().get(index).ok_or_else(|| format!("no axis {index} is there to keep"))?,
+            -1 if open.is_none() => {
+                open = Some(index);
+                1
+            }
+            _ => length_of(length)?,
+        });
+    }
+    if let Some(open) = open {
+        let (whole, part) = (count(x.shape())?, count(&known)?);
+        if part == 0 || whole % part != 0 {
+            return Err(format!("a shape that fits {:?} is expected, {shape:?} found", x.shape()));
+        }
+        known[open] = whole / part;
+    }
+    Ok(known)
+}
+
+/// The indices from `start` to before `end`, as [`Array::slice`] takes them.
+fn range(start: i64, end: i64, step: i64, length: usize) -> Outcome<(usize, usize, i64)> {
+    let length = length as i64;
+    let step = step.clamp(-length.max(1), length.max(1)); // more is the same
+    let counted = |index: i64| if index < 0 { index.saturating_add(length) } else { index };
+    let (start, end) = (counted(start), counted(end));
+    Ok(match step {
+        0 => return Err("a step other than 0 is expected".to_owned()),
+        1.. => {
+            let start = start.clamp(0, length);
+            (start as usize, end.clamp(start, length) as usize, step)
+        }
+        _ => {
+            let start = start.clamp(-1, length - 1);
+            let end = end.clamp(-1, start);
+            ((end + 1) as usize, (start + 1) as usize, step)
+        }
+    })
+}
+
+/// What an ONNX number for a type is here.
+pub(super) fn kind_of(data_type: i64) -> Outcome<Kind> {
+    match data_type {
+        1 | 10 | 11 | 16 => Ok(Kind::Float),
+        2..=7 | 12 | 13 => Ok(Kind::Int),
+        9 => Ok(Kind::Bool),
+        other => Err(format!("numbers are expected, type {other} of ONNX found")),
+    }
+}
+
+/// Before, along an axis, and after.
+type Reduction =
+    (fn(&Array) -> Outcome<Array>, fn(DispatchTensor, usize) -> DispatchTensor, fn(&Array) -> Outcome<Array>);
+
+fn reduction(kind: &str) -> Option<Reduction> {
+    fn same(x: &Array) -> Outcome<Array> {
+        Ok(x.clone())
+    }
+    fn square(x: &Array) -> Outcome<Array> {
+        x.map(|x| Dispatch::float_mul(x.clone(), x))
+    }
+    Some(match kind {
+        "ReduceMean" => (same, Dispatch::float_mean_dim, same),
+        "ReduceSum" => (same, Dispatch::float_sum_dim, same),
+        "ReduceMax" => (same, Dispatch::float_max_dim, same),
+        "ReduceMin" => (same, Dispatch::float_min_dim, same),
+        "ReduceProd" => (same, Dispatch::float_prod_dim, same),
+        "ReduceL1" => (|x| x.map(Dispatch::float_abs), Dispatch::float_sum_dim, same),
+        "ReduceL2" => (square, Dispatch::float_sum_dim, |x| x.map(Dispatch::float_sqrt)),
+        "ReduceSumSquare" => (square, Dispatch::float_sum_dim, same),
+        "ReduceLogSum" => (same, Dispatch::float_sum_dim, |x| x.map(Dispatch::float_log)),
+        _ => return None,
+    })
+}
+
+fn reduce(x: &Array, axes: &[usize], keep: bool, (before, along, after): &Reduction) -> Outcome<Array> {
+    let kept = |axis: &usize| keep || !axes.contains(axis);
+    let shape: Vec<usize> = (0..x.rank()).map(|axis| if axes.contains(&axis) { 1 } else { x.shape()[axis] }).collect();
+    let shape: Vec<usize> = (0..x.rank()).filter(kept).map(|axis| shape[axis]).collect();
+    let mut x = before(x)?;
+    // Neighbouring axes are one.
+    let joined = axes.len() > 1 && axes.windows(2).all(|pair| pair[1] == pair[0] + 1);
+    let mut axes = axes.to_vec();
+    if joined {
+        let (first, last) = (axes[0], axes[axes.len() - 1]);
+        let lengths = x.shape();
+        let flat = [&lengths[..first], &[count(&lengths[first..=last])?], &lengths[last + 1..]].concat();
+        x = x.reshape(&flat)?;
+        axes = vec![first];
+    }
+    for axis in axes {
+        x = x.reduce(axis, along)?;
+    }
+    after(&x.reshape(&shape)?)
+}
+
+/// Convolutions, matrices, pools and norms.
+fn layers(kind: &str, a: &Attributes, opset: i64) -> Outcome<Option<Run>> {
+    let epsilon = a.float("epsilon", 1e-5);
+    Ok(Some(match kind {
+        "Conv" => {
+            let (frame, groups) = (Frame::of(a), length_of(a.int("group", 1))?);
+            one(move |inputs| {
+                let (x, w) = (inputs.get(0)?, inputs.get(1)?);
+                flat_pictures(x, |x| {
+                    let w =
+                        if w.rank() == 3 { &w.reshape(&[&w.shape()[..2], &[1], &w.shape()[2..]].concat())? } else { w };
+                    let size = w.shape().get(2..).unwrap_or_default();
+                    x.convolve(w, inputs.maybe(2), &frame.window(size, x.shape())?, groups)
+                })
+            })
+        }
+        "MaxPool" | "AveragePool" => {
+            let (frame, size) = (Frame::of(a), a.ints("kernel_shape").unwrap_or_default());
+            let (largest, all) = (kind == "MaxPool", a.int("count_include_pad", 0) == 1);
+            let size = size.into_iter().map(length_of).collect::<Outcome<Vec<_>>>()?;
+            one(move |inputs| {
+                flat_pictures(inputs.get(0)?, |x| {
+                    let size = if size.len() == 1 { vec![1, size[0]] } else { size.clone() };
+                    let window = frame.window(&size, x.shape())?;
+                    if largest { x.max_pool(&window) } else { x.mean_pool(&window, all) }
+                })
+            })
+        }
+        "GlobalAveragePool" => global("ReduceMean"),
+        "GlobalMaxPool" => global("ReduceMax"),
+        "MatMul" => one(|inputs| inputs.get(0)?.matmul(inputs.get(1)?)),
+        "Gemm" => {
+            let [first, second] = ["transA", "transB"].map(|name| a.int(name, 0) == 1);
+            let (alpha, beta) = (a.float("alpha", 1.0), a.float("beta", 1.0));
+            one(move |inputs| {
+                let turn = |x: &Array, turned: bool| if turned { x.permute(&[1, 0]) } else { Ok(x.clone()) };
+                let product = turn(inputs.get(0)?, first)?.matmul(&turn(inputs.get(1)?, second)?)?;
+                let product = scaled(&product, alpha)?;
+                match inputs.maybe(2) {
+                    Some(bias) => add(&product, &scaled(bias, beta)?),
+                    None => Ok(product),
+                }
+            })
+        }
+        "BatchNormalization" if a.int("training_mode", 0) == 1 => {
+            return Err("it is in training mode: export the network after model.eval()".to_owned());
+        }
+        "BatchNormalization" => one(move |inputs| {
+            let x = inputs.get(0)?;
+            let [scale, shift] = folded_norm(&inputs.arrays, epsilon)?;
+            let shape = channels(x)?;
+            add(&multiply(x, &scale.reshape(&shape)?)?, &shift.reshape(&shape)?)
+        }),
+        "LayerNormalization" => {
+            let axis = a.int("axis", -1);
+            one(move |inputs| {
+                let x = inputs.get(0)?;
+                let axis = axis_of(axis, x.rank())?;
+                let (before, after) = x.shape().split_at(axis);
+                let inner = count(after)?;
+                let flat = |x: &Array| x.reshape(&[inner]);
+                let shift = inputs.maybe(2).map(flat).transpose()?;
+                let rows = x.reshape(&[count(before)?, inner])?;
+                rows.normalise_last(&flat(inputs.get(1)?)?, shift.as_ref(), epsilon)?.reshape(x.shape())
+            })
+        }
+        "InstanceNormalization" => one(move |inputs| {
+            let x = inputs.get(0)?;
+            grouped(x, x.shape().get(1).copied().unwrap_or(1), inputs.get(1)?, inputs.get(2)?, epsilon)
+        }),
+        "GroupNormalization" => {
+            let groups = length_of(a.int("num_groups", 1))?;
+            one(move |inputs| grouped(inputs.get(0)?, groups, inputs.get(1)?, inputs.get(2)?, epsilon))
+        }
+        "LRN" => {
+            let (alpha, beta) = (a.float("alpha", 1e-4), a.float("beta", 0.75));
+            let (bias, size) = (a.float("bias", 1.0), length_of(a.int("size", 1))?.max(1));
+            one(move |inputs| {
+                let x = inputs.get(0)?;
+                let [n, c, ..] = x.shape()[..] else {
+                    return Err(format!("pictures [N, C, H, W] are expected, {:?} found", x.shape()));
+                };
+                // The sum over neighbouring channels is a mean over windows.
+                let rows = x.reshape(&[n, 1, c, count(&x.shape()[2..])?])?;
+                let squares = rows.map(|x| Dispatch::float_mul(x.clone(), x))?;
+                let window = Window {
+                    size: [size, 1],
+                    stride: [1, 1],
+                    dilation: [1, 1],
+                    padding: [((size - 1) / 2, size / 2), (0, 0)],
+                    ceil: false,
+                };
+                let pads = [(0, 0), (0, 0), window.padding[0], (0, 0)];
+                let unpadded = Window { padding: [(0, 0); 2], ..window };
+                let mean = squares.pad(&pads, PadMode::Constant(0.0))?.mean_pool(&unpadded, true)?;
+                let power = mean.map_flat(|x| (x * alpha + bias).powf_scalar(-beta))?;
+                multiply(&rows, &power)?.reshape(x.shape())
+            })
+        }
+        "Softmax" | "LogSoftmax" => {
+            let (axis, logarithm) = (a.int("axis", if opset < 13 { 1 } else { -1 }), kind == "LogSoftmax");
+            one(move |inputs| {
+                let x = inputs.get(0)?;
+                let axis = axis_of(axis, x.rank())?;
+                if opset >= 13 {
+                    return x.softmax(axis, logarithm);
+                }
+                // Before, it was over all axes from there on.
+                let (before, after) = x.shape().split_at(axis);
+                x.reshape(&[count(before)?, count(after)?])?.softmax(1, logarithm)?.reshape(x.shape())
+            })
+        }
+        "Clip" => {
+            let written = [a.float("min", f64::NEG_INFINITY), a.float("max", f64::INFINITY)];
+            one(move |inputs| {
+                let x = inputs.get(0)?;
+                let bound = |index: usize| match inputs.maybe(index + 1) {
+                    Some(bound) => bound.scalar().ok_or("one constant value is expected".to_owned()),
+                    None => Ok(written[index]),
+                };
+                let (low, high) = (bound(0)?, bound(1)?);
+                x.map_flat(|x| match (low.max(f64::from(f32::MIN)), high.min(f64::from(f32::MAX))) {
+                    (low, high) if low > high => x.clamp(high, high),
+                    (0.0, high) if high >= f64::from(f32::MAX) => activation::relu(x),
+                    (low, high) => x.clamp(low, high),
+                })
+            })
+        }
+        "Resize" | "Upsample" => {
+            let resize = super::resize::Resize::of(kind, a)?;
+            one(move |inputs| resize.run(inputs.get(0)?, &inputs.arrays))
+        }
+        _ => return Ok(None),
+    }))
+}
+
+fn scaled(x: &Array, factor: f64) -> Outcome<Array> {
+    if factor == 1.0 { Ok(x.clone()) } else { x.map(|x| Dispatch::float_mul_scalar(x, factor.into())) }
+}
+
+fn global(kind: &'static str) -> Run {
+    one(move |inputs| {
+        let x = inputs.get(0)?;
+        let axes: Vec<usize> = (2..x.rank()).collect();
+        reduce(x, &axes, true, &reduction(kind).ok_or("it is listed")?)
+    })
+}
+
+/// The shape of what is the same in all of a channel.
+fn channels(x: &Array) -> Outcome<Vec<usize>> {
+    let &[_, channels, ..] = x.shape() else {
+        return Err(format!("an input with channels is expected, {:?} found", x.shape()));
+    };
+    let mut shape = vec![1; x.rank()];
+    shape[1] = channels;
+    Ok(shape)
+}
+
+/// Factor and summand of a BatchNorm, of its five inputs.
+pub(super) fn folded_norm(inputs: &[Option<&Array>], epsilon: f64) -> Outcome<[Array; 2]> {
+    let get = |index: usize| inputs.get(index).copied().flatten().ok_or("five inputs are expected");
+    let (scale, shift, mean, variance) = (get(1)?, get(2)?, get(3)?, get(4)?);
+    let deviation = variance.map(|x| Dispatch::float_sqrt(Dispatch::float_add_scalar(x, epsilon.into())))?;
+    let factor = scale.pair(&deviation, Kind::Float, Dispatch::float_div)?;
+    let moved = factor.pair(mean, Kind::Float, Dispatch::float_mul)?;
+    Ok([factor, shift.pair(&moved, Kind::Float, Dispatch::float_sub)?])
+}
+
+/// Every group of channels with mean 0 and deviation 1.
+fn grouped(x: &Array, groups: usize, scale: &Array, shift: &Array, epsilon: f64) -> Outcome<Array> {
+    let images = x.shape().first().copied().unwrap_or(1);
+    let all = count(&[images, groups])?;
+    let inner = count(x.shape())? / all.max(1);
+    let ones = Array::constant(vec![1.0; inner], &[inner])?;
+    let normal = x.reshape(&[all, inner])?.normalise_last(&ones, None, epsilon)?.reshape(x.shape())?;
+    let shape = channels(x)?;
+    let each = |values: &Array| -> Outcome<Array> {
+        let times = shape[1] / count(values.shape())?.max(1);
+        let spread = values.reshape(&[count(values.shape())?, 1])?.expand(&[1, times])?;
+        spread.reshape(&shape)
+    };
+    add(&multiply(&normal, &each(scale)?)?, &each(shift)?)
+}
+
+/// Rows `[N, C, L]` as pictures `[N, C, 1, L]`, and back.
+fn flat_pictures(x: &Array, work: impl Fn(&Array) -> Outcome<Array>) -> Outcome<Array> {
+    match x.shape()[..] {
+        [n, c, length] => {
+            let y = work(&x.reshape(&[n, c, 1, length])?)?;
+            let shape = y.shape();
+            y.reshape(&[shape[0], shape[1], shape[3]])
+        }
+        [_, _, _, _] => work(x),
+        _ => Err(format!("pictures [N, C, H, W] are expected, {:?} found", x.shape())),
+    }
+}
+
+/// A window whose padding may follow from the picture.
+pub(super) struct Frame {
+    strides: Vec<i64>,
+    dilations: Vec<i64>,
+    pads: Vec<i64>,
+    auto: String,
+    ceil: bool,
+}
+
+impl Frame {
+    pub fn of(a: &Attributes) -> Self {
+        Self {
+            strides: a.ints("strides").unwrap_or_default(),
+            dilations: a.ints("dilations").unwrap_or_default(),
+            pads: a.ints("pads").unwrap_or_default(),
+            auto: a.text("auto_pad", "NOTSET"),
+            ceil: a.int("ceil_mode", 0) == 1,
+        }
+    }
+
+    /// The window of `size` on pictures of the shape `x`.
+    pub fn window(&self, size: &[usize], x: &[usize]) -> Outcome<Window> {
+        let &[height, width] = size else {
+            return Err(format!("a window with height and width is expected, {size:?} found"));
+        };
+        let both = |values: &[i64]| -> Outcome<[usize; 2]> {
+            Ok(match values {
+                [] => [1, 1],
+                &[one] => [1, length_of(one)?],
+                &[first, second] => [length_of(first)?, length_of(second)?],
+                _ => return Err(format!("two numbers are expected, {values:?} found")),
+            })
+        };
+        let (size, stride, dilation) = ([height, width], both(&self.strides)?, both(&self.dilations)?);
+        let mut padding = match self.pads[..] {
+            [] => [(0, 0); 2],
+            [left, right] => [(0, 0), (length_of(left)?, length_of(right)?)],
+            [top, left, bottom, right] => {
+                [(length_of(top)?, length_of(bottom)?), (length_of(left)?, length_of(right)?)]
+            }
+            _ => return Err(format!("four pads are expected, {:?} found", self.pads)),
+        };
+        if self.auto == "VALID" {
+            padding = [(0, 0); 2];
+        } else if self.auto.starts_with("SAME") {
+            for axis in 0..2 {
+                let length = *x.get(axis + 2).ok_or("a picture is expected")?;
+                let reach = size[axis].saturating_sub(1).saturating_mul(dilation[axis]).saturating_add(1);
+                let places = length.div_ceil(stride[axis].max(1)).saturating_sub(1);
+                let whole = places.saturating_mul(stride[axis]).saturating_add(reach);
+                let total = whole.saturating_sub(length);
+                let (less, more) = (total / 2, total.div_ceil(2));
+                padding[axis] = if self.auto == "SAME_LOWER" { (more, less) } else { (less, more) };
+            }
+        }
+        Ok(Window { size, stride, dilation, padding, ceil: self.ceil })
+    }
+}

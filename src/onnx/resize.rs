@@ -1,0 +1,121 @@
+//! Pictures made larger or smaller: along each axis a product with a matrix, so that the way back is one too.
+
+use super::array::{Array, Outcome, within_growth};
+use super::operators::Attributes;
+
+/// How pictures are resized.
+pub(super) struct Resize {
+    linear: bool,
+    coordinates: String,
+    nearest: String,
+    /// Where the factors are written into the node.
+    scales: Option<Vec<f64>>,
+    upsample: bool,
+}
+
+impl Resize {
+    pub fn of(kind: &str, a: &Attributes) -> Outcome<Self> {
+        let linear = match &*a.text("mode", "nearest") {
+            "nearest" => false,
+            "linear" | "bilinear" => true,
+            other => return Err(format!("the mode nearest or linear is expected, {other} found")),
+        };
+        if a.int("antialias", 0) == 1
+            || a.ints("axes").is_some()
+            || a.text("keep_aspect_ratio_policy", "stretch") != "stretch"
+        {
+            return Err("resizing of all axes without antialias is expected".to_owned());
+        }
+        let (coordinates, nearest) = (a.text("coordinate_transformation_mode", ""), a.text("nearest_mode", ""));
+        Ok(Self { linear, coordinates, nearest, scales: a.floats("scales"), upsample: kind == "Upsample" })
+    }
+
+    /// `inputs` are those of the node: the picture, then in old versions the factors, in new ones a region, the factors and
+    /// the sizes.
+    pub fn run(&self, x: &Array, inputs: &[Option<&Array>]) -> Outcome<Array> {
+        let old = self.upsample || inputs.len() == 2;
+        let given = |index: usize| inputs.get(index).copied().flatten().filter(|array| !array.shape().contains(&0));
+        let (scales, sizes) = if old { (given(1), None) } else { (given(2), given(3)) };
+        let shape = x.shape();
+        if shape.contains(&0) {
+            return Err("a picture is expected, nothing found".to_owned());
+        }
+        let sizes = sizes.map(Array::values).transpose()?;
+        let scales = match (&self.scales, scales) {
+            (Some(scales), _) => Some(scales.clone()),
+            (None, Some(scales)) => Some(scales.values()?),
+            (None, None) => None,
+        };
+        let (sizes, scales): (Vec<f64>, Vec<f64>) = match (sizes, scales) {
+            (Some(sizes), _) => {
+                let scales = sizes.iter().zip(shape).map(|(size, &length)| size / length as f64).collect();
+                (sizes, scales)
+            }
+            (None, Some(scales)) => {
+                let sizes = scales.iter().zip(shape).map(|(scale, &length)| (scale * length as f64).floor()).collect();
+                (sizes, scales)
+            }
+            (None, None) => return Err("sizes or factors are expected".to_owned()),
+        };
+        if sizes.len() != x.rank() || sizes.iter().any(|&size| !(1.0..1e6).contains(&size)) {
+            return Err(format!("a size for each axis of {shape:?} is expected, {sizes:?} found"));
+        }
+        let mut y = x.clone();
+        for axis in 0..x.rank() {
+            let (from, to) = (shape[axis], sizes[axis] as usize);
+            if from == to && scales[axis] == 1.0 {
+                continue;
+            }
+            let matrix = self.matrix(from, to, scales[axis], old)?;
+            let mut order: Vec<usize> = (0..x.rank()).collect();
+            order.swap(axis, x.rank() - 1);
+            y = y.permute(&order)?.matmul(&matrix)?.permute(&order)?;
+        }
+        Ok(y)
+    }
+
+    /// What every place before gives to every place after, `[from, to]`.
+    fn matrix(&self, from: usize, to: usize, scale: f64, old: bool) -> Outcome<Array> {
+        let mut values = vec![0.0; within_growth(&[from, to])?];
+        let last = from as f64 - 1.0;
+        for place in 0..to {
+            let index = place as f64;
+            let at = match &*self.coordinates {
+                "align_corners" if to == 1 => 0.0,
+                "align_corners" => index * last / (scale * from as f64 - 1.0),
+                "asymmetric" => index / scale,
+                "pytorch_half_pixel" if to == 1 => 0.0,
+                "" if old => index / scale,
+                "" | "half_pixel" | "pytorch_half_pixel" => (index + 0.5) / scale - 0.5,
+                "half_pixel_symmetric" => {
+                    let adjustment = to as f64 / (scale * from as f64);
+                    let center = from as f64 / 2.0;
+                    center * (1.0 - adjustment) + (index + 0.5) / scale - 0.5
+                }
+                other => {
+                    return Err(format!(
+                        "coordinates half_pixel, asymmetric or align_corners are expected, {other} found"
+                    ));
+                }
+            };
+            let mut give = |source: f64, weight: f64| {
+                values[source.clamp(0.0, last) as usize * to + place] += weight as f32;
+            };
+            if self.linear {
+                let at = at.clamp(0.0, last);
+                give(at.floor(), 1.0 - at.fract());
+                give(at.floor() + 1.0, at.fract());
+            } else {
+                let nearest = match &*self.nearest {
+                    "floor" => at.floor(),
+                    "" if old => at.floor(),
+                    "ceil" => at.ceil(),
+                    "round_prefer_ceil" => (at + 0.5).floor(),
+                    _ => (at - 0.5).ceil(),
+                };
+                give(nearest, 1.0);
+            }
+        }
+        Array::constant(values, &[from, to])
+    }
+}

@@ -1,0 +1,740 @@
+//! Operators beside ONNX's own tests, and their gradients beside differences.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use burn::tensor::{Device, Tensor, TensorData};
+use prost::Message;
+
+use super::array::Array;
+use super::graph::{Graph, tensor};
+use super::proto;
+use super::{Options, load};
+use crate::classifier::Classifier;
+
+/// What became of a case.
+enum Verdict {
+    Passed,
+    Refused(String),
+    Failed(String),
+}
+
+/// Values `[…]` on the device, as a graph takes its pixels.
+fn variable(constant: &Array) -> Array {
+    let values: Vec<f32> = constant.values().expect("it is a constant").into_iter().map(|value| value as f32).collect();
+    let device = Device::flex();
+    let flat =
+        Tensor::<1>::from_data(TensorData::new(values.clone(), [values.len()]), &device).autodiff().require_grad();
+    let row = Array::variable(&[values.len()], Some(flat.into_dispatch()));
+    row.reshape(constant.shape()).expect("it has as many values")
+}
+
+/// The values of a result, wherever they are.
+fn values(array: &Array) -> Vec<f64> {
+    match array.tensor().filter(|_| !array.is_constant()) {
+        None => array.values().expect("it is a constant"),
+        Some(values) => {
+            let row = Array::variable(array.shape(), Some(values)).reshape(&[array.shape().iter().product()]);
+            let values =
+                Tensor::<1>::from_dispatch(row.expect("a row").tensor().expect("it has values")).inner().into_data();
+            values.try_to_vec::<f32>().expect("floats").into_iter().map(f64::from).collect()
+        }
+    }
+}
+
+fn differs(found: &Array, expected: &Array, rough: bool) -> Option<String> {
+    if found.shape() != expected.shape() {
+        return Some(format!("the shape {:?} is expected, {:?} found", expected.shape(), found.shape()));
+    }
+    let close = |(a, b): (&f64, &f64)| {
+        a == b || a.is_nan() && b.is_nan() || (a - b).abs() <= 1e-5 + if rough { 2e-2 } else { 1e-3 } * b.abs()
+    };
+    let (found, expected) = (values(found), values(expected));
+    let place = found.iter().zip(&expected).position(|pair| !close(pair))?;
+    Some(format!("{} is expected at {place}, {} found", expected[place], found[place]))
+}
+
+/// Runs `model` where the input number `free` is a variable, and all others are constants, as it is and made smaller.
+fn run(model: &proto::Model, inputs: &[proto::Tensor], outputs: &[proto::Tensor], free: Option<usize>) -> Verdict {
+    let opset = model.opsets.iter().find(|opset| opset.domain.as_deref().unwrap_or_default().is_empty());
+    let opset = opset.and_then(|opset| opset.version).unwrap_or(1);
+    let graph = model.graph.clone().unwrap_or_default();
+    let name = |info: &proto::ValueInfo| info.name.clone().unwrap_or_default();
+    let mut given = graph.clone();
+    for (index, (info, values)) in graph.inputs.iter().zip(inputs).enumerate() {
+        if Some(index) != free {
+            given.initializers.push(proto::Tensor { name: info.name.clone(), ..values.clone() });
+        }
+    }
+    let input = free.map_or("·".to_owned(), |index| name(&graph.inputs[index]));
+    let pixels = match free.map(|index| tensor(&inputs[index])) {
+        Some(Ok(array)) if !array.shape().contains(&0) => variable(&array),
+        Some(Ok(_)) => return Verdict::Refused("an empty input".to_owned()),
+        Some(Err(error)) => return Verdict::Refused(error),
+        None => Array::variable(&[1], None),
+    };
+    for (info, expected) in graph.outputs.iter().zip(outputs) {
+        let rough = expected.data_type == Some(16); // which has three digits of two
+        let expected = match tensor(expected) {
+            Ok(expected) => expected,
+            Err(error) => return Verdict::Refused(error),
+        };
+        for smaller in [false, true] {
+            let mut read = match Graph::read(given.clone(), &input, &name(info), opset, 1 << 24) {
+                Ok(read) => read,
+                Err(error) => return Verdict::Refused(error.to_string()),
+            };
+            if smaller && free.is_some() && !pixels.shape().is_empty() {
+                if let Err(error) = read.simplify(&pixels.shape()[1..], &[pixels.shape()[0]]) {
+                    return Verdict::Refused(error.to_string());
+                }
+                read.settle(&Device::flex());
+            }
+            match read.run(pixels.clone()) {
+                Err(error) => return Verdict::Refused(error.to_string()),
+                Ok(found) => {
+                    let softmax = graph.nodes.last().and_then(|node| node.operator.as_deref());
+                    if smaller && matches!(softmax, Some("Softmax" | "LogSoftmax")) {
+                        continue; // It is taken off.
+                    }
+                    if let Some(difference) = differs(&found, &expected, rough) {
+                        return Verdict::Failed(difference);
+                    }
+                }
+            }
+        }
+    }
+    Verdict::Passed
+}
+
+fn case(folder: &Path) -> Verdict {
+    let read = |name: &Path| std::fs::read(name).ok();
+    let Some(model) = read(&folder.join("model.onnx")).and_then(|bytes| proto::Model::decode(&*bytes).ok()) else {
+        return Verdict::Refused("the file cannot be read".to_owned());
+    };
+    let all = |what: &str| -> Option<Vec<proto::Tensor>> {
+        let paths = (0..).map(|index| folder.join(format!("test_data_set_0/{what}_{index}.pb")));
+        paths.map_while(|path| read(&path)).map(|bytes| proto::Tensor::decode(&*bytes).ok()).collect()
+    };
+    let (Some(inputs), Some(outputs)) = (all("input"), all("output")) else {
+        return Verdict::Refused("values other than tensors".to_owned());
+    };
+    let graph = model.graph.clone().unwrap_or_default();
+    let floats = |info: &proto::ValueInfo| {
+        let kind = info.kind.as_ref().and_then(|kind| kind.tensor.as_ref()).and_then(|kind| kind.element);
+        matches!(kind, Some(1 | 10 | 11 | 16))
+    };
+    let free = graph.inputs.iter().take(inputs.len()).position(floats);
+    let constant = run(&model, &inputs, &outputs, None);
+    match (constant, free) {
+        (Verdict::Passed, Some(_)) | (Verdict::Refused(_), Some(_)) => run(&model, &inputs, &outputs, free),
+        (verdict, _) => verdict,
+    }
+}
+
+/// The tests of ONNX with numbers that make no sense in them: errors, never panics. `ONNX_HARM` says how many of each.
+#[test]
+fn graphs_that_make_no_sense_do_no_harm() {
+    let Some(root) = std::env::var_os("ONNX_TESTS").map(PathBuf::from) else {
+        println!("skipped: ONNX_TESTS names no folder with the tests of ONNX");
+        return;
+    };
+    let rounds = std::env::var("ONNX_HARM").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(2);
+    let mut state = 7_u64;
+    let mut random = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below.max(1)
+    };
+    const NUMBERS: [i64; 14] = [0, -1, 1, 2, 3, 7, -2, 100, 70_000, 1 << 31, 1 << 40, i64::MAX, i64::MIN, -1000];
+    let mut harmed = Vec::new();
+    let mut folders: Vec<PathBuf> = std::fs::read_dir(root.join("node"))
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect();
+    folders.sort();
+    for folder in folders {
+        let bytes = std::fs::read(folder.join("model.onnx")).expect("it is listed");
+        let Ok(model) = proto::Model::decode(&*bytes) else { continue };
+        let paths = (0..).map(|index| folder.join(format!("test_data_set_0/input_{index}.pb")));
+        let values = paths.map_while(|path| std::fs::read(path).ok()).map(|bytes| proto::Tensor::decode(&*bytes).ok());
+        let Some(inputs) = values.collect::<Option<Vec<_>>>() else { continue };
+        for _ in 0..rounds {
+            let (mut model, mut inputs) = (model.clone(), inputs.clone());
+            let graph = model.graph.as_mut().expect("there is one");
+            let numbers = graph
+                .nodes
+                .iter_mut()
+                .flat_map(|node| &mut node.attributes)
+                .flat_map(|attribute| attribute.int.iter_mut().chain(&mut attribute.ints).collect::<Vec<_>>());
+            let mut numbers: Vec<&mut i64> = numbers.collect();
+            if !numbers.is_empty() {
+                let place = random(numbers.len());
+                *numbers[place] = NUMBERS[random(NUMBERS.len())];
+            }
+            let place = random(inputs.len());
+            match inputs.get_mut(place) {
+                Some(input) if input.data_type == Some(7) && random(2) == 0 => {
+                    let count = input.raw.as_ref().map_or(0, Vec::len) / 8;
+                    input.int64s = (0..count).map(|_| NUMBERS[random(NUMBERS.len())]).collect();
+                    input.raw = None;
+                }
+                // Another shape of as many values, or of more or fewer.
+                Some(input) if random(2) == 0 => {
+                    let count: i64 = input.dims.iter().product();
+                    input.dims = vec![vec![], vec![count], vec![1, count], vec![count, 1, 1], vec![0], vec![2]]
+                        [random(6)]
+                    .clone();
+                }
+                _ => {}
+            }
+            let free = if random(3) == 0 { None } else { Some(0) };
+            let work = AssertUnwindSafe(|| run(&model, &inputs, &inputs, free.filter(|&free| free < inputs.len())));
+            if catch_unwind(work).is_err() {
+                harmed.push(folder.file_name().expect("a name").to_string_lossy().into_owned());
+            }
+        }
+    }
+    harmed.dedup();
+    assert!(harmed.is_empty(), "{} panics: {}", harmed.len(), harmed.join(", "));
+}
+
+/// One of the real architectures, whose weights are one value each: logits beside the outputs that are given.
+fn light(path: &Path) -> Verdict {
+    let bytes = std::fs::read(path).expect("it is listed");
+    let network = match load(&bytes, &Options::default(), &Device::flex()) {
+        Ok(network) => network,
+        Err(error) => return Verdict::Refused(error.to_string()),
+    };
+    let expected = path.with_file_name(format!("{}_output_0.pb", path.file_stem().expect("a name").to_string_lossy()));
+    let expected = proto::Tensor::decode(&*std::fs::read(expected).expect("it lies beside it")).expect("a tensor");
+    let expected = tensor(&expected).expect("floats");
+    let shape = [1, network.channels(), network.height(), network.width()];
+    let count: usize = shape.iter().product();
+    let pixels = (0..count).map(|index| (index as f64 / count as f64) as f32).collect();
+    let logits = network.logits(Tensor::from_data(TensorData::new(pixels, shape), &Device::flex()));
+    let found = match network.notes().iter().any(|note| note.contains("Softmax")) {
+        true => burn::tensor::activation::softmax(logits, 1),
+        false => logits,
+    };
+    let found = Array::variable(expected.shape(), Some(found.into_dispatch())).reshape(expected.shape());
+    let found =
+        Array::constant(values(&found.expect("a shape")).iter().map(|&value| value as f32).collect(), expected.shape());
+    differs(&found.expect("a constant"), &expected, false).map_or(Verdict::Passed, Verdict::Failed)
+}
+
+/// ONNX's own tests, from the folder that `ONNX_TESTS` names; `cargo xtask onnx` collects them and runs this. What is out of scope is listed with the reason.
+#[test]
+fn the_tests_of_onnx_pass_or_are_refused_with_a_reason() {
+    let Some(root) = std::env::var_os("ONNX_TESTS").map(PathBuf::from) else {
+        println!("skipped: ONNX_TESTS names no folder with the tests of ONNX");
+        return;
+    };
+    let list = |folder: &str| -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(root.join(folder)).into_iter().flatten();
+        let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        paths.sort();
+        paths
+    };
+    let only = std::env::var("ONNX_CASE").unwrap_or_default();
+    let mut failures = Vec::new();
+    for kind in ["node", "pytorch-converted", "pytorch-operator", "simple", "light"] {
+        let (mut passed, mut refused) = (0, BTreeMap::<String, Vec<String>>::new());
+        for path in list(kind) {
+            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+            if !name.contains(&only) || kind == "light" && !name.ends_with(".onnx") {
+                continue;
+            }
+            let work = AssertUnwindSafe(|| if kind == "light" { light(&path) } else { case(&path) });
+            match catch_unwind(work) {
+                Ok(Verdict::Passed) => passed += 1,
+                Ok(Verdict::Refused(reason)) => refused.entry(reason).or_default().push(name),
+                Ok(Verdict::Failed(difference)) => failures.push(format!("{kind}/{name}: {difference}")),
+                Err(_) => failures.push(format!("{kind}/{name}: a panic")),
+            }
+        }
+        let count: usize = refused.values().map(Vec::len).sum();
+        println!("{kind}: {passed} passed, {count} refused");
+        for (reason, names) in refused {
+            println!("  {} × {reason}: {}", names.len(), names.join(", "));
+        }
+    }
+    assert!(failures.is_empty(), "{} failed:\n{}", failures.len(), failures.join("\n"));
+}
+
+/// An attribute.
+fn attribute(name: &str) -> proto::Attribute {
+    proto::Attribute { name: Some(name.to_owned()), ..Default::default() }
+}
+
+fn ints(name: &str, values: &[i64]) -> proto::Attribute {
+    proto::Attribute { ints: values.to_vec(), ..attribute(name) }
+}
+
+fn int(name: &str, value: i64) -> proto::Attribute {
+    proto::Attribute { int: Some(value), ..attribute(name) }
+}
+
+fn float(name: &str, value: f32) -> proto::Attribute {
+    proto::Attribute { float: Some(value), ..attribute(name) }
+}
+
+fn text(name: &str, value: &str) -> proto::Attribute {
+    proto::Attribute { string: Some(value.as_bytes().to_vec()), ..attribute(name) }
+}
+
+/// A constant beside the input.
+enum Beside {
+    /// Values of a shape, all different.
+    Floats(&'static [i64]),
+    /// These values.
+    Given(&'static [i64], &'static [f32]),
+    /// Whole numbers in a row.
+    Ints(&'static [i64]),
+}
+
+impl Beside {
+    fn tensor(&self, name: &str) -> proto::Tensor {
+        let floats = |dims: &[i64], floats: Vec<f32>| proto::Tensor {
+            dims: dims.to_vec(),
+            data_type: Some(1),
+            name: Some(name.to_owned()),
+            floats,
+            ..Default::default()
+        };
+        match self {
+            Self::Floats(dims) => floats(dims, wave(1 + dims.iter().product::<i64>() as usize, 0.9).split_off(1)),
+            Self::Given(dims, values) => floats(dims, values.to_vec()),
+            Self::Ints(values) => proto::Tensor {
+                dims: vec![values.len() as i64],
+                data_type: Some(7),
+                name: Some(name.to_owned()),
+                int64s: values.to_vec(),
+                ..Default::default()
+            },
+        }
+    }
+}
+
+/// Values that differ, none of them near a kink.
+fn wave(count: usize, speed: f32) -> Vec<f32> {
+    (0..count).map(|index| (index as f32 * speed + 0.4).sin() * 1.9 + 0.03).collect()
+}
+
+/// One node on an input and constants.
+fn single(operator: &str, attributes: &[proto::Attribute], beside: &[Beside]) -> proto::Graph {
+    let names: Vec<String> = (0..beside.len()).map(|index| format!("c{index}")).collect();
+    proto::Graph {
+        nodes: vec![proto::Node {
+            operator: Some(operator.to_owned()),
+            inputs: std::iter::once("x".to_owned()).chain(names.iter().cloned()).collect(),
+            outputs: vec!["y".to_owned()],
+            attributes: attributes.to_vec(),
+            ..Default::default()
+        }],
+        initializers: beside.iter().zip(&names).map(|(constant, name)| constant.tensor(name)).collect(),
+        ..Default::default()
+    }
+}
+
+/// Holds the gradient in `x` to differences, in the graph as it is and made smaller.
+fn hold(case: &str, graph: &proto::Graph, opset: i64, shape: &[usize]) {
+    for smaller in [false, true] {
+        let mut read =
+            Graph::read(graph.clone(), "x", "y", opset, 1 << 20).unwrap_or_else(|error| panic!("{case}: {error}"));
+        if smaller {
+            read.simplify(&shape[1..], &[shape[0]]).unwrap_or_else(|error| panic!("{case}: {error}"));
+            read.settle(&Device::flex());
+        }
+        let count: usize = shape.iter().product();
+        let x = wave(count, 1.7);
+        let run = |x: &[f32]| -> (Tensor<1>, Tensor<1>) {
+            let device = Device::flex();
+            let x = Tensor::<1>::from_data(TensorData::new(x.to_vec(), [count]), &device).autodiff().require_grad();
+            let input = Array::variable(&[count], Some(x.clone().into_dispatch())).reshape(shape).expect("a shape");
+            let y = read.run(input).unwrap_or_else(|error| panic!("{case}: {error}"));
+            let y = y.reshape(&[y.shape().iter().product()]).expect("a row");
+            (x, Tensor::from_dispatch(y.tensor().expect("it has values")))
+        };
+        let weights = |count: usize| (0..count).map(|index| (index as f32 * 0.7 + 0.2).sin());
+        let sum = |x: &[f32]| -> f64 {
+            let y = run(x).1.inner().into_data().try_to_vec::<f32>().expect("floats");
+            y.iter().zip(weights(y.len())).map(|(&y, weight)| f64::from(y) * f64::from(weight)).sum()
+        };
+        let (input, y) = run(&x);
+        let weights =
+            Tensor::<1>::from_data(TensorData::from(&*weights(y.dims()[0]).collect::<Vec<f32>>()), &Device::flex());
+        let gradients = (y * weights.autodiff()).sum().backward();
+        let gradient = input.grad(&gradients).unwrap_or_else(|| panic!("{case}: no gradient"));
+        let gradient = gradient.into_data().try_to_vec::<f32>().expect("floats");
+        let step = 3e-3;
+        for (index, &found) in gradient.iter().enumerate() {
+            let moved = |by: f32| {
+                let mut x = x.clone();
+                x[index] += by;
+                sum(&x)
+            };
+            // At a kink the slopes before and after differ, and each is right.
+            let slopes = [moved(0.0) - moved(-step), moved(step) - moved(0.0)].map(|rise| rise / f64::from(step));
+            let (low, high) = (slopes[0].min(slopes[1]), slopes[0].max(slopes[1]));
+            let slack = 1e-2 * (1.0 + high.abs().max(low.abs()));
+            let fits = (low - slack..=high + slack).contains(&f64::from(found));
+            assert!(fits, "{case}, {index}, {smaller}: {low} to {high} is expected, {found} found");
+        }
+    }
+}
+
+#[test]
+fn gradients_are_those_of_differences() {
+    use Beside::{Floats, Given, Ints};
+    type Case = (&'static str, Vec<proto::Attribute>, Vec<Beside>, &'static [usize]);
+    let row: &[usize] = &[2, 5];
+    let picture: &[usize] = &[2, 4, 5, 6];
+    let small: &[usize] = &[1, 2, 4, 3];
+    let positive = || vec![Given(&[], &[2.5])];
+    let mut cases: Vec<Case> = [
+        "Relu",
+        "Sigmoid",
+        "Tanh",
+        "Erf",
+        "Exp",
+        "Abs",
+        "Neg",
+        "Sin",
+        "Cos",
+        "Identity",
+        "LeakyRelu",
+        "Elu",
+        "Celu",
+        "Selu",
+        "HardSigmoid",
+        "HardSwish",
+        "Mish",
+        "Softplus",
+        "Softsign",
+        "ThresholdedRelu",
+        "Gelu",
+        "Swish",
+        "Reciprocal",
+        "Dropout",
+        "LogSoftmax",
+        "Softmax",
+        "Flatten",
+        "Transpose",
+        "ReduceMean",
+        "ReduceSum",
+        "ReduceMax",
+        "ReduceMin",
+        "ReduceL1",
+        "ReduceL2",
+        "ReduceSumSquare",
+        "ReduceProd",
+    ]
+    .into_iter()
+    .map(|operator| (operator, vec![], vec![], row))
+    .collect();
+    let norm =
+        || vec![Given(&[4], &[1.0, 0.5, -2.0, 3.0]), Floats(&[4]), Floats(&[4]), Given(&[4], &[1.0, 0.4, 2.0, 0.9])];
+    cases.extend([
+        ("Gelu", vec![text("approximate", "tanh")], vec![], row),
+        ("Add", vec![], vec![Floats(&[5])], row),
+        ("Add", vec![], positive(), row),
+        ("Sub", vec![], vec![Floats(&[3, 1, 1])], row),
+        ("Mul", vec![], vec![Floats(&[2, 1])], row),
+        ("Mul", vec![], positive(), row),
+        ("Div", vec![], positive(), row),
+        ("Pow", vec![], vec![Given(&[], &[2.0])], row),
+        ("Pow", vec![], vec![Given(&[], &[3.0])], row),
+        ("Max", vec![], vec![Floats(&[5])], row),
+        ("Min", vec![], vec![Floats(&[5]), Floats(&[2, 5])], row),
+        ("Sum", vec![], vec![Floats(&[5]), Floats(&[2, 1])], row),
+        ("Mean", vec![], vec![Floats(&[5])], row),
+        ("PRelu", vec![], vec![Floats(&[4, 1, 1])], picture),
+        ("Clip", vec![], vec![Given(&[], &[-0.7]), Given(&[], &[1.1])], row),
+        ("Clip", vec![], vec![Given(&[], &[0.0]), Given(&[], &[6.0])], row),
+        ("Reshape", vec![], vec![Ints(&[5, -1])], row),
+        ("Unsqueeze", vec![], vec![Ints(&[0, 3])], row),
+        ("Squeeze", vec![], vec![Ints(&[0])], small),
+        ("Expand", vec![], vec![Ints(&[3, 1, 1])], row),
+        ("Tile", vec![], vec![Ints(&[2, 3])], row),
+        ("Concat", vec![int("axis", 1)], vec![Floats(&[2, 3])], row),
+        ("Slice", vec![], vec![Ints(&[1, -2]), Ints(&[9, -5]), Ints(&[2, 3]), Ints(&[2, -1])], picture),
+        ("Gather", vec![int("axis", 1)], vec![Ints(&[3, 0, -1])], picture),
+        ("Pad", vec![], vec![Ints(&[0, 0, 1, 2, 0, 0, 0, -1]), Given(&[], &[0.3])], small),
+        ("Pad", vec![text("mode", "reflect")], vec![Ints(&[0, 0, 1, 2, 0, 0, 3, 1])], small),
+        ("Pad", vec![text("mode", "edge")], vec![Ints(&[0, 0, 1, 2, 0, 0, 3, 1])], small),
+        ("DepthToSpace", vec![int("blocksize", 2)], vec![], picture),
+        ("Transpose", vec![ints("perm", &[0, 2, 3, 1])], vec![], small),
+        ("ReduceMean", vec![int("keepdims", 0)], vec![Ints(&[2, 3])], picture),
+        ("ReduceMax", vec![], vec![Ints(&[1, 3])], picture),
+        ("GlobalAveragePool", vec![], vec![], small),
+        ("GlobalMaxPool", vec![], vec![], small),
+        ("MatMul", vec![], vec![Floats(&[5, 3])], row),
+        ("MatMul", vec![], vec![Floats(&[6, 3])], picture),
+        ("MatMul", vec![], vec![Floats(&[4, 6, 3])], picture),
+        ("MatMul", vec![], vec![Floats(&[5])], row),
+        ("Gemm", vec![], vec![Floats(&[5, 3]), Floats(&[3])], row),
+        (
+            "Gemm",
+            vec![int("transB", 1), float("alpha", 0.5), float("beta", 2.0)],
+            vec![Floats(&[3, 5]), Floats(&[1, 3])],
+            row,
+        ),
+        ("Gemm", vec![int("transA", 1)], vec![Floats(&[2, 3])], row),
+        ("Conv", vec![ints("pads", &[1, 1, 1, 1])], vec![Floats(&[3, 2, 3, 3]), Floats(&[3])], small),
+        ("Conv", vec![ints("strides", &[2, 2]), ints("pads", &[0, 0, 1, 1])], vec![Floats(&[3, 2, 3, 3])], small),
+        ("Conv", vec![ints("strides", &[2, 1]), ints("pads", &[1, 0, 2, 1])], vec![Floats(&[3, 2, 3, 2])], small),
+        ("Conv", vec![ints("dilations", &[2, 2]), ints("pads", &[2, 2, 2, 2])], vec![Floats(&[3, 2, 3, 3])], small),
+        ("Conv", vec![text("auto_pad", "SAME_UPPER"), ints("strides", &[2, 2])], vec![Floats(&[3, 2, 2, 2])], small),
+        ("Conv", vec![int("group", 2)], vec![Floats(&[4, 1, 1, 1]), Floats(&[4])], small),
+        ("Conv", vec![], vec![Floats(&[4, 2, 1, 1]), Floats(&[4])], small),
+        ("MaxPool", vec![ints("kernel_shape", &[2, 2]), ints("strides", &[2, 2])], vec![], picture),
+        (
+            "MaxPool",
+            vec![ints("kernel_shape", &[3, 3]), ints("strides", &[2, 2]), ints("pads", &[0, 1, 1, 1])],
+            vec![],
+            picture,
+        ),
+        (
+            "MaxPool",
+            vec![ints("kernel_shape", &[3, 3]), ints("strides", &[2, 2]), int("ceil_mode", 1)],
+            vec![],
+            picture,
+        ),
+        ("AveragePool", vec![ints("kernel_shape", &[2, 2]), ints("pads", &[1, 1, 1, 1])], vec![], picture),
+        (
+            "AveragePool",
+            vec![ints("kernel_shape", &[3, 2]), ints("strides", &[2, 2]), int("ceil_mode", 1)],
+            vec![],
+            picture,
+        ),
+        (
+            "AveragePool",
+            vec![ints("kernel_shape", &[2, 2]), ints("pads", &[0, 1, 1, 0]), int("count_include_pad", 1)],
+            vec![],
+            picture,
+        ),
+        ("BatchNormalization", vec![], norm(), picture),
+        ("LayerNormalization", vec![], vec![Floats(&[5]), Floats(&[5])], row),
+        ("LayerNormalization", vec![int("axis", 1)], vec![Floats(&[2, 4, 3])], small),
+        ("InstanceNormalization", vec![], vec![Floats(&[2]), Floats(&[2])], small),
+        ("GroupNormalization", vec![int("num_groups", 2)], vec![Floats(&[4]), Floats(&[4])], picture),
+        ("LRN", vec![int("size", 3), float("alpha", 0.5)], vec![], picture),
+        ("Resize", vec![text("mode", "linear")], vec![Floats(&[0]), Given(&[4], &[1.0, 1.0, 2.0, 1.5])], small),
+        ("Resize", vec![], vec![Floats(&[0]), Given(&[4], &[1.0, 1.0, 2.0, 2.0])], small),
+        ("Upsample", vec![], vec![Given(&[4], &[1.0, 1.0, 2.0, 2.0])], small),
+    ]);
+    for (operator, attributes, beside, shape) in cases {
+        let opset = if operator == "Upsample" { 9 } else { 18 };
+        hold(operator, &single(operator, &attributes, &beside), opset, shape);
+    }
+}
+
+/// A graph of nodes, each `operator inputs > output`, on an input `x`, with its output `y`.
+fn graph(nodes: &[&str], constants: &[(&str, Beside)]) -> proto::Graph {
+    let node = |text: &&str| {
+        let (from, to) = text.split_once(" > ").expect("an output");
+        let mut words = from.split(' ').map(str::to_owned);
+        proto::Node {
+            operator: words.next(),
+            inputs: words.collect(),
+            outputs: vec![to.to_owned()],
+            ..Default::default()
+        }
+    };
+    proto::Graph {
+        nodes: nodes.iter().map(node).collect(),
+        initializers: constants.iter().map(|(name, constant)| constant.tensor(name)).collect(),
+        ..Default::default()
+    }
+}
+
+#[test]
+fn graphs_made_smaller_keep_their_gradients() {
+    use Beside::{Floats, Given};
+    let norm =
+        [("s", Floats(&[4])), ("b", Floats(&[4])), ("m", Floats(&[4])), ("v", Given(&[4], &[1.0, 0.4, 2.0, 0.9]))];
+    let mut constants = vec![
+        ("two", Given(&[], &[2.0])),
+        ("low", Given(&[], &[0.0])),
+        ("high", Given(&[], &[6.0])),
+        ("w", Floats(&[4, 2, 3, 3])),
+        ("p", Floats(&[4, 4, 1, 1])),
+        ("d", Floats(&[4, 3])),
+        ("e", Floats(&[3])),
+    ];
+    constants.extend(norm);
+    let nodes = [
+        "Mul x two > scaled",
+        "Sub scaled two > normal",
+        "Conv normal w > a",
+        "BatchNormalization a s b m v > c",
+        "Relu c > relu",
+        "Conv relu p > left",
+        "Clip left low high > six",
+        "Conv six p > right",
+        "Add right relu > sum",
+        "GlobalAveragePool sum > pool",
+        "Flatten pool > flat",
+        "MatMul flat d > product",
+        "Add product e > y",
+    ];
+    hold("a residual block", &graph(&nodes, &constants), 18, &[2, 2, 5, 4]);
+    let mut read = Graph::read(graph(&nodes, &constants), "x", "y", 18, 1 << 20).expect("it is read");
+    read.simplify(&[2, 5, 4], &[1, 2]).expect("it is made smaller");
+    // The norm, the clip, the affine pair and the bias are gone; the activation that two take stays.
+    assert_eq!(read.operators(), ["Conv", "Relu", "Conv", "Conv", "Add", "GlobalAveragePool", "Flatten", "MatMul"]);
+}
+
+/// A file of `graph`, whose input `x` has these lengths, 0 where they are open.
+fn file(graph: proto::Graph, lengths: &[i64], opset: i64) -> Vec<u8> {
+    let dims =
+        lengths.iter().map(|&length| proto::Dimension { value: (length > 0).then_some(length), name: None }).collect();
+    let kind = |element| proto::ValueType {
+        tensor: Some(proto::TensorType { element: Some(element), shape: Some(proto::TensorShape { dims }) }),
+    };
+    let info = |name: &str, kind| proto::ValueInfo { name: Some(name.to_owned()), kind };
+    let graph = proto::Graph { inputs: vec![info("x", Some(kind(1)))], outputs: vec![info("y", None)], ..graph };
+    let opsets = vec![proto::Opset { domain: None, version: Some(opset) }];
+    proto::Model { opsets, graph: Some(graph), ..Default::default() }.encode_to_vec()
+}
+
+fn attributed(mut graph: proto::Graph, node: usize, attributes: &[proto::Attribute]) -> proto::Graph {
+    graph.nodes[node].attributes = attributes.to_vec();
+    graph
+}
+
+#[test]
+fn pictures_lie_as_the_graph_takes_them() {
+    let device = Device::flex();
+    let pixels = Tensor::<1>::from_data(TensorData::from(&*wave(3 * 3 * 4 * 4, 1.7)), &device).reshape([3, 3, 4, 4]);
+    let means = pixels.clone().flatten::<3>(2, 3).mean_dim(2).squeeze_dim::<2>(2).into_data();
+    let hold = |case: &str, bytes: Vec<u8>, note: Option<&str>| {
+        let network = load(&bytes, &Options::default(), &device).unwrap_or_else(|error| panic!("{case}: {error}"));
+        assert_eq!([network.channels(), network.height(), network.width(), network.classes()], [3, 4, 4, 3], "{case}");
+        assert_eq!(network.notes().len(), usize::from(note.is_some()), "{case}: {:?}", network.notes());
+        assert!(note.is_none_or(|note| network.notes()[0].contains(note)), "{case}: {:?}", network.notes());
+        let found = network.logits(pixels.clone()).into_data();
+        found.assert_approx_eq::<f32>(&means, burn::tensor::Tolerance::default());
+    };
+    let first = graph(&["GlobalAveragePool x > pool", "Flatten pool > y"], &[]);
+    hold("[N, C, H, W]", file(first.clone(), &[0, 3, 4, 4], 13), None);
+    let mut soft = graph(&["GlobalAveragePool x > pool", "Flatten pool > flat", "Softmax flat > y"], &[]);
+    hold("probabilities", file(soft.clone(), &[0, 3, 4, 4], 13), Some("Softmax"));
+    soft.nodes[2].operator = Some("LogSoftmax".to_owned());
+    hold("their logarithms", file(soft, &[1, 3, 4, 4], 11), Some("LogSoftmax"));
+    let last = attributed(graph(&["ReduceMean x > y"], &[]), 0, &[ints("axes", &[1, 2]), int("keepdims", 0)]);
+    hold("[N, H, W, C]", file(last, &[0, 4, 4, 3], 13), Some("[N, H, W, C]"));
+    let flat = graph(
+        &["Reshape x apart > a", "GlobalAveragePool a > pool", "Flatten pool > y"],
+        &[("apart", Beside::Ints(&[-1, 3, 4, 4]))],
+    );
+    hold("[N, C · H · W]", file(flat, &[0, 48], 13), None);
+
+    // One image, written into the shapes.
+    let constants = || vec![("apart", Beside::Ints(&[1, 3, 16]))];
+    let baked = attributed(
+        graph(&["Reshape x apart > rows", "ReduceMean rows > y"], &constants()),
+        1,
+        &[ints("axes", &[2]), int("keepdims", 0)],
+    );
+    hold("one image that may be many", file(baked, &[1, 3, 4, 4], 13), None);
+    let constants = vec![("rows", Beside::Ints(&[3, 16])), ("one", Beside::Ints(&[1, 3]))];
+    let nodes = ["Transpose x > t", "Reshape t rows > r", "ReduceMean r > mean", "Reshape mean one > y"];
+    let stuck = attributed(graph(&nodes, &constants), 0, &[ints("perm", &[1, 0, 2, 3])]);
+    let stuck = attributed(stuck, 2, &[ints("axes", &[1])]);
+    hold("one image at a time", file(stuck.clone(), &[1, 3, 4, 4], 13), Some("1 at a time"));
+    let message = load(&file(stuck, &[0, 3, 4, 4], 13), &Options::default(), &device).err().expect("it is refused");
+    assert!(message.to_string().contains("Reshape"), "{message}");
+}
+
+#[test]
+fn sizes_that_are_open_are_asked_for() {
+    let device = Device::flex();
+    let bytes = file(graph(&["GlobalAveragePool x > pool", "Flatten pool > y"], &[]), &[0, 3, 0, 0], 13);
+    let message = load(&bytes, &Options::default(), &device).err().expect("it is refused").to_string();
+    assert!(message.contains("input size"), "{message}");
+    let options = Options { input_size: Some((5, 6)), ..Options::default() };
+    let network = load(&bytes, &options, &device).expect("it is read");
+    assert_eq!([network.channels(), network.height(), network.width()], [3, 5, 6]);
+    let bytes = file(graph(&["GlobalAveragePool x > pool", "Flatten pool > y"], &[]), &[0, 3, 4, 0], 13);
+    assert!(load(&bytes, &options, &device).is_err(), "4 rows are not 5");
+}
+
+#[test]
+fn what_is_out_of_scope_is_named() {
+    let refusal = |graph: proto::Graph, opset: i64| {
+        let read = load(&file(graph, &[0, 3, 4, 4], opset), &Options::default(), &Device::flex());
+        read.err().expect("it is refused").to_string()
+    };
+    let says = |message: String, words: &[&str]| {
+        assert!(words.iter().all(|word| message.contains(word)), "{message}: expected {words:?}");
+    };
+    let named = |operator: &str| {
+        let mut named = graph(&[&format!("{operator} x > y")], &[]);
+        named.nodes[0].name = Some("/head/last".to_owned());
+        named
+    };
+    says(refusal(named("Frobnicate"), 13), &["Frobnicate", "/head/last", "not known"]);
+    says(refusal(named("If"), 13), &["If", "/head/last", "control flow", "onnxsim"]);
+    says(refusal(named("QuantizeLinear"), 13), &["QuantizeLinear", "quantised"]);
+    says(refusal(named("ArgMax"), 13), &["ArgMax", "gradient", "logits"]);
+    says(refusal(named("Relu"), 13), &["[N, K]", "[1, 3, 4, 4]"]);
+    says(refusal(named("Relu"), 6), &["operator set 6", "7"]);
+    let mut foreign = named("FusedConv");
+    foreign.nodes[0].domain = Some("com.microsoft".to_owned());
+    says(refusal(foreign, 13), &["FusedConv", "com.microsoft"]);
+    says(refusal(graph(&["Add x far > y"], &[]), 13), &["Add", "made before"]);
+    let misfit = graph(&["MatMul x w > y"], &[("w", Beside::Floats(&[5, 2]))]);
+    says(refusal(misfit, 13), &["MatMul", "[1, 3, 4, 4]", "[5, 2]"]);
+    let mut outside = graph(&["Add x w > y"], &[("w", Beside::Floats(&[1]))]);
+    outside.initializers[0].location = Some(1);
+    says(refusal(outside, 13), &["“w”", "another file"]);
+    let mut short = graph(&["Add x w > y"], &[("w", Beside::Floats(&[3]))]);
+    short.initializers[0].dims = vec![1 << 40, 1 << 40];
+    says(refusal(short, 13), &["“w”", "too large"]);
+    let endless = graph(&["ConstantOfShape s > c", "Add x c > y"], &[("s", Beside::Ints(&[1 << 40]))]);
+    says(refusal(endless, 13), &["ConstantOfShape", "too large"]);
+}
+
+/// A damaged file is an error or another network, never a panic.
+#[test]
+fn damaged_files_do_no_harm() {
+    let mut files = vec![
+        crate::onnx::export(
+            &crate::model::CompactConfig { side: 8, classes: 3 }.init(&Device::flex()),
+            crate::catalog::Input { channels: 1, height: 8, width: 8 },
+        )
+        .expect("it is written"),
+    ];
+    let nodes =
+        ["Conv x w > a", "BatchNormalization a s s s s > b", "MaxPool b > p", "Reshape p r > f", "Gemm f g > y"];
+    let constants = [
+        ("w", Beside::Floats(&[4, 3, 2, 2])),
+        ("s", Beside::Given(&[4], &[1.0, 2.0, 3.0, 4.0])),
+        ("r", Beside::Ints(&[0, -1])),
+        ("g", Beside::Floats(&[16, 5])),
+    ];
+    let whole = attributed(graph(&nodes, &constants), 0, &[ints("pads", &[1, 1, 0, 0]), text("auto_pad", "NOTSET")]);
+    let window = [ints("kernel_shape", &[2, 2]), ints("strides", &[2, 2]), int("ceil_mode", 1)];
+    files.push(file(attributed(whole, 2, &window), &[0, 3, 4, 4], 13));
+    let rounds = std::env::var("ONNX_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(300_u64);
+    let mut state = 1_u64;
+    let mut random = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    let mut read = 0;
+    for round in 0..rounds {
+        let whole = &files[round as usize % files.len()];
+        // The names and numbers of a graph stand before its weights.
+        let mut bytes = whole.clone();
+        for _ in 0..1 + random(3) {
+            let place = random(bytes.len().min(1500));
+            bytes[place] = random(256) as u8;
+        }
+        read += usize::from(load(&bytes, &Options::default(), &Device::flex()).is_ok());
+    }
+    assert!(read > 0, "some damage does not matter");
+}

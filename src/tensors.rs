@@ -1,0 +1,21 @@
+//! Small steps between tensors and values.
+
+use burn::tensor::Tensor;
+
+use crate::error::Error;
+
+/// A value per image `[N]` as `[N, 1, 1, 1]`, to be broadcast over its pixels.
+pub(crate) fn broadcast(values: Tensor<1>) -> Tensor<4> {
+    let [images] = values.dims();
+    values.reshape([images, 1, 1, 1])
+}
+
+/// Reads all values of a tensor back from the device, row by row.
+///
+/// # Errors
+///
+/// If the device fails.
+pub(crate) async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, Error> {
+    let data = tensor.into_data_async().await.map_err(|error| Error::Device(error.to_string()))?;
+    data.try_to_vec::<f32>().map_err(|error| Error::Device(format!("{error:?}")))
+}

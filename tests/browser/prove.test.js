@@ -1,0 +1,53 @@
+// “Prove it”: votes as they come in, the radius beside what fools, and the way to stop.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { fool, launch, ready, runOn, small, visit, withoutSheet } from './site.js';
+
+/** @typedef {import('./site.js').Page} Page */
+
+/** @type {import('playwright-core').Browser} */
+let browser;
+before(async () => (browser = await launch()));
+after(() => browser.close());
+
+const at = `#model=${small.models[2].id}`;
+const proof = (/** @type {Page} */ page) => page.getByRole('region', { name: 'Prove it' });
+
+test('a proof is a radius, drawn beside what fools the network', { skip: withoutSheet }, async () => {
+  await visit(browser, async (page) => {
+    await runOn(page, 'CPU');
+    await ready(page);
+    await fool(page);
+    await proof(page).getByRole('button', { name: 'Prove it' }).click();
+    await proof(page).getByText(/^\d+ of \d+ votes; \d+ of the last \d+ for “.+”$/).waitFor();
+    const verdict = proof(page).getByText(/^(Proved|Nothing is proved): /);
+    await verdict.waitFor();
+    const words = await verdict.innerText();
+    const [votes, count] = (/([\d,]+) of ([\d,]+) votes are for/.exec(words) ?? []).slice(1).map((number) => Number(number.replaceAll(',', '')));
+    assert.ok(count >= 100 && votes <= count, words);
+    assert.match(words, /Fooled: the network by itself, without noise, from ‖Δx‖₂ = \d/);
+    if (words.startsWith('Proved')) {
+      const radius = Number(/below ‖Δx‖₂ = ([\d.]+)/.exec(words)?.[1]);
+      // Of so many votes no more than 3.8 σ can be proved (100 000 of 100 000).
+      assert.ok(radius > 0 && radius < 3.9 * small.models[2].sigma, words);
+      await proof(page).getByRole('img', { name: /^Proved up to ‖Δx‖₂ = .*, fooled from ‖Δx‖₂ = / }).waitFor();
+    }
+    await proof(page).getByText('not for the network by itself').waitFor();
+  }, { at });
+});
+
+test('a vote can be cancelled, and another picture takes its proof away', { skip: withoutSheet }, async () => {
+  await visit(browser, async (page) => {
+    await runOn(page, 'CPU');
+    await ready(page);
+    await proof(page).getByRole('button', { name: 'Prove it' }).click();
+    await proof(page).getByRole('button', { name: 'Cancel the vote' }).click();
+    await proof(page).getByRole('button', { name: 'Prove it' }).waitFor();
+    assert.equal(await proof(page).getByText(/^Proved/).count(), 0);
+    await proof(page).getByRole('button', { name: 'Prove it' }).click();
+    await proof(page).getByText(/^(Proved|Nothing is proved): /).waitFor();
+    await page.getByRole('slider', { name: 'Noise in training' }).press('ArrowRight');
+    await proof(page).getByText(/^(Proved|Nothing is proved): /).waitFor({ state: 'hidden' });
+  }, { at });
+});

@@ -1,0 +1,47 @@
+// What the network would read if the picture that fools it were saved as JPEG.
+
+import { find } from '../view/dom.js';
+import { percent } from '../words.js';
+
+/** @typedef {import('../page.js').Result} Result */
+
+/** In percent: what cameras write, and what is sent by messengers. */
+const QUALITIES = [95, 75];
+
+/** @param {import('../page.js').Page} page @param {import('../session.js').Session} session */
+export function jpegFlow(page, session) {
+  const line = find('jpeg', HTMLElement);
+  /** The picture that was looked at last. @type {import('../page.js').Picture | null} */
+  let asked = null;
+
+  /** @param {Result} result */
+  async function look({ of, outcome: { adversarial, report } }) {
+    const { width, height } = of.family.input;
+    const advice = `Keep it as PNG, ${width}×${height}: JPEG or resizing usually undoes it.`;
+    line.textContent = advice;
+    try {
+      const bridge = await session.worker();
+      const found = [];
+      for (const quality of QUALITIES) {
+        const seen = await bridge.jpeg(of.model.id, adversarial, quality / 100);
+        if (!seen) return;
+        const words = seen.class === report.original.class ? 'undone, it reads' : seen.class === report.eight_bit.class ? 'still fooled, it reads' : 'it reads';
+        found.push(`at quality ${quality}, ${words} “${seen.label}”, ${percent(seen.probability)} sure`);
+      }
+      if (asked === adversarial) line.textContent = `${advice} Tried with this one: as JPEG ${found.join('; ')}.`;
+    } catch {
+      // Another device was chosen meanwhile, or the computation stopped: whoever needs it next tells.
+    }
+  }
+
+  return {
+    show() {
+      const { result } = page;
+      const misread = result && result.outcome.report.eight_bit.class !== result.outcome.report.original.class;
+      line.hidden = !misread;
+      if (!misread || result.outcome.adversarial === asked) return;
+      asked = result.outcome.adversarial;
+      look(result);
+    },
+  };
+}

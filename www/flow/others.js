@@ -1,0 +1,63 @@
+// Whether the picture that fools this network fools the others of its family.
+
+import { otherNetworks } from '../view/others.js';
+import * as run from '../view/run.js';
+import { counted } from '../words.js';
+
+/** @typedef {import('../page.js').Result} Result */
+/** @typedef {import('../view/others.js').Seen} Seen */
+
+/** @param {import('../page.js').Page} page @param {import('../session.js').Session} session */
+export function othersFlow(page, session) {
+  const widget = otherNetworks(look, () => page.job?.abort());
+  /** Of which result, and what each network sees. @type {{ outcome: Result['outcome'], seen: Map<string, Seen> } | null} */
+  let asked = null;
+
+  async function look() {
+    if (!page.result) return;
+    const { of, outcome } = page.result;
+    const { models } = of.family;
+    const here = { outcome, seen: new Map() };
+    asked = here;
+    const job = page.begin('others');
+    page.changed();
+    try {
+      const bridge = await job.wait(session.worker());
+      for (const { id } of models) {
+        const loading = (/** @type {import('../bridge.js').Loading} */ state) => job.signal.aborted || widget.tell(run.loadingShare(state));
+        widget.tell(`${here.seen.size} of ${counted(models.length, 'network')}`);
+        const [before] = await job.wait(bridge.predict(id, of.picture, { signal: job.signal, loading }));
+        const [after] = await job.wait(bridge.predict(id, outcome.adversarial, { signal: job.signal }));
+        here.seen.set(id, { before, after });
+        page.changed();
+      }
+      const fooled = models.filter(({ id }) => id !== of.model.id && here.seen.get(id).before.class !== here.seen.get(id).after.class).length;
+      widget.tell(`It fools ${fooled} of the ${counted(models.length - 1, 'other network')}.`);
+    } catch (error) {
+      widget.tell(job.signal.aborted ? 'Cancelled.' : '');
+      session.leaveGpu();
+      page.fail(job, error, look);
+    } finally {
+      page.end(job);
+    }
+  }
+
+  return {
+    show() {
+      const { result } = page;
+      const report = result?.outcome.report;
+      if (asked && asked.outcome !== result?.outcome) {
+        asked = null;
+        widget.tell('');
+      }
+      widget.show({
+        shown: report !== undefined && report.eight_bit.class !== report.original.class && (result?.of.family.models.length ?? 0) > 1,
+        running: page.job?.kind === 'others',
+        allowed: page.allows('others'),
+        models: result?.of.family.models ?? [],
+        made: result?.of.model ?? null,
+        seen: asked?.seen ?? null,
+      });
+    },
+  };
+}

@@ -1,0 +1,73 @@
+// What votes under noise prove of the shown picture, beside what an attack has found.
+
+import { proof } from '../view/prove.js';
+
+/** How long the votes take that nobody asked for more of, in milliseconds. */
+const PATIENCE = 10_000;
+
+/** Votes that choose the name, and the least and the most that are counted for it. */
+const [CHOOSE, LEAST, MOST] = [100, 100, 10_000];
+
+/** The probability with which a proof may be wrong. */
+const ALPHA = 0.001;
+
+/** @typedef {import('../page.js').Shown} Shown */
+
+/** @param {import('../page.js').Page} page @param {import('../session.js').Session} session */
+export function proveFlow(page, session) {
+  const widget = proof(() => prove(1), () => prove(10), () => page.job?.abort());
+  /** What was proved last, and of what. @type {{ of: Shown, sigma: number, certificate: import('../../pkg/decoy.js').Certificate } | null} */
+  let proved = null;
+
+  /** The noise under which a network votes: that of its training, or of the next network where it had none. @param {Shown} shown */
+  function noiseOf({ family, model }) {
+    return model.sigma || (family.models.find(({ sigma }) => sigma > 0)?.sigma ?? 0.1);
+  }
+
+  /** As many votes as fit into ten seconds, so many times; fixed before the first is counted. @param {number} times */
+  async function prove(times) {
+    const of = page.shown;
+    if (!of) return;
+    const sigma = noiseOf(of);
+    const job = page.begin('proof');
+    proved = null;
+    page.changed();
+    widget.begin();
+    try {
+      const bridge = await job.wait(session.worker());
+      const options = { sigma, choose: 8, count: 24, alpha: ALPHA, seed: 1 };
+      await job.wait(bridge.certify(of.model.id, of.picture, { ...options, choose: 1, count: 1 }, { signal: job.signal }));
+      const began = performance.now();
+      await job.wait(bridge.certify(of.model.id, of.picture, options, { signal: job.signal }));
+      const each = (performance.now() - began) / (options.choose + options.count);
+      const fitting = Math.round(PATIENCE / each / 100) * 100;
+      const count = times * Math.min(Math.max(fitting, LEAST), MOST);
+      const certificate = await job.wait(bridge.certify(of.model.id, of.picture, { sigma, choose: CHOOSE, count, alpha: ALPHA, seed: 0 }, {
+        signal: job.signal,
+        progress: (state) => job.signal.aborted || widget.advance(state, of.family.labels),
+      }));
+      proved = { of, sigma, certificate };
+    } catch (error) {
+      session.leaveGpu();
+      page.fail(job, error, () => prove(times));
+    } finally {
+      page.end(job);
+    }
+  }
+
+  return {
+    show() {
+      if (proved && page.shown?.picture !== proved.of.picture) proved = null;
+      const here = proved && page.shown?.model === proved.of.model ? proved : null;
+      const report = page.result?.of.model === here?.of.model ? page.result?.outcome.report : undefined;
+      const fooled = report?.eight_bit.success && report.target === null ? report.eight_bit.norms.l2 : null;
+      widget.show({
+        running: page.job?.kind === 'proof',
+        available: page.shown !== null && page.allows('proof'),
+        proved: here && { ...here, label: here.of.family.labels[here.certificate.class] },
+        fooled,
+        sigma: page.shown && noiseOf(page.shown),
+      });
+    },
+  };
+}

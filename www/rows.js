@@ -1,0 +1,86 @@
+// The figures behind what the page shows, as rows: of attacks on one picture, of networks, of networks and sizes of a change.
+
+import { MEASURES } from './robustness.js';
+
+/** @typedef {import('./data.js').Row} Row */
+/** @typedef {import('./page.js').Trial} Trial */
+/** @typedef {import('./robustness.js').Evaluation} Evaluation */
+/** @typedef {import('./robustness.js').Measure} Measure */
+
+const NAMES = /** @type {Measure[]} */ (Object.keys(MEASURES));
+
+/** What is said of an attack is said of the picture of 256 shades; only where rounding undoes it, of the one before. @param {Trial['report']} report */
+export const readAs = (report) => (report.success && !report.eight_bit.success ? { ...report.adversarial, norms: report.norms } : report.eight_bit);
+
+/** @param {Trial} trial @returns {Row} */
+export function trialRow({ options: { attack, norm: _, target, sure, region, ...parameters }, sigma, report }) {
+  const { label, probability, norms } = readAs(report);
+  return {
+    attack,
+    norm: report.norm,
+    parameters: Object.entries(parameters).map(([name, value]) => `${name}=${value}`).join(' '),
+    target,
+    sure,
+    region,
+    network: report.model,
+    sigma,
+    fooled: report.success,
+    before: report.original.label,
+    after: label,
+    probability,
+    l2: norms.l2,
+    linf: norms.linf,
+    l1: norms.l1,
+    l0: norms.l0,
+    forward_passes: report.passes.forward,
+    backward_passes: report.passes.backward,
+    milliseconds: report.milliseconds,
+  };
+}
+
+/** What is null is infinite where pictures were not fooled, and else unknown. @param {number | null} value @param {number} failures */
+const known = (value, failures) => value ?? (failures ? Infinity : null);
+
+/** @param {Record<Measure, import('./robustness.js').Interval>} found @param {number} failures @returns {Row} */
+const measures = (found, failures) => Object.fromEntries(NAMES.flatMap((name) => {
+  const { value, low, high } = found[name];
+  return [[name, known(value, failures)], [`${name}_low`, low], [`${name}_high`, value === null || high !== null ? known(high, failures) : null]];
+}));
+
+/** @param {Evaluation} evaluation @returns {Row[]} */
+export const levelRows = ({ networks, attack, pictures, limit, levels }) => levels.map((level) => {
+  const failures = level.trainings.reduce((sum, training) => sum + training.failures, 0);
+  return {
+    networks,
+    sigma: level.sigma,
+    attack: attack.attack,
+    steps: Number(attack.steps),
+    pictures,
+    trainings: level.trainings.length,
+    right: level.clean,
+    right_under_noise: level.noisy,
+    not_fooled: failures,
+    ...measures(level, failures),
+    predicted_l2: level.predicted?.value,
+    predicted_l2_low: level.predicted?.low,
+    predicted_l2_high: level.predicted?.high,
+    limit_l2: limit,
+  };
+});
+
+/** @param {Evaluation} evaluation @returns {Row[]} */
+export const shareRows = ({ networks, attack, radii, levels }) => levels.flatMap(({ sigma, read }) =>
+  radii.map((radius, index) => ({ networks, sigma, attack: attack.attack, steps: Number(attack.steps), l2: radius, read_correctly: read[index] })));
+
+/** @param {import('./flow/sweep.js').Live} live @returns {Row[]} */
+export const sweepRows = ({ options: { attack, norm, steps }, points }) => points.map(({ model, sigma, summary }) => ({
+  network: model,
+  sigma,
+  attack,
+  norm,
+  steps: steps === undefined ? null : Number(steps),
+  pictures: summary.images,
+  wrong_already: summary.clean_errors,
+  not_fooled: summary.failures,
+  ...measures(summary, summary.failures),
+}));

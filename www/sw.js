@@ -1,0 +1,59 @@
+// The service worker: it keeps the page's own files and those that were looked at, so that the page opens without a
+// connection. The page registers it as `sw.js?FOLDER`, with the folder that the files of its version are in; a version
+// replaces the one before once no page of that one is open any more. Weights are kept by weights.js.
+
+/** @typedef {Event & { waitUntil(done: Promise<unknown>): void }} Lasting */
+/** @typedef {Event & { request: Request, respondWith(answer: Promise<Response>): void }} Asked */
+
+const version = location.search.slice(1);
+const page = new URL('./', location.href).href;
+
+/** Other copies of the site may share the browser's store: theirs have other addresses in their names. */
+const ours = `decoy ${page} `;
+/** What a version has kept: what is in it fits together. @param {string} folder */
+const store = (folder) => caches.open(ours + folder);
+
+self.addEventListener('install', (event) => /** @type {Lasting} */ (event).waitUntil(fill()));
+self.addEventListener('activate', (event) => /** @type {Lasting} */ (event).waitUntil(takeOver()));
+self.addEventListener('fetch', (event) => {
+  const asked = /** @type {Asked} */ (event);
+  const { request } = asked;
+  if (request.method !== 'GET') return;
+  const [address] = request.url.split(/[?#]/);
+  // A page of the next version may be open before its own service worker is at work.
+  const folder = address.startsWith(page) && /^[0-9a-f]{16}(?=\/)/.exec(address.slice(page.length))?.[0];
+  if (request.mode === 'navigate' && [page, `${page}index.html`].includes(address)) asked.respondWith(newest(request));
+  else if (folder) asked.respondWith(once(request, folder));
+});
+
+/** The page and its files, all of one version or none. */
+async function fill() {
+  const cache = await store(version);
+  const answer = await fetch(page, { cache: 'no-cache' });
+  if (!(await answer.clone().text()).includes(version)) throw new Error('The page has been renewed meanwhile.');
+  /** @type {string[]} */
+  const files = await (await fetch(`${page}${version}/files.json`)).json();
+  await Promise.all([cache.put(page, answer), cache.addAll(files.map((file) => `${page}${version}/${file}`))]);
+}
+
+/** Forgets the versions before, and answers for the page that is open. */
+async function takeOver() {
+  const names = await caches.keys();
+  await Promise.all(names.filter((name) => name.startsWith(ours) && name !== ours + version).map((name) => caches.delete(name)));
+  await /** @type {any} */ (self).clients.claim();
+}
+
+/** The page as the site has it now; as it was, where there is no connection. @param {Request} request */
+async function newest(request) {
+  return fetch(request).catch(async (error) => (await (await store(version)).match(page)) ?? Promise.reject(error));
+}
+
+/** What never changes is fetched once. @param {Request} request @param {string} folder */
+async function once(request, folder) {
+  const cache = await store(folder);
+  const kept = await cache.match(request.url);
+  if (kept) return kept;
+  const answer = await fetch(request);
+  if (answer.ok) await cache.put(request.url, answer.clone()).catch(() => {}); // there may be no room
+  return answer;
+}

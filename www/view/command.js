@@ -1,0 +1,29 @@
+// The command that does the same natively, to be copied.
+
+import { command } from '../command.js';
+import { find } from './dom.js';
+
+export function commandLine() {
+  const words = find('command-words', HTMLElement);
+  const copied = find('command-copied', HTMLElement);
+
+  find('copy-command', HTMLButtonElement).onclick = async () => {
+    try {
+      await navigator.clipboard.writeText(words.textContent ?? '');
+      copied.textContent = 'Copied.';
+    } catch {
+      copied.textContent = 'The browser does not let this page copy: select the command instead.';
+    }
+  };
+
+  return {
+    /** @param {import('../page.js').Result | null} result */
+    show(result) {
+      const line = result ? command(result) : '';
+      find('command', HTMLElement).hidden = !result;
+      if (words.textContent === line) return;
+      words.textContent = line;
+      copied.textContent = '';
+    },
+  };
+}

@@ -1,0 +1,30 @@
+// Which device computes: the choice, and what became of it.
+
+import { find } from './dom.js';
+
+/** @typedef {ReturnType<typeof deviceField>} DeviceField */
+
+/** @param {() => void} onChoice another device was chosen */
+export function deviceField(onChoice) {
+  const select = find('device', HTMLSelectElement);
+  const line = find('device-report', HTMLElement);
+  select.onchange = onChoice;
+  return {
+    choice: () => /** @type {import('../bridge.js').DeviceChoice} */ (select.value),
+
+    /** @param {import('../bridge.js').DeviceChoice} choice */
+    choose(choice) {
+      select.value = choice;
+    },
+
+    /** @param {string} words */
+    tell(words) {
+      line.textContent = words;
+    },
+
+    /** @param {boolean} allowed */
+    enable(allowed) {
+      select.disabled = !allowed;
+    },
+  };
+}

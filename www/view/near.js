@@ -1,0 +1,30 @@
+// Names that are spelled much like a text.
+
+/** From here on two spellings are alike, of 1 for the same. */
+const ALIKE = 0.4;
+
+/** The pairs of letters that follow each other. @param {string} text */
+const pairs = (text) => Array.from({ length: Math.max(text.length - 1, 0) }, (_, index) => text.slice(index, index + 2));
+
+/** The share of pairs that two words have in common: Dice's coefficient. @param {string} a @param {string} b */
+function likeness(a, b) {
+  const [own, other] = [pairs(a), pairs(b)];
+  const common = own.filter((pair) => {
+    const index = other.indexOf(pair);
+    return index >= 0 && other.splice(index, 1).length > 0;
+  });
+  return (2 * common.length) / (own.length + other.length + common.length || 1);
+}
+
+/**
+ * The nearest come first.
+ * @param {string[]} names @param {string} text @param {(text: string) => string} fold what is compared of a name
+ */
+export function near(names, text, fold) {
+  const wanted = fold(text);
+  return names
+    .map((name) => ({ name, likeness: Math.max(...[fold(name), ...fold(name).split(' ')].map((word) => likeness(word, wanted))) }))
+    .filter(({ likeness }) => likeness >= ALIKE)
+    .sort((a, b) => b.likeness - a.likeness || a.name.length - b.name.length)
+    .map(({ name }) => name);
+}

@@ -1,0 +1,46 @@
+// What the other networks of the dial see in the picture that fools this one: a line for each.
+
+import { find, make } from './dom.js';
+import { percent, sigma } from '../words.js';
+
+/** @typedef {import('../../pkg/decoy.js').Prediction} Prediction */
+/** @typedef {import('../../pkg/decoy.js').ModelEntry} ModelEntry */
+/** @typedef {{ before: Prediction, after: Prediction }} Seen in the original and in the picture that fools */
+
+/** @param {() => void} onStart @param {() => void} onCancel */
+export function otherNetworks(onStart, onCancel) {
+  const root = find('others', HTMLElement);
+  const start = find('others-start', HTMLButtonElement);
+  const cancel = find('others-cancel', HTMLButtonElement);
+  const status = find('others-status', HTMLElement);
+  const list = find('others-list', HTMLUListElement);
+  start.onclick = onStart;
+  cancel.onclick = onCancel;
+
+  /** @param {Seen | undefined} seen @param {boolean} made whether the picture was made for this network */
+  function words(seen, made) {
+    if (!seen) return '…';
+    const { before, after } = seen;
+    const sees = `“${after.label}”, ${percent(after.probability)} sure`;
+    if (made) return `${sees}. The picture was made for this one.`;
+    return after.class === before.class ? `Not fooled: ${sees}.` : `Fooled too: “${before.label}” is ${sees}.`;
+  }
+
+  return {
+    /** @param {string} words */
+    tell(words) {
+      status.textContent = words;
+    },
+
+    /** @param {{ shown: boolean, running: boolean, allowed: boolean, models: ModelEntry[], made: ModelEntry | null, seen: Map<string, Seen> | null }} state */
+    show({ shown, running, allowed, models, made, seen }) {
+      const focused = document.activeElement === start || document.activeElement === cancel;
+      root.hidden = !shown;
+      start.hidden = running;
+      start.disabled = !allowed;
+      cancel.hidden = !running;
+      if (focused) (running ? cancel : start).focus({ preventScroll: true });
+      list.replaceChildren(...(seen ? models : []).map((model) => make('li', {}, make('strong', {}, sigma(model.sigma)), ` ${words(seen?.get(model.id), model === made)}`)));
+    },
+  };
+}

@@ -1,0 +1,78 @@
+// “Prove it”: the votes as they come in, and what is proved beside what fools, on one line.
+
+import { find } from './dom.js';
+import { counted, percent, size } from '../words.js';
+
+/** @typedef {{ sigma: number, label: string, certificate: import('../../pkg/decoy.js').Certificate }} Proved */
+
+/** @param {() => void} onStart @param {() => void} onMore @param {() => void} onCancel */
+export function proof(onStart, onMore, onCancel) {
+  const start = find('prove', HTMLButtonElement);
+  const more = find('prove-more', HTMLButtonElement);
+  const cancel = find('prove-cancel', HTMLButtonElement);
+  const run = find('prove-run', HTMLElement);
+  const progress = find('prove-progress', HTMLProgressElement);
+  const count = find('prove-count', HTMLElement);
+  const status = find('prove-status', HTMLElement);
+  const line = find('prove-line', HTMLElement);
+  const note = find('prove-note', HTMLElement);
+  start.onclick = onStart;
+  more.onclick = onMore;
+  cancel.onclick = onCancel;
+
+  /** The two bounds to scale. @param {number} radius @param {number | null} fooled */
+  function draw(radius, fooled) {
+    const whole = 1.15 * Math.max(radius, fooled ?? 0);
+    line.hidden = whole === 0;
+    line.style.setProperty('--proved', `${(100 * radius) / whole}%`);
+    line.style.setProperty('--fooled', `${fooled === null ? 100 : (100 * fooled) / whole}%`);
+    line.classList.toggle('open', fooled === null);
+    line.setAttribute('aria-label', `Proved up to ${size('l2', radius)}${fooled === null ? '' : `, fooled from ${size('l2', fooled)}`}`);
+  }
+
+  /** @param {Proved} proved @param {number | null} fooled */
+  function tell({ sigma, label, certificate: { votes, count: all, radius, share } }, fooled) {
+    const vote = `${votes.toLocaleString('en')} of ${counted(all, 'vote')} are for “${label}”`;
+    const attack = fooled === null ? '' : ` Fooled: the network by itself, without noise, from ${size('l2', fooled)}.`;
+    status.textContent = radius === null
+      ? `Nothing is proved: ${vote}, which is too few to be certain.${attack}`
+      : `Proved: no change below ${size('l2', radius)} turns the vote. ${vote}.${attack}`;
+    note.textContent = `The proof is for this network when it votes under noise of σ = ${sigma}, not for the network by itself. It is wrong with a probability of at most one in a thousand; the share of votes is at least ${percent(share)} then. More votes prove a little more.`;
+    draw(radius ?? 0, fooled);
+  }
+
+  return {
+    begin() {
+      progress.removeAttribute('value');
+      count.textContent = '';
+      status.textContent = 'Finding out how many votes fit into ten seconds…';
+      note.textContent = '';
+      line.hidden = true;
+    },
+
+    /** @param {import('../../pkg/decoy.js').VotingProgress} state @param {string[]} labels */
+    advance({ votes, total, by_class }, labels) {
+      progress.max = total;
+      progress.value = votes;
+      const leader = by_class.reduce((best, value, index) => (value > by_class[best] ? index : best), 0);
+      const cast = by_class.reduce((sum, value) => sum + value, 0);
+      count.textContent = `${votes} of ${total} votes; ${by_class[leader]} of the last ${cast} for “${labels[leader]}”`;
+      if (status.textContent !== 'Voting…') status.textContent = 'Voting…';
+    },
+
+    /** @param {{ running: boolean, available: boolean, proved: Proved | null, fooled: number | null, sigma: number | null }} state */
+    show({ running, available, proved, fooled, sigma }) {
+      const focused = [start, more, cancel].includes(/** @type {HTMLButtonElement} */ (document.activeElement));
+      start.disabled = !available;
+      start.hidden = running;
+      more.hidden = running || !proved;
+      cancel.hidden = run.hidden = !running;
+      if (focused) (running ? cancel : start).focus({ preventScroll: true });
+      if (running) return;
+      if (proved) return tell(proved, fooled);
+      line.hidden = true;
+      status.textContent = '';
+      note.textContent = sigma === null ? '' : `The vote is under noise of σ = ${sigma}, and takes about ten seconds.`;
+    },
+  };
+}

@@ -1,0 +1,49 @@
+// “Tried on this picture”: every attack on the shown picture, in the order in which they were made.
+
+import { readAs, trialRow } from '../rows.js';
+import { dataButtons } from './data.js';
+import { find, make } from './dom.js';
+import { NORMS, attackWords, duration, normFigure, percent, sigma, spent } from '../words.js';
+
+/** @typedef {import('../page.js').Trial} Trial */
+
+const COLUMNS = /** @type {const} */ (['l2', 'linf', 'l1', 'l0']);
+
+/** @param {ReturnType<typeof import('./attack.js').attackForm>} form */
+export function triedList(form) {
+  const section = find('tried', HTMLElement);
+  const table = find('tried-table', HTMLTableElement);
+  /** @type {Trial[]} */
+  let shown = [];
+  dataButtons('tried-data', 'what was tried', 'tried', () => shown.map(trialRow));
+
+  const heads = ['Attack', 'Network', 'Result', ...COLUMNS.map((norm) => NORMS[norm].symbol), 'Passes', 'Time'];
+
+  /** @param {Trial} trial */
+  function line({ options, sigma: noise, report }) {
+    const { label, probability, norms } = readAs(report);
+    const cells = [
+      sigma(noise),
+      `${report.success ? 'fooled' : 'not fooled'}: “${label}”, ${percent(probability)}`,
+      ...COLUMNS.map((norm) => normFigure(norm, norms[norm])),
+      spent(report.passes),
+      duration(report.milliseconds),
+    ];
+    const sure = options.sure ? `, at least ${percent(options.sure)} sure` : '';
+    return make('tr', { className: report.success ? 'fooled' : 'failed' },
+      make('th', { scope: 'row' }, attackWords(options, form.info(options.attack)) + sure),
+      ...cells.map((words) => make('td', {}, words)));
+  }
+
+  return {
+    /** @param {Trial[]} trials */
+    show(trials) {
+      if (trials === shown) return;
+      shown = trials;
+      section.hidden = !trials.length;
+      table.replaceChildren(
+        make('thead', {}, make('tr', {}, ...heads.map((name) => make('th', { scope: 'col' }, name)))),
+        make('tbody', {}, ...trials.map(line)));
+    },
+  };
+}

@@ -1,0 +1,107 @@
+//! The manual on the site: the README and the documents that it leads to, each as a page.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use anyhow::{Context, Result};
+use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html::push_html};
+
+/// The documents and their pages.
+const PAGES: [(&str, &str); 6] = [
+    ("README.md", "index.html"),
+    ("docs/flags.md", "flags.html"),
+    ("docs/oracle.md", "oracle.html"),
+    ("docs/upstream.md", "upstream.html"),
+    ("ARCHITECTURE.md", "architecture.html"),
+    ("CHANGELOG.md", "changelog.html"),
+];
+
+/// The pictures in them.
+const PICTURES: [&str; 3] = ["docs/fooled.png", "docs/noise-strip.png", "docs/robustness.png"];
+
+/// Where the source is; empty where that is not known.
+const SOURCE: &str = env!("CARGO_PKG_REPOSITORY");
+
+/// What stands around a document.
+const FRAME: &str = include_str!("../manual.html");
+
+/// Writes the pages into a folder.
+pub fn write(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder)?;
+    for (document, page) in PAGES {
+        let text = fs::read_to_string(document).context(document)?;
+        fs::write(folder.join(page), framed(document, &text)).context(page)?;
+    }
+    for picture in PICTURES {
+        let name = Path::new(picture).file_name().context(picture)?;
+        fs::copy(picture, folder.join(name)).context(picture)?;
+    }
+    Ok(())
+}
+
+fn framed(document: &str, text: &str) -> String {
+    let title = text.lines().find_map(|line| line.strip_prefix("# ")).unwrap_or(document);
+    let source = if SOURCE.is_empty() { String::new() } else { format!(" <a href=\"{SOURCE}\">Source</a>") };
+    FRAME.replace("{title}", title).replace("{source}", &source).replace("{text}", &html(document, text))
+}
+
+/// A document as HTML. Its links lead to the pages of the manual; what is in the source alone is linked where that is.
+fn html(document: &str, text: &str) -> String {
+    let mut open = Vec::new(); // whether each link that has begun is one
+    let events = Parser::new_ext(text, Options::ENABLE_TABLES).filter_map(|event| match event {
+        Event::Start(Tag::Link { link_type, dest_url, title, id }) => {
+            let target = target(document, &dest_url);
+            open.push(target.is_some());
+            target.map(|target| Event::Start(Tag::Link { link_type, dest_url: CowStr::from(target), title, id }))
+        }
+        Event::End(TagEnd::Link) => open.pop().unwrap_or(true).then_some(event),
+        Event::Start(Tag::Image { link_type, dest_url, title, id }) => {
+            let name = dest_url.rsplit('/').next().unwrap_or_default().to_owned();
+            Some(Event::Start(Tag::Image { link_type, dest_url: CowStr::from(name), title, id }))
+        }
+        event => Some(event),
+    });
+    let mut page = String::new();
+    push_html(&mut page, events);
+    page
+}
+
+/// Where a link of a document leads on the site, if anywhere.
+fn target(document: &str, link: &str) -> Option<String> {
+    if link.contains("://") || link.starts_with('#') {
+        return Some(link.to_owned());
+    }
+    let (path, anchor) = link.split_at(link.find('#').unwrap_or(link.len()));
+    let path = path.strip_prefix("../").map(str::to_owned).unwrap_or_else(|| match document.rsplit_once('/') {
+        Some((folder, _)) => format!("{folder}/{path}"),
+        None => path.to_owned(),
+    });
+    let pages = BTreeMap::from(PAGES);
+    match pages.get(&*path) {
+        Some(page) => Some(format!("{page}{anchor}")),
+        None => (!SOURCE.is_empty()).then(|| format!("{SOURCE}/blob/main/{path}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_lead_to_pages_and_pictures_lie_beside_them() {
+        let text =
+            "# A\n[map](ARCHITECTURE.md#x), [flags](docs/flags.md), [out](https://burn.dev), ![seen](docs/fooled.png)";
+        let page = html("README.md", text);
+        for link in ["\"architecture.html#x\"", "\"flags.html\"", "\"https://burn.dev\"", "src=\"fooled.png\""] {
+            assert!(page.contains(link), "{link}: {page}");
+        }
+        assert_eq!(target("docs/flags.md", "../README.md").as_deref(), Some("index.html"));
+        assert_eq!(target("docs/flags.md", "oracle.md").as_deref(), Some("oracle.html"));
+    }
+
+    #[test]
+    fn what_is_in_the_source_alone_is_a_link_only_where_the_source_is_known() {
+        let page = html("README.md", "[results](www/robustness)");
+        assert_eq!(page.contains("<a "), !SOURCE.is_empty(), "{page}");
+        assert!(page.contains("results"));
+    }
+}
