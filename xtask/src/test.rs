@@ -1,6 +1,7 @@
 //! Everything CI does, cheapest first: the first step that fails is the last.
 
 use std::{
+    collections::BTreeSet,
     env, fmt, fs,
     iter::Sum,
     path::{Path, PathBuf},
@@ -128,6 +129,14 @@ impl Session {
     }
 }
 
+impl Counts {
+    /// These, where some of the tests were run a second time.
+    fn after(self, second: Counts) -> Counts {
+        let failed = second.failed;
+        Counts { passed: (self.passed + self.failed).saturating_sub(failed), failed, ..self }
+    }
+}
+
 impl Sum for Counts {
     fn sum<I: Iterator<Item = Counts>>(all: I) -> Counts {
         all.fold(Counts::default(), |sum, next| Counts {
@@ -156,20 +165,41 @@ fn clippy_for_wasm() -> Result<()> {
     run(command.env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver"))
 }
 
+/// Two files at a time. Two browsers share the machine with a GPU made of software, so a file that fails then is given
+/// a second try alone; what needed one is told.
 fn browser_tests(chromium: &Path) -> Result<(Counts, bool)> {
     let address = serve::start(serve::listen(0)?)?;
     let decoy = env::current_exe()?.with_file_name(format!("decoy{}", env::consts::EXE_SUFFIX)); // the native tests have built it
-    let (status, _) = run_and_listen(
-        Command::new("node")
-            .args(["--test", "--test-concurrency=2", "--test-timeout=1800000"]) // a browser left open ends, too
-            .args(["--test-reporter=spec", "--test-reporter-destination=stdout"])
-            .args(["--test-reporter=tap", &format!("--test-reporter-destination={NODE_RESULTS}")])
-            .args(test_files(Path::new(BROWSER_TESTS))?)
-            .env("DECOY_URL", address)
-            .env("DECOY", decoy)
-            .env("CHROMIUM", chromium),
-    )?;
-    Ok((node_counts(&fs::read_to_string(NODE_RESULTS)?), status.success()))
+    let run = |files: &[PathBuf], at_once: u32| -> Result<(String, bool)> {
+        let (status, _) = run_and_listen(
+            Command::new("node")
+                .args(["--test", "--test-timeout=1800000"]) // a browser left open ends, too
+                .arg(format!("--test-concurrency={at_once}"))
+                .args(["--test-reporter=spec", "--test-reporter-destination=stdout"])
+                .args(["--test-reporter=tap", &format!("--test-reporter-destination={NODE_RESULTS}")])
+                .args(files)
+                .env("DECOY_URL", &address)
+                .env("DECOY", &decoy)
+                .env("CHROMIUM", chromium),
+        )?;
+        Ok((fs::read_to_string(NODE_RESULTS)?, status.success()))
+    };
+    let (first, content) = run(&test_files(Path::new(BROWSER_TESTS))?, 2)?;
+    let failing = failing_files(&first);
+    if content || failing.is_empty() {
+        return Ok((node_counts(&first), content));
+    }
+    let names: Vec<_> = failing.iter().map(|file| file.display().to_string()).collect();
+    println!("── A second try, alone: {}", names.join(", "));
+    let (second, content) = run(&failing, 1)?;
+    Ok((node_counts(&first).after(node_counts(&second)), content))
+}
+
+/// The files of the tests that failed, after node's TAP output, which has a location for these alone.
+fn failing_files(tap: &str) -> Vec<PathBuf> {
+    let locations = tap.lines().filter_map(|line| line.trim().strip_prefix("location: '")?.strip_suffix('\''));
+    let files = locations.filter_map(|location| location.rsplitn(3, ':').nth(2)).map(PathBuf::from);
+    files.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// `*.test.js` in a folder, in order; named one by one, since versions of node differ in what a folder means.
@@ -245,6 +275,28 @@ ok 1 - the page loads
 ";
         assert_eq!(node_counts(tap), Counts { passed: 2, failed: 2, skipped: 2 });
         assert_eq!(node_counts("TAP version 13\n"), Counts::default());
+    }
+
+    #[test]
+    fn what_failed_is_run_again() {
+        let tap = "\
+ok 1 - the page loads
+not ok 2 - it is: fooled
+  ---
+  duration_ms: 12
+  location: '/here/tests/browser/photos.test.js:12:3'
+  ...
+    not ok 1 - within
+      location: '/here/tests/browser/photos.test.js:40:1'
+not ok 3 - it is saved
+  location: '/here/tests/browser/files.test.js:8:1'
+";
+        let files = ["/here/tests/browser/files.test.js", "/here/tests/browser/photos.test.js"].map(PathBuf::from);
+        assert_eq!(failing_files(tap), files);
+        assert!(failing_files("ok 1 - the page loads\n").is_empty());
+        let first = Counts { passed: 20, failed: 2, skipped: 1 };
+        let second = Counts { passed: 7, failed: 1, skipped: 0 };
+        assert_eq!(first.after(second), Counts { passed: 21, failed: 1, skipped: 1 });
     }
 
     #[test]
