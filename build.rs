@@ -1,4 +1,4 @@
-//! Names the one condition under which there are kernels for graphics cards.
+//! Defines the cfg alias `gpu`: it is set where this crate has GPU kernels.
 
 fn main() {
     cfg_aliases::cfg_aliases! {

@@ -1,6 +1,6 @@
-//! What a pass costs natively: forward, input gradient, and a step of DDN, for a network of each family.
+//! Native time of a forward pass, an input gradient and a step of DDN, for a network of each family.
 //!
-//! `cargo xtask bench native` runs it; the networks are the shipped ones, the pictures smooth patterns. It writes
+//! `cargo xtask bench native` runs it, with the shipped networks and pictures of smooth patterns. It writes
 //! benches/results/native.json.
 
 mod record;
@@ -18,7 +18,8 @@ use serde_json::{Value, json};
 
 const MODELS: [&str; 3] = ["coil20-sigma-0.00", "cifar10-sigma-0.00", "photos-sigma-0.00"];
 
-/// The command's: the system's gives large buffers back, and so every pass would pay for them anew.
+/// The allocator of the command: the system's returns large buffers to the system, so that every pass would have to get
+/// them again.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -27,7 +28,7 @@ const FORWARD: &str = "forward";
 const GRADIENT: &str = "input gradient";
 const DDN: &str = "DDN steps";
 
-/// Steps in one measurement, so that what surrounds them does not count.
+/// Steps in one measurement, so that the start of an attack hardly counts.
 const STEPS: usize = 5;
 
 fn network(id: &str) -> (Frozen, [usize; 3]) {
@@ -82,18 +83,18 @@ fn passes(benches: &mut Criterium) {
 }
 
 fn main() {
-    decoy_cpu::among_threads(|| {
+    decoy_cpu::in_pool(|| {
         let mut benches = Criterium::default().configure_from_args();
         passes(&mut benches);
         benches.final_summary();
     });
-    // Not what is left of an earlier run, where only some were asked for.
+    // Only after a run of all benchmarks: otherwise some results would be from an earlier run.
     if std::env::args().skip(1).eq(["--bench"]) {
         record::write("native", results());
     }
 }
 
-/// The medians in milliseconds, of one pass or step each.
+/// The median times of one pass or step, in milliseconds.
 fn results() -> Value {
     let mut table = json!({});
     for id in MODELS {
@@ -107,7 +108,7 @@ fn results() -> Value {
     json!({ "milliseconds, median": table })
 }
 
-/// What criterion has written, in nanoseconds.
+/// The median that criterion has written, in nanoseconds.
 fn measured(group: &str, name: &str, batch: usize) -> f64 {
     let file = Path::new("target/criterion").join(group).join(name).join(batch.to_string()).join("new/estimates.json");
     let estimates: Value = serde_json::from_slice(&fs::read(file).expect("criterion's estimates")).expect("JSON");

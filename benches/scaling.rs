@@ -1,5 +1,5 @@
-//! How the cost of an attack grows natively, with the batch, the side of the picture, the classes, and the data set, and
-//! whether memory stays flat over many attacks. `cargo xtask bench scaling` runs it; it writes
+//! How the native cost of an attack grows with the batch, the side of the picture, the number of classes and the data
+//! set, and whether memory stays constant over many attacks. `cargo xtask bench scaling` runs it; it writes
 //! benches/results/scaling.json.
 
 mod record;
@@ -27,7 +27,7 @@ fn pictures(count: usize, side: usize) -> Tensor<4> {
     Tensor::from_data(TensorData::new(values, shape), &Device::flex())
 }
 
-/// Milliseconds of one DDN step of a batch, the median of some.
+/// Milliseconds of one DDN step on a batch, median of several.
 fn step(batch: usize, side: usize, classes: usize) -> f64 {
     let network = network(side, classes);
     let pixels = pictures(batch, side);
@@ -46,7 +46,7 @@ fn step(batch: usize, side: usize, classes: usize) -> f64 {
     times[REPETITIONS / 2]
 }
 
-/// Seconds of an attack on a data set, and the megabytes that the process holds after every quarter of it.
+/// Seconds of an attack on a data set, and the process's memory in megabytes after each quarter of it.
 fn sweep(images: usize) -> (f64, Vec<f64>) {
     let networks = [network(128, 20)];
     let attack = Ddn { steps: STEPS, ..Ddn::default() };
@@ -62,7 +62,7 @@ fn sweep(images: usize) -> (f64, Vec<f64>) {
     (began.elapsed().as_secs_f64(), memory)
 }
 
-/// Linux only; not a number elsewhere.
+/// Memory of the process in megabytes; NaN on systems other than Linux.
 fn resident_megabytes() -> f64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

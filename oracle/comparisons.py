@@ -1,13 +1,20 @@
-"""What is compared with what, on which network and which images, each side with the same number of gradients."""
+"""The comparisons: attacks, networks and images. Both sides of a comparison use the same number of gradients."""
 
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 
 from references import Reference
 
 NORMS = {"l0": 0, "l1": 1, "l2": 2, "linf": inf}
 
-# DeepFool takes a gradient for each class: all sides the 9 best wrong ones, as Foolbox does unless told otherwise.
+ENSEMBLES = {norm: f"ensemble:norm={norm}" for norm in NORMS}
+
+# Numbers of gradients of each attack in the suite of budgets.
+BUDGETS = [20, 50, 100, 300]
+
+# DeepFool takes one gradient for each class. All sides use the true class and the 9 best others, the default of
+# Foolbox.
 CANDIDATES = 10
 
 
@@ -21,7 +28,7 @@ class Comparison:
     decoy: str
     references: list[Reference]
     epsilon: float | None = None
-    """If set, how many images are fooled within it is compared; else the smallest perturbations are."""
+    """If set, compares the number of images fooled within it; else the smallest perturbations."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,9 @@ class Suite:
     """The images, as arguments of `decoy compare`."""
     comparisons: list[Comparison]
     ensembles: dict[str, str]
-    """For a norm, the attack of Decoy that is compared with the best of all references."""
+    """By norm, the ensemble attack of Decoy that is compared with the best of all references."""
+    budgets: bool = False
+    """Whether it has the same attacks with several numbers of steps, shown side by side."""
 
 
 def ddn(steps: int) -> Comparison:
@@ -45,7 +54,7 @@ def ddn(steps: int) -> Comparison:
 
 
 def fmn(norm: str, steps: int, step_size: float | None = None) -> Comparison:
-    """Foolbox's form for L2 does not project, so that it is no reference."""
+    """In L2 Foolbox is not a reference: its version does not project."""
     ours = {} if step_size is None else {"max_stepsize": step_size}
     theirs = {} if step_size is None else {"α_init": step_size}
     references = [Reference("adv-lib", "fmn", {"norm": NORMS[norm], "steps": steps, **theirs})]
@@ -75,7 +84,7 @@ def superdeepfool() -> Comparison:
 
 
 def carlini_wagner(searches: int, steps: int) -> Comparison:
-    """torchattacks does not search for the weight c; it has as many steps as the others in all."""
+    """torchattacks does not search for the weight c; it gets as many steps as the others have in total."""
     references = [
         Reference("foolbox", "L2CarliniWagnerAttack", {"binary_search_steps": searches, "steps": steps}),
         Reference("adv-lib", "carlini_wagner_l2", {"binary_search_steps": searches, "max_iterations": steps}),
@@ -95,8 +104,14 @@ def pdpgd(norm: str, steps: int) -> Comparison:
     return Comparison("PDPGD", norm, f"{steps} steps", f"pdpgd:norm={norm},steps={steps}", [reference])
 
 
+def ead(searches: int, steps: int) -> Comparison:
+    """Decoy does not have this attack: its ensemble is compared instead."""
+    reference = Reference("foolbox", "EADAttack", {"binary_search_steps": searches, "steps": steps, "decision_rule": "L1"})
+    return Comparison("EAD, beside the ensemble", "l1", f"{searches} × {steps} steps", ENSEMBLES["l1"], [reference])
+
+
 def apgd(loss: str, norm: str, epsilon: float) -> Comparison:
-    """In L1 adv-lib alone has it."""
+    """For L1 only adv-lib has this attack."""
     ours = {"eps": epsilon, "norm": NORMS[norm], "n_iter": 100, "loss_function": loss}
     if norm == "l1":
         references = [Reference("adv-lib", "apgd", {**ours, "use_large_reps": True})]
@@ -117,13 +132,12 @@ def apgds(epsilons: dict[str, list[float]]) -> list[Comparison]:
     ]
 
 
-ENSEMBLES = {norm: f"ensemble:norm={norm}" for norm in NORMS}
+def held_out(images: int) -> list[str]:
+    return ["--data-set", "--split", "test", "--limit", str(images)]
 
 
-TOYS = ["--data-set", "--split", "test", "--limit"]
-
-
-def coil20(model: str, epsilons: dict[str, list[float]], more: list[Comparison] = []) -> Suite:
+def small(model: str, images: int, epsilons: dict[str, list[float]], more: list[Comparison] = []) -> Suite:
+    """All attacks, on a small network."""
     comparisons = [
         ddn(100),
         fmn("linf", 100),
@@ -137,9 +151,10 @@ def coil20(model: str, epsilons: dict[str, list[float]], more: list[Comparison] 
         deepfool("linf"),
         superdeepfool(),
         *apgds(epsilons),
+        ead(9, 100),
         *more,
     ]
-    return Suite(model, [*TOYS, "100"], comparisons, ENSEMBLES)
+    return Suite(model, held_out(images), comparisons, ENSEMBLES)
 
 
 def photos(model: str, epsilons: dict[str, list[float]]) -> Suite:
@@ -152,18 +167,27 @@ def photos(model: str, epsilons: dict[str, list[float]]) -> Suite:
         deepfool("linf"),
         superdeepfool(),
         *[apgd("ce", norm, epsilon) for norm, radii in epsilons.items() for epsilon in radii],
+        fmn("l1", 100),
+        pdpgd("l1", 100),
+        fmn("l0", 100),
+        sigma_zero(100),
     ]
-    return Suite(model, ["www/gallery/photos"], comparisons, {})
+    return Suite(model, ["www/gallery/photos"], comparisons, ENSEMBLES)
 
 
-# The radii are near the medians of the smallest perturbations.
+def budgets(model: str, images: int) -> Suite:
+    """The size of the perturbations by the number of gradients."""
+    attacks = [ddn, sigma_zero]
+    attacks += [partial(fmn, norm) for norm in NORMS]
+    attacks += [partial(pdpgd, norm) for norm in ["l1", "l2", "linf"]]
+    return Suite(model, held_out(images), [attack(steps) for attack in attacks for steps in BUDGETS], {}, budgets=True)
+
+
+# The values of ε are near the medians of the smallest perturbations.
 SUITES = [
-    coil20(
-        "coil20-sigma-0.00",
-        {"l1": [60], "l2": [3.5], "linf": [0.045]},
-        more=[carlini_wagner(9, 100)],
-    ),
-    Suite("coil20-sigma-0.00", [*TOYS, "100"], [ddn(1000)], {}),
-    coil20("coil20-sigma-0.10", {"l1": [60], "l2": [3.5], "linf": [0.045]}),
+    small("coil20-sigma-0.00", 60, {"l1": [125], "l2": [3.7], "linf": [0.045]}),
+    small("cifar10-sigma-0.00", 100, {"l1": [1.5], "l2": [0.13], "linf": [0.004]}, more=[carlini_wagner(9, 100), ddn(1000)]),
+    small("cifar10-sigma-0.50", 60, {"l1": [9], "l2": [0.6], "linf": [0.018]}),
     photos("photos-sigma-0.00", {"l2": [0.1], "linf": [0.0005]}),
+    budgets("cifar10-sigma-0.25", 60),
 ]

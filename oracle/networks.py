@@ -1,5 +1,5 @@
-"""The shipped networks in PyTorch, written from their architectures alone: what Burn computes can differ from this only
-by rounding."""
+"""The shipped networks in PyTorch, written independently from their architectures: Burn's results may differ from these
+only by rounding."""
 
 import json
 from pathlib import Path
@@ -14,17 +14,21 @@ MODELS = Path("www/models")
 # As in src/model/compact.rs.
 MEAN, DEVIATION = 0.30, 0.32
 
+# As in src/model/residual.rs: the number of convolutions in each stage whose result is added to their input.
+RESIDUAL_MEAN, RESIDUAL_DEVIATION = 0.47, 0.25
+RESIDUAL_STAGES = [2, 2, 1]
+
 # As in src/model/efficientnet.rs: the stride of the first block and the number of blocks.
 STAGES = [(1, 1), (2, 2), (2, 2), (2, 3), (1, 3), (2, 4), (1, 1)]
 
 
 class Network(nn.Module):
-    """Weights under the names of their file, all of them constants."""
+    """The weights by their names in the file, as constants."""
 
     def __init__(self, weights: dict[str, Tensor]):
         super().__init__()
         self.weights = weights
-        # Libraries ask a parameter where the network is.
+        # The libraries find the network's device through a parameter.
         self.somewhere = nn.Parameter(torch.zeros(()), requires_grad=False)
         self.eval()
 
@@ -48,10 +52,10 @@ class Compact(Network):
 
 
 class EfficientNetLite0(Network):
-    """Inverted bottlenecks with ReLU6; every BatchNorm is in the weights already."""
+    """Inverted bottlenecks with ReLU6; every BatchNorm is folded into the weights."""
 
     def same(self, name: str, x: Tensor, stride: int) -> Tensor:
-        """A convolution with a `side / stride` large output; of an odd padding, the larger half is at the end."""
+        """A convolution whose output side is `side / stride`; odd padding has its larger half at the end."""
         outputs, inputs, _, kernel = self.weights[f"{name}.weight"].shape
         side = x.shape[-1]
         padding = max((-(-side // stride) - 1) * stride + kernel - side, 0)
@@ -72,12 +76,26 @@ class EfficientNetLite0(Network):
         return self.dense("dense", relu6(self.conv("head", x)).mean((2, 3)))
 
 
-ARCHITECTURES = {"compact": Compact, "efficientnet-lite0": EfficientNetLite0}
+class Residual(Network):
+    """Stages of a strided convolution and residual ones; every BatchNorm is folded into the weights."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        x = self.conv("stem", (pixels - RESIDUAL_MEAN) / RESIDUAL_DEVIATION, padding=1)
+        for stage, convolutions in enumerate(RESIDUAL_STAGES):
+            x = self.conv(f"stages.{stage}.down", relu(x), stride=2, padding=1)
+            inner = x
+            for index in range(convolutions):
+                inner = self.conv(f"stages.{stage}.inner.{index}", relu(inner), padding=1)
+            x = x + inner
+        return self.dense("dense", relu(x).mean((2, 3)))
+
+
+ARCHITECTURES = {"compact": Compact, "efficientnet-lite0": EfficientNetLite0, "residual": Residual}
 
 
 class Cut(nn.Module):
-    """A network that knows only its `count` best classes for one image, so that an attack that takes the gradient of
-    every class takes those alone. What fools it fools the whole network."""
+    """A network cut to its `count` best classes for one image, so that an attack that takes the gradient of every class
+    takes only these. An image that fools it also fools the whole network."""
 
     def __init__(self, network: nn.Module, image: Tensor, label: Tensor, count: int):
         super().__init__()
@@ -92,12 +110,12 @@ class Cut(nn.Module):
 
 
 def unpacked(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weights of 8 bits times the scale of their output channel, in 32 bits, as in src/model/weights.rs."""
+    """The weights in 32 bits: 8-bit values times the scale of their output channel, as in src/model/weights.rs."""
     weights = {}
     for name, tensor in tensors.items():
         if tensor.dtype == torch.int8:
             scale = tensors[f"{name}.scale"]
-            # Matrices end with their output channels, kernels begin with them.
+            # The output channels are the last axis of matrices, and the first axis of kernels.
             weights[name] = tensor.float() * (scale if tensor.dim() == 2 else scale.view(-1, 1, 1, 1))
         elif tensors.get(name.removesuffix(".scale"), tensor).dtype != torch.int8:
             weights[name] = tensor
@@ -105,7 +123,7 @@ def unpacked(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def load(model: str, dtype: torch.dtype = torch.float32) -> tuple[Network, str]:
-    """A shipped network, and the checksum of its weights as the catalogue has it."""
+    """A shipped network, and the checksum of its weights from the catalogue."""
     catalog = json.loads((MODELS / "models.json").read_text())
     for family in catalog["families"]:
         for entry in family["models"]:

@@ -22,7 +22,7 @@ TENSORS = FOLDER / "tensors.safetensors"
 
 
 def decoy(suite: Suite, attacks: list[str]) -> dict:
-    """What `decoy compare` says of the images of a suite; what it computes of each is in `TENSORS`."""
+    """The JSON of `decoy compare` for a suite; pixels, classes, logits and gradients go into the file `TENSORS`."""
     command = [os.environ.get("CARGO", "cargo"), "run", "--release", "--quiet", "--package", "decoy-cli", "--"]
     command += ["compare", "--model", suite.model, *suite.images, "--json", "--tensors", str(TENSORS)]
     for attack in attacks:
@@ -31,7 +31,7 @@ def decoy(suite: Suite, attacks: list[str]) -> dict:
 
 
 def logits_and_gradient(network: nn.Module, pixels: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
-    """The logits, and the gradient of the margin in the pixels."""
+    """The logits, and the gradient of the margin with respect to the pixels."""
     pixels = pixels.clone().requires_grad_()
     logits = network(pixels)
     own = classes.unsqueeze(1)
@@ -40,7 +40,7 @@ def logits_and_gradient(network: nn.Module, pixels: Tensor, classes: Tensor) -> 
 
 
 def precision(model: str, tensors: dict[str, Tensor]) -> dict:
-    """How far Decoy and PyTorch, both in 32 bits, are from PyTorch in 64 bits."""
+    """The errors of Decoy and of PyTorch, both in 32 bits, compared with PyTorch in 64 bits."""
     pixels, classes = tensors["pixels"], tensors["classes"].long()
     exact_logits, exact_gradient = logits_and_gradient(networks.load(model, torch.float64)[0], pixels.double(), classes)
 
@@ -61,12 +61,12 @@ def precision(model: str, tensors: dict[str, Tensor]) -> dict:
 
 
 def sizes(values: list[float | None]) -> list[float]:
-    """Norms with infinity for an image that is not fooled, as Decoy says it with null."""
+    """The norms, with infinity for an image that is not fooled, which Decoy writes as null."""
     return [float("inf") if value is None else value for value in values]
 
 
 def measure(suite: Suite, wanted: Callable[[str], bool]) -> dict | None:
-    """Both sides of what is wanted of a suite, the ensembles beside the best of all its references."""
+    """Runs the wanted comparisons of a suite on both sides; compares each ensemble with the best of all references."""
     ensembles = {norm: attack for norm, attack in suite.ensembles.items() if wanted(attack)}
     comparisons = [comparison for comparison in suite.comparisons if ensembles or wanted(comparison.decoy)]
     attacks = [comparison.decoy for comparison in comparisons if wanted(comparison.decoy)] + list(ensembles.values())
@@ -106,13 +106,14 @@ def measure(suite: Suite, wanted: Callable[[str], bool]) -> dict | None:
     ]
 
     def best(norm: str) -> list[float]:
-        """The smallest perturbation that any reference has for each image."""
+        """For each image the smallest perturbation found by any reference."""
         found = [reference["sizes"] for row in rows if row["norm"] == norm for reference in row["references"]]
         return [min(image) for image in zip(*found, strict=True)]
 
     return {
         "model": suite.model,
         "images": answer["images"],
+        "budgets": suite.budgets,
         "precision": precision(suite.model, tensors),
         "comparisons": [row for row in rows if row["decoy"]],
         "ensembles": [{"norm": norm, "decoy": ours[attack], "best": best(norm)} for norm, attack in ensembles.items()],

@@ -1,5 +1,5 @@
-"""The literature's own code: attacks of Foolbox, adv-lib and torchattacks, run on the networks in PyTorch and measured
-anew."""
+"""The reference implementations: attacks of Foolbox, adv-lib and torchattacks, run on the networks in PyTorch and
+measured here."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from networks import Cut
 
-sys.modules["visdom"] = ModuleType("visdom")  # adv-lib imports it to draw curves, which nobody asks for here
+sys.modules["visdom"] = ModuleType("visdom")  # adv-lib imports it to draw curves, which are not used here
 
 import adv_lib.attacks
 import foolbox
@@ -27,13 +27,13 @@ VERSIONS = {name: version(name) for name in ["foolbox", "adv-lib", "torchattacks
 
 @dataclass(frozen=True)
 class Reference:
-    """An attack as a library calls it."""
+    """An attack of a library, by its name and arguments there."""
 
     library: str
     attack: str
     arguments: dict = field(default_factory=dict)
     candidates: int | None = None
-    """If set, the images are attacked one by one, each on the network cut to its so many best classes."""
+    """If set, each image is attacked alone, on the network cut to this many best classes."""
 
     def __str__(self) -> str:
         arguments = ", ".join(f"{name}={value}" for name, value in self.arguments.items())
@@ -41,7 +41,7 @@ class Reference:
         return f"{self.library} {self.attack}({arguments}){cut}"
 
     def images(self, network: nn.Module, pixels: Tensor, classes: Tensor) -> Tensor:
-        """What the library returns for a batch."""
+        """The images that the library returns for a batch."""
         if self.library == "foolbox":
             attack = getattr(foolbox.attacks, self.attack)(**self.arguments)
             raw, _, _ = attack(foolbox.PyTorchModel(network, bounds=(0, 1)), pixels, classes, epsilons=None)
@@ -51,7 +51,7 @@ class Reference:
         return getattr(torchattacks, self.attack)(network, **self.arguments)(pixels, classes)
 
     def adversarial(self, network: nn.Module, pixels: Tensor, classes: Tensor) -> Tensor:
-        """What the library returns for every image."""
+        """The images that the library returns, attacked one by one if `candidates` is set."""
         torch.manual_seed(0)
         if self.candidates is None:
             return self.images(network, pixels, classes).detach()
@@ -63,7 +63,7 @@ class Reference:
 
 
 class Counted(nn.Module):
-    """A network that counts the images it sees."""
+    """A network that counts its forward and backward passes, by images."""
 
     def __init__(self, network: nn.Module):
         super().__init__()
@@ -82,15 +82,15 @@ class Counted(nn.Module):
 
 
 def norms(perturbations: Tensor) -> dict[str, list[float]]:
-    """Every norm of every perturbation."""
+    """All norms of each perturbation."""
     flat = perturbations.flatten(1).double()
     orders = {"l0": 0, "l1": 1, "l2": 2, "linf": float("inf")}
     return {name: flat.norm(p=order, dim=1).tolist() for name, order in orders.items()}
 
 
 def run(reference: Reference, network: nn.Module, weights: str, pixels: Tensor, classes: Tensor) -> dict:
-    """The norms of what a reference returns, `inf` where the network does not misread it; kept, since the same attack on
-    the same network and images gives the same."""
+    """The norms of the perturbations that a reference returns, `inf` where the network is not fooled. They are cached,
+    since the same attack on the same network and images gives the same result."""
     key = {
         "weights": weights,
         "pixels": hashlib.sha256(pixels.numpy().tobytes() + classes.numpy().tobytes()).hexdigest(),
@@ -104,7 +104,7 @@ def run(reference: Reference, network: nn.Module, weights: str, pixels: Tensor, 
     print(f"   {reference}: ", end="", flush=True)
     counted = Counted(network)
     start = monotonic()
-    images = reference.adversarial(counted, pixels, classes).clamp(0, 1)  # a sum may be a rounding beyond
+    images = reference.adversarial(counted, pixels, classes).clamp(0, 1)  # rounding may leave [0, 1]
     print(f"{monotonic() - start:.0f} s", flush=True)
     with torch.no_grad():
         fooled = (network(images).argmax(1) != classes).tolist()

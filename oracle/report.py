@@ -1,4 +1,4 @@
-"""docs/oracle.md and docs/oracle.json: what was measured, for people and for programs."""
+"""Writes the measurements for people, docs/oracle.md, and for programs, docs/oracle.json."""
 
 import json
 import subprocess
@@ -16,11 +16,11 @@ LIBRARIES = ["foolbox", "adv-lib", "torchattacks"]
 NORMS = {"l0": "L0", "l1": "L1", "l2": "L2", "linf": "L∞"}
 
 GOAL = 1.01
-"""Decoy's median shall be at most so many times the best reference's."""
+"""Goal: Decoy's median is at most this many times the best reference's."""
 TIE = 1.0001
-"""An ensemble's perturbation that is at most so many times the best reference's counts as no larger: rounding."""
+"""Tolerance for rounding: an ensemble's perturbation up to this many times the best reference's counts as no larger."""
 WITHIN = 1 + 1e-3
-"""A perturbation of at most so many times ε is within it: rounding."""
+"""Tolerance for rounding: a perturbation up to this many times ε counts as within ε."""
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
@@ -37,7 +37,7 @@ def passes(found: dict) -> str:
 
 
 def smallest(found: dict) -> str:
-    """The median, and how many images are not fooled at all."""
+    """The median size, and the number of images that are not fooled."""
     missed = sum(map(isinf, found["sizes"]))
     return number(median(found["sizes"])) + (f" ({missed} not fooled)" if missed else "")
 
@@ -47,7 +47,7 @@ def within(found: dict, epsilon: float) -> int:
 
 
 def ratio(row: dict) -> float:
-    """Decoy's median over the best reference's."""
+    """Decoy's median divided by the best reference's."""
     best = min(median(reference["sizes"]) for reference in row["references"])
     ours = median(row["decoy"]["sizes"])
     return 1.0 if ours == best else ours / best
@@ -69,7 +69,7 @@ def precision(suites: list[dict]) -> str:
             gradient = [f"{found['gradient_median']:.1e}", f"{found['gradient_max']:.1e}"]
             logits = f"{found['logits']:.1e} of {largest:.1f}"
             row = [f"`{suite['model']}`", str(len(suite["images"])), program, answers, logits, *gradient]
-            if row not in rows:  # a network that several suites attack
+            if row not in rows:  # several suites may attack the same network
                 rows.append(row)
     head = ["network", "images", "in 32 bits", "same answers", "logits, at most", "gradients, median", "at most"]
     return table(head, rows)
@@ -89,6 +89,42 @@ def medians(suite: dict) -> str:
         if row["epsilon"] is None
     ]
     return table(["attack", "norm", "budget", "Decoy", *LIBRARIES, "Decoy / best"], rows)
+
+
+def optimality(suite: dict) -> str:
+    """The optimality of every attack and of the ensembles, as a table."""
+    rows = []
+    for norm, name in NORMS.items():
+        attacks = [row for row in suite["comparisons"] if row["norm"] == norm and row["epsilon"] is None]
+        ensembles = [row["decoy"] for row in suite["ensembles"] if row["norm"] == norm]
+        found = ensembles + [side for row in attacks for side in [row["decoy"], *row["references"]]]
+        if not found:
+            continue
+        best = [min(image) for image in zip(*(side["sizes"] for side in found), strict=True)]
+        enough = max(best)  # the ε at which the best attacks have fooled every image
+
+        def share(side: dict) -> str:
+            below = sum(enough - min(size, enough) for size in side["sizes"])
+            return f"{below / sum(enough - size for size in best):.3f}"
+
+        rows += [[row["title"], name, row["budget"], share(row["decoy"]), *cells(row, share)] for row in attacks]
+        rows += [["**Ensemble**", name, "", share(side), *([""] * len(LIBRARIES))] for side in ensembles]
+    return table(["attack", "norm", "budget", "Decoy", *LIBRARIES], rows)
+
+
+def by_budget(suite: dict) -> str:
+    """One row for each attack: the medians of Decoy and of the best library, by number of steps."""
+    budgets = list(dict.fromkeys(row["budget"] for row in suite["comparisons"]))
+    rows: dict[tuple[str, str], dict[str, dict]] = {}
+    for row in suite["comparisons"]:
+        rows.setdefault((row["title"], row["norm"]), {})[row["budget"]] = row
+    body = []
+    for (title, norm), found in rows.items():
+        ours = [number(median(found[budget]["decoy"]["sizes"])) for budget in budgets]
+        theirs = [number(min(median(side["sizes"]) for side in found[budget]["references"])) for budget in budgets]
+        body.append([title, NORMS[norm], *ours, *theirs])
+    head = [f"Decoy, {budgets[0]}", *budgets[1:], f"best library, {budgets[0]}", *budgets[1:]]
+    return table(["attack", "norm", *head], body)
 
 
 def fooled(suite: dict) -> str:
@@ -127,7 +163,7 @@ def ensembles(suites: list[dict]) -> str:
 
 
 def calls(suites: list[dict]) -> str:
-    """Every call of either side, and its passes for one image."""
+    """The call of every attack, on either side, and its passes for one image."""
     rows = {}
     for suite in suites:
         for row in suite["comparisons"]:
@@ -140,12 +176,14 @@ def calls(suites: list[dict]) -> str:
 
 
 def tables(suites: list[dict]) -> str:
-    """Every comparison, and how many reach their goal."""
+    """The text with all comparisons, and how many reach their goal."""
 
     def heading(suite: dict) -> str:
         return f"### `{suite['model']}`, {len(suite['images'])} images"
 
     parts = []
+    curves = [suite for suite in suites if suite["budgets"]]
+    suites = [suite for suite in suites if not suite["budgets"]]
     minimal = [row for suite in suites for row in suite["comparisons"] if row["epsilon"] is None]
     if minimal:
         reached = sum(ratio(row) <= GOAL for row in minimal)
@@ -156,6 +194,15 @@ def tables(suites: list[dict]) -> str:
             parts += [heading(suite), medians(suite)]
     if any(suite["ensembles"] for suite in suites):
         parts += ["## The ensemble and the best of all", ENSEMBLE, ensembles(suites)]
+    if minimal:
+        parts += ["## How near the strongest", OPTIMALITY]
+    for suite in suites:
+        if any(row["epsilon"] is None for row in suite["comparisons"]):
+            parts += [heading(suite), optimality(suite)]
+    if curves:
+        parts += ["## What more gradients bring", BUDGETS]
+    for suite in curves:
+        parts += [heading(suite), by_budget(suite)]
     bounded = [suite for suite in suites if any(row["epsilon"] is not None for row in suite["comparisons"])]
     if bounded:
         parts += ["## Fooled within ε", WITHIN_EPSILON]
@@ -167,6 +214,13 @@ def tables(suites: list[dict]) -> str:
 MEDIANS = """The median over the images of the norm of the smallest perturbation found. An image that an attack does not \
 fool counts as infinite, and how many those are stands in brackets. The last column is Decoy's median over the best of the \
 libraries', in bold where it is more than 1 % above."""
+
+OPTIMALITY = """The measure of AttackBench (arXiv 2404.19460), on these networks and images. The share of images that an \
+attack fools within ε, summed over all ε up to the one where every image is fooled, over the same sum for the best of all: \
+the smallest perturbation that any attack of either side has found for each image. 1 is the best of all."""
+
+BUDGETS = """The median over the images of the norm of the smallest perturbation found, after so many steps, each with one \
+gradient."""
 
 WITHIN_EPSILON = """How many images are fooled within a ball of radius ε; Decoy's number is in bold where a library fools \
 more."""
@@ -212,7 +266,7 @@ last digits.""",
 
 
 def rounded(value):
-    """The same with six digits of every number, and null for infinity, which JSON does not have."""
+    """The value with six digits of every number, and null for infinity, which JSON does not have."""
     if isinstance(value, dict):
         return {key: rounded(part) for key, part in value.items()}
     if isinstance(value, list):

@@ -1,10 +1,10 @@
-//! Attacks: searches for the most similar image that a network misreads.
+//! Attacks: searches for the misread image that is most similar to the original.
 //!
-//! An attack writes only its [`Search`]. The driver, [`Run`], owns the [`State`]: it checks the input, lets the search
-//! step, reads its progress back once every few steps, and at the end trusts nothing: it clips, predicts and measures
-//! again, and finds the 8-bit image that is misread too.
+//! An attack implements only its [`Search`]. The driver, [`Run`], owns the [`State`]. It checks the input, lets the
+//! search step, and reads the progress back once every few steps. At the end it does not trust the search: it clips,
+//! predicts and measures the result again, and looks for an 8-bit image that is misread too.
 //!
-//! # Which one
+//! # Which one to take
 //!
 //! | attack | finds | in |
 //! |---|---|---|
@@ -19,18 +19,19 @@
 //! | [`Pgd`] | a misread image within ε | L1, L2, L∞ |
 //! | [`Fgsm`] | a misread image within ε, in one step | L∞ |
 //! | [`Square`] | a misread image within ε, without gradients | L2, L∞ |
-//! | [`Noise`] | a misread image of size ε by chance: the control | L0, L1, L2, L∞ |
+//! | [`Noise`] | a misread image by random noise of size ε: the control | L0, L1, L2, L∞ |
 //! | [`GradientAscent`] | a misread image: the original experiment | L2 |
-//! | [`SmallestEpsilon`] | the smallest perturbation by an attack within ε | its norm |
+//! | [`SmallestEpsilon`] | the smallest perturbation, by an attack within ε | its norm |
 //! | [`Polished`] | what an attack finds, made smaller | its norm |
-//! | [`Ensemble`] | the smallest perturbation by any of several | any |
+//! | [`Ensemble`] | the smallest perturbation that any of several attacks finds | any |
 //!
-//! Each has its defaults from its paper, which its page names along with every difference from it. [`menu`] lists them
-//! by name with their parameters, and [`build`] makes one from options that can be written `fmn:norm=linf,steps=1000`.
+//! Each attack has the defaults of its paper; its documentation names the paper and every difference from it. [`menu`]
+//! lists the attacks by name with their parameters, and [`build`] makes one from options such as
+//! `fmn:norm=linf,steps=1000`.
 //!
-//! # One of your own
+//! # An attack of your own
 //!
-//! An attack says what it is and takes steps. This one fades the picture to grey:
+//! An attack describes itself and takes steps. This one fades the picture to grey:
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
@@ -74,9 +75,9 @@
 //! # }).unwrap();
 //! ```
 //!
-//! Where an image depends on random numbers, all images of a batch get the same, so that an image alone has the same
-//! result as in a batch. In this crate a new attack is one file, which says its words and parameters too, and one line in
-//! `menu.rs`; the table of `tests/attacks.rs` holds everything in the menu to what must hold.
+//! Where an attack uses random numbers, all images of a batch get the same ones, so an image alone has the same result
+//! as in a batch. In this crate a new attack is one file, which also holds its title, summary and parameters, and one
+//! line in `menu.rs`. The table in `tests/attacks.rs` tests everything in the menu.
 
 mod adam;
 mod apgd;
@@ -134,12 +135,12 @@ use crate::error::Error;
 use crate::norm::{Norm, shrink_within_box};
 use crate::per_image;
 
-/// A method of attack with its parameters.
+/// An attack with its parameters.
 pub trait Attack {
-    /// What it is, with these parameters.
+    /// The attack's properties, with these parameters.
     fn about(&self) -> About;
 
-    /// Begins on a batch: moves `state`, which stands at the originals, to where the search starts.
+    /// Begins on a batch. `state` stands at the originals; this moves it to where the search starts.
     fn begin(&self, problem: &Problem, state: &mut State) -> Box<dyn Search>;
 }
 
@@ -153,31 +154,31 @@ impl Attack for Box<dyn Attack> {
     }
 }
 
-/// What an attack is.
+/// The properties of an attack.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct About {
     /// Its name in commands, reports and on the page.
     pub name: &'static str,
-    /// The norm of the perturbation that it keeps small.
+    /// The norm in which it measures perturbations.
     pub norm: Norm,
-    /// How many steps it takes at most.
+    /// The largest number of steps.
     pub steps: usize,
-    /// What it costs at most, for every image; the driver adds a few forward passes to check the result.
+    /// The most it costs for every image. The driver adds a few forward passes to check the result.
     pub cost: Passes,
-    /// The norm that no perturbation of it exceeds, if it is one of fixed size.
+    /// For an attack of fixed size: the largest norm of its perturbations.
     pub epsilon: Option<f32>,
-    /// κ: by how much the logit of the class to be read must lead for a success.
+    /// κ: by how much the logit of the class to be read must exceed the others for a success.
     pub lead: f32,
-    /// Whether it can make a network read a given class; all can make it misread.
+    /// Whether it can make a network read a given class. Every attack can make it misread.
     pub targeted: bool,
-    /// Whether it asks for answers alone, never for a gradient.
+    /// Whether it uses only the network's answers, never a gradient.
     pub black_box: bool,
-    /// The fewest classes it works with.
+    /// The smallest number of classes it works with.
     pub fewest_classes: usize,
 }
 
 impl About {
-    /// An attack that takes one gradient a step, can aim at a class, and looks for the smallest perturbation.
+    /// An attack that takes one gradient a step, can aim at a class, and searches for the smallest perturbation.
     pub const fn new(name: &'static str, norm: Norm, steps: usize) -> Self {
         Self {
             name,
@@ -192,18 +193,18 @@ impl About {
         }
     }
 
-    /// Whether it works with so many classes.
+    /// Checks that the attack works with `found` classes.
     ///
     /// # Errors
     ///
-    /// If they are too few.
+    /// If there are too few classes.
     pub fn check_classes(&self, found: usize) -> Result<(), Error> {
         let expected = self.fewest_classes;
         if found >= expected { Ok(()) } else { Err(Error::TooFewClasses { attack: self.name, expected, found }) }
     }
 }
 
-/// Passes through a network for every image. A gradient is one of each.
+/// Passes through a network for every image. A gradient costs one forward and one backward pass.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
 pub struct Passes {
@@ -214,17 +215,17 @@ pub struct Passes {
 }
 
 impl Passes {
-    /// Those of so many gradients.
+    /// The passes of `count` gradients.
     pub const fn gradients(count: usize) -> Self {
         Self { forward: count, backward: count }
     }
 
-    /// These, and so many forward passes more.
+    /// These passes and `count` more forward passes.
     pub const fn and_forward(self, count: usize) -> Self {
         Self { forward: self.forward + count, ..self }
     }
 
-    /// These, so many times.
+    /// `count` times these passes.
     pub const fn times(self, count: usize) -> Self {
         Self { forward: self.forward * count, backward: self.backward * count }
     }
@@ -239,8 +240,8 @@ impl Sum for Passes {
     }
 }
 
-/// The steps of one attack on one batch. All it knows stays on the device, one value or image per row; no row depends on
-/// another.
+/// The steps of one attack on one batch. The search keeps all its state on the device, one value or image per row. No
+/// row depends on another.
 pub trait Search {
     /// Takes one step.
     fn step(&mut self, problem: &Problem, state: &mut State);
@@ -249,40 +250,40 @@ pub trait Search {
     fn polish(&mut self, _problem: &Problem, _state: &mut State) {}
 }
 
-/// Where a search stands, for every image of a batch.
+/// The current state of a search, for every image of a batch.
 pub struct State {
-    /// The norm that is kept small.
+    /// The attack's norm.
     pub norm: Norm,
-    /// The radius of the ball that the perturbation is to stay in, `[N]`; [`Best::NONE`] where there is none.
+    /// The radius of the ball in which the perturbation must stay, `[N]`; [`Best::NONE`] if there is no limit.
     pub epsilon: Tensor<1>,
     /// Steps taken.
     pub step: usize,
-    /// The images as they are now, adversarial or not, `[N, C, H, W]`.
+    /// The current images, adversarial or not, `[N, C, H, W]`.
     pub current: Tensor<4>,
     /// The best adversarial images so far.
     pub best: Best,
-    /// What the network said when it was last asked, `[N, K]`.
+    /// The network's most recent logits, `[N, K]`.
     pub logits: Option<Tensor<2>>,
-    /// Where no further step changes anything, `[N]`, 1 or 0.
+    /// 1 where no further step can change the result, else 0, `[N]`.
     pub settled: Tensor<1>,
 }
 
 impl State {
-    /// At the originals, with nothing found.
+    /// The state at the originals, with nothing found.
     fn new(problem: &Problem, norm: Norm, epsilon: Tensor<1>) -> Self {
         let best = Best::none(problem);
         let settled = best.norm.zeros_like();
         Self { norm, epsilon, step: 0, current: problem.pixels.clone(), best, logits: None, settled }
     }
 
-    /// Takes in the `logits` of the current images: keeps those that are adversarial and nearer than the best. Returns
-    /// where they are adversarial, `[N]`.
+    /// Records the `logits` `[N, K]` of the current images: keeps the images that are adversarial and nearer than the
+    /// best so far. Returns where the current images are adversarial, `[N]`.
     pub fn record(&mut self, problem: &Problem, logits: Tensor<2>) -> Tensor<1, Bool> {
         let margin = problem.criterion.margin(logits.clone());
         self.record_margin(problem, logits, margin)
     }
 
-    /// The same, where their `margin` `[N]` is known.
+    /// The same as [`record`](State::record), where the `margin` `[N]` is already known.
     pub fn record_margin(&mut self, problem: &Problem, logits: Tensor<2>, margin: Tensor<1>) -> Tensor<1, Bool> {
         self.logits = Some(logits);
         self.current = problem.allowed(self.current.clone());
@@ -292,27 +293,28 @@ impl State {
         adversarial
     }
 
-    /// [`record`](State::record)s the current images, for one forward pass.
+    /// Predicts the current images and [`record`](State::record)s the result, for one forward pass.
     pub fn predict(&mut self, problem: &Problem) {
         let logits = problem.logits(self.current.clone());
         self.record(problem, logits);
     }
 
-    /// What most searches end with, for `bisections` + 1 forward passes: [`predict`](State::predict)s the last images,
-    /// which a search that predicts first and moves then has not, and closes in on the line to the best ones.
-    pub fn close_in(&mut self, problem: &Problem, bisections: usize) {
+    /// The end of most searches, for `bisections` + 1 forward passes. It [`predict`](State::predict)s the current
+    /// images, since a search that predicts before it moves has not predicted the last ones. Then it bisects the line
+    /// to the best images.
+    pub fn predict_and_bisect(&mut self, problem: &Problem, bisections: usize) {
         self.predict(problem);
         bisection::bisect(problem, &mut self.best, bisections, self.norm);
     }
 
-    /// Settles the images for which something is found; returns where, `[N]`.
+    /// Settles the images for which an adversarial image is found. Returns where that is so, `[N]`.
     pub fn stop_where_found(&mut self) -> Tensor<1, Bool> {
         let found = self.best.found();
         self.settled = found.clone().float();
         found
     }
 
-    /// Takes over where another search on the same images stands, and what it has found.
+    /// Takes over the state of another search on the same images, and keeps what it has found.
     fn take(&mut self, problem: &Problem, other: &Self) {
         let Self { current, best, logits, .. } = other;
         let size = if other.norm == self.norm {
@@ -326,11 +328,11 @@ impl State {
     }
 }
 
-/// An attack under way on a batch.
+/// An attack on a batch, in progress.
 struct Attempt {
     search: Box<dyn Search>,
     state: State,
-    /// Steps at most.
+    /// The largest number of steps.
     steps: usize,
 }
 
@@ -360,27 +362,28 @@ impl Attempt {
         self.search.polish(problem, &mut self.state);
     }
 
-    /// Steps that are left.
+    /// The number of steps left.
     fn left(&self) -> usize {
         self.steps - self.state.step
     }
 }
 
-/// What a search works on, with a count of what it costs.
+/// The task of a search. It counts the passes that the search uses.
 pub struct Problem<'a> {
     classifier: &'a Frozen,
     /// The original images, `[N, C, H, W]`, in [0, 1].
     pub pixels: Tensor<4>,
-    /// What counts as success.
+    /// The condition for success.
     pub criterion: Criterion,
-    /// 1 where a value may change, else 0, `[1, 1, H, W]`; none where all may.
+    /// 1 where a pixel may change, else 0, `[1, 1, H, W]`; `None` where all may change.
     region: Option<Tensor<4>>,
     passes: Cell<Passes>,
-    /// The largest value of the first gradient asked for; 1 where the goal was reached there, `[N]`.
+    /// The largest magnitude in the first gradient asked for, `[N]`; 1 where the goal was already reached there.
     first_gradient: RefCell<Option<Tensor<1>>>,
 }
 
-/// Whether a margin does not turn with another batch size or device: rounding moves logits by up to 1e-5.
+/// Whether a margin is large enough to keep its sign on another device or batch size. Rounding moves logits by up to
+/// 1e-5.
 fn is_beyond_rounding(margin: Tensor<1>) -> Tensor<1, Bool> {
     margin.greater_elem(1e-4)
 }
@@ -390,33 +393,33 @@ impl<'a> Problem<'a> {
         Self { classifier, pixels, criterion, region, passes: Cell::default(), first_gradient: RefCell::default() }
     }
 
-    /// The logits at `pixels`, `[N, K]`, whose values outside of the region are the originals'; counts as a forward pass.
+    /// The logits `[N, K]` at `pixels`. Outside of the region the network sees the originals. Counts as a forward pass.
     pub fn logits(&self, pixels: Tensor<4>) -> Tensor<2> {
         self.passes.set(self.passes.get().and_forward(1));
         self.classifier.logits(self.allowed(pixels))
     }
 
-    /// The logits at `pixels`, whose values outside of the region are the originals', the value of `objective` there and its
-    /// gradient, which is 0 outside of the region; counts as a forward and a backward pass. See [`Frozen::gradient`].
+    /// The logits at `pixels`, the value of `objective` and its gradient. Outside of the region the network sees the
+    /// originals and the gradient is 0. Counts as a forward and a backward pass. See [`Frozen::gradient`].
     pub fn gradient(&self, pixels: Tensor<4>, objective: impl FnOnce(Tensor<2>) -> Tensor<1>) -> Slope {
         let Passes { forward, backward } = self.passes.get();
         self.passes.set(Passes { forward: forward + 1, backward: backward + 1 });
         let mut slope = self.classifier.gradient(self.allowed(pixels), objective);
         slope.gradient = self.inside(slope.gradient);
         self.first_gradient.borrow_mut().get_or_insert_with(|| {
-            // Where the goal is reached already, an objective may well be at its highest.
+            // Where the goal is already reached, the objective may be at its maximum and its gradient truly 0.
             let steepest = Norm::Linf.measure(slope.gradient.clone());
             steepest.mask_fill(self.reached(slope.logits.clone()), 1.0)
         });
         slope
     }
 
-    /// `value` for every image, `[N]`.
+    /// `value` repeated for every image, `[N]`.
     pub fn for_each(&self, value: f32) -> Tensor<1> {
         Tensor::full([self.pixels.dims()[0]], value, &self.pixels.device())
     }
 
-    /// `pixels` within the region, the originals outside of it, `[N, C, H, W]`.
+    /// `pixels` inside the region and the originals outside of it, `[N, C, H, W]`.
     pub fn allowed(&self, pixels: Tensor<4>) -> Tensor<4> {
         match &self.region {
             None => pixels,
@@ -427,7 +430,7 @@ impl<'a> Problem<'a> {
         }
     }
 
-    /// `perturbation` within the region, 0 outside of it, `[N, C, H, W]`.
+    /// `perturbation` inside the region and 0 outside of it, `[N, C, H, W]`.
     pub fn inside(&self, perturbation: Tensor<4>) -> Tensor<4> {
         match &self.region {
             None => perturbation,
@@ -435,17 +438,18 @@ impl<'a> Problem<'a> {
         }
     }
 
-    /// The largest perturbations the box [0, 1] and the region leave room for, in `norm`, `[N]`.
+    /// The norm of the largest perturbation that the box [0, 1] and the region allow, `[N]`.
     pub fn room(&self, norm: Norm) -> Tensor<1> {
         norm.measure(self.inside(self.pixels.clone().max_pair(1.0 - self.pixels.clone())))
     }
 
-    /// The images within [0, 1] that `perturbation` leads to.
+    /// The originals plus `perturbation`, clipped to [0, 1], `[N, C, H, W]`.
     pub fn perturbed(&self, perturbation: Tensor<4>) -> Tensor<4> {
         (self.pixels.clone() + perturbation).clamp(0.0, 1.0)
     }
 
-    /// The images within [0, 1] nearest to `pixels` whose perturbation has a norm of at most `epsilon` `[N]`.
+    /// The images within [0, 1] that are nearest to `pixels` and whose perturbation has a norm of at most `epsilon`
+    /// `[N]`.
     pub fn within(&self, norm: Norm, pixels: Tensor<4>, epsilon: Tensor<1>) -> Tensor<4> {
         match norm {
             Norm::L0 => self.perturbed(norm.project(pixels - self.pixels.clone(), epsilon)),
@@ -458,18 +462,19 @@ impl<'a> Problem<'a> {
         }
     }
 
-    /// The images within [0, 1] in the direction of `pixels`, with a perturbation of length `epsilon` `[N]` before the clip.
+    /// The originals plus the perturbation of `pixels` scaled to L2 length `epsilon` `[N]`, clipped to [0, 1],
+    /// `[N, C, H, W]`.
     pub fn on_sphere(&self, pixels: Tensor<4>, epsilon: Tensor<1>) -> Tensor<4> {
         let share = epsilon / self.length(pixels.clone());
         per_image::between(self.pixels.clone(), pixels, share)
     }
 
-    /// The L2 norm of the perturbation that leads to `pixels`, not quite zero, `[N]`.
+    /// The L2 norm of the perturbation of `pixels`, at least 1e-12, `[N]`.
     fn length(&self, pixels: Tensor<4>) -> Tensor<1> {
         Norm::L2.distance(pixels, self.pixels.clone()).clamp_min(1e-12)
     }
 
-    /// Whether each image reaches the goal, with a margin above rounding, `[N]`.
+    /// Whether each image reaches the goal, with a margin larger than rounding errors, `[N]`.
     pub fn reached(&self, logits: Tensor<2>) -> Tensor<1, Bool> {
         is_beyond_rounding(self.criterion.margin(logits))
     }
@@ -479,12 +484,12 @@ impl<'a> Problem<'a> {
 pub struct Best {
     /// The adversarial images, `[N, C, H, W]`; the originals where none is found.
     pub pixels: Tensor<4>,
-    /// Size of the perturbation in the attack's norm, `[N]`; [`Best::NONE`] where none is found.
+    /// Norm of the perturbation in the attack's norm, `[N]`; [`Best::NONE`] where none is found.
     pub norm: Tensor<1>,
 }
 
 impl Best {
-    /// Larger than any norm, and finite, since a GPU need not know infinity.
+    /// Larger than any norm. It is finite because a GPU need not support infinity.
     pub const NONE: f32 = 1e30;
 
     /// Nothing found yet.
@@ -492,7 +497,7 @@ impl Best {
         Self { pixels: problem.pixels.clone(), norm: problem.for_each(Self::NONE) }
     }
 
-    /// Where something is found, `[N]`.
+    /// Where an adversarial image is found, `[N]`.
     pub fn found(&self) -> Tensor<1, Bool> {
         self.norm.clone().lower_elem(Self::NONE)
     }
@@ -504,18 +509,18 @@ impl Best {
     }
 }
 
-/// From `first` to `last` along a cosine, as the share `done` goes from 0 to 1.
+/// A cosine schedule from `first` to `last`, as `done` goes from 0 to 1.
 fn annealed(done: f32, first: f32, last: f32) -> f32 {
     last + (first - last) * (1.0 + (std::f32::consts::PI * done).cos()) / 2.0
 }
 
-/// `direction` without what would lead `pixels` out of [0, 1].
-pub(crate) fn inward(pixels: Tensor<4>, direction: Tensor<4>) -> Tensor<4> {
+/// `direction`, set to 0 where a step along it would lead a value of `pixels` out of [0, 1].
+pub(crate) fn within_box_direction(pixels: Tensor<4>, direction: Tensor<4>) -> Tensor<4> {
     let nudged = (pixels.clone() + direction.clone().sign() * 1e-3).clamp(0.0, 1.0);
     direction * nudged.not_equal(pixels).float()
 }
 
-/// Row by row `yes` where `mask`, else `no`.
+/// For each image, `yes` where `mask` is true, else `no`.
 pub(crate) fn choose(mask: Tensor<1, Bool>, yes: Tensor<4>, no: Tensor<4>) -> Tensor<4> {
     per_image::choose(mask.float(), yes, no)
 }

@@ -1,10 +1,10 @@
-//! The one list of families, models, noise levels, labels and files: `models.json`.
+//! The catalogue of families, models, noise levels, labels and files: `models.json`.
 
 use burn::module::Module;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use crate::classifier::{Classifier, Frozen};
+use crate::classifier::{Classifier, Frozen, Input};
 use crate::error::Error;
 use crate::model::{CompactConfig, EfficientNetLite0Config, OriginalConfig, ResidualConfig, weights};
 use crate::onnx::{self, Export, Normalisation};
@@ -17,11 +17,11 @@ pub use own::{Own, OwnOptions};
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
 pub struct Catalog {
-    /// The families, in the order a page shows them.
+    /// The families, in the order in which a page shows them.
     pub families: Vec<Family>,
 }
 
-/// Networks of one architecture trained on one data set, at different noise levels.
+/// Networks of one architecture, trained on one data set, at different noise levels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
 pub struct Family {
@@ -31,24 +31,24 @@ pub struct Family {
     pub title: String,
     /// The data set its networks are trained on, by its name in commands.
     pub data: String,
-    /// The choice to have a picture of one's own read by its networks.
+    /// The page's label for this family, where a user's own picture is to be read.
     pub reader: String,
-    /// What people should know who have a picture of their own read by them.
+    /// A note for users whose own picture these networks read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// Steps along gradients that a person on a CPU waits for at most, where a step is slow.
+    /// The largest number of gradient steps that a user with a CPU should wait for, if a step is slow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patience: Option<u32>,
     /// The architecture of its networks.
     pub architecture: Architecture,
-    /// What its networks take.
+    /// The shape of its networks' input.
     pub input: Input,
-    /// What is done to pixels before networks from ONNX files see them; the others do it themselves.
+    /// The normalisation of pixels before a network from an ONNX file. Other networks normalise inside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(target_family = "wasm", tsify(type = "string"))]
     pub normalisation: Option<Normalisation>,
-    /// The share of a picture's shorter side that its networks were made to see: the middle of it, unless a person
-    /// chooses another square.
+    /// The share of a picture's shorter side that its networks were trained on. By default they see a square of this
+    /// size in the middle of the picture; users can choose another square.
     pub crop: f64,
     /// The name of every class, by class index.
     pub labels: Vec<String>,
@@ -56,7 +56,7 @@ pub struct Family {
     pub models: Vec<ModelEntry>,
 }
 
-/// The architectures there are.
+/// The supported architectures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
 #[serde(rename_all = "kebab-case")]
@@ -65,24 +65,12 @@ pub enum Architecture {
     Compact,
     /// [`crate::model::EfficientNetLite0`].
     EfficientnetLite0,
-    /// Whatever an ONNX file holds: [`crate::onnx`].
+    /// Any network from an ONNX file: [`crate::onnx`].
     Onnx,
     /// [`crate::model::Original`].
     Original,
     /// [`crate::model::Residual`].
     Residual,
-}
-
-/// The shape of a network's input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
-pub struct Input {
-    /// 1 for grey, 3 for red, green, blue.
-    pub channels: usize,
-    /// Rows.
-    pub height: usize,
-    /// Columns.
-    pub width: usize,
 }
 
 /// One trained network.
@@ -91,15 +79,15 @@ pub struct Input {
 pub struct ModelEntry {
     /// Its name in commands and on the page.
     pub id: String,
-    /// Standard deviation of the Gaussian noise on its training images, pixels in [0, 1].
+    /// σ: standard deviation of the Gaussian noise on its training images, for pixels in [0, 1].
     pub sigma: f64,
     /// Seed of its weights, its noise and the order of its images.
     pub seed: u32,
-    /// How it was trained, in a sentence.
+    /// How it was trained, in one sentence.
     pub recipe: String,
-    /// File of its weights, beside the catalogue.
+    /// The file with its weights, in the folder of the catalogue.
     pub file: String,
-    /// Size of that file.
+    /// Length of that file in bytes.
     pub bytes: u32,
     /// SHA-256 of that file, in hexadecimal.
     pub sha256: String,
@@ -107,7 +95,7 @@ pub struct ModelEntry {
     pub accuracy: Accuracies,
 }
 
-/// [`Accuracy`] on the images trained on and on those held out.
+/// [`Accuracy`] on the training images and on the held-out images.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
 pub struct Accuracies {
@@ -121,9 +109,9 @@ pub struct Accuracies {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
 pub struct Accuracy {
-    /// Of the images as they are.
+    /// On the unchanged images.
     pub clean: f64,
-    /// Of the images with the model's own noise on them.
+    /// On the images with Gaussian noise of the model's own σ.
     pub noisy: f64,
 }
 
@@ -132,7 +120,7 @@ impl Catalog {
     ///
     /// # Errors
     ///
-    /// If it is not JSON of this form.
+    /// If the text is not JSON of this schema.
     pub fn parse(text: &str) -> Result<Self, Error> {
         Ok(serde_json::from_str(text)?)
     }
@@ -141,7 +129,7 @@ impl Catalog {
     ///
     /// # Errors
     ///
-    /// If there is none.
+    /// If there is no such family.
     pub fn family(&self, id: &str) -> Result<&Family, Error> {
         self.families
             .iter()
@@ -153,7 +141,7 @@ impl Catalog {
     ///
     /// # Errors
     ///
-    /// If there is none.
+    /// If there is no such model.
     pub fn model(&self, id: &str) -> Result<(&Family, &ModelEntry), Error> {
         let all = || self.families.iter().flat_map(|family| family.models.iter().map(move |model| (family, model)));
         all().find(|(_, model)| model.id == id).ok_or_else(|| unknown("model", id, all().map(|(_, model)| &*model.id)))
@@ -161,7 +149,7 @@ impl Catalog {
 }
 
 impl Family {
-    /// The class of `label`.
+    /// The class index of `label`; upper and lower case do not matter.
     ///
     /// # Errors
     ///
@@ -173,7 +161,7 @@ impl Family {
             .ok_or_else(|| unknown("label", label, self.labels.iter().map(|label| &**label)))
     }
 
-    /// The network of `entry`, frozen, on `device`, from the bytes of its weights file.
+    /// Reads the network of `entry` from the bytes of its weights file, freezes it and puts it on `device`.
     ///
     /// # Errors
     ///
@@ -182,7 +170,7 @@ impl Family {
         Ok(self.open(entry, bytes, device)?.freeze())
     }
 
-    /// The same network as an ONNX file, which takes pixels `[N, C, H, W]` in [0, 1] and answers with logits.
+    /// The network of `entry` as an ONNX file. It takes pixels `[N, C, H, W]` in [0, 1] and returns logits `[N, K]`.
     ///
     /// # Errors
     ///
@@ -191,7 +179,7 @@ impl Family {
         self.open(entry, bytes, &Device::flex())?.export(self.input)
     }
 
-    fn open(&self, entry: &ModelEntry, bytes: &[u8], device: &Device) -> Result<Box<dyn Shipped>, Error> {
+    fn open(&self, entry: &ModelEntry, bytes: &[u8], device: &Device) -> Result<Box<dyn CatalogNetwork>, Error> {
         check(entry, bytes)?;
         let classes = self.labels.len();
         match self.architecture {
@@ -217,7 +205,7 @@ impl Family {
     }
 }
 
-/// Whether `bytes` are the weights file of `entry`.
+/// Checks that `bytes` are the weights file of `entry`.
 fn check(entry: &ModelEntry, bytes: &[u8]) -> Result<(), Error> {
     let mismatch = |expected: String, found: String| Error::Weights { model: entry.id.clone(), expected, found };
     if bytes.len() != entry.bytes as usize {
@@ -228,12 +216,12 @@ fn check(entry: &ModelEntry, bytes: &[u8]) -> Result<(), Error> {
 }
 
 /// A network of one of the architectures.
-trait Shipped {
+trait CatalogNetwork {
     fn freeze(self: Box<Self>) -> Frozen;
     fn export(&self, input: Input) -> Result<Vec<u8>, Error>;
 }
 
-impl<M: Module + Classifier + Export + 'static> Shipped for M {
+impl<M: Module + Classifier + Export + 'static> CatalogNetwork for M {
     fn freeze(self: Box<Self>) -> Frozen {
         Frozen::new(&*self)
     }
@@ -243,17 +231,21 @@ impl<M: Module + Classifier + Export + 'static> Shipped for M {
     }
 }
 
-impl Shipped for onnx::Network {
+impl CatalogNetwork for onnx::Network {
     fn freeze(self: Box<Self>) -> Frozen {
         (*self).freeze()
     }
 
     fn export(&self, _: Input) -> Result<Vec<u8>, Error> {
-        Err(Error::Onnx("a network of Decoy's own is expected, and this one is an ONNX file already".to_owned()))
+        Err(Error::Onnx("a network of Decoy is expected, and this one is an ONNX file already".to_owned()))
     }
 }
 
-fn filled<M: Shipped + Module + 'static>(mut model: M, id: &str, bytes: &[u8]) -> Result<Box<dyn Shipped>, Error> {
+fn filled<M: CatalogNetwork + Module + 'static>(
+    mut model: M,
+    id: &str,
+    bytes: &[u8],
+) -> Result<Box<dyn CatalogNetwork>, Error> {
     weights::from_safetensors(id, &mut model, bytes)?;
     Ok(Box::new(model))
 }

@@ -1,8 +1,9 @@
 //! Certificates by randomised smoothing: Cohen et al. 2019, arXiv 1902.02918.
 //!
-//! An attack shows that a small change is enough; a certificate proves that no smaller one is. It is for the smoothed
-//! classifier: not for the network itself, but for the vote of the network on noisy copies of a picture. Whatever is
-//! changed of the picture, as long as its length ‖Δx‖₂ is below the certified radius, the vote does not change.
+//! An attack shows that a small change is enough to fool a network. A certificate proves that no change below a certain
+//! size is enough. It holds for the smoothed classifier, which is the majority vote of the network on noisy copies of a
+//! picture, and not for the network itself. For every change with ‖Δx‖₂ below the certified radius, the vote stays the
+//! same.
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
@@ -42,24 +43,25 @@ use crate::error::Error;
 use crate::noise::Random;
 use crate::tensors::read;
 
-/// How a picture is certified.
+/// The parameters of a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
 pub struct CertifyOptions {
-    /// σ, the standard deviation of the noise under which the network votes, pixels in [0, 1].
+    /// σ: standard deviation of the Gaussian noise under which the network votes, for pixels in [0, 1]; above 0, at
+    /// most 100.
     pub sigma: f64,
-    /// n₀, the votes that choose the class.
+    /// n₀: the number of votes that choose the class, at least 1.
     pub choose: usize,
-    /// n, the fresh votes that are counted for that class.
+    /// n: the number of new votes that are counted for that class, at least 1.
     pub count: usize,
-    /// α, the probability with which a certificate may be wrong.
+    /// α: the certificate is wrong with at most this probability; above 0, below 0.5.
     pub alpha: f64,
     /// Seed of the noise.
     pub seed: u64,
 }
 
 impl CertifyOptions {
-    /// n₀ = 100 and α = 0.001 as in the paper, which counts n = 100 000 votes; here they are 1000.
+    /// The defaults: n₀ = 100 and α = 0.001 as in the paper, and n = 1000. The paper counts n = 100 000 votes.
     pub fn new(sigma: f64) -> Self {
         Self { sigma, choose: 100, count: 1000, alpha: 0.001, seed: 0 }
     }
@@ -83,47 +85,47 @@ impl CertifyOptions {
     }
 }
 
-/// What the votes prove of one picture.
+/// The certificate of one picture.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify), tsify(missing_as_null))]
 pub struct Certificate {
-    /// The class that most of the first votes were for.
+    /// The class with the most of the first n₀ votes.
     pub class: usize,
-    /// How many of the counted votes were for it,
+    /// How many of the counted votes are for this class.
     pub votes: usize,
-    /// of how many.
+    /// The number of counted votes.
     pub count: usize,
-    /// The share of votes that it has at least, with probability 1 − α.
+    /// The lower bound on the class's share of votes; it holds with probability 1 − α.
     pub share: f64,
-    /// The L2 norm below which no change alters the vote; absent where the votes are too divided to say.
+    /// Changes with an L2 norm below this do not alter the vote. Absent if the share is not above one half.
     pub radius: Option<f64>,
 }
 
-/// How far a [`Certification`] is.
+/// The progress of a [`Certification`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
 pub struct VotingProgress {
-    /// Votes cast.
+    /// Votes so far.
     pub votes: usize,
-    /// Votes there will be.
+    /// Votes in all.
     pub total: usize,
-    /// The votes of the part under way by class: those that choose, then those that are counted.
+    /// Votes by class, of the current part: first the votes that choose the class, then those that are counted.
     pub by_class: Vec<usize>,
 }
 
-/// A certificate in the making. Call [`advance`](Certification::advance) until it returns nothing, then
-/// [`finish`](Certification::finish). The number of votes is fixed before the first: whoever stops when the result pleases
-/// proves nothing.
+/// A certificate in progress. Call [`advance`](Certification::advance) until it returns `None`, then
+/// [`finish`](Certification::finish). The number of votes is fixed before the first one: stopping when the result looks
+/// good would prove nothing.
 pub struct Certification<'a> {
     network: &'a Frozen,
     /// `[1, C, H, W]`
     pixels: Tensor<4>,
     options: CertifyOptions,
-    /// Votes cast.
+    /// Votes so far.
     cast: usize,
-    /// Those that choose the class, by class.
+    /// The votes that choose the class, by class.
     chosen: Vec<usize>,
-    /// Those that are counted, by class.
+    /// The votes that are counted, by class.
     counted: Vec<usize>,
 }
 
@@ -132,7 +134,7 @@ impl<'a> Certification<'a> {
     ///
     /// # Errors
     ///
-    /// If an option is out of its range, the network's answer is not a number, or the device fails.
+    /// If an option is out of range, the network's answer is not a finite number, or the device fails.
     pub async fn begin(network: &'a Frozen, pixels: Tensor<4>, options: CertifyOptions) -> Result<Self, Error> {
         options.check()?;
         let classes = network.predict(pixels.clone()).await?[0].ranked().len();
@@ -140,7 +142,7 @@ impl<'a> Certification<'a> {
         Ok(Self { network, pixels, options, cast: 0, chosen: none.clone(), counted: none })
     }
 
-    /// Casts up to `votes` votes in one batch and reads them back. Returns nothing when all are cast.
+    /// Casts up to `votes` votes in one batch and reads them back. Returns `None` when all votes are cast.
     ///
     /// # Errors
     ///
@@ -163,8 +165,8 @@ impl<'a> Certification<'a> {
         Ok(Some(VotingProgress { votes: self.cast, total, by_class }))
     }
 
-    /// The next votes by class, `[K]`. Every vote has a stream of random numbers of its own, so that batches of any size
-    /// cast the same ones.
+    /// The next votes by class, `[K]`. Every vote has its own stream of random numbers, so the votes do not depend on
+    /// the batch size.
     fn votes(&self, votes: usize) -> Tensor<1> {
         let [_, channels, height, width] = self.pixels.dims();
         let values = channels * height * width;
@@ -177,8 +179,8 @@ impl<'a> Certification<'a> {
         leaders(logits, 1).remove(0).sum_dim(0).squeeze_dim(0)
     }
 
-    /// The certificate that the votes cast so far prove; they are all of them once [`advance`](Certification::advance)
-    /// has returned nothing.
+    /// The certificate from the votes so far. They are complete once [`advance`](Certification::advance) has returned
+    /// `None`.
     pub fn finish(&self) -> Certificate {
         let most = |votes: &[usize]| (0..votes.len()).rev().max_by_key(|&class| votes[class]).unwrap_or(0);
         let class = most(&self.chosen);
@@ -188,8 +190,8 @@ impl<'a> Certification<'a> {
     }
 }
 
-/// The share of votes that a class has at least, with probability 1 − `alpha`, when it got `votes` of `count`: the
-/// one-sided bound of Clopper and Pearson 1934.
+/// A lower bound on the share of votes of a class that got `votes` of `count`; it holds with probability 1 − `alpha`.
+/// This is the one-sided bound of Clopper and Pearson 1934.
 pub fn lower_bound(votes: usize, count: usize, alpha: f64) -> f64 {
     if votes == 0 {
         return 0.0;
@@ -198,22 +200,22 @@ pub fn lower_bound(votes: usize, count: usize, alpha: f64) -> f64 {
     beta.inverse_cdf(alpha)
 }
 
-/// σ·Φ⁻¹(`share`), the radius that this share of votes under noise of standard deviation `sigma` certifies; nothing up to
-/// one half.
+/// σ·Φ⁻¹(`share`): the radius that a vote share proves, for noise of standard deviation `sigma`. `None` if the share is
+/// at most one half.
 pub fn radius(share: f64, sigma: f64) -> Option<f64> {
     (share > 0.5).then(|| sigma * Normal::standard().inverse_cdf(share))
 }
 
-/// The smoothed classifier as a network with gradients, so that every attack runs on it: its logits are the logarithm of
-/// the mean probability over fixed draws of noise (Salman et al. 2019, arXiv 1906.04584).
+/// The smoothed classifier as a network with gradients, so that every attack can run on it. Its logits are the
+/// logarithm of the mean probability over fixed draws of noise (Salman et al. 2019, arXiv 1906.04584).
 pub struct Smoothed {
     network: Rc<Frozen>,
-    /// `[M, C, H, W]`
+    /// The draws of noise, `[M, C, H, W]`.
     draws: Tensor<4>,
 }
 
 impl Smoothed {
-    /// `network` under `draws` draws of noise of standard deviation `sigma`, for pictures `[C, H, W]` of `shape`.
+    /// `network` under `draws` draws of noise of standard deviation `sigma`, for pictures of `shape` `[C, H, W]`.
     pub fn of(network: Rc<Frozen>, shape: [usize; 3], sigma: f64, draws: usize, seed: u64) -> Frozen {
         let [channels, height, width] = shape;
         let device = network.device().clone();
@@ -231,7 +233,7 @@ impl Classifier for Smoothed {
         let logits = self.network.logits(noisy.reshape([images * draws, channels, height, width]));
         let [_, classes] = logits.dims();
         let votes = log_softmax(logits, 1).reshape([images, draws, classes]);
-        // From the largest of the draws on, or the exponentials would underflow.
+        // The largest value is subtracted first, so that the exponentials do not underflow.
         let largest = votes.clone().max_dim(1);
         let sum = (votes - largest.clone()).exp().sum_dim(1).log();
         (sum + largest).squeeze_dim::<2>(1) - (draws as f32).ln()
@@ -262,7 +264,7 @@ mod tests {
             let (_, found) = of(votes, count);
             assert!((found - expected).abs() < 1e-5, "{votes} of {count}: {found}");
         }
-        // All votes: αⁿ⁻¹ in closed form.
+        // All votes for one class: the closed form is α^(1/n).
         assert!((lower_bound(100, 100, 0.001) - 0.001_f64.powf(0.01)).abs() < 1e-9);
         assert_eq!((lower_bound(0, 10, 0.001), radius(0.5, 1.0)), (0.0, None));
     }

@@ -1,7 +1,8 @@
-//! What an attack sees of a network: pixels in, logits out, and the gradient in between.
+//! The view that an attack has of a network: pixels in, logits out, and the gradient in the pixels.
 
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::per_image::{self, Score};
@@ -18,8 +19,20 @@ pub trait Classifier {
     fn logits(&self, pixels: Tensor<4>) -> Tensor<2>;
 }
 
-/// A classifier that no longer changes: a snapshot without training-mode layers, whose weights are
-/// constants and whose input alone has a gradient. Attacks take nothing else.
+/// The shape of a network's input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
+pub struct Input {
+    /// 1 for grey, 3 for red, green, blue.
+    pub channels: usize,
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+}
+
+/// A classifier that no longer changes: a snapshot outside of training mode. Its weights are constants, and only its
+/// input has a gradient. Attacks take nothing else.
 pub struct Frozen {
     model: Box<dyn Classifier>,
     device: Device,
@@ -37,12 +50,12 @@ impl Frozen {
         Self { model: Box::new(model), device }
     }
 
-    /// A classifier that is frozen already, on the device that it computes on.
+    /// Wraps a classifier that is already frozen, on its device.
     pub(crate) fn of(model: Box<dyn Classifier>, device: Device) -> Self {
         Self { model, device }
     }
 
-    /// The device of the weights: pixels must be there too.
+    /// The device of the weights; pixels must be on it too.
     pub fn device(&self) -> &Device {
         &self.device
     }
@@ -56,10 +69,10 @@ impl Frozen {
         self.model.logits(pixels)
     }
 
-    /// The logits of a batch, the value of `objective` and its gradient in the pixels.
+    /// The logits of a batch, the value of `objective`, and its gradient in the pixels.
     ///
-    /// `objective` maps logits `[N, K]` to one value per image `[N]`; since images do not mix, the
-    /// gradient of the sum is the gradient of each.
+    /// `objective` maps logits `[N, K]` to one value per image `[N]`. Images do not affect each other, so the gradient
+    /// of the sum is the gradient of each value.
     ///
     /// # Shapes
     /// - `pixels`: `[N, C, H, W]`
@@ -86,22 +99,22 @@ impl Frozen {
     }
 }
 
-/// What [`Frozen::gradient`] computes.
+/// The result of [`Frozen::gradient`].
 pub struct Slope {
     /// The logits, `[N, K]`.
     pub logits: Tensor<2>,
     /// The value of the objective, `[N]`.
     pub value: Tensor<1>,
-    /// Its gradient in the pixels, `[N, C, H, W]`.
+    /// The objective's gradient in the pixels, `[N, C, H, W]`.
     pub gradient: Tensor<4>,
 }
 
-/// The class probabilities of one image: softmax of its logits.
+/// The class probabilities of one image: the softmax of its logits.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Probabilities(Vec<f32>);
 
 impl Probabilities {
-    /// The softmax of `logits` `[N, K]`, read back, one for each image.
+    /// Reads back `logits` `[N, K]` and returns the softmax for each image.
     ///
     /// # Errors
     ///
@@ -136,7 +149,7 @@ impl Probabilities {
         self.0[class]
     }
 
-    /// All classes, the most probable first; of equals the lower class first.
+    /// All classes, the most probable first. Of equally probable classes, the lower one comes first.
     pub fn ranked(&self) -> Vec<usize> {
         let mut classes: Vec<usize> = (0..self.0.len()).collect();
         classes.sort_by(|&a, &b| self.0[b].total_cmp(&self.0[a]));
@@ -144,20 +157,21 @@ impl Probabilities {
     }
 }
 
-/// What an attack wants, for every image of a batch.
+/// The class that an attack wants, for every image of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Goal {
-    /// Any class but this one, the true one.
+    /// Any class except this one, which is the true one.
     Misread(Vec<usize>),
-    /// This class.
+    /// This class, the target.
     Read(Vec<usize>),
-    /// Any class but the one that the network reads now: [`Misread`](Goal::Misread), once it has been asked.
+    /// Any class except the one that the network reads now. It becomes [`Misread`](Goal::Misread) once that class is
+    /// known.
     Change,
 }
 
 impl Goal {
-    /// The class of every image that the goal is about: the true one, or the target. None while nobody has asked what
-    /// the network reads now.
+    /// The class that the goal names for every image: the true one, or the target. Empty while it is not known what the
+    /// network reads now.
     pub fn classes(&self) -> &[usize] {
         match self {
             Goal::Misread(classes) | Goal::Read(classes) => classes,
@@ -165,7 +179,7 @@ impl Goal {
         }
     }
 
-    /// The same goal for some of the images.
+    /// The same goal for the images with these indices.
     pub fn select(&self, images: &[usize]) -> Self {
         let pick = |classes: &[usize]| images.iter().map(|&image| classes[image]).collect();
         match self {
@@ -176,8 +190,8 @@ impl Goal {
     }
 }
 
-/// A [`Goal`], how sure the network must be of what it then reads, and which part of the images may change. A goal alone asks
-/// for the most probable class, however probable it is: the edge; and every pixel may change.
+/// A [`Goal`], a confidence, and the region of the images that may change. A goal alone asks only that the wrong class
+/// or the target is the most probable, with any probability, and lets every pixel change.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Aim {
     goal: Goal,
@@ -198,12 +212,12 @@ impl From<&Goal> for Aim {
 }
 
 impl Goal {
-    /// The same goal, reached where the wrong class, or the target, is the most probable one and has at least the
+    /// The same goal, reached when the wrong class or the target is the most probable one and has at least the
     /// probability `confidence`.
     ///
     /// # Errors
     ///
-    /// If `confidence` is not in 0 to 0.9999; more than that single precision does not tell from certainty.
+    /// If `confidence` is not in 0 to 0.9999. In single precision a larger one cannot be told from 1.
     pub fn with_confidence(self, confidence: f32) -> Result<Aim, Error> {
         if (0.0..=0.9999).contains(&confidence) {
             return Ok(Aim { confidence, ..self.into() });
@@ -214,19 +228,19 @@ impl Goal {
 }
 
 impl Goal {
-    /// The same goal, to be reached by changes within `region` alone.
+    /// The same goal, but only pixels in `region` may change.
     pub fn inside(self, region: Region) -> Aim {
         Aim::from(self).inside(region)
     }
 }
 
 impl Aim {
-    /// The same aim, to be reached by changes within `region` alone.
+    /// The same aim, but only pixels in `region` may change.
     pub fn inside(self, region: Region) -> Self {
         Self { region: Some(region), ..self }
     }
 
-    /// The same where it is known what the network reads in every image.
+    /// The same aim, with what the network reads in every original filled in.
     pub(crate) fn known(self, original: &[Probabilities]) -> Self {
         match self.goal {
             Goal::Change => Self { goal: Goal::Misread(original.iter().map(Probabilities::class).collect()), ..self },
@@ -234,22 +248,22 @@ impl Aim {
         }
     }
 
-    /// What is to be read.
+    /// The goal.
     pub fn goal(&self) -> &Goal {
         &self.goal
     }
 
-    /// The probability to be reached, in [0, 1); 0 asks for the edge.
+    /// The probability to reach, in [0, 0.9999]; 0 asks only for the most probable class.
     pub fn confidence(&self) -> f32 {
         self.confidence
     }
 
-    /// The part of the images that may change, if it is not all of them.
+    /// The region that may change, if it is not the whole image.
     pub fn region(&self) -> Option<&Region> {
         self.region.as_ref()
     }
 
-    /// Whether `answer` reads image number `image` as the goal says, however sure of it.
+    /// Whether `answer` reads image number `image` as the goal wants, with any probability.
     pub fn is_read(&self, image: usize, answer: &Probabilities) -> bool {
         match &self.goal {
             Goal::Misread(classes) => answer.class() != classes[image],
@@ -258,8 +272,8 @@ impl Aim {
         }
     }
 
-    /// By how much the logit of the class to be read leads, the target's over the best of the others, or the best of the
-    /// others over the true one's.
+    /// The lead of the class to be read in logits, for image number `image`. For a target: its logit minus the largest
+    /// of the others. Otherwise: the largest of the other logits minus the true class's.
     pub fn lead(&self, image: usize, answer: &Probabilities) -> f32 {
         let class = self.goal.classes()[image];
         let other = answer.ranked().into_iter().find(|&other| other != class).expect("there are at least two classes");
@@ -273,16 +287,16 @@ impl Aim {
     }
 }
 
-/// An [`Aim`] on the device, and the functions of the logits that follow from it.
+/// An [`Aim`] on the device, and the functions of the logits for it.
 #[derive(Clone)]
 pub struct Criterion {
-    /// `[N, K]`, 1 at the goal's class.
+    /// `[N, K]`, 1 at the class that the goal names.
     one_hot: Tensor<2>,
-    /// 1 where the class is to be left, −1 where it is to be reached.
+    /// 1 if the class is the true one, to be left; −1 if it is the target.
     sign: f32,
-    /// κ: by how much the logit of the class to be read shall lead.
+    /// κ: the lead in logits that the class to be read must have.
     lead: f32,
-    /// The log odds that the class to be read shall have, if a confidence is asked for.
+    /// The log odds that the class to be read must have, if a confidence is asked for.
     odds: Option<f32>,
 }
 
@@ -291,13 +305,13 @@ impl Criterion {
     ///
     /// # Errors
     ///
-    /// If a class is not below `classes`.
+    /// If a class index is not below `classes`.
     pub fn new(aim: impl Into<Aim>, classes: usize, device: &Device) -> Result<Self, Error> {
         let Aim { goal, confidence, .. } = aim.into();
         if let Some(&class) = goal.classes().iter().find(|&&class| class >= classes) {
             return Err(Error::NoSuchClass { class, classes });
         }
-        // Built here and not by Burn's `one_hot`, which reads back to check its input, and so cannot run in a browser.
+        // Not Burn's `one_hot`: it reads back to check its input, and a browser cannot wait for that.
         let mut one_hot = vec![0.0_f32; goal.classes().len() * classes];
         for (image, class) in goal.classes().iter().enumerate() {
             one_hot[image * classes + class] = 1.0;
@@ -311,24 +325,25 @@ impl Criterion {
         })
     }
 
-    /// The same, reached only where the logit of the class to be read leads by `lead` (κ of Carlini and Wagner).
+    /// The same criterion, reached only where the logit of the class to be read leads by `lead` (κ of Carlini and
+    /// Wagner).
     pub fn with_lead(self, lead: f32) -> Self {
         Self { lead, ..self }
     }
 
-    /// How many classes there are.
+    /// The number of classes K.
     pub(crate) fn classes(&self) -> usize {
         self.one_hot.dims()[1]
     }
 
-    /// Whether a class is to be reached, rather than left.
+    /// Whether the goal is a target class.
     pub fn is_targeted(&self) -> bool {
         self.sign < 0.0
     }
 
-    /// The margin g of every image: adversarial exactly when g > 0. Untargeted max_{j≠y} z_j − z_y,
-    /// targeted z_t − max_{j≠t} z_j; less κ, where a lead is asked for. Where a confidence c is asked for, no more than the
-    /// log odds of the class to be read beyond those of c.
+    /// The margin g of every image, which is adversarial exactly when g > 0. Untargeted: g = max_{j≠y} z_j − z_y.
+    /// Targeted: g = z_t − max_{j≠t} z_j. If a lead is asked for, g is smaller by κ. If a confidence c is asked for, g
+    /// is at most the log odds of the class to be read minus the log odds of c.
     ///
     /// # Shapes
     /// - `logits`: `[N, K]`
@@ -345,14 +360,14 @@ impl Criterion {
         }
     }
 
-    /// The log odds against the true class (for the target): log((1 − p_y) / p_y) =
-    /// logsumexp_{j≠y} z_j − z_y.
+    /// The log odds against the true class: log((1 − p_y) / p_y) = logsumexp_{j≠y} z_j − z_y. With a target: the log
+    /// odds for the target.
     ///
-    /// Its gradient has the direction of the cross-entropy's, which is (1 − p_y) times as long, and
-    /// does not vanish where the network is certain.
+    /// Its gradient has the direction of the cross-entropy's gradient, but does not vanish where the network is
+    /// certain. The cross-entropy's gradient is shorter by the factor 1 − p_y.
     ///
-    /// Where a confidence is asked for, an image that is misread has the log odds for the class that is read: against the
-    /// true class alone, several wrong ones could share what it loses.
+    /// If a confidence is asked for, an image that is already misread has the log odds for the class that is read. With
+    /// the log odds against the true class, several wrong classes could share the probability that it loses.
     ///
     /// # Shapes
     /// - `logits`: `[N, K]`
@@ -361,8 +376,8 @@ impl Criterion {
         self.score(logits, Score::LogOdds)
     }
 
-    /// The cross-entropy to ascend: −log p_y, or log p_t for a target; where a confidence is asked for, changed as
-    /// [`log_odds`](Self::log_odds) is.
+    /// The cross-entropy in the form to ascend: −log p_y, or log p_t for a target. If a confidence is asked for, it
+    /// changes as [`log_odds`](Self::log_odds) does.
     ///
     /// # Shapes
     /// - `logits`: `[N, K]`
@@ -371,10 +386,10 @@ impl Criterion {
         self.score(logits, Score::CrossEntropy)
     }
 
-    /// The difference of logits ratio to ascend: the margin by the spread of the leading logits, which no scaling of
-    /// the logits changes. Untargeted (z_j − z_y) / (z₍₁₎ − z₍₃₎), targeted (z_t − z_j) / (z₍₁₎ − (z₍₃₎ + z₍₄₎) / 2),
-    /// where j is the first of the other classes: Croce and Hein 2020, arXiv 2003.01690. Of three classes the targeted
-    /// one takes the last for the fourth.
+    /// The difference of logits ratio in the form to ascend: the margin divided by the spread of the largest logits.
+    /// Scaling the logits does not change it. Untargeted: (z_j − z_y) / (z₍₁₎ − z₍₃₎). Targeted: (z_t − z_j) / (z₍₁₎ −
+    /// (z₍₃₎ + z₍₄₎) / 2). Here j is the largest of the other classes (Croce and Hein 2020, arXiv 2003.01690). With
+    /// three classes, the targeted ratio uses z₍₃₎ in place of z₍₄₎.
     ///
     /// # Shapes
     /// - `logits`: `[N, K]`, K at least 3
@@ -384,8 +399,8 @@ impl Criterion {
         self.score(logits.clone(), Score::Margin) / spread(logits, ranks)
     }
 
-    /// The same towards one class for every image, with `target` `[N, K]` 1 at that class: (z_t − z_y) / (z₍₁₎ − (z₍₃₎ +
-    /// z₍₄₎) / 2). Where a confidence is asked for, the lead is that over all other classes.
+    /// The same ratio towards one class of every image, with `target` `[N, K]` 1 at that class: (z_t − z_y) / (z₍₁₎ −
+    /// (z₍₃₎ + z₍₄₎) / 2). If a confidence is asked for, z_y is replaced by the largest of all other logits.
     ///
     /// # Shapes
     /// - `logits`: `[N, K]`, K at least 4
@@ -398,7 +413,7 @@ impl Criterion {
         lead / spread(logits, &[2, 3])
     }
 
-    /// How far the logit of one class, 1 in `target` `[N, K]`, lies above that of the goal's class, `[N]`; limited by the
+    /// The logit of one class, 1 in `target` `[N, K]`, minus that of the goal's class, `[N]`. It is limited by the
     /// confidence as the [`margin`](Self::margin) is.
     pub fn lead(&self, logits: Tensor<2>, target: &Tensor<2>) -> Tensor<1> {
         let difference = constant(target.clone() - self.one_hot.clone(), &logits);
@@ -409,7 +424,7 @@ impl Criterion {
         }
     }
 
-    /// The classes besides the goal's with the largest logits, the largest first, each as `[N, K]` with 1 at that class.
+    /// The classes with the largest logits except the goal's class, the largest first, each one-hot `[N, K]`.
     ///
     /// # Shapes
     /// - `logits`: `[N, K]`, not tracked by autodiff
@@ -423,13 +438,13 @@ impl Criterion {
         per_image::score(logits, self.one_hot.clone(), Score::Probability, 1.0)
     }
 
-    /// The class to be read, `[N, K]` with 1 there: the target, or the first of those besides the true one.
+    /// The class to be read, one-hot `[N, K]`: the target, or the largest of the wrong classes.
     fn wanted(&self, logits: &Tensor<2>) -> Tensor<2> {
         if self.is_targeted() { self.one_hot.clone() } else { self.rivals(plain(logits), 1).remove(0) }
     }
 
-    /// The score of the goal's class; where a confidence is asked for and the image is misread, that of the class to be
-    /// read.
+    /// The score of the goal's class. If a confidence is asked for and the image is misread, the score of the class
+    /// that is read.
     fn score(&self, logits: Tensor<2>, score: Score) -> Tensor<1> {
         let against = per_image::score(logits.clone(), self.one_hot.clone(), score, self.sign);
         if self.odds.is_none() || self.is_targeted() {
@@ -443,17 +458,17 @@ impl Criterion {
     }
 }
 
-/// `values` as a constant beside the logits, inside autodiff when they are.
+/// `values` as a constant that can be combined with the logits: inside autodiff if they are.
 fn constant<const D: usize>(values: Tensor<D>, logits: &Tensor<2>) -> Tensor<D> {
     if logits.is_autodiff() { values.autodiff() } else { values }
 }
 
-/// The logits outside of autodiff.
+/// The logits without autodiff.
 fn plain(logits: &Tensor<2>) -> Tensor<2> {
     if logits.is_autodiff() { logits.clone().inner() } else { logits.clone() }
 }
 
-/// How far the largest logit lies above the mean of those at `ranks`, counted from 0, `[N]`.
+/// The largest logit minus the mean of the logits at `ranks` (counted from 0), `[N]`.
 fn spread(logits: Tensor<2>, ranks: &[usize]) -> Tensor<1> {
     let leaders = leaders(plain(&logits), ranks[ranks.len() - 1] + 1);
     let last = leaders.len() - 1;
@@ -465,8 +480,8 @@ fn spread(logits: Tensor<2>, ranks: &[usize]) -> Tensor<1> {
     (logits * weights).sum_dim(1).squeeze_dim(1).clamp_min(1e-12)
 }
 
-/// The classes with the largest logits, the largest first, each as `[N, K]` with 1 at that class. One maximum after the
-/// other, since a browser's GPU cannot sort.
+/// The classes with the largest logits, the largest first, each one-hot `[N, K]`. They are found one maximum after
+/// another, since a browser's GPU cannot sort.
 pub(crate) fn leaders(mut logits: Tensor<2>, count: usize) -> Vec<Tensor<2>> {
     let [_, classes] = logits.dims();
     let indices = Tensor::<1, Int>::arange(0..classes as i64, &logits.device()).reshape([1, classes]);
@@ -480,5 +495,5 @@ pub(crate) fn leaders(mut logits: Tensor<2>, count: usize) -> Vec<Tensor<2>> {
         .collect()
 }
 
-/// Taken from a logit so that it is never the largest. Far above any logit, far below overflow.
+/// Subtracted from a logit so that it is never the largest. Far above any logit and far below overflow.
 const EXCLUDED: f32 = 1e9;

@@ -1,17 +1,17 @@
-//! What several attacks on the same images say of each other.
+//! Doubts that follow from comparing several attacks on the same images.
 
 use crate::attack::Flag;
 use crate::norm::Norm;
 use crate::report::{Doubt, Trial};
 
-/// The share of the images on which an attack without gradients must win for it to count; on a few it is luck.
-const LUCK: f64 = 0.05;
+/// An attack without gradients must win on more than this share of the images to count; fewer may be chance.
+const CHANCE_SHARE: f64 = 0.05;
 
-/// By how much the median may shrink when the steps are doubled.
+/// The largest relative decrease of the median when the steps are doubled.
 const CONVERGED: f64 = 0.02;
 
-/// Doubts that follow from the attacks together: a black box that finds smaller perturbations than every white box of
-/// its norm on more than one image in twenty.
+/// Doubts from all attacks together: an attack without gradients finds smaller perturbations than every attack with
+/// gradients in its norm, on more than 5 % of the images.
 pub fn doubts(trials: &[Trial]) -> Vec<Doubt> {
     let wins = Norm::ALL.into_iter().any(|norm| black_box_wins(trials, norm));
     if wins { vec![Flag::BlackBoxWins.into()] } else { Vec::new() }
@@ -27,10 +27,10 @@ fn black_box_wins(trials: &[Trial], norm: Norm) -> bool {
         trials.iter().map(|trial| trial.sizes[image].unwrap_or(f64::INFINITY)).fold(f64::INFINITY, f64::min)
     };
     let won = (0..images).filter(|&image| smallest(&black, image) < smallest(&white, image)).count();
-    !white.is_empty() && won as f64 > LUCK * images as f64
+    !white.is_empty() && won as f64 > CHANCE_SHARE * images as f64
 }
 
-/// The doubt that follows from the median with twice as many steps.
+/// The doubt if the median with twice as many steps is clearly smaller.
 pub fn converged(median: f64, median_doubled: f64) -> Option<Doubt> {
     (median_doubled < median * (1.0 - CONVERGED)).then(|| Flag::NotConverged.into())
 }

@@ -1,4 +1,4 @@
-//! What can go wrong in the library, divided by who can mend it.
+//! The errors of the library, divided by who can correct them.
 
 /// An error of the library. Every message says what was expected and what was found.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +19,7 @@ pub enum Error {
         /// Images given.
         images: usize,
     },
-    /// A name that is in no list.
+    /// An unknown name.
     #[error("there is no {what} named “{found}”: expected one of {expected}")]
     Unknown {
         /// What was looked for: a model, a label, an attack.
@@ -39,22 +39,22 @@ pub enum Error {
         /// What was given.
         found: String,
     },
-    /// A target for an attack that cannot aim.
-    #[error("{attack} cannot aim at a class: expected no target, or one of the other attacks")]
+    /// A target for an attack that cannot aim at a class.
+    #[error("{attack} cannot aim at a class: expected no target, or another attack")]
     Untargeted {
         /// The attack.
         attack: &'static str,
     },
-    /// A target that the network reads already, so that there is nothing to do.
+    /// A target that the network already reads.
     #[error("the network sees “{label}” already: expected another target")]
     AlreadyRead {
         /// The target.
         label: String,
     },
-    /// A region that is no part of the images.
+    /// A region that does not fit the images.
     #[error("the region that may change: expected {expected}, found {found}")]
     Region {
-        /// What would be one.
+        /// What a valid region would be.
         expected: String,
         /// What was given.
         found: String,
@@ -77,12 +77,13 @@ pub enum Error {
     Weights {
         /// The model they are for.
         model: String,
-        /// What the catalogue or the network says.
+        /// What the catalogue or the network expects.
         expected: String,
         /// What the file holds.
         found: String,
     },
-    /// An ONNX file that is not one, or whose network cannot be attacked: what was expected, and what can be done.
+    /// A file that is not valid ONNX, or whose network cannot be attacked. The text says what was expected and what can
+    /// be done.
     #[error("the ONNX network cannot be used: {0}")]
     Onnx(String),
     /// A picture that cannot be used.
@@ -91,7 +92,7 @@ pub enum Error {
     /// The network answered with an infinite logit or one that is not a number.
     #[error("the network's answer is not a finite number")]
     NotFinite,
-    /// The device lost its memory, its connection or its mind.
+    /// The device ran out of memory, was lost, or failed in another way.
     #[error("the device failed: {0}")]
     Device(String),
 }

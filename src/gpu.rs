@@ -1,4 +1,4 @@
-//! Decoy's kernels for graphics cards, and what all of them share.
+//! Decoy's GPU kernels, and what all of them share.
 
 mod convolution;
 mod dense;
@@ -11,24 +11,24 @@ use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::{calculate_cube_count_elemwise, prelude::*};
 
-/// Threads of a cube.
+/// Threads of a workgroup, which CubeCL calls a cube.
 const THREADS: usize = 64;
 
-/// Neighbouring pixels that a thread of a convolution computes at once, for each of its channels.
+/// Neighbouring pixels that one thread of a convolution computes, for each of its channels.
 const PIXELS: usize = 8;
 
-/// A tensor to write to, beside `like`.
+/// An uninitialised tensor of this shape, on the device of `like`.
 fn empty(like: &CubeTensor, shape: Shape) -> CubeTensor {
     empty_device_contiguous_dtype(like.client.clone(), like.device.clone(), shape, DType::F32)
 }
 
-/// So many threads, in cubes.
+/// The number of workgroups for `count` threads, and their size.
 fn threads(like: &CubeTensor, count: usize) -> (CubeCount, CubeDim) {
     let dim = CubeDim::new_1d(THREADS as u32);
     (calculate_cube_count_elemwise(&like.client, count, dim), dim)
 }
 
-/// What one thread of a convolution computes: neighbouring pixels, for the channels of a tile.
+/// The part that one thread of a convolution computes: neighbouring pixels, for a tile of channels.
 #[derive(CubeType)]
 struct Place {
     image: usize,
@@ -37,7 +37,7 @@ struct Place {
     column: usize,
 }
 
-/// The place of this thread: columns count first, then rows, tiles, images.
+/// The place of this thread. Threads are numbered along columns first, then rows, tiles and images.
 #[cube]
 fn place(columns: usize, rows: usize, tiles: usize) -> Place {
     let line = ABSOLUTE_POS / columns;

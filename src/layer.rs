@@ -1,9 +1,9 @@
-//! Fast layers for networks under attack: an activation, then a convolution or a matrix, then its bias, in one pass over
-//! the input; and the gradient in that input in another. The gradients in weights and bias are computed only where they
-//! are asked for, in training.
+//! Fast layers for networks under attack. A layer is an activation, then a convolution or a matrix, then a bias, all in
+//! one pass over the input. Another pass computes the gradient in the input. The gradients in weights and bias are
+//! computed only where they are asked for, in training.
 //!
-//! The networks here are made of them, and yours can be: [`convolve`] stands for [`Conv2d::forward`] after an activation,
-//! [`connect`] for [`Linear::forward`].
+//! The networks here use these layers, and yours can too: [`convolve`] replaces an activation and [`Conv2d::forward`],
+//! [`connect`] an activation and [`Linear::forward`].
 //!
 //! ```
 //! use burn::module::Module;
@@ -30,9 +30,9 @@
 //! assert_eq!(tiny.logits(Tensor::zeros([2, 1, 8, 8], &Device::flex())).dims(), [2, 10]);
 //! ```
 
-// On a GPU every pass is a kernel of our own, in `gpu/`. On the CPU it is the loops of `decoy-cpu`, but in a browser for the
-// matrix products that 1×1 convolutions are, which are Burn's. Gradients in weights are Burn's but for convolutions on
-// the CPU.
+// On a GPU every pass is a kernel of our own, in `gpu/`. On the CPU it is a loop of `decoy-cpu`; only 1×1 convolutions
+// in a browser are Burn's matrix products. The gradients in weights are Burn's, except those of convolutions on the
+// CPU.
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
@@ -54,22 +54,22 @@ pub(crate) struct Layer {
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Kind {
-    /// Square kernels `[O, C / groups, K, K]`; `padding` are the zeros before the first and after the last row, then
-    /// column.
+    /// Square kernels `[O, C / groups, K, K]`. `padding` holds the zeros before and after: for the rows, then for the
+    /// columns.
     Convolution { stride: usize, padding: [(usize, usize); 2], groups: usize },
-    /// Kernels `[O, C, 1, 1]`, for each pixel alone.
+    /// Kernels `[O, C, 1, 1]`: each pixel is computed separately.
     Pointwise,
     /// A matrix `[C, O]`.
     Dense,
 }
 
 impl Layer {
-    /// It without its activation.
+    /// The layer without its activation.
     fn linear(self) -> Self {
         Self { activation: Activation::Identity, ..self }
     }
 
-    /// The shape of the output.
+    /// The shape of the output, from the shapes of the input and the weights.
     pub fn output(&self, x: &Shape, weight: &Shape) -> Shape {
         match self.kind {
             Kind::Pointwise => Shape::new([x[0], weight[0], x[2], x[3]]),
@@ -82,7 +82,7 @@ impl Layer {
     }
 }
 
-/// `conv` of `activation` of `x`.
+/// Applies `activation` and then `conv` to `x`.
 ///
 /// # Shapes
 /// - `x`: `[N, C, H, W]`
@@ -90,8 +90,8 @@ impl Layer {
 ///
 /// # Panics
 ///
-/// If the kernels are not square, or their strides or dilations not the same both ways, or if `conv` has no bias or pads
-/// by anything but nothing or a number of pixels.
+/// If the kernels or strides of `conv` are not square, if it has a dilation or no bias, or if its padding is not a
+/// number of pixels.
 pub fn convolve(conv: &Conv2d, activation: Activation, x: Tensor<4>) -> Tensor<4> {
     let square = |[height, width]: [usize; 2]| height == width;
     assert!(
@@ -115,7 +115,7 @@ pub fn convolve(conv: &Conv2d, activation: Activation, x: Tensor<4>) -> Tensor<4
     apply(Layer { activation, kind }, x, conv.weight.val(), bias)
 }
 
-/// `linear` of `activation` of `x`.
+/// Applies `activation` and then `linear` to `x`.
 ///
 /// # Shapes
 /// - `x`: `[N, C]`
@@ -133,7 +133,7 @@ fn apply<const D: usize, const W: usize>(layer: Layer, x: Tensor<D>, weight: Ten
     Tensor::from_dispatch(Dispatch::apply(x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch(), layer))
 }
 
-/// A layer as Burn's dispatch between devices knows it.
+/// A layer as an operation of Burn's dispatch between devices.
 #[backend_extension(Flex, Cube: cfg(gpu), Autodiff)]
 pub(crate) trait LayerOps: Backend {
     fn apply(
@@ -144,9 +144,9 @@ pub(crate) trait LayerOps: Backend {
     ) -> FloatTensor<Self>;
 }
 
-/// The way back on one device.
+/// The backward pass on one device.
 pub(crate) trait Reversible: LayerOps {
-    /// The gradient in `x`, from that in the output.
+    /// The gradient in `x`, from the `gradient` in the output.
     fn backward(
         gradient: FloatTensor<Self>,
         x: FloatTensor<Self>,
@@ -154,7 +154,7 @@ pub(crate) trait Reversible: LayerOps {
         layer: Layer,
     ) -> FloatTensor<Self>;
 
-    /// The gradients in weights and bias, from that in the output.
+    /// The gradients in weights and bias, from the `gradient` in the output.
     fn weight_gradients(
         gradient: FloatTensor<Self>,
         x: FloatTensor<Self>,
@@ -165,7 +165,7 @@ pub(crate) trait Reversible: LayerOps {
     }
 }
 
-/// The layer made of Burn's operations; a pointwise convolution is one matrix product per image.
+/// The layer made of Burn's operations. A pointwise convolution is one matrix product per image.
 pub(crate) fn composed<B: Backend>(
     x: FloatTensor<B>,
     weight: FloatTensor<B>,
@@ -196,7 +196,7 @@ fn composed_activation<B: Backend>(activation: Activation, x: FloatTensor<B>) ->
     match activation {
         Activation::Identity => x,
         Activation::Relu => B::relu(x),
-        // Two of them: on the CPU their gradient takes a third of the time of a clamp's.
+        // Two ReLUs: on the CPU their gradient takes a third of the time of a clamp's gradient.
         Activation::Relu6 => {
             let x = B::relu(x);
             let above = B::relu(B::float_sub_scalar(x.clone(), 6.0.into()));
@@ -234,7 +234,7 @@ fn composed_weight_gradients<B: Backend>(
     }
 }
 
-/// The sum of `[N, O, H, W]` over all but the channels, `[O]`.
+/// The sum of `[N, O, H, W]` over images and pixels, `[O]`.
 fn sum_of_positions<B: Backend>(x: FloatTensor<B>) -> FloatTensor<B> {
     let shape = x.shape();
     let x = B::float_reshape(x, Shape::new([shape[0], shape[1], shape[2] * shape[3]]));
@@ -258,7 +258,7 @@ pub(crate) fn composed_backward<B: Backend>(
             let weight = B::float_reshape(weight, Shape::new([1, kernels[0], kernels[1]]));
             B::float_reshape(B::float_matmul(B::float_swap_dims(weight, 1, 2), gradient), to)
         }
-        // The matrix is the larger of the two by far, and so stands where it is read as it lies.
+        // The matrix is by far the larger factor. In this order it need not be transposed.
         Kind::Dense => B::float_swap_dims(B::float_matmul(weight, B::float_swap_dims(gradient, 0, 1)), 0, 1),
     };
     match layer.activation {
@@ -276,8 +276,8 @@ fn options(stride: usize, padding: [(usize, usize); 2], groups: usize) -> ConvOp
     ConvOptions::new_with_padding([stride; 2], padding, [1; 2], groups)
 }
 
-/// The loops' convolution that a layer is, if it is one.
-fn looped(layer: Layer, x: &Shape, weight: &Shape) -> Option<decoy_cpu::Convolution> {
+/// The layer as a convolution of `decoy-cpu`, if it is one.
+fn as_cpu_convolution(layer: Layer, x: &Shape, weight: &Shape) -> Option<decoy_cpu::Convolution> {
     let Kind::Convolution { stride, padding: [(top, _), (left, _)], groups } = layer.kind else {
         return None;
     };
@@ -294,8 +294,8 @@ fn looped(layer: Layer, x: &Shape, weight: &Shape) -> Option<decoy_cpu::Convolut
     })
 }
 
-/// The loops' 1×1 convolution that a layer is, if it is one; a browser's vectors are too short for these loops.
-fn looped_pointwise(layer: Layer, x: &Shape, outputs: usize) -> Option<decoy_cpu::Pointwise> {
+/// The layer as a 1×1 convolution of `decoy-cpu`, if it is one. In a browser the vectors are too short for these loops.
+fn as_cpu_pointwise(layer: Layer, x: &Shape, outputs: usize) -> Option<decoy_cpu::Pointwise> {
     (layer.kind == Kind::Pointwise && cfg!(not(target_family = "wasm"))).then(|| decoy_cpu::Pointwise {
         activation: layer.activation,
         channels: x[1],
@@ -313,7 +313,7 @@ fn activated(activation: Activation, x: FlexTensor) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(y, shape))
 }
 
-fn deactivated(activation: Activation, gradient: FlexTensor, x: FlexTensor) -> FlexTensor {
+fn activation_backward(activation: Activation, gradient: FlexTensor, x: FlexTensor) -> FlexTensor {
     if activation == Activation::Identity {
         return gradient;
     }
@@ -330,8 +330,8 @@ impl LayerOps for Flex {
         layer: Layer,
     ) -> FloatTensor<Self> {
         let shape = layer.output(&x.shape(), &weight.shape());
-        let convolution = looped(layer, &x.shape(), &weight.shape());
-        let pointwise = looped_pointwise(layer, &x.shape(), shape[1]);
+        let convolution = as_cpu_convolution(layer, &x.shape(), &weight.shape());
+        let pointwise = as_cpu_pointwise(layer, &x.shape(), shape[1]);
         if layer.kind == Kind::Pointwise && pointwise.is_none() {
             return composed::<Self>(activated(layer.activation, x), weight, bias, layer.linear());
         }
@@ -354,11 +354,11 @@ impl Reversible for Flex {
         layer: Layer,
     ) -> FloatTensor<Self> {
         let (shape, outputs) = (x.shape(), gradient.shape()[1]);
-        let convolution = looped(layer, &shape, &weight.shape());
-        let pointwise = looped_pointwise(layer, &shape, outputs);
+        let convolution = as_cpu_convolution(layer, &shape, &weight.shape());
+        let pointwise = as_cpu_pointwise(layer, &shape, outputs);
         if layer.kind == Kind::Pointwise && pointwise.is_none() {
             let gradient = composed_backward::<Self>(gradient, x.clone(), weight, layer.linear());
-            return deactivated(layer.activation, gradient, x);
+            return activation_backward(layer.activation, gradient, x);
         }
         let tensors = [gradient, x, weight].map(|tensor| tensor.to_contiguous());
         let [gradient, x, weight] = tensors.each_ref().map(|tensor| tensor.storage());
@@ -378,7 +378,7 @@ impl Reversible for Flex {
         layer: Layer,
     ) -> [FloatTensor<Self>; 2] {
         let shape = weight.shape();
-        match looped(layer, &x.shape(), &shape) {
+        match as_cpu_convolution(layer, &x.shape(), &shape) {
             Some(convolution) if convolution.groups == 1 => {
                 let [gradient, x] = [gradient, x].map(|tensor| tensor.to_contiguous());
                 let found = convolution.weight_gradients(gradient.storage(), x.storage());
@@ -439,7 +439,9 @@ mod tests {
     use burn::nn::LinearConfig;
     use burn::nn::conv::Conv2dConfig;
     use burn::tensor::activation::relu;
-    use burn::tensor::{Device, Distribution, Tolerance};
+    use burn::tensor::{Distribution, Tolerance};
+
+    use crate::tensors::devices;
 
     const ACTIVATIONS: [Activation; 4] =
         [Activation::Identity, Activation::Relu, Activation::Relu6, Activation::Affine { scale: 2.5, shift: -0.5 }];
@@ -453,8 +455,8 @@ mod tests {
         }
     }
 
-    /// Holds output and gradient of `layer` to those of `expected`, which Burn computes.
-    fn hold<const D: usize>(
+    /// Tests that output and gradient of `layer` equal those of `expected`, which Burn computes.
+    fn assert_matches<const D: usize>(
         case: &str,
         x: Tensor<D>,
         layer: impl Fn(Tensor<D>) -> Tensor<D>,
@@ -463,7 +465,7 @@ mod tests {
         let passes = |layer: &dyn Fn(Tensor<D>) -> Tensor<D>| {
             let x = x.clone().autodiff().require_grad();
             let y = layer(x.clone());
-            // Another factor for every output, so that no mistake cancels.
+            // A different factor for every output, so that errors do not cancel.
             let factors =
                 (Tensor::<1, burn::tensor::Int>::arange(0..y.shape().num_elements() as i64, &y.device()).float() * 0.7)
                     .sin()
@@ -488,96 +490,102 @@ mod tests {
 
     #[test]
     fn convolutions_are_those_of_burn() {
-        let device = Device::flex();
-        // Channels, outputs, groups; side of the kernel, stride; zeros above, left, below, right; height and width.
-        let cases = [
-            ([1, 8, 1], [5, 2], [2, 2, 2, 2], [16, 16]),
-            ([8, 16, 1], [3, 2], [1, 1, 1, 1], [12, 20]),
-            ([3, 5, 1], [3, 1], [1, 1, 1, 1], [7, 9]),
-            ([5, 3, 1], [3, 2], [0, 0, 1, 1], [10, 10]),
-            ([4, 4, 1], [1, 1], [0, 0, 0, 0], [5, 6]),
-            ([4, 6, 1], [1, 2], [0, 0, 0, 0], [6, 7]),
-            ([6, 6, 6], [3, 1], [1, 1, 1, 1], [7, 7]),
-            ([6, 6, 6], [5, 2], [1, 1, 2, 2], [14, 14]),
-            ([4, 8, 2], [3, 1], [0, 1, 2, 0], [8, 8]),
-            ([2, 4, 1], [4, 3], [3, 0, 0, 2], [11, 13]),
-        ];
-        for ([channels, outputs, groups], [size, stride], [top, left, bottom, right], [height, width]) in cases {
-            let conv = Conv2dConfig::new([channels, outputs], [size, size])
-                .with_stride([stride, stride])
-                .with_padding(PaddingConfig2d::Explicit(top, left, bottom, right))
-                .with_groups(groups)
-                .init(&device)
-                .valid();
-            let x = Tensor::random([3, channels, height, width], Distribution::Normal(1.0, 4.0), &device);
-            for activation in ACTIVATIONS {
-                let case = format!("{channels}→{outputs} in {groups}, {size}×{size} by {stride}, {activation:?}");
-                let ours = |x| convolve(&conv, activation, x);
-                hold(&case, x.clone(), ours, |x| conv.forward(activated(activation, x)));
+        for device in devices() {
+            // Channels, outputs, groups; kernel side, stride; padding above, left, below, right; height and width.
+            let cases = [
+                ([1, 8, 1], [5, 2], [2, 2, 2, 2], [16, 16]),
+                ([8, 16, 1], [3, 2], [1, 1, 1, 1], [12, 20]),
+                ([3, 5, 1], [3, 1], [1, 1, 1, 1], [7, 9]),
+                ([5, 3, 1], [3, 2], [0, 0, 1, 1], [10, 10]),
+                ([4, 4, 1], [1, 1], [0, 0, 0, 0], [5, 6]),
+                ([4, 6, 1], [1, 2], [0, 0, 0, 0], [6, 7]),
+                ([6, 6, 6], [3, 1], [1, 1, 1, 1], [7, 7]),
+                ([6, 6, 6], [5, 2], [1, 1, 2, 2], [14, 14]),
+                ([4, 8, 2], [3, 1], [0, 1, 2, 0], [8, 8]),
+                ([2, 4, 1], [4, 3], [3, 0, 0, 2], [11, 13]),
+            ];
+            for ([channels, outputs, groups], [size, stride], [top, left, bottom, right], [height, width]) in cases {
+                let conv = Conv2dConfig::new([channels, outputs], [size, size])
+                    .with_stride([stride, stride])
+                    .with_padding(PaddingConfig2d::Explicit(top, left, bottom, right))
+                    .with_groups(groups)
+                    .init(&device)
+                    .valid();
+                let x = Tensor::random([3, channels, height, width], Distribution::Normal(1.0, 4.0), &device);
+                for activation in ACTIVATIONS {
+                    let case = format!("{channels}→{outputs} in {groups}, {size}×{size} by {stride}, {activation:?}");
+                    let ours = |x| convolve(&conv, activation, x);
+                    assert_matches(&case, x.clone(), ours, |x| conv.forward(activated(activation, x)));
+                }
             }
         }
     }
 
     #[test]
     fn layers_are_trained_as_burn_trains_them() {
-        let device = Device::flex().autodiff();
-        let conv =
-            |channels: [usize; 2], size: usize, stride: usize, [top, left, bottom, right]: [usize; 4], groups| {
-                Conv2dConfig::new(channels, [size, size])
-                    .with_stride([stride, stride])
-                    .with_padding(PaddingConfig2d::Explicit(top, left, bottom, right))
-                    .with_groups(groups)
-                    .init(&device)
-            };
-        // More images than one thread sums up; more weights in a row of the kernels than are summed at once.
-        let cases = [
-            (conv([3, 6], 3, 1, [1, 1, 1, 1], 1), [9, 7]),
-            (conv([1, 8], 5, 2, [2, 2, 2, 2], 1), [16, 16]),
-            (conv([2, 4], 4, 3, [3, 0, 0, 2], 1), [11, 13]),
-            (conv([5, 3], 3, 2, [0, 0, 1, 1], 1), [10, 10]),
-            (conv([4, 6], 1, 2, [0; 4], 1), [4, 4]),
-            (conv([6, 6], 3, 1, [1, 1, 1, 1], 6), [5, 5]),
-            (conv([4, 6], 1, 1, [0; 4], 1), [5, 6]),
-        ];
-        for (conv, [height, width]) in cases {
-            let shape = [37, conv.weight.dims()[1] * conv.groups, height, width];
-            let x = Tensor::<4>::random(shape, Distribution::Normal(1.0, 4.0), &device);
-            for activation in ACTIVATIONS {
-                let gradients = |y: Tensor<4>| {
-                    let factors =
-                        Tensor::<1, burn::tensor::Int>::arange(0..y.shape().num_elements() as i64, &y.device());
-                    let gradients = (y.clone() * (factors.float() * 0.7).sin().reshape(y.shape())).sum().backward();
-                    let weight = conv.weight.val().grad(&gradients).expect("it is trained").into_data();
-                    let bias = conv.bias.as_ref().expect("there is one").val();
-                    (weight, bias.grad(&gradients).expect("it is trained").into_data())
+        for device in devices() {
+            let device = device.autodiff();
+            let conv =
+                |channels: [usize; 2], size: usize, stride: usize, [top, left, bottom, right]: [usize; 4], groups| {
+                    Conv2dConfig::new(channels, [size, size])
+                        .with_stride([stride, stride])
+                        .with_padding(PaddingConfig2d::Explicit(top, left, bottom, right))
+                        .with_groups(groups)
+                        .init(&device)
                 };
-                let (weight, bias) = gradients(convolve(&conv, activation, x.clone()));
-                let expected = gradients(conv.forward(activated(activation, x.clone())));
-                let tolerance = Tolerance::rel_abs(1e-3, 2e-2); // sums of thousands of products of about 5
-                weight.assert_approx_eq::<f32>(&expected.0, tolerance);
-                bias.assert_approx_eq::<f32>(&expected.1, tolerance);
+            // Covers more images than one thread sums, and kernel rows with more weights than are summed at once.
+            let cases = [
+                (conv([3, 6], 3, 1, [1, 1, 1, 1], 1), [9, 7]),
+                (conv([1, 8], 5, 2, [2, 2, 2, 2], 1), [16, 16]),
+                (conv([2, 4], 4, 3, [3, 0, 0, 2], 1), [11, 13]),
+                (conv([5, 3], 3, 2, [0, 0, 1, 1], 1), [10, 10]),
+                (conv([4, 6], 1, 2, [0; 4], 1), [4, 4]),
+                (conv([6, 6], 3, 1, [1, 1, 1, 1], 6), [5, 5]),
+                (conv([4, 6], 1, 1, [0; 4], 1), [5, 6]),
+            ];
+            for (conv, [height, width]) in cases {
+                let shape = [37, conv.weight.dims()[1] * conv.groups, height, width];
+                let x = Tensor::<4>::random(shape, Distribution::Normal(1.0, 4.0), &device);
+                for activation in ACTIVATIONS {
+                    let gradients = |y: Tensor<4>| {
+                        let factors =
+                            Tensor::<1, burn::tensor::Int>::arange(0..y.shape().num_elements() as i64, &y.device());
+                        let gradients = (y.clone() * (factors.float() * 0.7).sin().reshape(y.shape())).sum().backward();
+                        let weight = conv.weight.val().grad(&gradients).expect("it is trained").into_data();
+                        let bias = conv.bias.as_ref().expect("there is one").val();
+                        (weight, bias.grad(&gradients).expect("it is trained").into_data())
+                    };
+                    let (weight, bias) = gradients(convolve(&conv, activation, x.clone()));
+                    let expected = gradients(conv.forward(activated(activation, x.clone())));
+                    let tolerance = Tolerance::rel_abs(1e-3, 2e-2); // sums of thousands of products of about 5
+                    weight.assert_approx_eq::<f32>(&expected.0, tolerance);
+                    bias.assert_approx_eq::<f32>(&expected.1, tolerance);
+                }
             }
+            let linear = LinearConfig::new(13, 6).init(&device);
+            let x = Tensor::<2>::random([5, 13], Distribution::Normal(1.0, 4.0), &device);
+            let gradients = |y: Tensor<2>| {
+                let gradients = y.powi_scalar(2).sum().backward();
+                linear.weight.val().grad(&gradients).expect("it is trained").into_data()
+            };
+            let expected = gradients(linear.forward(relu(x.clone())));
+            gradients(connect(&linear, Activation::Relu, x))
+                .assert_approx_eq::<f32>(&expected, Tolerance::rel_abs(1e-3, 1e-2));
         }
-        let linear = LinearConfig::new(13, 6).init(&device);
-        let x = Tensor::<2>::random([5, 13], Distribution::Normal(1.0, 4.0), &device);
-        let gradients = |y: Tensor<2>| {
-            let gradients = y.powi_scalar(2).sum().backward();
-            linear.weight.val().grad(&gradients).expect("it is trained").into_data()
-        };
-        let expected = gradients(linear.forward(relu(x.clone())));
-        gradients(connect(&linear, Activation::Relu, x))
-            .assert_approx_eq::<f32>(&expected, Tolerance::rel_abs(1e-3, 1e-2));
     }
 
     #[test]
     fn matrices_are_those_of_burn() {
-        let device = Device::flex();
-        let linear = LinearConfig::new(13, 6).init(&device).valid();
-        for images in [1, 5] {
-            let x = Tensor::random([images, 13], Distribution::Normal(1.0, 4.0), &device);
-            for activation in ACTIVATIONS {
-                let ours = |x| connect(&linear, activation, x);
-                hold(&format!("{activation:?}"), x.clone(), ours, |x| linear.forward(activated(activation, x)));
+        for device in devices() {
+            let linear = LinearConfig::new(13, 6).init(&device).valid();
+            for images in [1, 5] {
+                let x = Tensor::random([images, 13], Distribution::Normal(1.0, 4.0), &device);
+                for activation in ACTIVATIONS {
+                    let ours = |x| connect(&linear, activation, x);
+                    assert_matches(&format!("{activation:?}"), x.clone(), ours, |x| {
+                        linear.forward(activated(activation, x))
+                    });
+                }
             }
         }
     }

@@ -1,9 +1,10 @@
-//! Adversarial robustness for [Burn](https://burn.dev): attacks that look for the most similar image a network
-//! misreads, the norms and statistics that say how robust it is, natively and in the browser on WebGPU.
+//! Adversarial robustness for [Burn](https://burn.dev): attacks that search for the image most similar to the original
+//! that a network misreads, and the norms and statistics that measure how robust the network is. It runs natively, and
+//! in the browser on WebGPU.
 //!
 //! # Attack a network
 //!
-//! Any Burn model that maps pixels to logits is attacked once it says so, here an untrained one:
+//! Any Burn model that maps pixels to logits can be attacked once it implements `Classifier`; here an untrained one:
 //!
 //! ```
 //! use burn::module::Module;
@@ -38,42 +39,45 @@
 //! # }).unwrap();
 //! ```
 //!
-//! [`Goal::Read`](classifier::Goal::Read) aims at a class instead. [`Run`](attack::Run) says how to watch the steps and
-//! stop early, [`Outcome`](attack::Outcome) what comes back, [`attack`] which attack to take, and how to write one.
+//! [`Goal::Read`](classifier::Goal::Read) aims at a class instead. [`Run`](attack::Run) describes how to watch the
+//! steps and stop early, [`Outcome`](attack::Outcome) describes the result. [`attack`] helps to choose an attack, and
+//! shows how to write one.
 //!
-//! # What a result is worth
+//! # How far to trust a result
 //!
-//! Attacks are not trusted. What they return is clipped to [0, 1], predicted and measured again, and rounded to the 256
-//! shades that a file can hold; what raises doubt is [flagged](attack::Flag). A robustness figure is an upper bound: the
-//! smallest perturbation that was found, not the smallest there is. [`Ensemble`](attack::Ensemble) takes the best of
-//! several attacks, and [`compare`] says where they contradict each other.
+//! Attacks are not trusted. Their result is clipped to [0, 1], predicted and measured again, and rounded to the 256
+//! shades of an image file. Reasons for doubt are reported as [flags](attack::Flag). A robustness figure is an upper
+//! bound: the smallest perturbation that was found, not the smallest that exists. [`Ensemble`](attack::Ensemble) takes
+//! the best of several attacks, and [`compare`] reports where they contradict each other.
 //!
 //! # Measure a network
 //!
 //! [`sweep`] attacks a whole data set with several networks, [`metrics`] turns the norms into means and medians with
-//! their intervals, and [`report`] is the form in which the command line, result files and JavaScript see it all.
+//! intervals, and [`report`] is the common format of the command line, the result files and JavaScript.
 //!
-//! # The rest
+//! # The other modules
 //!
-//! A [`photo`] becomes a tensor, [`catalog`] and [`model`] are the networks that Decoy's page comes with, [`norm`]
-//! measures and projects. The library does no I/O: bytes in, values out. Nothing is generic over a backend: tensors
-//! live on whatever [`Device`](burn::tensor::Device) they were made on, which natively is the CPU, Vulkan with the
-//! feature `vulkan`, or CUDA with `cuda`.
+//! [`photo`] turns a picture file into a tensor, [`catalog`] and [`model`] are the networks of Decoy's page, and
+//! [`norm`] measures and projects perturbations. The library does no I/O: it takes bytes and returns values. Nothing is
+//! generic over a backend: tensors stay on the [`Device`](burn::tensor::Device) they were made on. Natively that is the
+//! CPU, Vulkan with the feature `vulkan`, or CUDA with the feature `cuda`.
 
 pub mod photo;
 
-pub mod region;
-
-pub mod classifier;
-
-pub mod layer;
-
-mod per_image;
+pub mod error;
 
 mod tensors;
 
+pub mod region;
+
+mod per_image;
+
+pub mod layer;
+
 #[cfg(gpu)]
 mod gpu;
+
+pub mod classifier;
 
 pub mod model;
 
@@ -93,11 +97,43 @@ pub mod certify;
 
 pub mod sweep;
 
-pub mod compare;
-
 pub mod report;
 
-pub mod error;
+pub mod compare;
 
 #[cfg(target_family = "wasm")]
 mod web;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    fn sources(folder: &Path) -> Vec<PathBuf> {
+        let paths = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+        paths.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
+    }
+
+    #[test]
+    fn modules_use_those_above_them_alone() {
+        let names: Vec<_> = include_str!("lib.rs")
+            .lines()
+            .filter_map(|line| line.trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';'))
+            .collect();
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        for (place, &name) in names.iter().enumerate() {
+            let known: HashSet<_> = names[..=place].iter().copied().collect();
+            let inside = folder.join(name);
+            let mut files = if inside.is_dir() { sources(&inside) } else { Vec::new() };
+            files.push(folder.join(name).with_extension("rs"));
+            for file in files {
+                let text = fs::read_to_string(&file).expect("a source file");
+                for used in text.split("crate::").skip(1) {
+                    let used = used.split(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap_or_default();
+                    assert!(known.contains(used), "{} uses {used}, which is below it", file.display());
+                }
+            }
+        }
+    }
+}

@@ -1,5 +1,5 @@
-//! Robustness in figures: means and medians of ‖Δx‖ with bootstrap intervals, shares with Wilson intervals, what several
-//! trainings say together, and the distance that the accuracy under noise predicts.
+//! Robustness statistics: means and medians of ‖Δx‖ with bootstrap intervals, shares with Wilson intervals, intervals
+//! over several trainings, and the distance predicted from the accuracy under noise.
 
 mod trainings;
 
@@ -13,11 +13,11 @@ use crate::norm::Norms;
 
 pub use trainings::{deviation, over_trainings, ratio_over_pairs, ratio_over_pictures, ratio_over_trainings};
 
-/// A figure and the 95 % interval around it. What is infinite, since an attack failed, is absent.
+/// A figure and its 95 % interval. A figure or an end is absent if it is infinite, because an attack failed.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify), tsify(missing_as_null))]
 pub struct Interval {
-    /// The figure.
+    /// The figure itself.
     pub value: Option<f64>,
     /// Lower end.
     pub low: Option<f64>,
@@ -26,16 +26,16 @@ pub struct Interval {
 }
 
 impl Interval {
-    /// Where there is no figure.
+    /// No figure.
     pub const ABSENT: Self = Self { value: None, low: None, high: None };
 }
 
-/// An attack on one image, as far as statistics care.
+/// The result of an attack on one image, as far as the statistics need it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Measurement {
-    /// Class read before the attack.
+    /// Class that the network read before the attack.
     pub before: usize,
-    /// Class read after it.
+    /// Class that it read after the attack.
     pub after: usize,
     /// Whether the image was misread without any attack.
     pub clean_error: bool,
@@ -44,7 +44,7 @@ pub struct Measurement {
 }
 
 impl Measurement {
-    /// What `outcome` says of an image of `class`.
+    /// The measurement from `outcome`, for an image of the true class `class`.
     pub fn new(outcome: &ImageOutcome, class: usize) -> Self {
         let before = outcome.original.class();
         Self {
@@ -56,15 +56,15 @@ impl Measurement {
     }
 }
 
-/// An attack on many images with one network, in figures.
+/// The statistics of an attack on many images, with one network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify), tsify(missing_as_null))]
 pub struct Summary {
     /// Images measured.
     pub images: usize,
-    /// Those misread without any attack; they count nowhere below.
+    /// Images misread without any attack. They are left out of all figures below.
     pub clean_errors: usize,
-    /// Those the attack did not fool; they count as infinitely far.
+    /// Images that the attack did not fool. They count as infinitely far.
     pub failures: usize,
     /// Mean of ‖Δx‖₂.
     pub mean_l2: Interval,
@@ -76,13 +76,13 @@ pub struct Summary {
     pub median_linf: Interval,
 }
 
-/// Columns of equal length, one row per image; a norm is absent where the attack failed, and 0 where the image was
-/// misread without it.
+/// One column for each quantity, one row for each image. A norm is absent where the attack failed, and 0 where the
+/// image was misread without an attack.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct PerImage {
-    /// Class read before the attack.
+    /// Class that the network read before the attack.
     pub before: Vec<usize>,
-    /// Class read after it.
+    /// Class that it read after the attack.
     pub after: Vec<usize>,
     /// ‖Δx‖₀.
     pub l0: Vec<Option<f64>>,
@@ -92,18 +92,17 @@ pub struct PerImage {
     pub l2: Vec<Option<f64>>,
     /// ‖Δx‖∞.
     pub linf: Vec<Option<f64>>,
-    /// The distance in L2 of the nearest mistake that errors under noise predict, see
-    /// [`distance_under_noise`]; absent where no strength of noise tells it. Empty
-    /// if it was not measured.
+    /// The L2 distance of the nearest error, predicted from the errors under noise, see [`distance_under_noise`].
+    /// Absent where no noise level gives a prediction. Empty if it was not measured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub predicted: Vec<Option<f64>>,
 }
 
-/// Resamples of a bootstrap.
+/// Number of resamples of a bootstrap.
 const RESAMPLES: usize = 1000;
 
-/// Measurements in figures. The images the network misreads without any attack are counted apart; a failed attack
-/// counts as infinitely far.
+/// The statistics of the measurements. Images misread without any attack are counted separately; a failed attack counts
+/// as infinitely far.
 pub fn summarise(measurements: &[Measurement]) -> Summary {
     let attacked: Vec<Option<Norms>> =
         measurements.iter().filter(|image| !image.clean_error).map(|image| image.norms).collect();
@@ -123,7 +122,7 @@ pub fn summarise(measurements: &[Measurement]) -> Summary {
     }
 }
 
-/// Measurements column by column, rounded to six digits.
+/// The measurements in columns, rounded to six significant digits.
 pub fn columns(measurements: &[Measurement]) -> PerImage {
     let column = |norm: fn(&Norms) -> f64| {
         measurements.iter().map(|image| image.norms.as_ref().map(|norms| round(norm(norms)))).collect()
@@ -139,15 +138,16 @@ pub fn columns(measurements: &[Measurement]) -> PerImage {
     }
 }
 
-/// The share of images that are still read correctly when each is changed by no more than `radius`: those whose
-/// smallest perturbation is larger, and those for which none was found. An image misread without any attack has size 0.
+/// The share of images that are still read correctly when each perturbation has a norm of at most `radius`. These are
+/// the images whose smallest perturbation is larger, or for which none was found. An image misread without any attack
+/// has size 0.
 pub fn still_read(sizes: &[Option<f64>], radius: f64) -> f64 {
     let read = sizes.iter().filter(|size| size.is_none_or(|size| size > radius)).count();
     read as f64 / sizes.len() as f64
 }
 
-/// How far the nearest mistake is, as the share `error` of mistakes under Gaussian noise of standard deviation `sigma`
-/// predicts it: −σ·Φ⁻¹(error), exact where the mistakes begin at a plane (Ford et al. 2019, arXiv 1901.10513).
+/// The distance of the nearest error, predicted from the share `error` of errors under Gaussian noise of standard
+/// deviation `sigma`: −σ·Φ⁻¹(error). It is exact if the boundary is a plane (Ford et al. 2019, arXiv 1901.10513).
 ///
 /// # Panics
 ///
@@ -156,12 +156,12 @@ pub fn distance_under_noise(sigma: f64, error: f64) -> f64 {
     -sigma * Normal::standard().inverse_cdf(error)
 }
 
-/// The mean; infinite if a value is; not a number if there is none.
+/// The mean; infinite if a value is infinite; NaN if there are no values.
 pub fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// The median, of an even number of values the mean of the middle two; not a number if there is none.
+/// The median; for an even number of values the mean of the middle two; NaN if there are no values.
 pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -213,7 +213,7 @@ fn finite(value: f64) -> Option<f64> {
     value.is_finite().then_some(round(value))
 }
 
-/// Six significant digits: what single precision carries.
+/// Rounded to six significant digits, about the precision of `f32`.
 fn round(value: f64) -> f64 {
     format!("{value:.5e}").parse().expect("a printed number is a number")
 }

@@ -1,5 +1,5 @@
-//! The architectures Decoy trains. Normalisation is inside the model: it sees pixels in
-//! [0, 1] and answers with logits.
+//! The network architectures that Decoy trains. Each normalises its input itself: it takes pixels in [0, 1] and returns
+//! logits.
 
 pub mod compact;
 pub mod efficientnet;

@@ -1,4 +1,5 @@
-//! Random numbers and Gaussian noise that depend on a seed alone: the same natively and in the browser, on every device.
+//! Random numbers and Gaussian noise that depend only on a seed: the same natively, in the browser, and on every
+//! device.
 //!
 //! Training, evaluation and attacks take their noise from here.
 //!
@@ -23,22 +24,22 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 pub struct Random(Xoshiro256PlusPlus);
 
 impl Random {
-    /// The stream of this number that belongs to `seed`. Other streams of the same seed are independent of it.
+    /// The stream number `stream` of `seed`. Different streams of one seed are independent.
     pub fn new(seed: u64, stream: u64) -> Self {
         Self(Xoshiro256PlusPlus::seed_from_u64(seed.rotate_left(32) ^ stream))
     }
 
-    /// A number in [0, 1).
+    /// A uniform random number in [0, 1).
     pub fn unit(&mut self) -> f32 {
         self.0.random()
     }
 
-    /// Either, with the same probability.
+    /// `true` or `false`, each with probability 1/2.
     pub fn coin(&mut self) -> bool {
         self.0.random()
     }
 
-    /// A whole number below `limit`.
+    /// A uniform random whole number from 0 to `limit` − 1.
     ///
     /// # Panics
     ///
@@ -52,19 +53,19 @@ impl Random {
         self.0.sample(StandardNormal)
     }
 
-    /// Numbers from the normal distribution of standard deviation `sigma` around 0.
+    /// Fills `values` with numbers from the normal distribution with mean 0 and standard deviation `sigma`.
     pub fn fill_normal(&mut self, values: &mut [f32], sigma: f32) {
         values.fill_with(|| sigma * self.normal());
     }
 
-    /// The same as a tensor.
+    /// A tensor of such numbers.
     pub fn normal_tensor<const D: usize>(&mut self, shape: [usize; D], sigma: f32, device: &Device) -> Tensor<D> {
         let mut values = vec![0.0; shape.iter().product()];
         self.fill_normal(&mut values, sigma);
         Tensor::from_data(TensorData::new(values, shape), device)
     }
 
-    /// 0 to `length`, without it, in a random order.
+    /// The numbers from 0 to `length` − 1 in random order.
     pub fn order(&mut self, length: usize) -> Vec<usize> {
         let mut order: Vec<usize> = (0..length).collect();
         order.shuffle(&mut self.0);
@@ -83,7 +84,7 @@ mod tests {
         let count = values.len() as f32;
         let mean = values.iter().sum::<f32>() / count;
         let variance = values.iter().map(|value| value * value).sum::<f32>() / count - mean * mean;
-        // Five standard errors: 0.5 / √n for the mean, σ²·√(2 / n) for the variance.
+        // Tolerance: five standard errors, which are 0.5 / √n for the mean and σ²·√(2 / n) for the variance.
         assert!(mean.abs() < 5.0 * 0.5 / count.sqrt(), "{mean}");
         assert!((variance - 0.25).abs() < 5.0 * 0.25 * (2.0 / count).sqrt(), "{variance}");
         let first = |seed, stream| Random::new(seed, stream).normal();
@@ -101,6 +102,6 @@ mod tests {
         assert_eq!(order, (0..10).collect::<Vec<_>>());
     }
 
-    /// Written down once, on 64 bits.
+    /// Recorded once, on a 64-bit processor.
     const NUMBERS: [u32; 4] = [870, 909, 23, 391];
 }

@@ -1,4 +1,4 @@
-//! How large a perturbation is: L0, L1, L2 and L∞, in pixel space with pixels in [0, 1].
+//! The size of a perturbation: L0, L1, L2 and L∞, for pixels in [0, 1].
 
 use burn::tensor::{Bool, Int, Tensor};
 use serde::{Deserialize, Serialize};
@@ -12,18 +12,18 @@ use crate::tensors::{broadcast, read};
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
 #[serde(rename_all = "lowercase")]
 pub enum Norm {
-    /// How many pixel values changed at all.
+    /// The number of pixel values that changed.
     L0,
-    /// The sum of the absolute changes.
+    /// The sum of the magnitudes of the changes.
     L1,
     /// The Euclidean length.
     L2,
-    /// The largest absolute change.
+    /// The largest magnitude of a change.
     Linf,
 }
 
 impl Norm {
-    /// All of them.
+    /// All norms.
     pub const ALL: [Self; 4] = [Norm::L0, Norm::L1, Norm::L2, Norm::Linf];
 
     /// Its name in commands and reports.
@@ -36,7 +36,7 @@ impl Norm {
         }
     }
 
-    /// How people write it.
+    /// Its mathematical symbol.
     pub fn symbol(self) -> &'static str {
         match self {
             Norm::L0 => "‖Δx‖₀",
@@ -46,8 +46,8 @@ impl Norm {
         }
     }
 
-    /// The radius ε that attacks of fixed size begin with if none is given: 8/255 in L∞ and 12 in L1, as is usual for
-    /// small colour pictures, 1 in L2, a hundred values in L0.
+    /// The default radius ε of attacks of fixed size: 8/255 in L∞ and 12 in L1, as is usual for small colour pictures,
+    /// 1 in L2, and 100 values in L0.
     pub const fn usual_epsilon(self) -> f32 {
         match self {
             Norm::L0 => 100.0,
@@ -66,7 +66,7 @@ impl Norm {
         per_image::size(perturbation, self.size())
     }
 
-    /// The norm of the perturbation that leads from each of `b` to that of `a`.
+    /// The norm of every image of `a` − `b`.
     ///
     /// # Shapes
     /// - `a`, `b`: `[N, C, H, W]`
@@ -84,8 +84,8 @@ impl Norm {
         }
     }
 
-    /// The dual norm of every gradient of a batch: the steepest slope that a step of norm 1 can have. L0, which has no
-    /// dual, takes that of L1.
+    /// The dual norm of every gradient of a batch: the largest slope along a step of norm 1. L0 has no dual and uses
+    /// that of L1.
     ///
     /// # Shapes
     /// - `gradient`: `[N, C, H, W]`
@@ -120,8 +120,8 @@ impl Norm {
     }
 }
 
-/// The `count` values of every image with the largest magnitude, the others 0; of equal ones at the limit, the first. The
-/// limit is found by bisection, since a browser's GPU cannot sort.
+/// Keeps the `count` `[N]` values of every image with the largest magnitude and sets the others to 0. Of equal values
+/// at the limit, the first are kept. The limit is found by bisection, since a browser's GPU cannot sort.
 fn keep_largest(perturbation: Tensor<4>, count: Tensor<1>) -> Tensor<4> {
     let [_, channels, height, width] = perturbation.dims();
     let values = channels * height * width;
@@ -133,7 +133,7 @@ fn keep_largest(perturbation: Tensor<4>, count: Tensor<1>) -> Tensor<4> {
 
     let mut above = Norm::Linf.measure(perturbation.clone());
     let mut below = above.zeros_like() - 1.0;
-    // Halved until no number of single precision lies between.
+    // Bisect until no single-precision number lies between the two.
     for _ in 0..32 {
         let middle = (below.clone() + above.clone()) / 2.0;
         let few = few(magnitude.clone().greater(broadcast(middle.clone())));
@@ -157,12 +157,12 @@ fn keep_largest(perturbation: Tensor<4>, count: Tensor<1>) -> Tensor<4> {
     perturbation * kept(end).float()
 }
 
-/// Soft thresholding, by the threshold λ that leaves a sum of magnitudes of `epsilon` (Duchi et al. 2008): Newton's
-/// method on λ, from below (Michelot 1986).
+/// Soft thresholding with the threshold λ that leaves a sum of magnitudes of `epsilon` (Duchi et al. 2008). λ is found
+/// by Newton's method from below (Michelot 1986).
 fn shrink_to_sum(perturbation: Tensor<4>, epsilon: Tensor<1>) -> Tensor<4> {
     let magnitude = perturbation.clone().abs();
     let mut threshold = epsilon.zeros_like();
-    // Each round drops the values that are too small; a dozen rounds find which are, or nearly so.
+    // Each round leaves out more of the values below λ. A dozen rounds find all of them, or nearly so.
     for _ in 0..12 {
         let kept = magnitude.clone().greater(broadcast(threshold.clone())).float();
         let count: Tensor<2> = kept.clone().flatten(1, 3);
@@ -175,9 +175,9 @@ fn shrink_to_sum(perturbation: Tensor<4>, epsilon: Tensor<1>) -> Tensor<4> {
     shrunk * broadcast((epsilon / sum).clamp_max(1.0))
 }
 
-/// The nearest of the perturbations whose L1 norm is at most `epsilon` and that keep `pixels` within [0, 1]: every change is
-/// shrunk by a threshold λ and capped by its room (Croce and Hein 2021, arXiv 2103.01208). λ is found by bisection, since a
-/// browser's GPU cannot sort.
+/// The nearest perturbations whose L1 norm is at most `epsilon` and that keep `pixels` within [0, 1]. Every change is
+/// reduced by a threshold λ and limited by the room up to 0 or 1 (Croce and Hein 2021, arXiv 2103.01208). λ is found by
+/// bisection, since a browser's GPU cannot sort.
 ///
 /// # Shapes
 /// - `pixels`, `perturbation`: `[N, C, H, W]`, the pixels in [0, 1]
@@ -191,7 +191,8 @@ pub(crate) fn shrink_within_box(pixels: Tensor<4>, perturbation: Tensor<4>, epsi
         (magnitude.clone() - broadcast(threshold.clamp_min(0.0))).clamp_min(0.0).min_pair(room.clone())
     };
     let mut above = Norm::Linf.measure(magnitude.clone());
-    // So that the first threshold tried is 0, which leaves alone what lies within.
+    // With this start the first threshold tried is 0, which does not change perturbations that are already small
+    // enough.
     let mut below = -above.clone();
     for _ in 0..24 {
         let middle = (below.clone() + above.clone()) / 2.0;
@@ -202,7 +203,7 @@ pub(crate) fn shrink_within_box(pixels: Tensor<4>, perturbation: Tensor<4>, epsi
     shrunk(above) * sign
 }
 
-/// Scales every tensor of a batch to L2 length 1, however small it is; one that is zero stays zero.
+/// Scales every image of a batch to L2 length 1, also a tiny one. An image of zeros stays zero.
 ///
 /// # Shapes
 /// - `gradient`: `[N, C, H, W]`
@@ -211,22 +212,22 @@ pub fn unit(gradient: Tensor<4>) -> Tensor<4> {
     per_image::unit(gradient)
 }
 
-/// All four norms of one perturbation.
+/// The four norms of one perturbation.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
 pub struct Norms {
-    /// How many pixel values changed.
+    /// Number of pixel values that changed.
     pub l0: f64,
-    /// Sum of the absolute changes.
+    /// Sum of the magnitudes of the changes.
     pub l1: f64,
     /// Euclidean length.
     pub l2: f64,
-    /// Largest absolute change.
+    /// Largest magnitude of a change.
     pub linf: f64,
 }
 
 impl Norms {
-    /// The one of them that `norm` is.
+    /// The value of `norm`.
     pub fn of(&self, norm: Norm) -> f64 {
         match norm {
             Norm::L0 => self.l0,
@@ -236,7 +237,7 @@ impl Norms {
         }
     }
 
-    /// No change at all.
+    /// The norms of no change.
     pub const ZERO: Self = Self { l0: 0.0, l1: 0.0, l2: 0.0, linf: 0.0 };
 
     /// The norms of every perturbation `[N, C, H, W]`, read back from the device.
@@ -296,9 +297,9 @@ mod tests {
             found.into_data().try_to_vec::<f32>().expect("f32")
         };
         for (changes, epsilon, expected) in [
-            // Within the ball already: the box alone cuts.
+            // Already within the ball: only the box clips.
             ([0.4, -0.2, 0.0, -1.0], 2.0, [0.1, -0.2, 0.0, 0.0]),
-            // λ = 0.1, and 0.3 − λ and 1 − λ have less room.
+            // λ = 0.1; 0.3 − λ and 1 − λ are limited by the room.
             ([0.3, 0.3, -1.0, -1.0], 0.5, [0.1, 0.2, -0.2, 0.0]),
             // λ = 0.2
             ([0.25, -0.3, 0.4, -1.0], 0.35, [0.05, -0.1, 0.2, 0.0]),

@@ -1,4 +1,4 @@
-//! Networks of one's own: an ONNX file becomes a [`Classifier`] with gradients in its input.
+//! Networks of the user's own: an ONNX file becomes a [`Classifier`] with gradients in its input.
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
@@ -8,7 +8,7 @@
 //!
 //! # pollster::block_on(async {
 //! let device = Device::flex();
-//! # let input = decoy::catalog::Input { channels: 1, height: 32, width: 32 };
+//! # let input = decoy::classifier::Input { channels: 1, height: 32, width: 32 };
 //! # let untrained = decoy::model::CompactConfig { side: 32, classes: 10 }.init(&device);
 //! # let bytes = onnx::export(&untrained, input)?;
 //! let options = Options { normalisation: Normalisation::Symmetric, ..Options::default() };
@@ -28,11 +28,11 @@
 //! # }).unwrap();
 //! ```
 //!
-//! What is read: image classifiers of floats with one input, `[N, C, H, W]` or `[N, H, W, C]` for one or three colours,
-//! and one output `[N, K]`, in the operator sets 7 and later. A softmax at the end is taken off. Everything else is an
-//! error that names the operator, the node, and what can be done.
+//! Supported are image classifiers of floats with one input, `[N, C, H, W]` or `[N, H, W, C]` with one or three
+//! channels, and one output `[N, K]`, in operator sets 7 and later. A softmax at the end is removed. Everything else is
+//! an error that names the operator and the node, and says what can be done.
 //!
-//! And out: [`export`] writes Decoy's own networks, for other runtimes to check a picture.
+//! [`export`] writes Decoy's own networks as ONNX, so that other runtimes can check a picture.
 
 use burn::tensor::{Device, Tensor};
 use prost::Message;
@@ -48,45 +48,46 @@ mod graph;
 mod operators;
 pub(crate) mod proto;
 mod resize;
+mod scikit;
 #[cfg(test)]
 mod tests;
 mod writer;
 
 pub use writer::{Export, Writer, export};
 
-/// What a file does not say of its network.
+/// What an ONNX file does not say about its network.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Options {
-    /// What is done to pixels before the network sees them.
+    /// The normalisation of pixels before the network.
     pub normalisation: Normalisation,
-    /// Height and width of the pictures, where the file leaves them open.
+    /// Height and width of the pictures, if the file does not fix them.
     pub input_size: Option<(usize, usize)>,
 }
 
-/// What is done to pixels in [0, 1] before a network sees them: (x − mean) / deviation, by colour.
+/// The normalisation of pixels in [0, 1] before the network: (x − mean) / deviation, per channel.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Normalisation {
-    /// Nothing: the network takes [0, 1].
+    /// None: the network takes pixels in [0, 1].
     #[default]
     None,
-    /// Mean and deviation of ImageNet, as torchvision's networks want it.
+    /// Mean and standard deviation of ImageNet, as for torchvision's networks.
     Imagenet,
-    /// To [−1, 1].
+    /// Maps to [−1, 1].
     Symmetric,
-    /// To 0 to 255.
+    /// Maps to [0, 255].
     Bytes,
-    /// Any other, with one number for all colours or one for each.
+    /// Any other, with one number for all channels or one for each.
     Own {
-        /// Of pixels in [0, 1].
+        /// Mean, for pixels in [0, 1].
         mean: Vec<f32>,
-        /// Of pixels in [0, 1]; not 0.
+        /// Standard deviation, for pixels in [0, 1]; not 0.
         deviation: Vec<f32>,
     },
 }
 
 impl Normalisation {
-    /// Mean and deviation.
+    /// Mean and standard deviation, for all channels or per channel.
     fn statistics(&self) -> (Vec<f32>, Vec<f32>) {
         match self {
             Self::None => (vec![0.0], vec![1.0]),
@@ -107,7 +108,7 @@ impl TryFrom<String> for Normalisation {
 }
 
 impl From<Normalisation> for String {
-    /// What [`FromStr`](std::str::FromStr) reads.
+    /// The text that [`FromStr`](std::str::FromStr) reads.
     fn from(normalisation: Normalisation) -> Self {
         let numbers = |numbers: Vec<f32>| numbers.iter().map(f32::to_string).collect::<Vec<_>>().join(",");
         match normalisation {
@@ -123,7 +124,8 @@ impl From<Normalisation> for String {
 impl std::str::FromStr for Normalisation {
     type Err = Error;
 
-    /// `none`, `imagenet`, `symmetric`, `bytes`, or mean and deviation: `0.5/0.25`, `0.49,0.48,0.45/0.25,0.24,0.26`.
+    /// Reads `none`, `imagenet`, `symmetric`, `bytes`, or MEAN/DEVIATION such as `0.5/0.25` or
+    /// `0.49,0.48,0.45/0.25,0.24,0.26`.
     fn from_str(text: &str) -> Result<Self, Error> {
         let numbers =
             |text: &str| text.split(',').map(|number| number.trim().parse().ok()).collect::<Option<Vec<f32>>>();
@@ -153,12 +155,12 @@ pub struct Network {
     width: usize,
     classes: usize,
     notes: Vec<String>,
-    /// Images that are read at once, where the file allows no other number.
+    /// The number of images in one run, if the file fixes it.
     chunk: Option<usize>,
 }
 
 impl Network {
-    /// Colours of its pictures: 1 for grey, 3 for red, green, blue.
+    /// Channels of its pictures: 1 for grey, 3 for red, green, blue.
     pub fn channels(&self) -> usize {
         self.channels
     }
@@ -178,18 +180,18 @@ impl Network {
         self.classes
     }
 
-    /// What a person should know of how the file was read, a sentence each.
+    /// Notes for the user on how the file was read, one sentence each.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
 
-    /// The network as attacks take it.
+    /// The network in the form that attacks take.
     pub fn freeze(self) -> Frozen {
         let device = self.device.clone();
         Frozen::of(Box::new(self), device)
     }
 
-    /// The logits of as many images as the graph takes at once.
+    /// The logits `[N, K]` of `pixels`, for a number of images that the graph takes in one run.
     fn read(&self, pixels: Tensor<4>) -> Tensor<2> {
         let shape = pixels.dims();
         let input = Array::variable(&shape, Some(pixels.into_dispatch()));
@@ -223,25 +225,22 @@ impl Classifier for Network {
 ///
 /// # Errors
 ///
-/// [`Error::Onnx`] if the file is not one, is cut off, or holds anything but an image classifier that can be followed
-/// backwards: it names the operator and the node, what was expected, and what can be done.
+/// [`Error::Onnx`] if the file is not valid ONNX, is cut off, or is not an image classifier with gradients. It names
+/// the operator and the node, says what was expected, and what can be done.
 pub fn load(bytes: &[u8], options: &Options, device: &Device) -> Result<Network, Error> {
     let model = decode(bytes)?;
     let version = model.opsets.iter().find(|opset| matches!(opset.domain.as_deref(), None | Some("" | "ai.onnx")));
     let opset = version.and_then(|opset| opset.version).unwrap_or(1);
     if opset < 7 {
-        return refuse(format!("it is written in operator set {opset}: expected 7 or later; export it anew"));
+        return refuse(format!("it is written in operator set {opset}: expected 7 or later; export it again"));
     }
-    let graph = model.graph.unwrap_or_default();
+    let mut graph = model.graph.unwrap_or_default();
     let (input, dims) = input(&graph)?;
-    let [output] = &graph.outputs[..] else {
-        let names: Vec<_> = graph.outputs.iter().filter_map(|output| output.name.as_deref()).collect();
-        return refuse(format!("one output is expected, the logits, and {} found: {}", names.len(), names.join(", ")));
-    };
-    let output = output.name.clone().unwrap_or_default();
+    let output = scikit::output(&graph)?;
+    scikit::lower(&mut graph)?;
     let (mean, deviation) = options.normalisation.statistics();
     let mut failure = None;
-    // Where the file leaves the layout open, the first that fits counts.
+    // If the file does not fix the layout, the first form that works is used.
     for form in forms(&dims, options)? {
         let mut read = Graph::read(graph.clone(), &input, &output, opset, bytes.len())?;
         form.prepend(&mut read)?;
@@ -251,14 +250,14 @@ pub fn load(bytes: &[u8], options: &Options, device: &Device) -> Result<Network,
             Err(error) => failure = failure.or(Some(error)),
         }
     }
-    Err(failure.unwrap_or_else(|| Error::Onnx("the input has no form that is known".to_owned())))
+    Err(failure.unwrap_or_else(|| Error::Onnx("the input has no supported shape".to_owned())))
 }
 
 fn refuse<T>(message: String) -> Result<T, Error> {
     Err(Error::Onnx(message))
 }
 
-/// The messages of a file, or what else it seems to be.
+/// Decodes the file. Otherwise the error says what kind of file it seems to be.
 fn decode(bytes: &[u8]) -> Result<proto::Model, Error> {
     const OTHERS: [(usize, &[u8], &str); 4] = [
         (
@@ -289,14 +288,18 @@ fn decode(bytes: &[u8]) -> Result<proto::Model, Error> {
     }
 }
 
-/// The name of the one input that is not a weight, and its lengths, where they are given.
+/// The name of the only input that is not a weight, and its dimensions, if they are fixed.
 fn input(graph: &proto::Graph) -> Result<(String, Vec<Option<usize>>), Error> {
     let weights: std::collections::HashSet<_> =
         graph.initializers.iter().map(|tensor| tensor.name.as_deref()).collect();
     let inputs: Vec<_> = graph.inputs.iter().filter(|input| !weights.contains(&input.name.as_deref())).collect();
     let [input] = inputs[..] else {
         let names: Vec<_> = inputs.iter().filter_map(|input| input.name.as_deref()).collect();
-        return refuse(format!("one input is expected, the picture, and {} found: {}", names.len(), names.join(", ")));
+        return refuse(format!(
+            "one input is expected, the picture, and {} found: {}; constants must be in the file, not inputs",
+            names.len(),
+            names.join(", ")
+        ));
     };
     let name = input.name.clone().unwrap_or_default();
     let kind = input.kind.as_ref().and_then(|kind| kind.tensor.as_ref());
@@ -318,7 +321,7 @@ fn input(graph: &proto::Graph) -> Result<(String, Vec<Option<usize>>), Error> {
     Ok((name, shape.dims.iter().map(length).collect()))
 }
 
-/// How a graph takes its pictures.
+/// The form in which a graph takes its pictures.
 struct Form {
     /// Channels, height, width.
     shape: [usize; 3],
@@ -330,11 +333,11 @@ enum Layout {
     First,
     /// `[N, H, W, C]`
     Last,
-    /// These lengths, with the images before them, hold the values of `[N, C, H, W]` in their order.
+    /// Dimensions after the number of images; the values are in the order of `[N, C, H, W]`.
     Bare(Vec<usize>),
 }
 
-/// The forms that the lengths of an input may mean, the likeliest first.
+/// The forms that fit the dimensions of an input, the most likely first.
 fn forms(dims: &[Option<usize>], options: &Options) -> Result<Vec<Form>, Error> {
     const COLOURS: [usize; 2] = [3, 1];
     let shown: Vec<String> = dims.iter().map(|dim| dim.map_or("?".to_owned(), |length| length.to_string())).collect();
@@ -345,7 +348,7 @@ fn forms(dims: &[Option<usize>], options: &Options) -> Result<Vec<Form>, Error> 
             (Some(height), Some(width), None) => Ok((height, width)),
             (_, _, Some((h, w))) if h > 0 && w > 0 && fits(height, h) && fits(width, w) => Ok((h, w)),
             (_, _, Some((h, w))) => refuse(format!("an input size that fits [{shown}] is expected, {h} × {w} found")),
-            (_, _, None) => refuse(format!("the input is [{shown}]: say its height and width as the input size")),
+            (_, _, None) => refuse(format!("the input is [{shown}]: give its height and width as the input size")),
         }
     };
     let bare = |values: usize| -> Result<Vec<[usize; 3]>, Error> {
@@ -362,7 +365,7 @@ fn forms(dims: &[Option<usize>], options: &Options) -> Result<Vec<Form>, Error> 
         };
         let found: Vec<_> = [1, 3].into_iter().filter_map(square).collect();
         if found.is_empty() {
-            return refuse(format!("the input is [{shown}]: say height and width of its pictures as the input size"));
+            return refuse(format!("the input is [{shown}]: give height and width of its pictures as the input size"));
         }
         Ok(found)
     };
@@ -395,7 +398,7 @@ fn forms(dims: &[Option<usize>], options: &Options) -> Result<Vec<Form>, Error> 
     }
 }
 
-/// (x − mean) / deviation before all else.
+/// Inserts (x − mean) / deviation before all nodes.
 fn normalise(graph: &mut Graph, channels: usize, mean: &[f32], deviation: &[f32]) -> Result<(), Error> {
     let fits = |values: &[f32]| values.len() == 1 || values.len() == channels;
     let sound = |values: &[f32]| values.iter().all(|value| value.is_finite());
@@ -433,10 +436,10 @@ impl Form {
         }
     }
 
-    /// The network, tried with this form of pictures.
-    fn network(&self, mut graph: Graph, baked: Option<usize>, device: &Device) -> Result<Network, Error> {
+    /// The network, after a trial run with pictures of this form.
+    fn network(&self, mut graph: Graph, fixed_batch: Option<usize>, device: &Device) -> Result<Network, Error> {
         let Self { shape: [channels, height, width], .. } = *self;
-        let first = baked.unwrap_or(1);
+        let first = fixed_batch.unwrap_or(1);
         let classes = |graph: &Graph, images: usize| -> Result<usize, Error> {
             let output = graph.run(Array::variable(&[images, channels, height, width], None))?;
             let shape = output.shape();
@@ -455,15 +458,15 @@ impl Form {
             }
         };
         let found = classes(&graph, first)?;
-        // Shapes may have the number of images written into them, and hold for others all the same.
-        graph.baked = baked;
+        // The number of images may be a constant in the shapes, and the graph may still work for other numbers.
+        graph.fixed_batch = fixed_batch;
         let others = if first == 1 { [2, 3] } else { [1, first + 1] };
         let free = others.iter().try_for_each(|&images| match classes(&graph, images) {
             Ok(same) if same == found => Ok(()),
             Ok(other) => refuse(format!("{found} classes for {first} images, {other} for {images}")),
             Err(error) => Err(error),
         });
-        let chunk = match (free, baked) {
+        let chunk = match (free, fixed_batch) {
             (Ok(()), _) => None,
             (Err(_), Some(_)) => Some(first),
             (Err(error), None) => return Err(error),
@@ -482,7 +485,7 @@ impl Form {
         for &images in &batches {
             classes(&graph, images)?;
         }
-        graph.settle(device);
+        graph.move_constants(device);
         let device = device.clone();
         Ok(Network { graph, device, channels, height, width, classes: found, notes, chunk })
     }

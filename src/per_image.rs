@@ -1,5 +1,5 @@
-//! What attacks compute for every image of a batch by itself, in one pass each: the loops of `decoy-cpu` on the CPU,
-//! the kernels of `gpu/` on a GPU.
+//! The operations of attacks on each image of a batch separately, in one pass each: loops of `decoy-cpu` on the CPU,
+//! kernels of `gpu/` on a GPU.
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
@@ -12,7 +12,8 @@ pub(crate) use decoy_cpu::{Combination, Score, Size};
 
 use crate::tensors::broadcast;
 
-/// `sign` times the `score` of every row of `logits` `[N, K]`, `[N]`; `one_hot` `[N, K]` is 1 at the class it is about.
+/// `sign` times the `score` of every row of `logits` `[N, K]`, `[N]`. `one_hot` `[N, K]` is 1 at the class of the
+/// score.
 pub(crate) fn score(logits: Tensor<2>, one_hot: Tensor<2>, score: Score, sign: f32) -> Tensor<1> {
     Tensor::from_dispatch(Dispatch::score(logits.into_dispatch(), one_hot.into_dispatch(), score, sign))
 }
@@ -37,12 +38,12 @@ pub(crate) fn distance(a: Tensor<4>, b: Tensor<4>, size: Size) -> Tensor<1> {
     Tensor::from_dispatch(Dispatch::distance(a.into_dispatch(), b.into_dispatch(), size))
 }
 
-/// Every image of `x` `[N, C, H, W]` at length 1, however small it is; one that is zero stays zero.
+/// Every image of `x` `[N, C, H, W]` scaled to L2 length 1, also a tiny one. An image of zeros stays zero.
 pub(crate) fn unit(x: Tensor<4>) -> Tensor<4> {
     if !x.is_autodiff() {
         return Tensor::from_dispatch(Dispatch::unit(x.into_dispatch()));
     }
-    // By its largest value first, or the squares of a tiny image underflow to 0.
+    // Divided by the largest magnitude first. Otherwise the squares of a tiny image underflow to 0.
     let largest = size(x.clone(), Size::Largest).clamp_min(f32::MIN_POSITIVE);
     let scaled = x / broadcast(largest);
     let length = size(scaled.clone(), Size::Length).clamp_min(f32::MIN_POSITIVE);
@@ -59,12 +60,12 @@ pub(crate) fn sign_step(from: Tensor<4>, direction: Tensor<4>, length: Tensor<1>
     combine(from, direction, length, Combination::SignStep)
 }
 
-/// The images on the line from `a` to `b`, `[N, C, H, W]`, at the share `by` `[N]` of it, clipped to [0, 1].
+/// The point at the share `by` `[N]` of the line from `a` to `b`, `[N, C, H, W]`, clipped to [0, 1].
 pub(crate) fn between(a: Tensor<4>, b: Tensor<4>, by: Tensor<1>) -> Tensor<4> {
     combine(a, b, by, Combination::Between)
 }
 
-/// `x` `[N, C, H, W]`, clipped to where it differs from `center` by at most `radius` `[N]`, and to [0, 1].
+/// `x` `[N, C, H, W]`, clipped to at most `radius` `[N]` from `center`, and to [0, 1].
 pub(crate) fn cube(center: Tensor<4>, x: Tensor<4>, radius: Tensor<1>) -> Tensor<4> {
     combine(center, x, radius, Combination::Cube)
 }
@@ -74,8 +75,8 @@ pub(crate) fn choose(mask: Tensor<1>, yes: Tensor<4>, no: Tensor<4>) -> Tensor<4
     combine(yes, no, mask, Combination::Choice)
 }
 
-/// Images `[N, C, H, W]` and their sizes `[N]`: those of `new` where `found` `[N]` is 1 and they are smaller, else those of
-/// `best`.
+/// Images `[N, C, H, W]` and their sizes `[N]`: those of `new` where `found` `[N]` is 1 and `new` is smaller, else
+/// those of `best`.
 pub(crate) fn nearer(
     found: Tensor<1>,
     new: (Tensor<4>, Tensor<1>),
@@ -122,9 +123,9 @@ pub(crate) trait ScoreOps: Backend {
     fn score(logits: FloatTensor<Self>, one_hot: FloatTensor<Self>, score: Score, sign: f32) -> FloatTensor<Self>;
 }
 
-/// The way back on one device.
+/// The backward pass on one device.
 pub(crate) trait ScoreGradient: ScoreOps {
-    /// The gradient in the logits, from that in the scores.
+    /// The gradient in the logits, from the `gradient` in the scores.
     fn score_gradient(
         gradient: FloatTensor<Self>,
         logits: FloatTensor<Self>,
@@ -243,15 +244,23 @@ mod tests {
     use burn::tensor::activation::log_softmax;
     use burn::tensor::{Device, Distribution, Tolerance};
 
-    /// Holds values and gradient of `score` to those of `expected`, of the logits and of `one_hot`, which Burn computes.
-    fn hold(kind: Score, expected: impl Fn(Tensor<2>, Tensor<2>) -> Tensor<1>) {
-        let device = Device::flex();
-        let logits = Tensor::random([4, 7], Distribution::Normal(0.0, 5.0), &device);
+    use crate::tensors::devices;
+
+    /// Tests that values and gradient of `score` equal those of `expected`, which Burn computes from the logits and
+    /// `one_hot`.
+    fn assert_matches(kind: Score, expected: impl Fn(Tensor<2>, Tensor<2>) -> Tensor<1>) {
+        for device in devices() {
+            assert_matches_on(&device, kind, &expected);
+        }
+    }
+
+    fn assert_matches_on(device: &Device, kind: Score, expected: impl Fn(Tensor<2>, Tensor<2>) -> Tensor<1>) {
+        let logits = Tensor::random([4, 7], Distribution::Normal(0.0, 5.0), device);
         let one_hot = Tensor::from_data(
             TensorData::new((0..28).map(|i| f32::from(i % 7 == i / 7 * 2)).collect::<Vec<_>>(), [4, 7]),
-            &device,
+            device,
         );
-        let factors = Tensor::<1>::from_data([1.0, -2.0, 0.5, 3.0], &device).autodiff();
+        let factors = Tensor::<1>::from_data([1.0, -2.0, 0.5, 3.0], device).autodiff();
         let passes = |score: &dyn Fn(Tensor<2>) -> Tensor<1>| {
             let logits = logits.clone().autodiff().require_grad();
             let scores = score(logits.clone());
@@ -274,13 +283,13 @@ mod tests {
 
     #[test]
     fn scores_are_what_they_are_called() {
-        hold(Score::CrossEntropy, |logits, one_hot| -log_probability(logits, one_hot));
-        hold(Score::Probability, |logits, one_hot| log_probability(logits, one_hot).exp());
-        hold(Score::LogOdds, |logits, one_hot| {
+        assert_matches(Score::CrossEntropy, |logits, one_hot| -log_probability(logits, one_hot));
+        assert_matches(Score::Probability, |logits, one_hot| log_probability(logits, one_hot).exp());
+        assert_matches(Score::LogOdds, |logits, one_hot| {
             let others = (logits.clone() - one_hot.clone() * 1e9).exp().sum_dim(1).log();
             (others - (logits * one_hot).sum_dim(1)).squeeze_dim(1)
         });
-        hold(Score::Margin, |logits, one_hot| {
+        assert_matches(Score::Margin, |logits, one_hot| {
             let others = (logits.clone() - one_hot.clone() * 1e9).max_dim(1);
             (others - (logits * one_hot).sum_dim(1)).squeeze_dim(1)
         });
@@ -288,70 +297,74 @@ mod tests {
 
     #[test]
     fn odds_neither_overflow_nor_vanish() {
-        let device = Device::flex();
-        let logits = Tensor::<2>::from_data([[500.0, 0.0, 1.0], [0.0, 500.0, -500.0]], &device);
-        let one_hot = Tensor::<2>::from_data([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0]], &device);
-        let of = |kind| score(logits.clone(), one_hot.clone(), kind, 1.0).into_data();
-        let close = Tolerance::absolute(1e-4);
-        of(Score::LogOdds).assert_approx_eq::<f32>(&TensorData::from([-498.68674_f32, 500.0]), close);
-        of(Score::CrossEntropy).assert_approx_eq::<f32>(&TensorData::from([0.0_f32, 500.0]), close);
-        of(Score::Probability).assert_approx_eq::<f32>(&TensorData::from([1.0_f32, 0.0]), close);
+        for device in devices() {
+            let logits = Tensor::<2>::from_data([[500.0, 0.0, 1.0], [0.0, 500.0, -500.0]], &device);
+            let one_hot = Tensor::<2>::from_data([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0]], &device);
+            let of = |kind| score(logits.clone(), one_hot.clone(), kind, 1.0).into_data();
+            let close = Tolerance::absolute(1e-4);
+            of(Score::LogOdds).assert_approx_eq::<f32>(&TensorData::from([-498.68674_f32, 500.0]), close);
+            of(Score::CrossEntropy).assert_approx_eq::<f32>(&TensorData::from([0.0_f32, 500.0]), close);
+            of(Score::Probability).assert_approx_eq::<f32>(&TensorData::from([1.0_f32, 0.0]), close);
 
-        let tracked = logits.clone().autodiff().require_grad();
-        let log_odds = score(tracked.clone(), one_hot.clone(), Score::LogOdds, 1.0);
-        let gradient = tracked.grad(&log_odds.backward()).expect("it takes part").into_data();
-        let expected = TensorData::from([[-1.0_f32, 0.26894143, 0.7310586], [-1.0, 1.0, 0.0]]);
-        gradient.assert_approx_eq::<f32>(&expected, close);
+            let tracked = logits.clone().autodiff().require_grad();
+            let log_odds = score(tracked.clone(), one_hot.clone(), Score::LogOdds, 1.0);
+            let gradient = tracked.grad(&log_odds.backward()).expect("it takes part").into_data();
+            let expected = TensorData::from([[-1.0_f32, 0.26894143, 0.7310586], [-1.0, 1.0, 0.0]]);
+            gradient.assert_approx_eq::<f32>(&expected, close);
+        }
     }
 
     #[test]
     fn sizes_and_directions_are_those_of_burn() {
-        let device = Device::flex();
-        let x = Tensor::<4>::random([3, 2, 5, 7], Distribution::Normal(0.0, 2.0), &device);
-        let x = x.clone().mask_fill(x.lower_elem(0.0), 0.0);
-        for kind in [Size::Count, Size::Sum, Size::Length, Size::Largest] {
-            let expected = size(x.clone().autodiff(), kind).inner().into_data();
-            size(x.clone(), kind).into_data().assert_approx_eq::<f32>(&expected, Tolerance::default());
+        for device in devices() {
+            let x = Tensor::<4>::random([3, 2, 5, 7], Distribution::Normal(0.0, 2.0), &device);
+            let x = x.clone().mask_fill(x.lower_elem(0.0), 0.0);
+            for kind in [Size::Count, Size::Sum, Size::Length, Size::Largest] {
+                let expected = size(x.clone().autodiff(), kind).inner().into_data();
+                size(x.clone(), kind).into_data().assert_approx_eq::<f32>(&expected, Tolerance::default());
+            }
+            let other = Tensor::<4>::random([3, 2, 5, 7], Distribution::Normal(0.0, 2.0), &device);
+            for kind in [Size::Count, Size::Sum, Size::Length, Size::Largest] {
+                let expected = size(x.clone() - other.clone(), kind).into_data();
+                let found = distance(x.clone(), other.clone(), kind).into_data();
+                found.assert_approx_eq::<f32>(&expected, Tolerance::default());
+            }
+            let expected = unit(x.clone().autodiff()).inner();
+            unit(x.clone()).into_data().assert_approx_eq::<f32>(&expected.to_data(), Tolerance::default());
+            let lengths = Tensor::<1>::from_data([0.0, 2.0, 1e-3], &device);
+            let expected = other.clone() + expected * broadcast(lengths.clone());
+            step(other, x, lengths).into_data().assert_approx_eq::<f32>(&expected.into_data(), Tolerance::default());
         }
-        let other = Tensor::<4>::random([3, 2, 5, 7], Distribution::Normal(0.0, 2.0), &device);
-        for kind in [Size::Count, Size::Sum, Size::Length, Size::Largest] {
-            let expected = size(x.clone() - other.clone(), kind).into_data();
-            let found = distance(x.clone(), other.clone(), kind).into_data();
-            found.assert_approx_eq::<f32>(&expected, Tolerance::default());
-        }
-        let expected = unit(x.clone().autodiff()).inner();
-        unit(x.clone()).into_data().assert_approx_eq::<f32>(&expected.to_data(), Tolerance::default());
-        let lengths = Tensor::<1>::from_data([0.0, 2.0, 1e-3], &device);
-        let expected = other.clone() + expected * broadcast(lengths.clone());
-        step(other, x, lengths).into_data().assert_approx_eq::<f32>(&expected.into_data(), Tolerance::default());
     }
 
     #[test]
     fn images_are_combined_each_by_its_own_number() {
-        let device = Device::flex();
-        let tensor = |values: [f32; 4]| Tensor::<1>::from_data(values, &device).reshape([2, 1, 1, 2]);
-        let (a, b) = (tensor([0.1, 0.2, 0.3, 0.4]), tensor([1.0, -1.0, 2.0, 0.1]));
-        let by = Tensor::<1>::from_data([0.0, 1.0], &device);
-        let hold = |found: Tensor<4>, expected| {
-            found.into_data().assert_approx_eq::<f32>(&tensor(expected).into_data(), Tolerance::default());
-        };
-        hold(choose(by.clone(), a.clone(), b.clone()), [1.0, -1.0, 0.3, 0.4]);
-        hold(between(a.clone(), b.clone(), by.clone() * 0.5), [0.1, 0.2, 1.0, 0.25]);
-        hold(
-            sign_step(a.clone(), b.clone() * tensor([1.0, 1.0, -1.0, 0.0]), by.clone() * 0.2 + 0.1),
-            [0.2, 0.1, 0.0, 0.4],
-        );
-        hold(cube(a.clone(), b.clone(), by.clone() * 0.2 + 0.1), [0.2, 0.1, 0.6, 0.1]);
-        // A network may answer with what is not a number; the driver says so, if it gets that far.
-        hold(cube(a.clone(), b.clone(), by.clone() * f32::NAN), [1.0, 0.0, 1.0, 0.1]);
+        for device in devices() {
+            let tensor = |values: [f32; 4]| Tensor::<1>::from_data(values, &device).reshape([2, 1, 1, 2]);
+            let (a, b) = (tensor([0.1, 0.2, 0.3, 0.4]), tensor([1.0, -1.0, 2.0, 0.1]));
+            let by = Tensor::<1>::from_data([0.0, 1.0], &device);
+            let assert_matches = |found: Tensor<4>, expected| {
+                found.into_data().assert_approx_eq::<f32>(&tensor(expected).into_data(), Tolerance::default());
+            };
+            assert_matches(choose(by.clone(), a.clone(), b.clone()), [1.0, -1.0, 0.3, 0.4]);
+            assert_matches(between(a.clone(), b.clone(), by.clone() * 0.5), [0.1, 0.2, 1.0, 0.25]);
+            assert_matches(
+                sign_step(a.clone(), b.clone() * tensor([1.0, 1.0, -1.0, 0.0]), by.clone() * 0.2 + 0.1),
+                [0.2, 0.1, 0.0, 0.4],
+            );
+            assert_matches(cube(a.clone(), b.clone(), by.clone() * 0.2 + 0.1), [0.2, 0.1, 0.6, 0.1]);
+            // A network may return NaN. Here it must not panic; the driver reports it later.
+            assert_matches(cube(a.clone(), b.clone(), by.clone() * f32::NAN), [1.0, 0.0, 1.0, 0.1]);
 
-        let sizes = |values: [f32; 2]| Tensor::<1>::from_data(values, &device);
-        let found = sizes([1.0, 1.0]);
-        let (images, smaller) = nearer(found.clone(), (a.clone(), sizes([2.0, 1.0])), (b.clone(), sizes([1.0, 2.0])));
-        hold(images, [1.0, -1.0, 0.3, 0.4]);
-        assert_eq!(smaller.into_data(), sizes([1.0, 1.0]).into_data());
-        let (images, kept) = nearer(found * 0.0, (a, sizes([0.0, 0.0])), (b, sizes([1.0, 2.0])));
-        hold(images, [1.0, -1.0, 2.0, 0.1]);
-        assert_eq!(kept.into_data(), sizes([1.0, 2.0]).into_data());
+            let sizes = |values: [f32; 2]| Tensor::<1>::from_data(values, &device);
+            let found = sizes([1.0, 1.0]);
+            let (images, smaller) =
+                nearer(found.clone(), (a.clone(), sizes([2.0, 1.0])), (b.clone(), sizes([1.0, 2.0])));
+            assert_matches(images, [1.0, -1.0, 0.3, 0.4]);
+            assert_eq!(smaller.into_data(), sizes([1.0, 1.0]).into_data());
+            let (images, kept) = nearer(found * 0.0, (a, sizes([0.0, 0.0])), (b, sizes([1.0, 2.0])));
+            assert_matches(images, [1.0, -1.0, 2.0, 0.1]);
+            assert_eq!(kept.into_data(), sizes([1.0, 2.0]).into_data());
+        }
     }
 }

@@ -1,11 +1,13 @@
-//! Pictures as a network sees them: any picture file in, 8-bit pixels at the network's input size, PNG out.
+//! Pictures as a network sees them: reads picture files, gives 8-bit pixels at the network's input size, and writes
+//! PNG.
 //!
-//! [`open`] reads a file once; from the [`Source`] it gives, any square is cropped as often as a frame moves. [`decode`]
-//! is both at once, around the centre. Where there is a browser, [`is_for_browser`] says who reads a file better, and
-//! [`Source::from_rgba`] takes what the browser has read.
+//! [`open`] reads a file once and gives a [`Source`], from which any square can be cropped, any number of times.
+//! [`decode`] does both at once, for the square around the centre. In a browser, [`is_for_browser`] says whether the
+//! browser reads a file better, and [`Source::from_rgba`] takes the pixels that the browser has decoded.
 //!
-//! A file is read by its content, never by its name, and within limits: [`MAX_BYTES`], [`MAX_PIXELS`], [`MAX_SIDE`].
-//! Pictures come from anywhere, so that whatever is wrong with one is a [`PhotoError`], a sentence a person can act on.
+//! A file is recognised by its content, not by its name, and must be within the limits [`MAX_BYTES`], [`MAX_PIXELS`]
+//! and [`MAX_SIDE`]. Pictures can come from anywhere, so every problem is a [`PhotoError`], a sentence that tells the
+//! user what to do.
 
 mod bmp;
 mod color;
@@ -19,25 +21,25 @@ mod webp;
 
 use image::{DynamicImage, ExtendedColorType, ImageEncoder, RgbaImage, codecs::png::PngEncoder};
 
-use read::Lying;
+use read::StoredPicture;
 
 pub use error::PhotoError;
 use source::flatten;
 pub use source::{Crop, Source};
 
-/// The longest file that is read, in bytes.
+/// The largest file that is read, in bytes.
 pub const MAX_BYTES: usize = 64 << 20;
 
-/// The most pixels of a picture that is read: what the best telephones make.
+/// The most pixels of a picture that is read: as many as the best phone cameras make.
 pub const MAX_PIXELS: u64 = 220_000_000;
 
-/// The longest side of a picture that is read, in pixels: a JPEG has no longer ones.
+/// The longest side of a picture that is read, in pixels: the limit of JPEG.
 pub const MAX_SIDE: u32 = 65_535;
 
 /// The shortest side of a picture that is read, in pixels: a single pixel shows nothing.
 pub const MIN_SIDE: u32 = 2;
 
-/// The longest shorter side that a [`Source`] keeps, in pixels: many times what a network sees, yet cropped in no time.
+/// The longest shorter side that a [`Source`] keeps, in pixels: many times a network's input, and still fast to crop.
 const KEPT_SIDE: u32 = 2048;
 
 /// An 8-bit image at the network's input size, grey (one channel) or RGB (three).
@@ -49,39 +51,39 @@ pub struct Photo {
     pixels: Vec<u8>,
 }
 
-/// Reads a PNG, JPEG, WebP, GIF or BMP file; of an animation the first frame that shows something.
+/// Reads a PNG, JPEG, WebP, GIF or BMP file. Of an animation it takes the first frame that is not blank.
 ///
-/// The picture is turned upright (EXIF), and its colours become what a screen shows of them (sRGB). Its transparent parts
-/// become white, or black where the drawing itself is nearly white. 16 bits become 8.
+/// The picture is turned upright (EXIF), and its colours are converted to sRGB. Transparent parts become white, or
+/// black if the drawing itself is nearly white. 16 bits become 8.
 ///
 /// # Errors
 ///
-/// Every [`PhotoError`] but [`PhotoError::Outside`], [`PhotoError::Shape`] and [`PhotoError::Length`].
+/// All errors of [`PhotoError`] except [`PhotoError::Outside`], [`PhotoError::Shape`] and [`PhotoError::Length`].
 pub fn open(bytes: &[u8]) -> Result<Source, PhotoError> {
-    let Lying { picture, size, turn, .. } = read::read(bytes)?;
+    let StoredPicture { picture, size, turn, .. } = read::read(bytes)?;
     Source::new(picture, size, turn)
 }
 
-/// Whether a browser, where there is one, shows this file better than [`open`] reads it: nearly always. It does not turn
-/// every picture that is to be turned, and has no memory for large ones.
+/// Whether the browser, if there is one, should decode this file instead of [`open`]. This is nearly always so. But
+/// browsers do not turn every picture as EXIF asks, and lack memory for large ones.
 ///
 /// # Errors
 ///
 /// [`PhotoError::Empty`], [`PhotoError::TooManyBytes`], [`PhotoError::TooLarge`], [`PhotoError::TooSmall`], and
-/// [`PhotoError::Damaged`] for a JPEG of which a part is missing: a browser would show it, grey from there on.
+/// [`PhotoError::Damaged`] for an incomplete JPEG: a browser would show it, with the missing part in grey.
 pub fn is_for_browser(bytes: &[u8]) -> Result<bool, PhotoError> {
     read::is_for_browser(bytes)
 }
 
-/// Reads a picture file as [`open`] does, crops it around its centre to the proportions of `height`×`width` and resizes
-/// it to a photo of that shape as [`Source::crop`] does.
+/// Reads a picture file as [`open`] does, crops the largest part around its centre with the proportions of
+/// `height`×`width`, and resizes it to a photo of that shape as [`Source::crop`] does.
 ///
-/// A picture that already has the size passes pixel by pixel, so that a photo saved with [`Photo::png`] is read back
+/// A picture that already has this size is copied pixel by pixel, so a photo saved with [`Photo::png`] is read back
 /// unchanged.
 ///
 /// # Errors
 ///
-/// Every [`PhotoError`] but [`PhotoError::Outside`] and [`PhotoError::Length`].
+/// All errors of [`PhotoError`] except [`PhotoError::Outside`] and [`PhotoError::Length`].
 pub fn decode(bytes: &[u8], channels: usize, height: usize, width: usize) -> Result<Photo, PhotoError> {
     check_shape(channels, height, width)?;
     let source = open(bytes)?;
@@ -90,7 +92,7 @@ pub fn decode(bytes: &[u8], channels: usize, height: usize, width: usize) -> Res
 }
 
 impl Photo {
-    /// A photo from RGBA, row by row, as a canvas has it; transparent parts become what they become in [`open`].
+    /// A photo from RGBA values, row by row, as from a canvas. Transparent parts are filled as in [`open`].
     ///
     /// # Errors
     ///
@@ -103,8 +105,8 @@ impl Photo {
         Ok(Photo { channels, height, width, pixels: with_channels(flatten(picture.into())?, channels).into_bytes() })
     }
 
-    /// A photo from values in \[0, 1\], shape \[C, H, W\], each rounded to the nearest of the 256 levels. Values beyond
-    /// are clamped; NaN becomes 0.
+    /// A photo from values in \[0, 1\], shape \[C, H, W\], each rounded to the nearest of the 256 levels. Values
+    /// outside are clamped; NaN becomes 0.
     ///
     /// # Errors
     ///
@@ -120,18 +122,18 @@ impl Photo {
         Ok(Photo { channels, height, width, pixels })
     }
 
-    /// Values in \[0, 1\], shape \[C, H, W\]: the levels divided by 255.
+    /// The levels divided by 255: values in \[0, 1\], shape \[C, H, W\].
     pub fn to_unit(&self) -> Vec<f32> {
         self.levels().into_iter().map(|level| f32::from(level) / 255.0).collect()
     }
 
-    /// The levels, 0 to 255, shape \[C, H, W\].
+    /// The levels, from 0 to 255, shape \[C, H, W\].
     pub fn levels(&self) -> Vec<u8> {
         let area = self.height * self.width;
         (0..area * self.channels).map(|i| self.pixels[i % area * self.channels + i / area]).collect()
     }
 
-    /// Opaque RGBA, row by row, as a canvas takes it.
+    /// Opaque RGBA values, row by row, as for a canvas.
     pub fn rgba(&self) -> Vec<u8> {
         let rgba = |pixel: &[u8]| [pixel[0], pixel[self.channels / 2], pixel[self.channels - 1], 255];
         self.pixels.chunks_exact(self.channels).flat_map(rgba).collect()
@@ -162,7 +164,7 @@ impl Photo {
         self.width
     }
 
-    /// The pixels, row by row, the channels of each together.
+    /// The pixels, row by row, with the channels of each pixel together.
     pub fn pixels(&self) -> &[u8] {
         &self.pixels
     }
@@ -202,12 +204,12 @@ mod tests {
         decode(bytes, 1, 8, 8).unwrap_err().to_string()
     }
 
-    /// A grey picture that no two crops, turns or formats make the same.
+    /// A grey picture that differs in every crop, turn and format.
     fn gradient(width: u32, height: u32) -> GrayImage {
         GrayImage::from_fn(width, height, |x, y| Luma([(x * 11 + y * 17) as u8]))
     }
 
-    /// A PNG written by hand, for what the encoder does not write: `scanlines` with their filter bytes.
+    /// A PNG made byte by byte, for forms that the encoder cannot write. `scanlines` include their filter bytes.
     fn png(header: [u32; 2], rest_of_header: [u8; 5], palette: &[u8], scanlines: &[u8]) -> Vec<u8> {
         fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
             let body = [kind, data].concat();
@@ -222,7 +224,7 @@ mod tests {
         });
         let length = scanlines.len() as u16;
         let zlib = [
-            &[0x78, 1, 1][..], // one last block, stored
+            &[0x78, 1, 1][..], // a single, last, stored block
             &length.to_le_bytes(),
             &(!length).to_le_bytes(),
             scanlines,
@@ -234,7 +236,7 @@ mod tests {
         [signature, chunk(b"IHDR", &header), palette, chunk(b"IDAT", &zlib.concat()), chunk(b"IEND", &[])].concat()
     }
 
-    /// A JPEG of one flat block of `components`, written by hand: all coefficients are 0.
+    /// A JPEG made byte by byte: one flat block of `components`, with all coefficients 0.
     fn flat_jpeg(components: u8) -> Vec<u8> {
         let segment = |marker: u8, body: Vec<u8>| {
             [vec![0xFF, marker], (body.len() as u16 + 2).to_be_bytes().to_vec(), body].concat()
@@ -249,16 +251,16 @@ mod tests {
             segment(0xC0, [8, 0, 8, 0, 8, components].into_iter().chain(frame).collect()),
             segment(0xC4, [one_code(0), one_code(0x10)].concat()),
             segment(0xDA, iter::once(components).chain(scan).chain([0, 63, 0]).collect()),
-            vec![0, 0xFF, 0xD9], // two bits a component
+            vec![0, 0xFF, 0xD9], // two bits per component
         ]
         .concat()
     }
 
-    /// A JPEG with an EXIF segment that holds nothing but the orientation.
+    /// A JPEG whose EXIF segment holds only the orientation.
     fn jpeg_with_orientation(picture: &GrayImage, orientation: u8) -> Vec<u8> {
         let mut jpeg = Vec::new();
         JpegEncoder::new_with_quality(&mut jpeg, 100).encode_image(picture).unwrap();
-        let tag = [0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0]; // orientation, a short, one of it
+        let tag = [0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0]; // orientation, type short, one value
         let exif = [&b"Exif\0\0MM\0\x2A\0\0\0\x08\0\x01"[..], &tag, &[0; 4]].concat();
         let segment = [&[0xFF, 0xE1][..], &(exif.len() as u16 + 2).to_be_bytes(), &exif].concat();
         jpeg.splice(2..2, segment);
@@ -338,10 +340,10 @@ mod tests {
         assert_eq!(one(&palette, 3), [255, 128, 0]);
         let one_bit = png([2, 2], [1, 0, 0, 0, 0], &[], &[0, 0x80, 0, 0]);
         assert_eq!(decode(&one_bit, 1, 2, 2).unwrap().pixels(), [255, 0, 0, 0]);
-        // Adam7 gives a 2×2 picture its first pixel, then the second of the row, then the second row.
+        // Adam7 stores a 2×2 picture in this order: the first pixel, then the second of the row, then the second row.
         let interlaced = png([2, 2], [8, 0, 0, 0, 1], &[], &[0, 1, 0, 2, 0, 3, 4]);
         assert_eq!(decode(&interlaced, 1, 2, 2).unwrap().pixels(), [1, 2, 3, 4]);
-        // Adobe's CMYK is inverted: a half of ink under a half of black leaves a quarter of the light.
+        // Adobe's CMYK is inverted: half ink under half black leaves a quarter of the light.
         assert_eq!(one(&flat_jpeg(4), 3), [64, 64, 64]);
         assert_eq!(one(&flat_jpeg(1), 1), [128]);
     }
@@ -367,7 +369,7 @@ mod tests {
             let jpeg = jpeg_with_orientation(&picture, orientation);
             let photo = decode(&jpeg, 1, height as usize, width as usize).unwrap();
             for (x, y, found) in GrayImage::from_raw(width, height, photo.pixels).unwrap().enumerate_pixels() {
-                // Where the pixel lies in the file, by the EXIF standard's table.
+                // The pixel's place in the file, from the table of the EXIF standard.
                 let (column, row) = match orientation {
                     1 => (x, y),
                     2 => (w - 1 - x, y),
@@ -386,13 +388,13 @@ mod tests {
 
     #[test]
     fn pictures_are_cropped_around_their_centre() {
-        // Left, middle and right squares; upright, too.
+        // Three squares side by side: the middle one is cropped. The same for an upright picture.
         let stripes = GrayImage::from_fn(30, 10, |x, _| Luma([[10, 100, 200][x as usize / 10]]));
         let photo = decode(&encode(stripes.clone(), ImageFormat::Png), 1, 10, 10).unwrap();
         assert_eq!(photo.pixels(), [100; 100]);
         let upright = image::imageops::rotate90(&stripes);
         assert_eq!(decode(&encode(upright, ImageFormat::Png), 1, 10, 10).unwrap().pixels(), [100; 100]);
-        // Shrinking averages, enlarging keeps what is flat, and thin pictures do neither harm.
+        // Shrinking takes the mean, and enlarging keeps flat areas flat. Thin pictures work too.
         let board = GrayImage::from_fn(64, 64, |x, y| Luma([if (x + y) % 2 == 0 { 0 } else { 255 }]));
         let photo = decode(&encode(board, ImageFormat::Png), 1, 8, 8).unwrap();
         assert!(photo.pixels().iter().all(|level| level.abs_diff(128) <= 2), "{:?}", photo.pixels());
@@ -415,11 +417,11 @@ mod tests {
                 assert_eq!(photo.pixels(), expected, "{crop:?}");
             }
         }
-        // Of a square, a wide photo is the middle.
+        // A wide photo of a square shows the middle of it.
         let square = Crop { left: 4.0, top: 2.0, side: 16.0 };
         let expected = image::imageops::crop_imm(&picture, 4, 6, 16, 8).to_image().into_raw();
         assert_eq!(source.crop(square, 1, 8, 16).unwrap().pixels(), expected);
-        // What the page asks for and what the command line does are the same.
+        // The page's request and the command line give the same crop.
         for (width, height) in [(30, 20), (20, 30), (31, 20), (20, 31), (17, 17)] {
             let file = encode(gradient(width, height), ImageFormat::Png);
             let source = open(&file).unwrap();
@@ -430,7 +432,7 @@ mod tests {
     #[test]
     fn crops_follow_the_upright_picture() {
         let stripes = GrayImage::from_fn(30, 10, |x, _| Luma([[10, 100, 200][x as usize / 10]]));
-        // Turned clockwise by a quarter, the file's left is the picture's top.
+        // A quarter turn clockwise: the left of the file is the top of the picture.
         let source = open(&jpeg_with_orientation(&stripes, 6)).unwrap();
         assert_eq!((source.width(), source.height()), (10, 30));
         let preview = source.preview(15);
@@ -445,7 +447,7 @@ mod tests {
     fn crops_outside_the_picture_are_refused() {
         let source = open(&encode(gradient(30, 20), ImageFormat::Png)).unwrap();
         let crop = |left, top, side| source.crop(Crop { left, top, side }, 1, 8, 8);
-        // A frame at the edge may lie beyond it by the rounding of its sums.
+        // A frame at the edge may go beyond it by a rounding error.
         assert!(crop(10.0 + 1e-9, -1e-9, 20.0).is_ok());
         assert!(crop(29.9, 19.9, 0.1).is_ok(), "a part of a pixel is that pixel");
         let outside = [(-1.0, 0.0, 5.0), (0.0, -1.0, 5.0), (26.0, 0.0, 5.0), (0.0, 16.0, 5.0), (0.0, 0.0, 20.5)];
@@ -481,7 +483,7 @@ mod tests {
 
     #[test]
     fn large_pictures_are_kept_smaller_and_cropped_alike() {
-        // Smooth, so that what is there does not depend on which pixel a resize begins with.
+        // A smooth picture, so that the values hardly depend on where a resize begins.
         let (w, h) = (4500, 4200);
         let level = |x: f64, y: f64| 128.0 + 60.0 * (x / 300.0).sin() + 60.0 * (y / 400.0).cos();
         let picture =
@@ -532,7 +534,7 @@ mod tests {
         let single = refusal(&encode(gradient(1, 1), ImageFormat::Png));
         assert_eq!(single, "This picture has 1×1 pixels; at least 2×2 are needed. Choose a larger one.");
         assert!(refusal(&encode(gradient(9, 1), ImageFormat::Png)).starts_with("This picture has 9×1 pixels;"));
-        // Only the header says how large it is: the pixels are not there, and must not be waited or allocated for.
+        // Only the header gives this size. There are no pixels, so nothing must wait or allocate memory for them.
         for (width, height) in [(15_000, 15_000), (65_536, 2), (100_000_000, 2)] {
             let error = decode(&png([width, height], [8, 2, 0, 0, 0], &[], &[0]), 1, 8, 8);
             assert_eq!(error, Err(PhotoError::TooLarge { width, height }));
@@ -545,7 +547,7 @@ mod tests {
 
     #[test]
     fn incomplete_pictures_are_refused() {
-        // Noise, since what compresses well is complete early.
+        // Random noise: a file that compresses well would be complete after a small part of it.
         let mut noise =
             iter::successors(Some(1u32), |state| Some(state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223)));
         let picture = RgbImage::from_fn(40, 30, |_, _| Rgb([0; 3].map(|_| (noise.next().unwrap() >> 24) as u8)));
@@ -555,21 +557,21 @@ mod tests {
                 let message = refusal(&whole[..whole.len() * tenth / 10]);
                 assert!(message.contains("damaged or incomplete"), "{format:?}, {tenth} tenths: {message}");
             }
-            // Whatever is wrong inside, the answer is a photo or a sentence.
+            // With any wrong byte, the result is a photo or an error.
             for place in 0..whole.len() {
                 let mut wrong = whole.clone();
                 wrong[place] ^= 0x55;
                 let _ = decode(&wrong, 1, 8, 8);
             }
         }
-        // Scan upon scan of a large picture would take minutes.
+        // Many scans of a large picture would take minutes.
         let mut large = encode(gradient(16, 16), ImageFormat::Jpeg);
         let place = |jpeg: &[u8], marker| jpeg.windows(2).position(|found| found == [0xFF, marker]).unwrap();
         let (frame, scan, end) = (place(&large, 0xC0), place(&large, 0xDA), large.len() - 2);
         large[frame + 5..frame + 9].copy_from_slice(&[7000u16.to_be_bytes(); 2].concat());
         let scans = [&large[..end], &large[scan..end].repeat(20), &large[end..]].concat();
         assert!(refusal(&scans).starts_with("This JPEG picture is damaged or incomplete."));
-        // The end of a thumbnail is not the end of the picture.
+        // The end mark of a thumbnail is not the end of the picture.
         let mut jpeg = jpeg_with_orientation(&gradient(40, 30), 1);
         jpeg.splice(2..2, [0xFF, 0xE5, 0, 4, 0xFF, 0xD9]);
         assert!(decode(&jpeg, 1, 8, 8).is_ok());

@@ -1,4 +1,4 @@
-//! The part of an image in which a change must stay.
+//! The part of an image that may change.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 
-/// The pixels of an image that may change: a [`Rectangle`] of it, or any others.
+/// The pixels of an image that may change: a [`Rectangle`], or any other set.
 ///
 /// ```
 /// use decoy::classifier::Goal;
@@ -23,16 +23,16 @@ use crate::error::Error;
 pub struct Region {
     height: usize,
     width: usize,
-    /// Row by row.
+    /// Row by row; `true` where a pixel may change.
     inside: Vec<bool>,
 }
 
 impl Region {
-    /// The pixels of an image of `height`×`width` that are `true` in `inside`, row by row.
+    /// The region of an image of `height`×`width` in which `inside` is `true`, row by row.
     ///
     /// # Errors
     ///
-    /// If these are not as many as the image has, or none of them is `true`.
+    /// If the length of `inside` is not `height` · `width`, or no pixel is `true`.
     pub fn new(inside: Vec<bool>, height: usize, width: usize) -> Result<Self, Error> {
         let wrong = |expected: String, found: String| Error::Region { expected, found };
         if inside.len() != height * width {
@@ -48,7 +48,7 @@ impl Region {
     ///
     /// # Errors
     ///
-    /// If it has no pixel, or some that the image has not.
+    /// If the rectangle has no pixel, or goes beyond the image.
     pub fn of(part: Rectangle, height: usize, width: usize) -> Result<Self, Error> {
         let Rectangle { left, top, .. } = part;
         let fits = |begin: usize, length: usize, whole: usize| length > 0 && begin < whole && length <= whole - begin;
@@ -62,11 +62,12 @@ impl Region {
         Self::new(pixels.collect(), height, width)
     }
 
-    /// On `device`, 1 where a value may change, else 0, `[1, 1, H, W]`, for images of `shape` `[N, C, H, W]`.
+    /// The mask on `device`, `[1, 1, H, W]`: 1 where a pixel may change, else 0. It is for images of shape `[N, C, H,
+    /// W]`.
     ///
     /// # Errors
     ///
-    /// If the images have another size.
+    /// If H and W differ from the region's image.
     pub(crate) fn mask(&self, [_, _, height, width]: [usize; 4], device: &Device) -> Result<Tensor<4>, Error> {
         if (self.height, self.width) != (height, width) {
             let size = |height: usize, width: usize| format!("a region of an image of {width}×{height}");
@@ -81,13 +82,13 @@ impl Region {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Rectangle {
-    /// Columns before it.
+    /// Number of columns to the left of it.
     pub left: usize,
-    /// Rows before it.
+    /// Number of rows above it.
     pub top: usize,
-    /// Its columns.
+    /// Number of columns.
     pub width: usize,
-    /// Its rows.
+    /// Number of rows.
     pub height: usize,
 }
 

@@ -1,4 +1,4 @@
-//! What the command line, the result files and JavaScript see: the one schema of Decoy's answers.
+//! The common data format of the command line, the result files and JavaScript.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use crate::metrics::{PerImage, Summary};
 use crate::norm::{Norm, Norms};
 use crate::region::Rectangle;
 
-/// One class and how probable the network finds it.
+/// One class and its probability.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify), tsify(missing_as_null))]
 pub struct Prediction {
@@ -38,21 +38,21 @@ impl Prediction {
     }
 }
 
-/// How far an attack on one image is.
+/// The progress of an attack on one image.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify), tsify(missing_as_null))]
 pub struct AttackProgress {
     /// Steps taken.
     pub step: usize,
-    /// Steps at most.
+    /// The largest number of steps.
     pub steps: usize,
-    /// Probability now of the class to be left, or of the target.
+    /// Current probability of the true class, or of the target.
     pub confidence: f32,
-    /// The norm that the attack keeps small.
+    /// The attack's norm.
     pub norm: Norm,
-    /// The smallest adversarial perturbation so far, in that norm.
+    /// Norm of the smallest adversarial perturbation so far, in `norm`.
     pub size: Option<f32>,
-    /// Whether there is one.
+    /// Whether an adversarial image is found.
     pub found: bool,
     /// Time since the attack began.
     pub milliseconds: f64,
@@ -74,48 +74,48 @@ impl From<Flag> for Doubt {
     }
 }
 
-/// What an attack on one image achieved.
+/// The result of an attack on one image.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify), tsify(missing_as_null))]
 pub struct AttackReport {
-    /// The network.
+    /// Name of the network.
     pub model: String,
-    /// The attack.
+    /// Name of the attack.
     pub attack: String,
-    /// The norm that it kept small.
+    /// The attack's norm.
     pub norm: Norm,
     /// The label to be read, if one was asked for.
     pub target: Option<String>,
-    /// The probability that the wrong label, or the target, was to have; 0 for just the most probable.
+    /// The probability that the wrong label or the target had to reach; 0 if it only had to be the most probable.
     pub sure: f32,
-    /// The part of the picture that was to change, if not all of it: `LEFT,TOP,WIDTH,HEIGHT` in pixels.
+    /// The part of the picture that could change, if not all of it: `LEFT,TOP,WIDTH,HEIGHT` in pixels.
     #[cfg_attr(target_family = "wasm", tsify(type = "string | null"))]
     pub region: Option<Rectangle>,
     /// Whether the network was fooled.
     pub success: bool,
-    /// What a person should know, such as why it was not fooled.
+    /// A message for the user, such as why the network was not fooled.
     pub message: Option<String>,
     /// Reasons to doubt the result.
     pub flags: Vec<Doubt>,
-    /// What the network said before.
+    /// The most probable class of the original.
     pub original: Prediction,
-    /// What it says after.
+    /// The most probable class of the adversarial image.
     pub adversarial: Prediction,
     /// Size of the perturbation.
     pub norms: Norms,
     /// The same for the 8-bit image that is saved.
     pub eight_bit: EightBitReport,
-    /// What it cost.
+    /// The passes of the attack.
     pub passes: Passes,
     /// Time taken.
     pub milliseconds: f64,
 }
 
-/// What the network says of the 8-bit image that is saved.
+/// The network's answer for the 8-bit image that is saved.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify), tsify(missing_as_null))]
 pub struct EightBitReport {
-    /// Whether it is fooled by it, with a change no larger than ε if there is one.
+    /// Whether this image fools the network, with a norm of at most ε if there is one.
     pub success: bool,
     /// Class index.
     pub class: usize,
@@ -169,7 +169,7 @@ impl AttackReport {
     }
 }
 
-/// Why it was not fooled, or the saved picture does not fool it, and what to try.
+/// Why the network was not fooled, or not by the saved picture, and what to try next.
 fn message(options: &AttackOptions, outcome: &Outcome, image: usize, labels: &[String]) -> Option<String> {
     let result = &outcome.images[image];
     let rounded = &result.eight_bit;
@@ -213,7 +213,7 @@ fn message(options: &AttackOptions, outcome: &Outcome, image: usize, labels: &[S
     })
 }
 
-/// A [`Summary`] at its place on the chart.
+/// One point of the chart: the [`Summary`] of a network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify), tsify(missing_as_null))]
 pub struct SweepPoint {
@@ -232,43 +232,44 @@ pub struct Comparison {
     pub model: String,
     /// The images, by name.
     pub images: Vec<String>,
-    /// Their classes: the true ones, or for pictures of one's own those that the network reads.
+    /// The class of each image: the true one or, for the user's own pictures, the one that the network reads.
     pub classes: Vec<usize>,
     /// One for each attack.
     pub attacks: Vec<Trial>,
-    /// Reasons to doubt all of them.
+    /// Doubts about all attacks together.
     pub flags: Vec<Doubt>,
 }
 
-/// What one attack achieved on all images.
+/// The result of one attack on all images.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Trial {
     /// The attack and its parameters.
     pub options: AttackOptions,
-    /// The norm that it keeps small.
+    /// The attack's norm.
     pub norm: Norm,
-    /// Whether it asks for answers alone.
+    /// Whether it uses only the network's answers, never a gradient.
     pub black_box: bool,
-    /// The size of the smallest perturbation found for every image, in that norm; 0 where it was misread without any,
-    /// absent where none was found.
+    /// The norm of the smallest perturbation found for every image, in `norm`: 0 where the image was misread without a
+    /// perturbation, absent where none was found.
     pub sizes: Vec<Option<f64>>,
-    /// The same perturbations in every norm.
+    /// All four norms of the same perturbations.
     pub norms: Vec<Option<Norms>>,
-    /// How many of the images are read correctly without an attack.
+    /// Number of images that are read correctly without an attack.
     pub attacked: usize,
-    /// The median of the sizes of the images that are read correctly; absent if it is infinite, or there are none.
+    /// The median of `sizes` over the images that are read correctly. Absent if it is infinite or there are no such
+    /// images.
     pub median: Option<f64>,
-    /// The same with twice as many steps, if that was asked for.
+    /// The same median with twice as many steps, if that was measured.
     pub median_doubled: Option<f64>,
     /// Passes for every image.
     pub passes: Passes,
     /// Time for all images.
     pub milliseconds: f64,
-    /// Reasons to doubt it.
+    /// Doubts about this attack.
     pub flags: Vec<Doubt>,
 }
 
-/// How far a sweep is.
+/// The progress of a sweep.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify), tsify(missing_as_null))]
 pub struct SweepProgress {
@@ -278,40 +279,40 @@ pub struct SweepProgress {
     pub total: usize,
     /// Time since the sweep began.
     pub milliseconds: f64,
-    /// What is measured so far, one point for each network begun.
+    /// The results so far, one point for each network begun.
     pub points: Vec<SweepPoint>,
 }
 
-/// What a sweep measured.
+/// The result of a sweep.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify), tsify(missing_as_null))]
 pub struct SweepReport {
     /// One point for each network begun.
     pub points: Vec<SweepPoint>,
-    /// Whether it was stopped before the end.
+    /// Whether it was stopped early.
     pub cancelled: bool,
     /// Time taken.
     pub milliseconds: f64,
 }
 
-/// What a result file is of, and where it comes from.
+/// The content and the origin of a result file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Origin {
     /// The family of networks.
     pub family: String,
-    /// Its name for people.
+    /// Its title, as users see it.
     pub title: String,
     /// The data set.
     pub data: String,
-    /// Which images: `all`, or those held out (`test`).
+    /// The images: `all`, or the held-out ones (`test`).
     pub split: String,
-    /// The command that made it.
+    /// The command that made the file.
     pub command: String,
-    /// The commit it was made at.
+    /// The commit of the code that made the file.
     pub commit: String,
     /// SHA-256 of the pixels of the data set.
     pub data_sha256: String,
-    /// What the data set calls the images, in the order of everything that has a value for each.
+    /// Names of the images in the data set. Every list with one value per image has this order.
     pub pictures: Vec<String>,
 }
 
@@ -323,11 +324,11 @@ pub struct Evaluation {
     pub origin: Origin,
     /// The attack and its parameters.
     pub attack: AttackOptions,
-    /// Draws of noise on every image from which the nearest mistake is predicted; 0 if it is not.
+    /// Draws of noise on every image, from which the nearest error is predicted; 0 if it is not.
     #[serde(default)]
     pub noise_draws: usize,
-    /// The limit of any network, image by image: half the distance in L2 to the nearest image of another class, which
-    /// one of the two must be nearer to than to any mistake. Empty if it was not asked for.
+    /// An upper bound for every network, for each image: half the L2 distance to the nearest image of another class.
+    /// For at least one of the two images, an error is no further away. Empty if it was not asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<f64>,
     /// One entry for each network.
@@ -347,25 +348,25 @@ pub struct ModelEvaluation {
     pub sha256: String,
     /// Share of images read correctly, without an attack.
     pub accuracy: Accuracies,
-    /// In figures.
+    /// The statistics over all images.
     pub summary: Summary,
-    /// Image by image, in the order of the data set.
+    /// The values for each image, in the order of the data set.
     pub images: PerImage,
 }
 
-/// A result file: the certificates of a data set by several networks.
+/// A result file: the certificates of a data set, for several networks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CertifiedSet {
     /// Where it comes from.
     #[serde(flatten)]
     pub origin: Origin,
-    /// Their classes.
+    /// The true class of each image.
     pub classes: Vec<usize>,
-    /// n₀, the votes that choose a class.
+    /// n₀: the number of votes that choose a class.
     pub choose: usize,
-    /// n, the votes that are counted.
+    /// n: the number of votes that are counted.
     pub count: usize,
-    /// α, the probability with which a certificate may be wrong.
+    /// α: a certificate is wrong with at most this probability.
     pub alpha: f64,
     /// Seed of the noise.
     pub seed: u64,
@@ -373,29 +374,29 @@ pub struct CertifiedSet {
     pub models: Vec<CertifiedModel>,
 }
 
-/// The certificates of a data set by one network.
+/// The certificates of a data set, for one network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CertifiedModel {
     /// The network.
     pub model: String,
-    /// The noise under which it votes.
+    /// σ: standard deviation of the noise under which it votes.
     pub sigma: f64,
     /// Its seed.
     pub seed: u32,
     /// SHA-256 of its weights.
     pub sha256: String,
-    /// Image by image.
+    /// One certificate for each image.
     pub certificates: Vec<Certificate>,
 }
 
 impl CertifiedModel {
-    /// No certificates yet of the network of `entry`, which votes under noise of `sigma`.
+    /// An empty list of certificates for the network of `entry`, which votes under noise of `sigma`.
     pub fn new(entry: &ModelEntry, sigma: f64) -> Self {
         let ModelEntry { id, seed, sha256, .. } = entry.clone();
         Self { model: id, sigma, seed, sha256, certificates: Vec::new() }
     }
 
-    /// The share of images of `classes` that are read correctly, certified at least to `radius`.
+    /// The share of images that are read correctly, as in `classes`, and certified for at least `radius`.
     pub fn certified_accuracy(&self, classes: &[usize], radius: f64) -> f64 {
         let holds = |(found, class): &(&Certificate, &usize)| {
             found.class == **class && found.radius.is_some_and(|found| found >= radius)
@@ -405,7 +406,7 @@ impl CertifiedModel {
     }
 }
 
-/// A result file: how many of the images that fool one network fool the others too.
+/// A result file: how many of the images that fool one network also fool the others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TransferMatrix {
     /// Where it comes from.
@@ -413,9 +414,9 @@ pub struct TransferMatrix {
     pub origin: Origin,
     /// The attack and its parameters.
     pub attack: AttackOptions,
-    /// The networks, in the order of rows and columns.
+    /// The networks, in the order of the rows and columns.
     pub models: Vec<TransferModel>,
-    /// For every network that is attacked, what the saved pictures do to every network.
+    /// One row for each attacked network: what its saved pictures do to every network.
     pub rows: Vec<Vec<Transferred>>,
 }
 
@@ -432,17 +433,18 @@ pub struct TransferModel {
     pub sha256: String,
 }
 
-/// Of the images that both networks read correctly and that, changed, fool the one, how many fool the other.
+/// Of the images that both networks read correctly and that fool the attacked network once they are changed: how many
+/// fool the other one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transferred {
-    /// Those that fool it.
+    /// Number of images that fool the other network.
     pub fooled: usize,
-    /// All of them.
+    /// Number of images in all.
     pub of: usize,
 }
 
 impl Transferred {
-    /// The share; nothing where there are no such images.
+    /// The share of images that fool the other network; `None` if there are no images.
     pub fn share(self) -> Option<f64> {
         (self.of > 0).then(|| self.fooled as f64 / self.of as f64)
     }
@@ -458,7 +460,7 @@ mod tests {
         let certificates = vec![
             certificate(0, Some(0.6)),
             certificate(0, Some(0.3)),
-            certificate(1, Some(9.0)), // wrong
+            certificate(1, Some(9.0)), // wrong class
             certificate(0, None),
         ];
         let model = CertifiedModel { model: "a".into(), sigma: 0.5, seed: 1, sha256: String::new(), certificates };

@@ -7,7 +7,7 @@ use crate::classifier::{Frozen, Goal};
 use crate::error::Error;
 use crate::metrics::Measurement;
 
-/// Every image attacked with every network, batch by batch.
+/// Attacks every image with every network, batch by batch.
 ///
 /// ```
 ///
@@ -37,8 +37,8 @@ use crate::metrics::Measurement;
 /// # }).unwrap();
 /// ```
 ///
-/// Between the calls of [`advance`](Sweep::advance) nothing
-/// runs, so that the caller can show progress, cancel, or keep what is measured.
+/// Nothing runs between two calls of [`advance`](Sweep::advance), so the caller can show progress, cancel, or save the
+/// results so far.
 pub struct Sweep<'a> {
     attack: &'a dyn Attack,
     models: Vec<&'a Frozen>,
@@ -80,17 +80,18 @@ impl<'a> Sweep<'a> {
         })
     }
 
-    /// The same, with the probability that the wrong class shall have at least: see
+    /// The same sweep, where the wrong class must reach at least this probability: see
     /// [`Goal::with_confidence`](crate::classifier::Goal::with_confidence).
     pub fn with_confidence(self, confidence: f32) -> Self {
         Self { confidence, ..self }
     }
 
-    /// Takes up to `steps` steps of the current batch. Returns how many attacks are finished, or nothing when all are.
+    /// Takes up to `steps` steps of the current batch. Returns the number of finished attacks, or `None` when all are
+    /// finished.
     ///
     /// # Errors
     ///
-    /// If the device fails, a class does not exist, or the confidence is not a probability.
+    /// If the device fails, a class does not exist, or the confidence is out of range.
     pub async fn advance(&mut self, steps: usize) -> Result<Option<usize>, Error> {
         if self.done() == self.total() {
             return Ok(None);
@@ -123,17 +124,17 @@ impl<'a> Sweep<'a> {
         Ok(Some(self.done()))
     }
 
-    /// What is measured so far, one list for each network begun.
+    /// The results so far, one list for each network begun.
     pub fn results(&self) -> &[Vec<Measurement>] {
         &self.results
     }
 
-    /// Attacks finished.
+    /// Number of finished attacks.
     pub fn done(&self) -> usize {
         self.results.iter().map(Vec::len).sum()
     }
 
-    /// Attacks in all.
+    /// Number of attacks in all.
     pub fn total(&self) -> usize {
         self.models.len() * self.classes.len()
     }

@@ -1,10 +1,10 @@
-//! Small steps between tensors and values.
+//! Small helpers between tensors and values.
 
 use burn::tensor::Tensor;
 
 use crate::error::Error;
 
-/// A value per image `[N]` as `[N, 1, 1, 1]`, to be broadcast over its pixels.
+/// One value per image `[N]` as `[N, 1, 1, 1]`, to be broadcast over the image.
 pub(crate) fn broadcast(values: Tensor<1>) -> Tensor<4> {
     let [images] = values.dims();
     values.reshape([images, 1, 1, 1])
@@ -18,4 +18,20 @@ pub(crate) fn broadcast(values: Tensor<1>) -> Tensor<4> {
 pub(crate) async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, Error> {
     let data = tensor.into_data_async().await.map_err(|error| Error::Device(error.to_string()))?;
     data.try_to_vec::<f32>().map_err(|error| Error::Device(format!("{error:?}")))
+}
+
+/// The devices for the tests of kernels and layers: the CPU, and the GPU if its feature is on.
+#[cfg(test)]
+pub(crate) fn devices() -> Vec<burn::tensor::Device> {
+    use burn::tensor::Device;
+    vec![
+        Device::flex(),
+        #[cfg(feature = "vulkan")]
+        Device::wgpu_options()
+            .graphics_api(burn::tensor::wgpu::WgpuBackend::Vulkan)
+            .init()
+            .expect("a test with the feature `vulkan` needs a device for Vulkan"),
+        #[cfg(feature = "cuda")]
+        Device::cuda(0),
+    ]
 }

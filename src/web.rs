@@ -1,5 +1,5 @@
-//! The wasm package: everything JavaScript sees. Plain objects and typed arrays in and out, so that they can be posted
-//! between a page and its worker; errors as JavaScript `Error`s with a sentence.
+//! The wasm package: all that JavaScript sees. Plain objects and typed arrays go in and out, so that they can be posted
+//! between a page and its worker. Errors are JavaScript `Error`s with a sentence.
 
 mod device;
 mod objects;
@@ -36,31 +36,32 @@ unsafe extern "C" {
     safe fn __wasm_call_ctors();
 }
 
-/// Runs the static constructors once; unless called by hand, the linker has every export run all of them again.
+/// Runs the static constructors once. Without this call, the linker makes every exported function run all of them
+/// again.
 #[wasm_bindgen(start)]
 fn start() {
     __wasm_call_ctors();
     console_error_panic_hook::set_once();
 }
 
-/// How long the device may work before the worker looks at its messages and tells its progress.
+/// Time in ms that the device may work before the worker reads its messages and reports its progress.
 const SLICE_MILLISECONDS: f64 = 60.0;
 
-/// How often the best picture so far is told while an attack runs.
+/// Shortest time between two reports of the best picture so far while an attack runs.
 const SHOWING_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Steps of an attack between two looks at the worker's messages, at most.
+/// The most steps of an attack between two reads of the worker's messages.
 const STEPS_AT_ONCE: usize = 10;
 
-/// Pixel values of the votes of a certificate that are cast at once, at most: as many as a sweep of photographs has.
+/// The most pixel values in one batch of votes for a certificate: as many as in a sweep of photographs.
 const VOTED_AT_ONCE: usize = SWEEP_BATCH * 3 * 224 * 224;
 
-/// Images attacked at once in a sweep. The largest layer of any network computes 40 million operations an image: 0.3 G at
-/// once, which a card of 0.2 TFLOP/s does in 2 ms, and in 0.2 s where it gets to a hundredth of that. Windows ends what
-/// takes 2 s.
+/// Images attacked at once in a sweep. The largest layer of any network needs 40 million operations an image, so 0.3 G
+/// for a batch. A GPU with 0.2 TFLOP/s needs 2 ms for this, and 0.2 s at 1 % of that speed. Windows stops a GPU task
+/// after 2 s.
 const SWEEP_BATCH: usize = 8;
 
-/// A session on one device: the networks loaded, and what can be done with them.
+/// A session on one device, with the networks it has loaded.
 ///
 /// ```js
 /// import init, { Decoy } from "burn-decoy";
@@ -81,8 +82,8 @@ pub struct Decoy {
 #[wasm_bindgen]
 impl Decoy {
     /// Reads the catalogue (the text of `models.json`) and opens the device: `"webgpu"`, `"cpu"`, or `"auto"` for
-    /// WebGPU where there is an adapter. Where WebGPU cannot be had, the CPU serves and `device().notice` says so. Where a
-    /// GPU fails later on, what is under way rejects with `the device failed: …`; a session on `"cpu"` can go on.
+    /// WebGPU if there is an adapter. Without WebGPU the CPU is used, and `device().notice` says so. If a GPU fails
+    /// later, the current calls reject with `the device failed: …`; a session on `"cpu"` is not affected.
     pub async fn create(
         catalog: String,
         #[wasm_bindgen(unchecked_param_type = "\"auto\" | \"webgpu\" | \"cpu\"")] device: String,
@@ -94,31 +95,31 @@ impl Decoy {
         })
     }
 
-    /// Where the tensors live.
+    /// The device on which the tensors are.
     pub fn device(&self) -> Result<Ts<DeviceReport>, JsError> {
         Ok(self.device.borrow().report.into_ts()?)
     }
 
-    /// The families and models there are.
+    /// All families and models.
     pub fn catalog(&self) -> Result<Ts<Catalog>, JsError> {
         Ok(self.catalog.into_ts()?)
     }
 
-    /// Describes the network of an ONNX file, which people call `name`, as a family of its own. A session whose catalogue
-    /// has that family loads the file as it loads any weights.
+    /// Describes the network in an ONNX file or a safetensors file as a family of its own; `name` is the file's name
+    /// for users. A session whose catalogue contains this family can load the file like any weights.
     #[wasm_bindgen(js_name = readNetwork)]
-    pub fn read_network(&self, name: &str, onnx: &[u8], options: Ts<OwnOptions>) -> Result<Ts<Own>, JsError> {
-        let (own, _) = self.catalog.own(name, onnx, &options.to_rust()?, &ActiveDevice::cpu().device)?;
+    pub fn read_network(&self, name: &str, bytes: &[u8], options: Ts<OwnOptions>) -> Result<Ts<Own>, JsError> {
+        let (own, _) = self.catalog.own(name, bytes, &options.to_rust()?, &ActiveDevice::cpu().device)?;
         Ok(own.into_ts()?)
     }
 
-    /// The attacks there are, with their parameters.
+    /// All attacks, with their parameters.
     pub fn attacks(&self) -> Result<AttackInfos, JsError> {
         objects::list(&attack::menu())
     }
 
-    /// Loads a network from the bytes of its weights file, whose length and checksum must be the catalogue's. The first
-    /// one on WebGPU is compared with the CPU; if they differ, the CPU serves from then on.
+    /// Loads a network from the bytes of its weights file. Length and checksum must be those in the catalogue. On
+    /// WebGPU, the first network is compared with the CPU; if the results differ, the CPU is used from then on.
     #[wasm_bindgen(js_name = loadModel)]
     pub async fn load_model(&self, id: String, weights: Vec<u8>) -> Result<(), JsError> {
         let (family, entry) = self.catalog.model(&id)?;
@@ -142,22 +143,22 @@ impl Decoy {
         self.networks.borrow().contains_key(id)
     }
 
-    /// A picture file (PNG, JPEG, WebP, GIF, BMP) as the networks of a family see it: upright, cropped to the middle that
-    /// they were made for, resized, grey where they see grey.
+    /// A picture file (PNG, JPEG, WebP, GIF, BMP) as the networks of a family see it: turned upright, cropped to the
+    /// middle part that they were trained on, resized, and grey if they take grey pictures.
     pub fn decode(&self, family: &str, bytes: &[u8]) -> Result<Picture, JsError> {
         let family = self.catalog.family(family)?;
         let source = photo::open(bytes).map_err(Error::from)?;
         seen(family, &source, source.frame(family.crop, family.input.height, family.input.width))
     }
 
-    /// Whether the browser shows a picture file better than `open` reads it. An error says why neither is to be tried.
+    /// Whether the browser should decode a picture file instead of `open`. Rejects files that neither should decode.
     #[wasm_bindgen(js_name = isForBrowser)]
     pub fn is_for_browser(&self, bytes: &[u8]) -> Result<bool, JsError> {
         Ok(photo::is_for_browser(bytes).map_err(Error::from)?)
     }
 
-    /// A picture that the browser has decoded and turned upright: RGBA of `width`×`height` pixels, of the
-    /// `whole_width`×`whole_height` that the file has.
+    /// A picture that the browser has decoded and turned upright: RGBA values of `width`×`height` pixels. In the file
+    /// it has `whole_width`×`whole_height` pixels.
     #[wasm_bindgen(js_name = openPixels)]
     pub fn open_pixels(
         &self,
@@ -171,25 +172,26 @@ impl Decoy {
         Ok(Source(source.map_err(Error::from)?))
     }
 
-    /// A picture file (PNG, JPEG, WebP, GIF, BMP), to choose a part of.
+    /// Opens a picture file (PNG, JPEG, WebP, GIF, BMP), so that parts of it can be cropped.
     pub fn open(&self, bytes: &[u8]) -> Result<Source, JsError> {
         Ok(Source(photo::open(bytes).map_err(Error::from)?))
     }
 
-    /// That part of a picture as the networks of a family see it.
+    /// The part `crop` of a picture as the networks of a family see it.
     pub fn crop(&self, family: &str, source: &Source, crop: Ts<Crop>) -> Result<Picture, JsError> {
         seen(self.catalog.family(family)?, &source.0, crop.to_rust()?)
     }
 
-    /// What a network sees in a picture: all classes, the most probable first.
+    /// The network's answer for a picture: all classes, the most probable first.
     pub async fn predict(&self, model: String, picture: Picture) -> Result<Predictions, JsError> {
         let (family, network) = self.network(&model)?;
         let answer = self.watched(network.predict(self.pixels(family, &[picture])?)).await?.remove(0);
         objects::list(&Prediction::top(&answer, &family.labels, family.labels.len()))
     }
 
-    /// Changes a picture until the network misreads it. `onProgress` is called a few times a second; once something is
-    /// found, it may answer `false`: then that is the result. An aborted `signal` rejects with an `AbortError`.
+    /// Changes a picture until the network misreads it. `onProgress` is called a few times a second. Once an
+    /// adversarial picture is found, it may return `false` to stop with that result. An aborted `signal` rejects with
+    /// an `AbortError`.
     pub async fn attack(
         &self,
         model: String,
@@ -239,8 +241,8 @@ impl Decoy {
         Ok(self.result(family, report, outcome, pixels).await?)
     }
 
-    /// What votes under noise prove of a picture: see `CertifyOptions`. `onProgress` is called a few times a second; an
-    /// aborted `signal` rejects with an `AbortError`.
+    /// The certificate of a picture, by votes under noise: see `CertifyOptions`. `onProgress` is called a few times a
+    /// second. An aborted `signal` rejects with an `AbortError`.
     pub async fn certify(
         &self,
         model: String,
@@ -267,8 +269,8 @@ impl Decoy {
     }
 
     /// Attacks every picture with every model, for the chart. `classes` are the true classes. An aborted `signal`
-    /// resolves with what is measured so far.
-    #[allow(clippy::too_many_arguments)] // the signature is JavaScript's
+    /// resolves with the results so far.
+    #[allow(clippy::too_many_arguments)] // this is the signature for JavaScript
     pub async fn sweep(
         &self,
         models: Vec<String>,
@@ -322,7 +324,7 @@ impl Decoy {
 }
 
 impl Decoy {
-    /// Waits for `work` on the device.
+    /// Awaits `work` on the device, and reports a failure of the GPU.
     async fn watched<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         let device = self.device.borrow().clone();
         device.watched(watch::WORKING, work).await
@@ -365,7 +367,7 @@ impl Decoy {
     ) -> Result<AttackResult, JsError> {
         let original = self.watched(read(original)).await?;
         let adversarial = self.watched(read(outcome.eight_bit)).await?;
-        // Four times the root mean square fill the range of greys; what is larger is cut off.
+        // Four times the root mean square of the change fills the range of greys. Larger changes are clipped.
         let typical = report.eight_bit.norms.l2 / (original.len() as f64).sqrt();
         let factor = (0.125 / typical.max(1e-4)).floor().max(1.0);
         let difference: Vec<f32> =
@@ -383,14 +385,14 @@ impl Decoy {
     }
 }
 
-/// The best picture last shown while an attack runs.
+/// The best picture that was shown last while an attack runs.
 struct Shown {
     norm: f32,
     at: Instant,
 }
 
 impl Shown {
-    /// Whether a better one is to be shown now; if so, it counts as shown.
+    /// Whether a better picture with this `norm` is to be shown now. If so, it is recorded as shown.
     fn is_due(&mut self, norm: f32) -> bool {
         let due = norm < self.norm && (self.norm.is_infinite() || self.at.elapsed() > SHOWING_INTERVAL);
         if due {
@@ -400,7 +402,7 @@ impl Shown {
     }
 }
 
-/// A picture file, upright, in the module's memory until it is freed.
+/// An open picture file, turned upright. It stays in the module's memory until it is freed.
 #[wasm_bindgen]
 pub struct Source(photo::Source);
 
@@ -418,13 +420,13 @@ impl Source {
         self.0.height()
     }
 
-    /// The whole of it, the longer side at most `side` pixels.
+    /// The whole picture, with a longer side of at most `side` pixels.
     pub fn preview(&self, side: u32) -> Picture {
         objects::picture(&self.0.preview(side))
     }
 }
 
-/// A part of a picture as the networks of a family see it.
+/// The part `crop` of a picture as the networks of a family see it.
 fn seen(family: &Family, source: &photo::Source, crop: Crop) -> Result<Picture, JsError> {
     let input = family.input;
     Ok(objects::picture(&source.crop(crop, input.channels, input.height, input.width).map_err(Error::from)?))
@@ -440,7 +442,7 @@ fn milliseconds(began: Instant) -> f64 {
     began.elapsed().as_secs_f64() * 1e3
 }
 
-/// Finds out how many steps fit between two looks at the worker's messages.
+/// Finds the number of steps that fit between two reads of the worker's messages.
 struct Pace {
     steps: Cell<usize>,
     most: usize,
@@ -448,7 +450,7 @@ struct Pace {
 }
 
 impl Pace {
-    /// No more than `most` of them.
+    /// Begins with one step, and never uses more than `most`.
     fn new(most: usize) -> Self {
         Self { steps: Cell::new(1), most, since: Cell::new(Instant::now()) }
     }
@@ -457,8 +459,8 @@ impl Pace {
         self.steps.get()
     }
 
-    /// Tells `progress`, lets the worker read its messages, and fits the number of steps to the time they take. True
-    /// where the answer is `false`: it is enough.
+    /// Reports `progress`, lets the worker read its messages, and adapts the number of steps to the time they took.
+    /// Returns `true` if the callback answered `false`, which means stop.
     async fn pause(&self, on_progress: Option<&Function>, progress: &JsValue) -> Result<bool, JsValue> {
         let taken = milliseconds(self.since.get());
         let fitting = self.steps() as f64 * SLICE_MILLISECONDS / taken.max(1.0);

@@ -1,5 +1,5 @@
-//! What must hold for every attack, on shipped networks and on random small ones with pictures that are partly black and
-//! white. A new attack joins by one line of [`ATTACKS`].
+//! Properties of every attack, on shipped networks and on small random ones with pictures that are partly black and
+//! white. A new attack needs one line in [`ATTACKS`].
 
 mod common;
 
@@ -19,7 +19,7 @@ use proptest::test_runner::RngSeed;
 #[derive(Clone, Copy, PartialEq)]
 enum Fools {
     All,
-    /// A control, a black box with few queries, or the original experiment, which saturates.
+    /// A control, a black-box attack with few queries, or the original experiment, whose gradient vanishes.
     Some,
 }
 
@@ -82,13 +82,13 @@ fn recompute(outcome: &Outcome, pixels: &Tensor<4>) -> Vec<Norms> {
     pollster::block_on(Norms::read(outcome.adversarial.clone() - pixels.clone())).expect("the CPU does not fail")
 }
 
-/// The size of what was found, in the attack's norm; infinite where nothing was.
+/// The size of each perturbation in the attack's norm; infinite where the attack failed.
 fn sizes(outcome: &Outcome) -> Vec<f64> {
     let size = |norms: &Norms, success| if success { norms.of(outcome.norm) } else { f64::INFINITY };
     outcome.images.iter().map(|image| size(&image.norms, image.success)).collect()
 }
 
-/// Whether an image has the same result alone and in a batch, but for the order of sums.
+/// Whether the sizes found alone and in a batch are equal up to the order of summation.
 fn same(alone: f64, together: f64) -> bool {
     alone == together || (alone / together - 1.0).abs() < 1e-2
 }
@@ -111,7 +111,8 @@ fn the_table_has_every_attack_in_every_norm() {
     }
 }
 
-/// Pixels are in the box, what is reported is so, and rounding to 256 shades keeps it.
+/// Checks that pixels lie in [0, 1], that the reported success, class and norms are those of the returned image, that
+/// every image lies within ε, and that the 8-bit images have 256 shades.
 fn check_outcome(what: &str, outcome: &Outcome, network: &Frozen, pixels: &Tensor<4>, classes: &[usize]) {
     let found = values(outcome.adversarial.clone());
     assert!(found.iter().all(|value| (0.0..=1.0).contains(value)), "{what}: outside the box");
@@ -134,7 +135,7 @@ fn check_outcome(what: &str, outcome: &Outcome, network: &Frozen, pixels: &Tenso
 }
 
 #[test]
-fn what_every_attack_reports_is_so() {
+fn reports_match_the_images() {
     let device = Device::flex();
     let pixels = pictures(3, &device);
     let network = shipped("coil20-sigma-0.10", &device);
@@ -148,11 +149,12 @@ fn what_every_attack_reports_is_so() {
             assert!(outcome.images.iter().all(|image| image.success), "{text}: not every image is fooled");
             assert!(outcome.images.iter().all(|image| image.eight_bit.success), "{text}: rounding undoes it");
         }
-        // What it may cost, and the driver's recheck: the original twice, the result, up to twelve rounded ones.
+        // The announced cost, and up to 15 passes of the driver's check: the original twice, the result, up to twelve
+        // rounded images.
         let (cost, passes) = (attack.about().cost, outcome.passes);
         assert!(passes.backward <= cost.backward, "{text}: {passes:?} where at most {cost:?} are announced");
         assert!(passes.forward <= cost.forward + 15, "{text}: {passes:?} where at most {cost:?} are announced");
-        // Once more is the same once more, and an image alone is what it is in a batch.
+        // A second run gives the same result, and an image alone the same as in a batch.
         let again = run(&*attack, &network, &pixels, goal.clone());
         assert_eq!(values(outcome.adversarial.clone()), values(again.adversarial), "{text}: not reproducible");
         let alone = run(&*attack, &network, &pixels.clone().narrow(0, 1, 1), Goal::Misread(vec![classes[1]]));
@@ -212,13 +214,13 @@ fn a_target_is_reached_or_refused() {
     let device = Device::flex();
     let network = shipped("coil20-sigma-0.00", &device);
     let pixels = pictures(2, &device);
-    // Not the class that an attack without a target would come to.
+    // The third most probable class: not the one that an untargeted attack would find.
     let answers = pollster::block_on(network.predict(pixels.clone())).expect("the device works");
     let targets: Vec<usize> = answers.iter().map(|answer| answer.ranked()[2]).collect();
     let goal = Goal::Read(targets.clone());
     for &(text, fools) in ATTACKS {
         let mut options: AttackOptions = text.parse().expect("the table is well formed");
-        // A given class is further away than any.
+        // A given class is further away than the nearest one.
         if let Some(epsilon) = options.parameters.get_mut("epsilon") {
             *epsilon =
                 if matches!(options.norm, Some(Norm::L1 | Norm::L2)) { *epsilon * 3.0 } else { 1.0_f64.max(*epsilon) };
@@ -261,7 +263,8 @@ fn every_success_is_as_sure_as_asked() {
                     let (exact, rounded) = (&image.adversarial, &image.eight_bit);
                     assert_eq!(image.success, aim.is_reached(index, exact), "{text}, {confidence}");
                     assert!(!rounded.success || aim.is_reached(index, &rounded.adversarial), "{text}, {confidence}");
-                    // In L0 a value more or less is luck, as is elsewhere where a step ends.
+                    // The size may shrink by a tenth, since it depends on where the last step ends. In L0 it may vary
+                    // more.
                     let smallest = attack.about().epsilon.is_none() && attack.about().norm != Norm::L0;
                     if smallest && image.success {
                         let size = image.norms.of(attack.about().norm);
@@ -293,7 +296,7 @@ fn nothing_changes_outside_of_the_region() {
             let mut places = before.iter().zip(&after).enumerate().filter(|(index, _)| outside(*index));
             assert!(places.all(|(_, (before, after))| before == after), "{text}: a value outside has changed");
         }
-        // Within ε a part of the picture need not be enough.
+        // With a fixed ε, changing only a part of the picture may not be enough.
         let smallest = fools == Fools::All && attack.about().epsilon.is_none();
         assert!(!smallest || outcome.images.iter().all(|image| image.success), "{text}: not every image is fooled");
         check_outcome(text, &outcome, &network, &pixels, &classes);
@@ -320,7 +323,7 @@ fn what_is_no_probability_is_refused() {
     }
 }
 
-/// The widths of its blocks are at least 3, whatever the picture.
+/// The attack's squares are at least 3 pixels wide, even where the picture is narrower.
 #[test]
 fn square_takes_narrow_pictures() {
     let device = Device::flex();
@@ -334,16 +337,20 @@ fn square_takes_narrow_pictures() {
     }
 }
 
-/// Of what is saved too: rounding to 256 shades can lead out of the ball.
+/// The 8-bit images stay within ε too: rounding to 256 shades could leave the ball.
 #[test]
 fn what_is_saved_stays_within_the_ball() {
     let device = Device::flex();
     let network = shipped("coil20-sigma-0.00", &device);
     let pixels = (pictures(3, &device) * 255.0).round() / 255.0;
     let classes = read(&network, &pixels);
-    for text in
-        ["pgd:norm=linf,epsilon=0.001", "pgd:norm=linf,epsilon=0.1", "pgd:norm=l2,epsilon=8", "pgd:norm=l1,epsilon=400"]
-    {
+    for text in [
+        "pgd:norm=linf,epsilon=0.001",
+        "pgd:norm=linf,epsilon=0.1", // 25.5 shades
+        "fgsm:epsilon=0.5",
+        "pgd:norm=l2,epsilon=8",
+        "pgd:norm=l1,epsilon=400",
+    ] {
         let attack = attack(text);
         let outcome = run(&*attack, &network, &pixels, Goal::Misread(classes.clone()));
         for image in &outcome.images {
@@ -371,7 +378,7 @@ fn twice_the_steps_change_the_median_little() {
 }
 
 #[test]
-fn polish_makes_smaller_or_leaves_as_it_is() {
+fn polish_never_enlarges() {
     let device = Device::flex();
     let network = shipped("coil20-sigma-0.05", &device);
     let pixels = pictures(3, &device);
@@ -386,20 +393,20 @@ fn polish_makes_smaller_or_leaves_as_it_is() {
     }
 }
 
-/// How many of the images `attack` fools.
+/// The number of images that `attack` fools.
 fn fooled(attack: &dyn Attack, network: &Frozen, pixels: &Tensor<4>, classes: &[usize]) -> usize {
     let outcome = run(attack, network, pixels, Goal::Misread(classes.to_vec()));
     outcome.images.iter().filter(|image| image.success).count()
 }
 
 #[test]
-fn within_a_ball_more_effort_and_more_room_fool_more() {
+fn stronger_attacks_and_larger_epsilon_fool_more() {
     let device = Device::flex();
     let network = shipped("coil20-sigma-0.10", &device);
     let pixels = pictures(8, &device);
     let classes = read(&network, &pixels);
     for norm in [Norm::Linf, Norm::L2] {
-        // From far too little to enough for every image.
+        // From far too small to large enough for every image.
         let radii = if norm == Norm::Linf { [0.01, 0.03, 0.06, 0.3] } else { [0.5, 2.0, 4.0, 20.0] };
         let mut before = 0;
         for epsilon in radii {
@@ -495,7 +502,7 @@ fn saturated() -> impl Strategy<Value = Vec<f32>> {
 }
 
 proptest! {
-    // The same cases every time: a run says something about this change, not about its luck.
+    // The same cases in every run: so a failure is due to a change of the code, not to chance.
     #![proptest_config(ProptestConfig {
         cases: 256,
         rng_seed: RngSeed::Fixed(1),
@@ -518,7 +525,7 @@ proptest! {
         let attack = attack(text);
         let outcome = run(&*attack, &network, &pixels, Goal::Misread(truth.clone()));
         let flat = outcome.images.iter().any(|image| !image.flags.is_empty());
-        prop_assume!(!flat); // dead ReLUs everywhere
+        prop_assume!(!flat); // all ReLUs are dead: the gradient is 0
         check_outcome(text, &outcome, &network, &pixels, &truth);
         for (index, together) in sizes(&outcome).into_iter().enumerate() {
             let alone = pixels.clone().narrow(0, index, 1);

@@ -1,4 +1,4 @@
-//! Certificates against what is known exactly, and against attacks: no change smaller than a certified radius fools the
+//! Certificates compared with exact distances and with attacks: no change smaller than a certified radius fools the
 //! smoothed network.
 
 mod common;
@@ -27,8 +27,8 @@ fn certificates(network: &Frozen, pixels: &Tensor<4>, options: CertifyOptions) -
     (0..pixels.dims()[0]).map(|image| one(image).expect("the CPU does not fail")).collect()
 }
 
-/// The vote of a linear network turns exactly where the network itself does, so that the distance to its boundary is the
-/// largest radius that any number of votes may certify.
+/// The smoothed version of a linear network has the same decision boundary as the network. So the distance to the
+/// boundary is the largest radius that votes may certify.
 #[test]
 fn no_certificate_of_a_linear_network_exceeds_the_exact_distance() {
     let device = Device::flex();
@@ -40,7 +40,7 @@ fn no_certificate_of_a_linear_network_exceeds_the_exact_distance() {
     let mut typical = exact.clone();
     typical.sort_by(f32::total_cmp);
 
-    // Noise of the size of the distances: votes are neither unanimous nor divided.
+    // Noise of the size of the distances: votes are neither unanimous nor evenly split.
     let sigma = f64::from(typical[PICTURES / 2]);
     let options = CertifyOptions { count: 400, ..CertifyOptions::new(sigma) };
     let found = certificates(&network, &pixels, options);
@@ -84,7 +84,8 @@ fn no_attack_on_the_smoothed_network_succeeds_within_a_certified_radius() {
         let Some(radius) = certificate.radius.filter(|_| outcome.images[image].success) else { continue };
         compared += 1;
         if outcome.images[image].norms.l2 < radius {
-            // A few draws are not the vote itself: where it is close they may be fooled, and the vote is not.
+            // The attack sees few draws of the noise: near the boundary it may fool these and not the smoothed network.
+            // So vote again, with fresh noise.
             let voted = certificates(&network, &outcome.adversarial.clone().narrow(0, image, 1), fresh)[0];
             assert!(voted.class == certificate.class || voted.radius.is_none(), "{certificate:?}, then {voted:?}");
         }

@@ -1,4 +1,4 @@
-//! Attacks, gradients and flags against answers that are known without them.
+//! Attacks, gradients and flags compared with answers known in closed form.
 
 mod common;
 
@@ -16,7 +16,8 @@ fn attack(text: &str) -> Box<dyn Attack> {
     build(&options).expect("it is on the menu")
 }
 
-/// A linear network of so many classes, so many images that differ from middle grey by `spread`, and what it reads in them.
+/// A linear network, as such and frozen; `images` random images around middle grey with the standard deviation
+/// `spread`, `[N, 3, 16, 16]`; and their predicted classes, `[N]`.
 fn linear(images: usize, spread: f32, classes: usize) -> (Linear, Frozen, Tensor<4>, Vec<usize>) {
     let device = Device::flex();
     let linear = Linear::new(3 * 16 * 16, classes, 1, &device);
@@ -26,8 +27,8 @@ fn linear(images: usize, spread: f32, classes: usize) -> (Linear, Frozen, Tensor
     (linear, network, pixels, classes)
 }
 
-/// The median size of what `attack` finds on a linear network of so many classes, in multiples of the exact minimum. No
-/// attack goes below it but by rounding.
+/// The median size of the perturbations that `attack` finds on a linear network, as a multiple of the exact minimum.
+/// Checks that no perturbation is smaller than the minimum, except for rounding.
 fn median_ratio(attack: &dyn Attack, classes: usize) -> f32 {
     let (linear, network, pixels, classes) = linear(40, 0.1, classes);
     let exact = match attack.about().norm {
@@ -65,19 +66,19 @@ fn a_linear_network_is_fooled_by_nearly_the_exact_minimum() {
         ("ensemble:norm=l1", 1.01),
         ("ensemble:norm=l2", 1.001),
         ("ensemble:norm=linf", 1.001),
-        // Its direction leans towards every near class, not to the nearest alone.
+        // Its gradient also depends on other near classes, not only on the nearest.
         ("ddn", 1.2),
     ];
     for (text, bound) in bounds {
         let ratio = median_ratio(&*attack(text), 10);
         assert!(ratio < bound, "{text}: {ratio}");
     }
-    // None goes below the minimum, however far above it is.
+    // These may stay far above the minimum, but never go below it.
     for text in ["fmn:norm=l1", "pgd:norm=l1,epsilon=5,searches=10"] {
         median_ratio(&*attack(text), 10);
     }
     for objective in [Objective::Normalised, Objective::Margin] {
-        // Between two classes the gradient is the shortest way, and bisection ends on the boundary.
+        // With two classes the gradient points the shortest way to the boundary, and bisection ends on it.
         let attack = GradientAscent { steps: 1000, step_size: 0.01, ..GradientAscent::new(objective) };
         let ratio = median_ratio(&attack, 2);
         assert!(ratio < 1.01, "{objective:?}: {ratio}");
@@ -85,9 +86,9 @@ fn a_linear_network_is_fooled_by_nearly_the_exact_minimum() {
     }
 }
 
-/// Between two classes a probability is a gap of logits, and a gap of logits a distance.
+/// With two classes a probability is a difference of logits, and a difference of logits is a distance.
 #[test]
-fn as_sure_as_asked_is_as_far_as_it_takes() {
+fn confidence_costs_its_exact_distance() {
     let (linear, network, pixels, classes) = linear(10, 0.02, 2);
     let slope = linear.slope(0, 1, Norm::L2);
     for confidence in [0.3, 0.5, 0.9, 0.99_f32] {
@@ -107,9 +108,10 @@ fn as_sure_as_asked_is_as_far_as_it_takes() {
     }
 }
 
-/// Between two classes the smallest change of a region is the gap of the logits over the slope of the weights in it.
+/// With two classes the smallest change of a region is the difference of the logits over the dual norm of the
+/// difference of weights inside the region.
 #[test]
-fn of_a_region_the_smallest_change_is_found() {
+fn region_attack_finds_the_minimum() {
     let (linear, network, pixels, classes) = linear(10, 0.02, 2);
     let region = Region::of("4,2,9,11".parse().expect("it is well formed"), 16, 16).expect("it fits");
     let inside = |index: usize| (2..13).contains(&(index / 16 % 16)) && (4..13).contains(&(index % 16));
@@ -135,9 +137,9 @@ fn of_a_region_the_smallest_change_is_found() {
     }
 }
 
-/// κ is a gap of logits as well.
+/// κ is a difference of logits, too.
 #[test]
-fn the_lead_of_carlini_and_wagner_is_reached() {
+fn kappa_is_reached() {
     let device = Device::flex();
     let linear = Linear::new(64, 3, 7, &device);
     let network = Frozen::new(&linear);
@@ -159,9 +161,9 @@ fn the_lead_of_carlini_and_wagner_is_reached() {
     }
 }
 
-/// A network that reads the mean brightness: every value is worth the same, and 50 of them suffice.
+/// A network that depends only on the mean brightness: every value counts the same, and 50 values are enough.
 #[test]
-fn of_values_worth_the_same_no_more_than_needed_are_changed() {
+fn l0_changes_no_more_values_than_needed() {
     let device = Device::flex();
     let (values, slope, shade, enough) = (1024, 0.1_f32, 0.3_f32, 50.0_f32);
     let weight: Vec<f32> = (0..values).flat_map(|_| [0.0, slope]).collect();
@@ -176,16 +178,16 @@ fn of_values_worth_the_same_no_more_than_needed_are_changed() {
     assert!(image.success && (50.0..=60.0).contains(&image.norms.l0), "{} values", image.norms.l0);
 }
 
-/// Where the last step is the first success, it is kept and made small like any other.
+/// If only the last step succeeds, its image is kept and made smaller like any other.
 #[test]
-fn what_the_last_step_finds_is_made_small() {
+fn success_in_the_last_step_is_reduced() {
     let (linear, network, pixels, classes) = linear(5, 0.1, 10);
     for text in ["ddn:steps=1", "fmn:norm=linf,steps=1", "fmn:norm=l2,steps=1", "fmn:norm=l1,steps=1"] {
         let attack = attack(text);
         let exact = linear.smallest(&pixels, &classes, attack.about().norm);
         let outcome = run(&*attack, &network, &pixels, Goal::Misread(classes.clone()));
         for (image, exact) in outcome.images.iter().zip(exact).filter(|(image, _)| image.success) {
-            // The room is halved eight times, on a line that is not the shortest.
+            // Eight bisections, along a line that is not the shortest way.
             let ratio = image.norms.of(attack.about().norm) as f32 / exact;
             assert!(ratio < 40.0, "{text}: {ratio} times the smallest");
         }
@@ -206,7 +208,7 @@ fn the_sign_method_fools_a_linear_network_exactly_when_epsilon_suffices() {
             let attack = attack(&format!("{name}:epsilon={epsilon}"));
             let outcome = run(&*attack, &network, &pixels, Goal::Misread(classes.clone()));
             for (image, &exact) in outcome.images.iter().zip(&exact) {
-                // Not where rounding decides.
+                // Where both are nearly equal, rounding decides.
                 if (exact / epsilon - 1.0).abs() > 1e-2 {
                     assert_eq!(image.success, exact < epsilon, "{name}: {exact} needed, {epsilon} given");
                 }
@@ -236,7 +238,7 @@ fn the_gradient_is_that_of_finite_differences() {
         let at = |step: f32| values(objective(network.logits(pixels.clone() + direction.clone() * step)))[0];
         const H: f32 = 0.01;
         let slope = (at(H) - at(-H)) / (2.0 * H);
-        // Kinks of the ReLUs within ±H, and single precision, leave a few thousandths.
+        // ReLUs that switch within ±H, and single precision, cause a relative error of a few thousandths.
         assert!((slope / length - 1.0).abs() < 0.02, "slope {slope}, gradient {length}");
     }
 }
@@ -276,9 +278,9 @@ fn logits_of_a_batch_are_those_of_its_images() {
     }
 }
 
-/// A linear network behind something that misleads.
+/// A linear network with something before or after it that misleads gradient attacks.
 #[derive(Module, Debug)]
-struct Behind {
+struct Misled {
     weight: Param<Tensor<2>>,
     #[module(skip)]
     what: Misleading,
@@ -292,7 +294,7 @@ enum Misleading {
     Chance,
 }
 
-impl Classifier for Behind {
+impl Classifier for Misled {
     fn logits(&self, pixels: Tensor<4>) -> Tensor<2> {
         let pixels = if self.what == Misleading::Rounding { (pixels * 4.0).round() / 4.0 } else { pixels };
         let logits = pixels.flatten::<2>(1, 3).matmul(self.weight.val());
@@ -315,7 +317,7 @@ fn networks_that_mislead_are_flagged() {
         (Misleading::Chance, Some(Flag::NotDeterministic)),
     ];
     for (what, flag) in expectations {
-        let network = Frozen::new(&Behind { weight: Param::from_tensor(random([64, 5], 5, &device)), what });
+        let network = Frozen::new(&Misled { weight: Param::from_tensor(random([64, 5], 5, &device)), what });
         let classes = read(&network, &pixels);
         for text in ["ddn:steps=10", "pgd:steps=10", "deepfool:steps=3"] {
             let outcome = run(&*attack(text), &network, &pixels, Goal::Misread(classes.clone()));

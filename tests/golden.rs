@@ -1,6 +1,7 @@
-//! A shipped network's answer to a committed picture, which the browser tests hold WebGPU and wasm to as well.
+//! A shipped network's logits and gradient for a committed picture. The browser tests compare WebGPU and wasm with the
+//! same values.
 //!
-//! Made anew, after networks are trained anew, by
+//! After a new training of the networks, write them again with
 //! `cargo test --release --workspace --test golden -- --ignored`.
 
 mod common;
@@ -19,7 +20,7 @@ struct Golden {
     image: String,
     class: usize,
     logits: Vec<f32>,
-    /// Every how manyth value of the cross-entropy's gradient follows.
+    /// `gradient` holds every value of the cross-entropy's gradient whose index is a multiple of this.
     gradient_stride: usize,
     gradient: Vec<f32>,
 }
@@ -66,7 +67,7 @@ fn shipped_weights_answer_as_they_did() {
     let png = std::fs::read(fixture(&expected.image)).expect("the fixture is committed");
     let found = look(&shipped(&expected.model, &Device::flex()), &png);
     assert_eq!(found.class, expected.class);
-    // Another processor may sum in another order, which moves the last digits of single precision.
+    // Another processor may sum in another order, which changes the last digits.
     close(&found.logits, &expected.logits, 1e-4);
     close(&found.gradient, &expected.gradient, 1e-3);
 }

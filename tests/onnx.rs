@@ -1,14 +1,14 @@
-//! Networks as ONNX files: out, in, and attacked.
+//! Networks exported as ONNX files, read again, and attacked.
 
 use burn::tensor::{Device, Distribution, Tensor};
 use decoy::attack::{Ddn, Run};
-use decoy::catalog::Input;
-use decoy::classifier::{Classifier, Criterion, Frozen, Goal};
+use decoy::classifier::{Classifier, Criterion, Frozen, Goal, Input};
 use decoy::error::Error;
 use decoy::model::{CompactConfig, EfficientNetLite0Config, OriginalConfig, ResidualConfig};
 use decoy::onnx::{self, Export, Normalisation, Options};
 
-/// Exports `network`, reads it, and holds logits, gradient and the result of an attack to those of the network itself.
+/// Exports `network`, reads the file, and compares logits, gradient and the result of an attack with the network
+/// itself.
 fn round_trip<M: burn::module::Module + Classifier + Export + 'static>(network: &M, input: Input, images: usize) {
     let device = Device::flex();
     let bytes = onnx::export(network, input).expect("it is written");

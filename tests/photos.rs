@@ -1,6 +1,6 @@
-//! The network for photographs against the reference implementation, and a photograph attacked and saved.
+//! Compares the network for photographs with the reference implementation, and attacks and saves a photograph.
 //!
-//! What the reference answers lies in `fixtures/photos/reference.json`; `fixtures/photos/reference.py` makes it anew.
+//! The reference's logits are in `fixtures/photos/reference.json`, written by `fixtures/photos/reference.py`.
 
 mod common;
 
@@ -16,8 +16,8 @@ use decoy::photo::{self, Photo};
 
 const MODEL: &str = "photos-sigma-0.00";
 
-/// The shipped weights have 8 bits, which moves a logit (of about 10) by up to 0.22 here; a wrong padding or range moves it
-/// by more than 1.
+/// The shipped weights have 8 bits, which changes a logit (of about 10) by up to 0.22 here; a wrong padding or pixel
+/// range changes it by more than 1.
 const TOLERANCE: f32 = 0.3;
 
 fn fixtures() -> PathBuf {
@@ -69,7 +69,7 @@ fn a_saved_photograph_is_read_back_and_still_misread() {
             let norm = progress.images[0].norm.unwrap_or(f32::INFINITY);
             assert!(norm <= best, "the best so far grew from {best} to {norm}");
             best = norm;
-            // What is shown while it runs is what the norm was told of.
+            // The image shown while it runs has the norm that is reported.
             let shown = values((run.best() - cat.clone()).square().sum().sqrt())[0];
             assert!(norm.is_infinite() || (shown - norm).abs() < 1e-3 * norm, "{shown} for {norm}");
         }
@@ -78,7 +78,7 @@ fn a_saved_photograph_is_read_back_and_still_misread() {
     .expect("the attack runs");
     let image = &outcome.images[0];
     assert!(image.success && image.eight_bit.success);
-    // 150 528 values of one of 256 shades: less than one shade a value, on the average.
+    // 150 528 values change by less than one of 256 shades on average.
     assert!(image.eight_bit.norms.l1 * 255.0 / 150_528.0 < 1.0, "{:?}", image.eight_bit.norms);
 
     let saved = Photo::from_unit(&values(outcome.eight_bit), 3, SIDE, SIDE).expect("224×224 values");

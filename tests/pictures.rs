@@ -1,5 +1,5 @@
-//! Whatever file a person chooses, it is read or refused with a sentence, soon and without a panic: every picture of
-//! `tests/fixtures/pictures`, whole, cut short and damaged. Its README says how they were made.
+//! Any file is read or refused with an error message, quickly and without a panic. Tested with every picture of
+//! `tests/fixtures/pictures`, whole, cut short and damaged; the README there says how they were made.
 
 use std::{
     collections::BTreeMap,
@@ -10,10 +10,10 @@ use std::{
 
 use decoy::photo::{self, Photo, PhotoError};
 
-/// Far more than any of these files needs, even on a busy machine: a damaged header may say 50 million pixels.
+/// Much longer than any of these files takes, even on a busy machine: a damaged header may announce 50 million pixels.
 const TOO_LONG: Duration = Duration::from_secs(30);
 
-/// The files by name.
+/// The picture files, by name.
 fn pictures() -> BTreeMap<String, Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/pictures");
     let entries = fs::read_dir(folder).expect("the folder is there").map(|entry| entry.expect("it can be listed"));
@@ -24,7 +24,7 @@ fn pictures() -> BTreeMap<String, Vec<u8>> {
         .collect()
 }
 
-/// What becomes of a file, as the page and the command line ask for it: both agree, and neither takes long.
+/// Reads a file as the page does and as the command line does; checks that both agree and that neither takes long.
 fn read(name: &str, bytes: &[u8]) -> Result<Photo, PhotoError> {
     let begin = Instant::now();
     let decoded = photo::decode(bytes, 3, 24, 24);
@@ -95,7 +95,7 @@ fn refusals_say_what_is_wrong() {
     }
 }
 
-/// How far two pictures are apart in the mean, in levels.
+/// The mean absolute difference of two pictures, in levels of 0 to 255.
 fn apart(a: &Photo, b: &Photo) -> f64 {
     let differences = a.pixels().iter().zip(b.pixels()).map(|(a, b)| f64::from(a.abs_diff(*b)));
     differences.sum::<f64>() / a.pixels().len() as f64
@@ -105,8 +105,8 @@ fn apart(a: &Photo, b: &Photo) -> f64 {
 fn the_same_picture_is_read_the_same() {
     let pictures = pictures();
     let photo = |name: &str| read(name, &pictures[name]).unwrap_or_else(|error| panic!("{name}: {error}"));
-    // A picture, those that show the same, and how far they may be apart: other turns of it are 50 levels away, other
-    // colours 12.
+    // A picture, the largest difference allowed in levels, and files that show the same picture. A wrong orientation
+    // would differ by 50 levels, wrong colours by 12.
     let groups: [(&str, f64, &[&str]); 7] = [
         (
             "ok-rgb.png",
@@ -137,11 +137,11 @@ fn the_same_picture_is_read_the_same() {
                 "ok-gamma-1.8.png",
                 "ok-corners.png",
                 "ok-code-points.png",
-                "ok-empty-first.webp", // laid over nothing
+                "ok-empty-first.webp", // first frame empty: drawn over nothing
             ],
         ),
         ("ok-grey.png", 1.5, &["ok-grey-profile.png"]),
-        // JPEG and WebP, with halved colours.
+        // JPEG and WebP, which store colours at half the resolution.
         (
             "ok-rgb.png",
             12.0,
@@ -166,7 +166,7 @@ fn the_same_picture_is_read_the_same() {
                 "ok-orientation-6.jpg",
                 "ok-orientation-7.jpg",
                 "ok-orientation-8.jpg",
-                "ok-orientation-9.jpg", // none that exists: as it lies
+                "ok-orientation-9.jpg", // an orientation that does not exist: not turned
                 "ok-animated.webp",
                 "ok-exif-promised.webp",
                 "ok-alpha-promised.webp",
@@ -187,7 +187,7 @@ fn the_same_picture_is_read_the_same() {
 }
 
 #[test]
-fn drawings_on_nothing_get_a_ground_that_shows_them() {
+fn transparent_drawings_get_a_contrasting_background() {
     let pictures = pictures();
     for (name, line, ground) in [("ok-black-on-nothing.png", 0, 255), ("ok-white-on-nothing.png", 255, 0)] {
         let photo = photo::decode(&pictures[name], 1, 32, 48).expect(name);
@@ -197,7 +197,7 @@ fn drawings_on_nothing_get_a_ground_that_shows_them() {
 }
 
 #[test]
-fn what_only_browsers_read_is_named() {
+fn formats_only_browsers_read_are_named() {
     let mut arithmetic = pictures()["ok-baseline.jpg"].clone();
     let frame = arithmetic.windows(2).position(|marker| marker == [0xFF, 0xC0]).expect("a JPEG has a frame");
     arithmetic[frame + 1] = 0xC9;
@@ -207,7 +207,7 @@ fn what_only_browsers_read_is_named() {
         "{refusal}"
     );
 
-    // The code for the brightness of HDR in place of one for video.
+    // Replaces the transfer function for video by one for HDR.
     let mut hdr = pictures()["ok-code-points.png"].clone();
     let points = hdr.windows(4).position(|kind| kind == b"cICP").expect("the chunk is there");
     hdr[points + 4..points + 12].copy_from_slice(&[9, 16, 0, 1, 0x4D, 0x23, 0x23, 0xFE]); // with its checksum
@@ -216,7 +216,7 @@ fn what_only_browsers_read_is_named() {
 }
 
 #[test]
-fn browsers_are_given_what_they_show_better() {
+fn browser_decodes_what_it_shows_better() {
     let pictures = pictures();
     for (name, bytes) in &pictures {
         let turned = name.starts_with("ok-orientation-") && !name.ends_with("jpg");
@@ -228,14 +228,14 @@ fn browsers_are_given_what_they_show_better() {
     for name in ["refused-half-with-end.jpg", "refused-empty.png", "refused-1x10000.png", "refused-16383x14000.png"] {
         assert!(photo::is_for_browser(&pictures[name]).is_err(), "{name}");
     }
-    // What it has decoded is a picture like any other.
+    // Pixels that the browser has decoded are a picture like any other.
     let [whole, parts] =
         [[255; 4 * 6], [0; 4 * 6]].map(|rgba| photo::Source::from_rgba(rgba.into(), (3, 2), (6000, 4000)));
     let source = whole.expect("it is opaque");
     assert_eq!((source.width(), source.height()), (6000, 4000));
     let photo = source.crop(source.centre(0.875), 3, 2, 2).expect("it lies inside");
     assert_eq!((source.centre(0.875).side, photo.pixels()), (3500.0, &[255; 12][..]));
-    // What was cut out for a network already is looked at whole.
+    // A picture that already has the network's size is used whole.
     assert_eq!(
         [source.frame(0.875, 224, 224), source.frame(0.875, 4000, 6000)],
         [source.centre(0.875), source.centre(1.0)]
@@ -258,7 +258,7 @@ fn pictures_cut_short_are_read_or_refused() {
 #[test]
 fn damaged_pictures_are_read_or_refused() {
     for (name, bytes) in pictures() {
-        // The headers byte by byte, then a place here and there.
+        // Every byte of the header, then about 64 places in the rest.
         let places = (0..bytes.len().min(64)).chain((64..bytes.len()).step_by(bytes.len() / 64 + 1));
         for place in places {
             for mask in [0xFF, 0x80, 0x01] {

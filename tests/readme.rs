@@ -1,4 +1,4 @@
-//! The README's example in Rust, run.
+//! Runs the README's Rust example.
 
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::Device;
@@ -14,14 +14,14 @@ impl Classifier for Mine {
     }
 }
 
-// From here to the closing brace it is the README's example.
+// From here to the closing brace of the function this is the README's example.
 use burn::module::Module;
 use burn::tensor::Tensor;
 use decoy::attack::{Ddn, Run};
 use decoy::classifier::{Classifier, Frozen, Goal};
 use decoy::error::Error;
 
-/// How long the smallest change is that was found for each picture.
+/// The L2 norm of the smallest change found for each picture.
 async fn sizes<M: Module + Classifier + 'static>(
     model: &M,
     pixels: Tensor<4>,

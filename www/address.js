@@ -1,36 +1,36 @@
-// The page's address and its steps in the browser's history: another picture, network or target is a step, all else is not.
+// The page's address and its entries in the browser's history: only another picture, network or target adds an entry.
 
 /** @typedef {import('./page.js').Wish} Wish */
 /** @typedef {import('./pictures.js').Subject} Subject */
 
-/** Steps that follow each other faster, in milliseconds, are one: a slider on its way. */
+/** Changes within this time, in milliseconds, are one entry, such as those of a moving slider. */
 const APART = 500;
 
 export class Address {
-  /** What the last entry of the history is a step to. @type {string | null} */
+  /** Picture, network and target of the current history entry, as JSON. @type {string | null} */
   #step = null;
   #when = 0;
-  /** Pictures of one's own, by what stands for them in the history: their bytes stay here. @type {Map<string, Subject>} */
+  /** The user's own pictures, by their keys in the history; the pictures themselves stay in memory. @type {Map<string, Subject>} */
   #own = new Map();
   #onStep;
 
-  /** @param {() => void} onFollow the address is another one: a step back, or a link @param {() => void} onStep somebody has chosen something else */
+  /** @param {() => void} onFollow the address has changed, by going back or by a link @param {() => void} onStep the user has chosen something else */
   constructor(onFollow, onStep) {
     this.#onStep = onStep;
     addEventListener('popstate', () => {
-      // What is there now is replaced by the page's own words for it.
+      // The next `show` replaces this entry instead of adding one.
       this.#step = null;
       onFollow();
     });
   }
 
-  /** The picture of one's own that the address stands for, or nothing; `gone` where the page no longer has it. @returns {Subject | 'gone' | null} */
+  /** The user's own picture of the current history entry, or null; `gone` if it is no longer in memory. @returns {Subject | 'gone' | null} */
   own() {
     const key = history.state?.own;
     return key === undefined ? null : (this.#own.get(key) ?? 'gone');
   }
 
-  /** @param {string} words after the page's own address @param {Wish} wish @param {unknown} target */
+  /** @param {string} words the part of the address from # on @param {Wish} wish @param {unknown} target */
   show(words, { subject, model }, target) {
     const own = subject && !subject.place ? this.#keyOf(subject) : undefined;
     const step = JSON.stringify([own ?? subject?.place?.words, model.id, target]);
@@ -48,7 +48,7 @@ export class Address {
   #keyOf(subject) {
     const known = [...this.#own].find(([, other]) => other === subject);
     if (known) return known[0];
-    // A page that is loaded again has other keys.
+    // The time makes the keys of a reloaded page different.
     const key = `${performance.timeOrigin}-${this.#own.size}`;
     this.#own.set(key, subject);
     return key;

@@ -1,4 +1,4 @@
-// The page's one line to the worker: every call is a promise with progress, and can be cancelled.
+// The page's only connection to the worker: every call returns a promise, may report progress, and can be cancelled.
 
 import { NOT_JAVASCRIPT } from './contents.js';
 import { gone } from './renew.js';
@@ -8,9 +8,9 @@ import { gone } from './renew.js';
 /** @typedef {import('../pkg/decoy.js').DeviceReport} DeviceReport */
 /** @typedef {Parameters<typeof import('../pkg/decoy.js').Decoy.create>[1]} DeviceChoice */
 /** @typedef {import('../pkg/decoy.js').AttackOptions} AttackOptions */
-/** @typedef {{ received: number, bytes: number }} Loading the weights of a network under way */
+/** @typedef {{ received: number, bytes: number }} Loading bytes of a network's weights received, and in all */
 /** @typedef {{ device: DeviceReport, attacks: import('../pkg/decoy.js').AttackInfo[] }} Started */
-/** @typedef {{ width: number, height: number, preview: Picture }} Opened an upright picture: its size, and the whole of it small */
+/** @typedef {{ width: number, height: number, preview: Picture }} Opened an upright picture: its size, and a small copy of the whole */
 
 /**
  * @template Progress
@@ -21,9 +21,9 @@ import { gone } from './renew.js';
  * @typedef {{ id: number, result?: any, error?: { name: string, message: string }, progress?: any, loading?: Loading }} Answer
  */
 
-/** A worker with the wasm module in it. One that has crashed or was closed refuses every call. */
+/** A worker that runs the wasm module. After a crash or `close`, every call is rejected. */
 export class Bridge {
-  /** Why the GPU is of no more use, in a sentence. */
+  /** Why the GPU cannot be used any more, in a sentence; empty while it can. */
   lost = '';
   #worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
   /** @type {Map<number, { resolve: (result: any) => void, reject: (error: Error) => void, watch: Watch<any> }>} */
@@ -41,7 +41,7 @@ export class Bridge {
     };
     this.#worker.onerror = (event) => {
       event.preventDefault();
-      // Without a message it is the script itself that did not come.
+      // An error without a message means that the script could not be loaded.
       if (!event.message) this.close(gone(`The file worker.js could not be fetched, or ${NOT_JAVASCRIPT}`));
       else this.close(`The computation stopped unexpectedly (${event.message}). Try again: it starts afresh.`);
     };
@@ -51,7 +51,7 @@ export class Bridge {
     return this.#closed !== null;
   }
 
-  /** Ends the worker; everything still under way is rejected with this reason. @param {string | Error} reason */
+  /** Ends the worker; all pending calls are rejected with this reason. @param {string | Error} reason */
   close(reason) {
     if (this.closed) return;
     const error = reason instanceof Error ? reason : new Error(reason);
@@ -67,13 +67,13 @@ export class Bridge {
     this.close(`${reason} Try again: the CPU takes over.`);
   }
 
-  /** Has the weights of a network fetched before anything asks for it. @param {import('../pkg/decoy.js').ModelEntry} model */
+  /** Starts fetching the weights of a network before they are needed. @param {import('../pkg/decoy.js').ModelEntry} model */
   expect(model) {
     this.#worker.postMessage({ expected: model });
   }
 
   /**
-   * Gives the module to the worker, sets up the device. Once, before any of the calls.
+   * Gives the module to the worker and sets up the device. Must be called once, before all other calls.
    * @param {WebAssembly.Module} program
    * @param {string} catalog the text of models.json
    * @param {DeviceChoice} device
@@ -84,7 +84,7 @@ export class Bridge {
   }
 
   /**
-   * Opens a picture file, for `crop`; if it cannot be opened, the one before stays. The bytes are handed over.
+   * Opens a picture file for `crop`; if it cannot be opened, the picture before stays open. The bytes are transferred.
    * @param {number} key @param {Uint8Array} bytes
    * @returns {Promise<Opened>}
    */
@@ -93,7 +93,7 @@ export class Bridge {
   }
 
   /**
-   * A square of a picture as the networks of a family see it; nothing, if that is not the picture opened last.
+   * A square of a picture at the input size of a family; null, if `key` is not the picture opened last.
    * @param {number} key @param {string} family @param {Crop} crop
    * @returns {Promise<Picture | null>}
    */
@@ -102,7 +102,7 @@ export class Bridge {
   }
 
   /**
-   * Describes the network of an ONNX file as a family of its own. The bytes are handed over.
+   * Describes the network of an ONNX file as a family of its own. The bytes are transferred.
    * @param {string} name @param {Uint8Array} bytes @param {import('../pkg/decoy.js').OwnOptions} options
    * @returns {Promise<import('../pkg/decoy.js').Own>}
    */
@@ -119,7 +119,7 @@ export class Bridge {
   }
 
   /**
-   * Once it has found something, a search that is told that it is `enough` answers with that.
+   * Aborting `enough` ends the search early, once it has found something; it then returns the best result.
    * @param {string} model @param {Picture} picture @param {AttackOptions} options
    * @param {Watch<import('../pkg/decoy.js').LiveProgress>} [watch]
    * @returns {Promise<import('../pkg/decoy.js').AttackResult>}
@@ -129,7 +129,7 @@ export class Bridge {
   }
 
   /**
-   * What a network sees in a picture on the CPU, whatever the device is.
+   * The prediction for a picture on the CPU, on whatever device the other calls run.
    * @param {string} model @param {Picture} picture
    * @returns {Promise<import('../pkg/decoy.js').Prediction>}
    */
@@ -138,7 +138,7 @@ export class Bridge {
   }
 
   /**
-   * What a network sees in a picture once it was saved as JPEG; nothing, where the browser gives back no such files.
+   * The prediction for a picture saved as JPEG; null, where the browser does not return exact pixels.
    * @param {string} model @param {Picture} picture @param {number} quality from 0 to 1
    * @returns {Promise<import('../pkg/decoy.js').Prediction | null>}
    */
@@ -147,7 +147,7 @@ export class Bridge {
   }
 
   /**
-   * What votes under noise prove of a picture.
+   * A certificate for a picture, by votes under noise.
    * @param {string} model @param {Picture} picture @param {import('../pkg/decoy.js').CertifyOptions} options
    * @param {Watch<import('../pkg/decoy.js').VotingProgress>} [watch]
    * @returns {Promise<import('../pkg/decoy.js').Certificate>}
@@ -157,7 +157,7 @@ export class Bridge {
   }
 
   /**
-   * Once it measures, a sweep that is cancelled answers with what it has measured.
+   * A sweep that is cancelled after it has begun to measure returns the results so far.
    * @param {string[]} models @param {Picture[]} pictures @param {Uint32Array} classes @param {AttackOptions} options
    * @param {Watch<import('../pkg/decoy.js').SweepProgress>} [watch]
    * @returns {Promise<import('../pkg/decoy.js').SweepReport>}

@@ -1,21 +1,21 @@
-// The command that does natively what was done here.
+// The `decoy` command that repeats the attack natively.
 
 import { isOwn } from './contents.js';
 import { isCentral } from './pictures.js';
 
 /** @typedef {import('./page.js').Result} Result */
 
-/** As a shell takes it. @param {string} word */
+/** A word quoted for a shell. @param {string} word */
 const quoted = (word) => (/^[\w./:=,@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
-/** The picture's file: of a gallery that comes with the source, where it is there. @param {import('./pictures.js').Subject} subject */
+/** The path of the picture's file; in the repository if its gallery is part of it. @param {import('./pictures.js').Subject} subject */
 function file({ name, file: { address }, place }) {
   if (!place || !address) return name.startsWith('-') ? `./${name}` : name;
   const path = decodeURIComponent(address.slice(address.lastIndexOf('gallery/')));
   return place.guest ? path.slice(path.lastIndexOf('/') + 1) : `www/${path}`;
 }
 
-/** What of the file the network has seen; nothing where that is what it sees anyway. @param {Result['of']} of */
+/** The square of the file that the network has seen; null where it is the default. @param {Result['of']} of */
 function square({ family, subject, crop }) {
   if (subject.region) return subject.region;
   return crop && !isCentral(family, crop, subject) ? crop : null;
@@ -27,7 +27,7 @@ export function command({ of, options: { attack, norm, target, sure, region, ...
   const crop = square(of);
   return [
     'decoy', 'attack',
-    ...(isOwn(of.family) ? ['--network', of.family.title, '--normalise', of.family.normalisation ?? 'none'] : ['--model', of.model.id]),
+    ...(isOwn(of.family) ? ['--network', of.model.id, ...(of.family.normalisation ? ['--normalise', of.family.normalisation] : [])] : ['--model', of.model.id]),
     '--attack', values.length ? `${attack}:${values.join(',')}` : attack,
     ...(target ? ['--target', target] : []),
     ...(sure ? ['--confidence', String(sure)] : []),

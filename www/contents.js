@@ -1,4 +1,4 @@
-// What the site holds: its networks, and how its files are fetched.
+// The contents of the site: its networks, and how its files are fetched.
 
 import { gone } from './renew.js';
 
@@ -6,21 +6,21 @@ import { gone } from './renew.js';
 
 /**
  * @typedef {object} Networks
- * @property {string} text `models.json` as it is
- * @property {Family[]} families the models of each by rising σ
+ * @property {string} text the content of `models.json`
+ * @property {Family[]} families each with its models sorted by σ
  */
 
-/** How a sentence about a script ends that the browser does not run. */
+/** The end of a message about a script that the browser does not run. */
 export const NOT_JAVASCRIPT = 'this site’s server does not call it JavaScript (text/javascript).';
 
-/** The folder of this version's files; the page itself and the weights of the networks lie beside it. */
+/** The folder of this version's files; the page itself and the weights of the networks are outside of it. */
 const parts = new URL('./', import.meta.url);
 
-/** Where a file of this version is. @param {string} path */
+/** The address of a file of this version. @param {string} path */
 export const address = (path) => new URL(path, parts).href;
 
-/** Whether it is a person's own network, from a file of theirs. @param {Family} family */
-export const isOwn = ({ architecture }) => architecture === 'onnx';
+/** Whether it is the user's own network, from an ONNX file. @param {Family} family */
+export const isOwn = ({ id }) => id === 'own';
 
 /** @returns {Promise<Networks>} */
 export async function networks() {

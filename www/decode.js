@@ -1,15 +1,15 @@
-// Picture files as the browser shows them: upright, in its colours, in every format that it has.
+// Decodes picture files with the browser: upright, with its colour management, in every format it supports.
 
-/** More is not kept of a picture: its shorter side in pixels, and all of them. */
+/** A larger picture is scaled down: the largest shorter side, and the largest area, in pixels. */
 const SIDE = 2048;
 const AREA = 2 ** 23;
 
-/** @typedef {{ pixels: Uint8Array, width: number, height: number, whole: { width: number, height: number } }} Shown RGBA, row by row, and the size that the file has */
+/** @typedef {{ pixels: Uint8Array, width: number, height: number, whole: { width: number, height: number } }} Shown RGBA values, row-major, and the size of the picture in the file */
 
-/** Some browsers change a little of what a page reads from a canvas, so that it does not know them again. @type {boolean | undefined} */
+/** Some browsers change canvas pixels slightly when a page reads them, against fingerprinting. False for such a browser. @type {boolean | undefined} */
 let faithful;
 
-/** None where the browser cannot decode it, or shows nothing. @param {Uint8Array<ArrayBuffer>} file @returns {Promise<Shown | null>} */
+/** Null where the browser cannot decode the file, or where no pixel is visible. @param {Uint8Array<ArrayBuffer>} file @returns {Promise<Shown | null>} */
 export async function shown(file) {
   faithful ??= givesBack();
   const bitmap = faithful ? await decoded(file) : null;
@@ -31,7 +31,7 @@ export async function shown(file) {
 const decoded = (file) =>
   createImageBitmap(new Blob([file]), { imageOrientation: 'from-image', premultiplyAlpha: 'none', colorSpaceConversion: 'default' }).catch(() => null);
 
-/** Whether a canvas gives back what was put there. */
+/** Whether a canvas returns exactly the pixels that were put there. */
 function givesBack() {
   const side = 32;
   const drawing = canvas(side, side);

@@ -1,4 +1,4 @@
-// The pictures that come with the site: every gallery in one form, whatever its kind.
+// The pictures that come with the site: all kinds of galleries in the same form.
 
 import { json } from './contents.js';
 import { photographs } from './kinds/photographs.js';
@@ -7,27 +7,27 @@ import { turntable } from './kinds/turntable.js';
 
 /** @typedef {import('./pictures.js').Subject} Subject */
 
-/** @typedef {{ words: string, source: string, licence?: string }} Credit whom a picture is from, and the address where that is written */
+/** @typedef {{ words: string, source: string, licence?: string }} Credit the author of a picture, and the address of the source */
 
 /**
- * A picture as its kind describes it; where it stands in its gallery is added here.
- * @typedef {Omit<Subject, 'place'> & { words: Record<string, string> }} Entry `words`: what names it in a link
+ * A picture as its kind of gallery describes it; its place in the gallery is added here.
+ * @typedef {Omit<Subject, 'place'> & { words: Record<string, string> }} Entry `words`: its parameters in a link
  */
 
 /**
- * What a kind of gallery makes of its `gallery.json`.
+ * The content of a `gallery.json`, as read by its kind of gallery.
  * @typedef {object} Shelf
- * @property {string} noun what is chosen first: an object, a class
- * @property {Inner | null} inner how one of its pictures is chosen; none where there is one alone
+ * @property {string} noun the name of a group: an object, a class
+ * @property {Inner | null} inner how a picture of a group is chosen; null where a group has only one
  * @property {{ name: string, pictures: Entry[] }[]} groups
- * @property {Credit | null} credit of all of them
+ * @property {Credit | null} credit of all pictures
  */
 
 /** @typedef {{ form: 'slider', label: string, value: (index: number) => string } | { form: 'thumbs', label: string }} Inner */
 
 /**
  * @typedef {object} Gallery
- * @property {string} family whose networks know what it shows
+ * @property {string} family whose networks are trained for these pictures
  * @property {string} noun
  * @property {Inner | null} inner
  * @property {{ name: string, pictures: Subject[] }[]} groups
@@ -36,11 +36,11 @@ import { turntable } from './kinds/turntable.js';
 
 /**
  * @typedef {object} Galleries
- * @property {Gallery[]} here those that this copy of the site was built with, in the catalogue's order
- * @property {Map<string, string>} missing why the others are not, by family
+ * @property {Gallery[]} here the galleries in this build of the site, in the order of the catalogue
+ * @property {Map<string, string>} missing the reasons why the others are missing, by family
  */
 
-/** One module a kind: all that knows how its pictures are stored. @type {Record<string, (folder: string, content: any, labels: string[]) => Shelf>} */
+/** One module for each kind of gallery: only it knows how the pictures are stored. @type {Record<string, (folder: string, content: any, labels: string[]) => Shelf>} */
 const KINDS = { photographs, turntable, sheet };
 
 /** @param {Promise<import('./contents.js').Networks>} networks @returns {Promise<Galleries>} */

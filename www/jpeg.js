@@ -1,10 +1,10 @@
-// What is left of a picture after the browser has saved it as JPEG.
+// The picture after the browser has saved it as JPEG and read it again.
 
 import { shown } from './decode.js';
 
 /** @typedef {import('../pkg/decoy.js').Picture} Picture */
 
-/** Nothing where the browser does not give back what was drawn. @param {Picture} picture @param {number} quality from 0 to 1 @returns {Promise<Picture | null>} */
+/** Null where the browser does not return exact canvas pixels. @param {Picture} picture @param {number} quality from 0 to 1 @returns {Promise<Picture | null>} */
 export async function asJpeg({ width, height, rgba }, quality) {
   const canvas = new OffscreenCanvas(width, height);
   canvas.getContext('2d')?.putImageData(new ImageData(rgba, width, height), 0, 0);

@@ -12,15 +12,15 @@ import { isCentral } from './pictures.js';
 /** @typedef {import('./pictures.js').Subject} Subject */
 
 /**
- * What the page opens with, and what the link asks for.
+ * The settings in the link, for the page to open with.
  * @typedef {object} Opening
  * @property {Wish} wish
- * @property {Record<string, string>} attack by the names of `AttackOptions`, still to be checked
- * @property {boolean} run whether the attack begins by itself
- * @property {string[]} ignored what the link asks for that is not there, in words
+ * @property {Record<string, string>} attack values by the names of `AttackOptions`, not yet checked
+ * @property {boolean} run whether the attack starts automatically
+ * @property {string[]} ignored parts of the link that do not exist here, in words
  */
 
-/** @param {Wish} wish @param {AttackOptions | null} options @param {boolean} [run] whether the link begins the attack by itself */
+/** @param {Wish} wish @param {AttackOptions | null} options @param {boolean} [run] whether the link starts the attack automatically */
 export function write({ family, model, subject, crop }, options, run = false) {
   const words = new URLSearchParams(subject?.place?.words);
   if (subject?.place && subject.croppable && crop && !isCentral(family, crop, subject)) words.set('crop', [crop.left, crop.top, crop.side].map((value) => +value.toFixed(1)).join(','));
@@ -28,7 +28,7 @@ export function write({ family, model, subject, crop }, options, run = false) {
   for (const [name, value] of Object.entries(options ?? {})) {
     if (value !== undefined && !Number.isNaN(value)) words.set(name, String(value));
   }
-  // A comma may stand in an address as it is.
+  // A comma needs no escape in an address.
   return `#${words}${run ? '&run' : ''}`.replaceAll('%2C', ',');
 }
 
@@ -48,7 +48,7 @@ export function read(hash, { families }, galleries) {
     ?? families[0];
   const model = asked(words, 'model', 'the network', (id) => family.models.find((entry) => entry.id === id), ignored) ?? family.models[0];
   const subject = named ?? pictures.find(({ place }) => place?.family === family.id) ?? null;
-  /** What pictures are named by; all else is the attack's. */
+  /** Parameters that name pictures; all others belong to the attack. */
   const names = new Set(pictures.flatMap(({ place }) => Object.keys(place?.words ?? {})));
   for (const name of names) {
     const text = words.get(name);
@@ -62,7 +62,7 @@ export function read(hash, { families }, galleries) {
   };
 }
 
-/** The picture that a link names, or the first one with the first of its words. @param {URLSearchParams} words @param {Subject[]} pictures */
+/** The picture whose parameters are all in the link, or else the first one with its first parameter there. @param {URLSearchParams} words @param {Subject[]} pictures */
 function pictureNamed(words, pictures) {
   const agrees = (/** @type {[string, string]} */ [name, value]) => words.get(name) === value;
   const named = (/** @type {Subject} */ { place }) => Object.entries(place?.words ?? {});
@@ -70,7 +70,7 @@ function pictureNamed(words, pictures) {
 }
 
 /**
- * A value of the link as the page understands it, if it does.
+ * A value of the link, as parsed by `understand`; undefined, and listed in `ignored`, if it is not understood.
  * @template T
  * @param {URLSearchParams} words @param {string} name @param {string} meaning @param {(text: string) => T | null | undefined} understand @param {string[]} ignored
  * @returns {T | undefined}

@@ -1,4 +1,4 @@
-// Opens the page, ties the widgets to what they do, and shows what has changed.
+// Opens the page, connects the widgets to their actions, and shows changes.
 
 import { Address } from './address.js';
 import { networks as fetchNetworks, isOwn } from './contents.js';
@@ -18,7 +18,7 @@ import { Page } from './page.js';
 import { Pictures, isCentral, squareOf } from './pictures.js';
 import { program } from './program.js';
 import { Session } from './session.js';
-import { complain, remark, retract } from './view/alert.js';
+import { complain, dismissRemark, remark } from './view/alert.js';
 import { attackForm } from './view/attack.js';
 import { camera } from './view/camera.js';
 import { commandLine } from './view/command.js';
@@ -39,21 +39,21 @@ import { upload } from './view/upload.js';
 /** @typedef {import('./page.js').Wish} Wish */
 /** @typedef {import('./pictures.js').Subject} Subject */
 
-// Whatever else goes wrong is not kept from people either.
+// Unexpected errors are shown to the user too.
 addEventListener('error', ({ message }) => complain(message));
 addEventListener('unhandledrejection', ({ reason }) => complain(reason));
 
-// Under way long before it is needed, which is where a failure is told.
+// Starts fetching the program early; a failure is reported where it is needed.
 program();
 
-// Takes away what index.html says to those for whom this program does not run.
+// Replaces the text of index.html, which is for browsers where this script does not run.
 run.tell('Loading the page…');
 
-// ---- what the site holds
+// ---- contents of the site
 
 const [networks, galleries] = await contents();
 
-/** Without them the page can do nothing: who is told why can try again. */
+/** Networks and galleries. The page needs both, so a failure is shown with a button to try again. */
 async function contents() {
   for (;;) {
     try {
@@ -66,13 +66,13 @@ async function contents() {
   }
 }
 
-// ---- the state, and what changes it
+// ---- the state, and its changes
 
-const address = new Address(follow, retract);
-/** What the link asks for, until the program is here to say whether there is such an attack. @type {link.Opening | null} */
-let awaited = asked();
+const address = new Address(onAddressChange, dismissRemark);
+/** The settings of the link, until the program has loaded and can check the attack; then null. @type {link.Opening | null} */
+let pendingLink = readLink();
 
-const page = new Page(awaited.wish, render, complain);
+const page = new Page(pendingLink.wish, render, complain);
 const stage = stageView();
 const form = attackForm(render);
 const device = deviceField(() => {
@@ -90,7 +90,7 @@ const { look } = looks;
 const attacks = attackFlow(page, session, looks, form, stage.showBest);
 const { attack, longer } = attacks;
 const chart = chartFlow(page, form);
-const ownNetwork = ownFlow(page, session, (family) => turnTo(family), () => turnTo(networks.families.find(({ id }) => id === page.wanted.subject?.place?.family) ?? networks.families[0]));
+const ownNetwork = ownFlow(page, session, turnTo, () => turnTo(networks.families.find(({ id }) => id === page.wanted.subject?.place?.family) ?? networks.families[0]));
 /** The sections below the experiment. */
 const sections = [
   jpegFlow(page, session),
@@ -131,27 +131,27 @@ render();
 preview();
 /** @type {Promise<unknown>} */
 const opened = page.wanted.subject ? look({}) : session.worker().catch(complain);
-opened.then(offline); // what is needed now comes first
-if (awaited.run) attack();
-upload(give, complain);
-camera(give, complain);
+opened.then(offline); // after the files that are needed now
+if (pendingLink.run) attack();
+upload(openFile, complain);
+camera(openFile, complain);
 
-/** What the address asks for; a picture of one's own is not in it, but in this page's memory, if it is the same page still. */
-function asked() {
+/** The settings of the address. The user's own picture is not in it, but in memory, as long as the page was not reloaded. */
+function readLink() {
   const opening = link.read(location.hash, networks, galleries.here);
   const subject = address.own();
-  if (subject === 'gone') remark('Your own picture is gone from this page, which never stored it anywhere. Choose it again.');
+  if (subject === 'gone') remark('Your own picture is no longer here: the page never stores it. Choose it again.');
   else if (subject) opening.wish.subject = subject;
   return opening;
 }
 
-/** The address has become another one. */
-function follow() {
-  retract();
-  awaited = asked();
-  const { wish, run } = awaited;
+/** Called when the address has changed. */
+function onAddressChange() {
+  dismissRemark();
+  pendingLink = readLink();
+  const { wish, run } = pendingLink;
   const { family, model } = page.wanted;
-  // No address names a network of one's own: it stays until another is named.
+  // An address cannot name the user's own network: it stays in use until the address names another.
   if (isOwn(family) && !new URLSearchParams(location.hash.slice(1)).has('model')) Object.assign(wish, { family, model });
   if (page.job || !isShown(wish)) look(wish);
   restore();
@@ -159,60 +159,60 @@ function follow() {
   if (run) attack();
 }
 
-/** Whether the network has looked at this already. @param {Wish} wish */
+/** Whether this picture is already classified by this network. @param {Wish} wish */
 function isShown({ family, model, subject, crop }) {
   const { shown } = page;
   return shown !== null && shown.subject === subject && shown.model === model && (crop ? link.write(shown, null) === link.write({ family, model, subject, crop }, null) : isCentral(family, shown.crop, subject));
 }
 
-/** To another network: what was done to the one before is done to this one. @param {Wish['model']} model */
+/** Changes to another network, and repeats the attack if there was one. @param {Wish['model']} model */
 async function turn(model) {
   const again = page.result !== null || page.job?.kind === 'attack';
   if (await look({ model }) && again) attack();
 }
 
-/** Whether the picture is one of the person's own. */
+/** Whether the picture is the user's own. */
 function own() {
   const { subject } = page.wanted;
   return subject !== null && !subject.place;
 }
 
-/** With a network of the picture's own family, or with a person's own, where it is in use. @param {string} id of the family @param {Subject} subject */
+/** Shows a picture with a network of its own family, or with the user's own network while that is in use. @param {string} id of the family @param {Subject} subject */
 function lookAt(id, subject) {
   const { wanted } = page;
   const family = isOwn(wanted.family) ? wanted.family : networks.families.find((family) => family.id === id) ?? wanted.family;
   look({ subject, crop: null, ...(family !== wanted.family && { family, model: family.models[0] }) });
 }
 
-/** @param {Wish['family']} family */
-function turnTo(family) {
-  look({ family, model: family.models[0], crop: isCentral(page.wanted.family, page.wanted.crop, page.wanted.subject) ? null : page.wanted.crop });
+/** @param {Wish['family']} family @param {Wish['model']} [model] */
+function turnTo(family, model = family.models[0]) {
+  look({ family, model, crop: isCentral(page.wanted.family, page.wanted.crop, page.wanted.subject) ? null : page.wanted.crop });
 }
 
 /** @param {File} file */
-function give(file) {
+function openFile(file) {
   if (isNetwork(file)) return ownNetwork.open(file);
   looks.open(file, reader.family());
 }
 
-/** Ends what is under way, the start of the program included. */
+/** Ends the current job, or the start of the program. */
 function stop() {
   page.job?.cancel();
   session.abandon();
 }
 
-/** Chooses the attack of the link, and says what of the link is not there. */
+/** Chooses the attack of the link, and names the parts of the link that do not exist. */
 function restore() {
-  if (!awaited || !form.ready()) return;
-  form.attacking(awaited.wish.family);
-  const { attack, ignored } = awaited;
+  if (!pendingLink || !form.ready()) return;
+  form.attacking(pendingLink.wish.family);
+  const { attack, ignored } = pendingLink;
   const bad = form.restore(attack);
-  awaited = null;
+  pendingLink = null;
   const missing = [...ignored, ...bad.map((name) => `${name.replaceAll('_', ' ')} “${attack[name]}”`)];
   if (missing.length) remark(`The link asks for what is not here and was left out: ${missing.join(', ')}.`);
 }
 
-/** The picture at once: the program and the network take their time. */
+/** Shows the picture before the program and the network have loaded. */
 async function preview() {
   const { family, subject, crop } = page.wanted;
   if (!subject?.file.address) return;
@@ -244,8 +244,8 @@ function render() {
   tried.show(page.trials);
   showControls(kind);
   for (const section of sections) section.show();
-  // Not before it is known whether the network can look.
-  if (!awaited && options && kind !== 'look') address.show(link.write(wanted, options), wanted, options.target);
+  // Only after it is known whether the picture could be classified.
+  if (!pendingLink && options && kind !== 'look') address.show(link.write(wanted, options), wanted, options.target);
 }
 
 /** @param {import('./page.js').Job['kind'] | undefined} kind */

@@ -1,4 +1,4 @@
-// What is asked for, what is shown, what was found, and the one thing under way.
+// The page's state: the wanted settings, the shown picture, the result, and the one job that runs.
 
 import { work } from './words.js';
 
@@ -13,18 +13,18 @@ import { work } from './words.js';
 /** @typedef {import('../pkg/decoy.js').Crop} Crop */
 /** @typedef {import('./pictures.js').Subject} Subject */
 
-/** @typedef {{ family: Family, model: ModelEntry, subject: Subject | null, crop: Crop | null }} Wish where there is no crop, the centre */
-/** @typedef {{ family: Family, model: ModelEntry, subject: Subject, crop: Crop | null, picture: Picture, predictions: Prediction[] }} Shown the picture as the network sees it, and what it sees in it */
+/** @typedef {{ family: Family, model: ModelEntry, subject: Subject | null, crop: Crop | null }} Wish without a crop, the centre of the picture */
+/** @typedef {{ family: Family, model: ModelEntry, subject: Subject, crop: Crop | null, picture: Picture, predictions: Prediction[] }} Shown the picture at the network's input size, and the predictions for it */
 /** @typedef {{ of: Shown, options: AttackOptions, device: DeviceReport, outcome: AttackResult, stopped?: Stopped, check?: Check }} Result */
-/** @typedef {{ step: number, steps: number }} Stopped where a person has ended the search */
-/** @typedef {{ seen: Prediction } | { failed: string }} Check what the network sees on the CPU in what a GPU has found */
-/** @typedef {{ options: AttackOptions, sigma: number, report: AttackReport }} Trial an attack on the shown picture */
-/** @typedef {{ of: Shown, picture: Picture, norm: import('../pkg/decoy.js').Norm, size: number }} Best a misread picture that a search has found on its way */
+/** @typedef {{ step: number, steps: number }} Stopped the step at which the user ended the search */
+/** @typedef {{ seen: Prediction } | { failed: string }} Check the prediction on the CPU for the result of a GPU */
+/** @typedef {{ options: AttackOptions, model: ModelEntry, report: AttackReport }} Trial an attack on the shown picture */
+/** @typedef {{ of: Shown, picture: Picture, norm: import('../pkg/decoy.js').Norm, size: number }} Best the best adversarial picture so far of a running search */
 
-/** @typedef {Job['kind'] | 'settings' | 'device'} Action what begins a job, or changes the attack or the device */
+/** @typedef {Job['kind'] | 'settings' | 'device'} Action starting a job, or changing the attack or the device */
 
-/** What a person may do while a job runs; while none does, everything. @type {Record<Job['kind'], Action[]>} */
-const MEANWHILE = {
+/** The actions allowed while a job runs; without a job, all are allowed. @type {Record<Job['kind'], Action[]>} */
+const ALLOWED_DURING = {
   look: ['look', 'attack', 'settings', 'sweep', 'device'],
   others: ['look', 'attack', 'others'],
   attack: ['look', 'attack'],
@@ -33,11 +33,11 @@ const MEANWHILE = {
   proof: ['look', 'attack', 'proof', 'sweep'],
 };
 
-/** What the page works on: one thing at a time, and what comes later ends what came before. */
+/** A running job of the page. There is only one: a new job ends the one before. */
 export class Job extends AbortController {
-  /** Whether it has found what is a result already. */
+  /** Whether it has already found something that counts as a result. */
   found = false;
-  /** Tells a search that this is enough. */
+  /** Aborted to end the search with its best result. */
   enough = new AbortController();
 
   /** @param {'look' | 'attack' | 'strip' | 'sweep' | 'proof' | 'others'} kind */
@@ -47,14 +47,14 @@ export class Job extends AbortController {
     this.began = performance.now();
   }
 
-  /** A person wants no more of it: what is found is the result; where nothing is, or they cannot wait for it, it ends. */
+  /** The user cancels: the best result so far is kept. Without a result, or at a second cancel, the job is aborted. */
   cancel() {
     if (this.found && !this.enough.signal.aborted) this.enough.abort();
     else this.abort();
   }
 
   /**
-   * Waits for something, but not once the job is over.
+   * Waits for a promise; rejects when the job is aborted.
    * @template T @param {Promise<T>} promise @returns {Promise<T>}
    */
   wait(promise) {
@@ -67,7 +67,7 @@ export class Job extends AbortController {
 }
 
 export class Page {
-  /** It is followed by what is shown, once the network has looked. @type {Wish} */
+  /** The settings asked for; `shown` follows when the picture is classified. @type {Wish} */
   wanted;
   /** @type {Shown | null} */
   shown = null;
@@ -77,13 +77,13 @@ export class Page {
   result = null;
   /** @type {Job | null} */
   job = null;
-  /** Said before the verdict. */
+  /** A remark shown before the verdict. */
   aside = '';
-  /** Everything that was tried on the shown picture, in its order: another list where it has changed. @type {Trial[]} */
+  /** All attacks on the shown picture, in order; replaced by a new array at every change. @type {Trial[]} */
   trials = [];
-  /** The shown picture's own results: by attack, then by σ. @type {Map<string, Map<number, AttackReport>>} */
+  /** The results of the shown picture: by attack, then by σ. @type {Map<string, Map<number, AttackReport>>} */
   #trials = new Map();
-  /** Milliseconds that a pass forward took in the last search, by family. @type {Map<string, number>} */
+  /** Milliseconds of a forward pass in the last search, by family. @type {Map<string, number>} */
   #pace = new Map();
   #complain;
 
@@ -94,9 +94,9 @@ export class Page {
     this.#complain = onFailure;
   }
 
-  /** Whether a person may do this now. @param {Action} action */
+  /** Whether this action is allowed now. @param {Action} action */
   allows(action) {
-    return !this.job || MEANWHILE[this.job.kind].includes(action);
+    return !this.job || ALLOWED_DURING[this.job.kind].includes(action);
   }
 
   /** @param {Job['kind']} kind */
@@ -107,7 +107,7 @@ export class Page {
     return this.job;
   }
 
-  /** What a job does when it fails: nothing, if another has ended it. @param {Job} job @param {unknown} error @param {() => void} [retry] */
+  /** Reports the failure of a job, unless another job has replaced it. @param {Job} job @param {unknown} error @param {() => void} [retry] */
   fail(job, error, retry) {
     if (job !== this.job) return;
     if (job.signal.aborted) this.aside = 'Cancelled. ';
@@ -136,20 +136,20 @@ export class Page {
     return this.#trials.get(JSON.stringify(options)) ?? new Map();
   }
 
-  /** How long a pass forward takes with the networks of a family, in milliseconds, once there was a search. @param {Family} family */
+  /** Milliseconds of a forward pass with the networks of a family; undefined before the first search. @param {Family} family */
   pace({ id }) {
     return this.#pace.get(id);
   }
 
-  /** @param {AttackOptions} options @param {number} sigma @param {AttackReport} report */
-  record(options, sigma, report) {
+  /** @param {AttackOptions} options @param {ModelEntry} model @param {AttackReport} report */
+  record(options, model, report) {
     if (this.shown) this.#pace.set(this.shown.family.id, report.milliseconds / Math.max(work(report.passes), 1));
-    // Noted once more after a second look, the same attack has the same norms.
+    // The same result may be recorded again, with the same norms object: it replaces the first.
     const others = this.trials.filter((trial) => trial.report.norms !== report.norms);
-    this.trials = [...others, { options, sigma, report }];
+    this.trials = [...others, { options, model, report }];
     const tried = this.tried(options);
-    if (report.success) tried.set(sigma, report);
-    else tried.delete(sigma);
+    if (report.success) tried.set(model.sigma, report);
+    else tried.delete(model.sigma);
     this.#trials.set(JSON.stringify(options), tried);
   }
 }

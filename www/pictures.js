@@ -1,4 +1,4 @@
-// Where a picture comes from, and how it becomes what a network sees.
+// The sources of pictures, and how a picture becomes a network's input.
 
 import { address, get } from './contents.js';
 import { slug } from './words.js';
@@ -10,31 +10,31 @@ import { slug } from './words.js';
 /** @typedef {import('./bridge.js').Opened} Opened */
 
 /**
- * A picture to look at: of a gallery, or one's own.
+ * A picture to classify: from a gallery, or the user's own.
  * @typedef {object} Subject
- * @property {string} name for people
+ * @property {string} name shown to the user
  * @property {string} slug for file names
- * @property {PictureFile} file that it is in
- * @property {Crop | null} region the part of the file that it is; none: all of it
- * @property {boolean} croppable whether a person chooses what the network sees of it
- * @property {string | null} label what it shows, where that is known
+ * @property {PictureFile} file the file that contains it
+ * @property {Crop | null} region the part of the file with the picture; null: the whole file
+ * @property {boolean} croppable whether the user can choose a crop
+ * @property {string | null} label its class, if known
  * @property {import('./galleries.js').Credit | null} credit
- * @property {Place | null} place in a gallery; one's own has none
+ * @property {Place | null} place in a gallery; null for the user's own
  */
 
-/** @typedef {{ family: string, guest: boolean, group: number, index: number, words: Record<string, string> }} Place whose gallery, whether its files do not come with the source, where in it, and what names it in a link */
+/** @typedef {{ family: string, guest: boolean, group: number, index: number, words: Record<string, string> }} Place the gallery's family; whether its files are missing in the repository; the position in it; its parameters in a link */
 
 /**
  * @typedef {object} PictureFile
  * @property {string | null} address on the site
- * @property {() => Promise<Uint8Array<ArrayBuffer>>} bytes a copy each time
- * @property {Opened & { key: number } | null} opened what the crop frame shows, once it is known; `key` is its name in the worker
+ * @property {() => Promise<Uint8Array<ArrayBuffer>>} bytes a new copy at each call
+ * @property {Opened & { key: number } | null} opened size and preview for the crop frame, once opened; `key` is its name in the worker
  */
 
-/** The module decides what it reads; this only keeps a giant file out of memory. */
+/** Bytes read of a file at most, to keep a huge file out of memory. The module's own limit is lower. */
 const ENOUGH = 65 * 1024 * 1024;
 
-/** A picture of one's own. @param {File} file @returns {Subject} */
+/** The user's own picture. @param {File} file @returns {Subject} */
 export function own(file) {
   const name = file.name || 'a picture of your own';
   return {
@@ -49,7 +49,7 @@ export function own(file) {
   };
 }
 
-/** A file of the site, fetched when it is first needed. @param {string} path @returns {PictureFile} */
+/** A file of the site, fetched at its first use. @param {string} path @returns {PictureFile} */
 export function siteFile(path) {
   /** @type {Blob | null} */
   let blob = null;
@@ -60,19 +60,19 @@ export function siteFile(path) {
   return { address: address(path), bytes, opened: null };
 }
 
-/** What the networks of a family see of a picture, whose file has this size. @param {Family} family @param {Subject} subject @param {Crop | null} crop @param {{ width: number, height: number }} size @returns {Crop} */
+/** The square that the networks of a family see of a picture, whose file has this size. @param {Family} family @param {Subject} subject @param {Crop | null} crop @param {{ width: number, height: number }} size @returns {Crop} */
 export function squareOf(family, { region, croppable }, crop, size) {
   return region ?? (croppable && crop && inside(crop, size) ? crop : centre(family, size));
 }
 
-/** The square in the middle that the networks of a family were made for, in whole pixels; all of a picture of their own size, which was cut out for them already. @param {Family} family @param {{ width: number, height: number }} size @returns {Crop} */
+/** The family's default square in the middle, in whole pixels; the whole picture if it already has the input size. @param {Family} family @param {{ width: number, height: number }} size @returns {Crop} */
 export function centre({ crop, input }, { width, height }) {
   const share = width === input.width && height === input.height ? 1 : crop;
   const side = Math.max(1, Math.round(share * Math.min(width, height)));
   return { left: Math.floor((width - side) / 2), top: Math.floor((height - side) / 2), side };
 }
 
-/** Whether a person has left the square where it was. @param {Family} family @param {Crop | null} crop @param {Subject | null} subject */
+/** Whether the crop is the default one. @param {Family} family @param {Crop | null} crop @param {Subject | null} subject */
 export function isCentral(family, crop, subject) {
   const opened = subject?.file.opened;
   if (!crop || !opened) return !crop;
@@ -83,9 +83,9 @@ export function isCentral(family, crop, subject) {
 /** @param {Crop} crop @param {{ width: number, height: number }} size */
 const inside = ({ left, top, side }, { width, height }) => left + side <= width && top + side <= height;
 
-/** Pictures on their way through the worker, which holds one open file at a time. */
+/** Opens and crops pictures in the worker, which holds one open file at a time. */
 export class Pictures {
-  /** Counts what was opened. */
+  /** Number of files opened, the last key. */
   #last = 0;
 
   /** Reads the file of a subject. @param {Bridge} bridge @param {Subject} subject */
@@ -96,9 +96,9 @@ export class Pictures {
   }
 
   /**
-   * What the networks of a family see of a subject. A square of the network's own size passes pixel by pixel.
+   * A subject at the input size of a family. A square that already has this size is copied pixel by pixel.
    * @param {Bridge} bridge @param {Family} family @param {Subject} subject @param {Crop | null} crop
-   * @returns {Promise<{ picture: Picture, crop: Crop | null }>} with the square that a person may move
+   * @returns {Promise<{ picture: Picture, crop: Crop | null }>} and the square, if the user may move it
    */
   async picture(bridge, family, subject, crop) {
     for (;;) {

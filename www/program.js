@@ -1,4 +1,4 @@
-// The wasm module: fetched and compiled once, while it arrives, for every worker that the page starts.
+// The wasm module: fetched once and compiled while it arrives, for all workers that the page starts.
 
 import { get, unreachable, unreadable } from './contents.js';
 
@@ -7,7 +7,7 @@ let module = null;
 /** @type {AbortController | null} */
 let fetching = null;
 
-/** The compiled module; one that failed or was abandoned is fetched anew. */
+/** The compiled module; after a failure or `abandon` it is fetched again. */
 export function program() {
   if (!module) {
     fetching = new AbortController();
@@ -17,18 +17,18 @@ export function program() {
   return module;
 }
 
-/** Ends the fetching of a module that nobody waits for any more. @param {Error} reason */
+/** Stops fetching the module, when it is no longer needed. @param {Error} reason */
 export const abandon = (reason) => fetching?.abort(reason);
 
-/** How much of the module is here. The build has written its size into the page, since a server may send it compressed. */
+/** Bytes of the module received, and in all. The build writes the size into the page, since a server may send it compressed. */
 export const arrival = { received: 0, bytes: Number(document.querySelector('link[data-bytes]')?.getAttribute('data-bytes')) };
 
 let tell = () => {};
 
-/** Calls this whenever there is more of it. @param {() => void} listener */
+/** Sets the function that is called whenever more bytes have arrived. @param {() => void} listener */
 export const watch = (listener) => (tell = listener);
 
-/** The same answer, its bytes counted while they pass. @param {Response} response */
+/** The same response; its bytes are counted while they arrive. @param {Response} response */
 function counted({ body, headers }) {
   arrival.received = 0;
   const count = new TransformStream({
@@ -42,7 +42,7 @@ function counted({ body, headers }) {
   return new Response(body?.pipeThrough(count), { headers });
 }
 
-/** Only what is called `application/wasm` is compiled while it arrives. @param {AbortSignal} signal */
+/** Compiles the module; while it arrives only if the server sends it as `application/wasm`. @param {AbortSignal} signal */
 async function compile(signal) {
   const path = 'pkg/decoy_bg.wasm';
   const response = counted(await get(path, signal));

@@ -1,4 +1,4 @@
-// What it takes to repeat an attack, as JSON.
+// Everything needed to repeat an attack, as JSON.
 
 import { isOwn } from './contents.js';
 import { write } from './link.js';
@@ -7,7 +7,7 @@ import { command } from './command.js';
 /** @typedef {import('../pkg/decoy.js').Picture} Picture */
 /** @typedef {import('./page.js').Result} Result */
 
-/** Of what `report` returns: a reader can tell what it reads. */
+/** Version of the format that `report` returns. */
 const VERSION = 4;
 
 /** @param {Result} result */
@@ -27,7 +27,7 @@ export async function report({ of, options, device, outcome, stopped, check }) {
       ...(await fingerprint(picture, channels)),
     },
     model: isOwn(family)
-      ? { file: family.title, normalisation: family.normalisation, sha256: model.sha256 }
+      ? { file: model.id, normalisation: family.normalisation, sha256: model.sha256 }
       : { family: family.id, id: model.id, sigma: model.sigma, file: model.file, sha256: model.sha256 },
     attack: options,
     ...(stopped && { cancelled: stopped }),
@@ -40,13 +40,13 @@ export async function report({ of, options, device, outcome, stopped, check }) {
   };
 }
 
-/** The 8-bit pixels that the network saw, so that they can be compared. @param {Picture} picture @param {number} channels */
+/** The checksum of the 8-bit pixels that the network saw, so that they can be compared. @param {Picture} picture @param {number} channels */
 async function fingerprint({ width, height, rgba }, channels) {
   const values = rgba.filter((_, index) => index % 4 < channels);
   return { width, height, pixels: channels === 1 ? '8-bit grey, row by row' : '8-bit red, green, blue, row by row', sha256: await sha256(values) };
 }
 
-/** Nothing where the page comes over an insecure connection: browsers compute no hash there. @param {Uint8ClampedArray<ArrayBuffer>} bytes */
+/** Null on an insecure connection, where browsers compute no hash. @param {Uint8ClampedArray<ArrayBuffer>} bytes */
 async function sha256(bytes) {
   return isSecureContext ? [...new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))].map((byte) => byte.toString(16).padStart(2, '0')).join('') : null;
 }

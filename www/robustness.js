@@ -1,9 +1,9 @@
-// The measured results that come with the site, and what the chart takes from them.
+// The measured results that come with the site, and the chart's curves made of them.
 
 import { json } from './contents.js';
 
 /** @typedef {import('../pkg/decoy.js').AttackOptions} AttackOptions */
-/** @typedef {{ value: number | null, low: number | null, high: number | null }} Interval a value that is null is infinite: too many pictures were not fooled */
+/** @typedef {{ value: number | null, low: number | null, high: number | null }} Interval null means infinite: the attack failed on too many pictures */
 /** @typedef {'mean_l2' | 'median_l2' | 'mean_linf' | 'median_linf'} Measure */
 
 /**
@@ -14,28 +14,28 @@ import { json } from './contents.js';
 /**
  * The networks of one σ.
  * @typedef {{ sigma: number, clean: number, noisy: number, trainings: Training[], predicted: Interval | null, read: number[], certified?: number[] } & Record<Measure, Interval>} Level
- * `clean`, `noisy`: the share read right on held-out pictures; the measures: means over trainings with the interval over
- * them, or that over the pictures where there is one training; `predicted`: the mean change as accuracy under noise
- * foretells it; `read`: the share still read correctly after a change of each of the evaluation's radii;
- * `certified`: the share that the vote of such a network under noise gets right, with a proof up to each of the radii
+ * `clean`, `noisy`: the share of held-out pictures classified correctly, without and with noise; the measures: means and
+ * intervals over trainings, with one training the interval over pictures; `predicted`: the mean change predicted from
+ * the accuracy under noise; `read`: the share still classified correctly after a change of each of the evaluation's
+ * `radii`; `certified`: the share that such a network classifies correctly by votes, certified up to each of the `radii`
  */
 
 /**
  * An attack on the networks of all levels.
  * @typedef {object} Evaluation
  * @property {string} name
- * @property {string} networks the family of the networks: the pictures' own, or one of a study
+ * @property {string} networks the family of the networks: that of the pictures, or an unshipped one
  * @property {string} title of that family
  * @property {AttackOptions} attack
  * @property {'all' | 'test'} split
  * @property {number} pictures
- * @property {number | null} limit what no network can exceed: half the distance to the nearest picture of another class, on average
+ * @property {number | null} limit upper limit for any network: half the distance to the nearest picture of another class, mean over the pictures
  * @property {number[]} radii sizes ‖Δx‖₂ of a change
- * @property {Level[]} levels by rising σ
- * @property {Partial<Record<Measure, { text: string }>>} growth what noise did, in a sentence
+ * @property {Level[]} levels sorted by σ
+ * @property {Partial<Record<Measure, { text: string }>>} growth the effect of noise, in a sentence
  */
 
-/** @typedef {{ sigma: number, value: number, low: number, high: number }} Point infinite where too many pictures were not fooled, not a number where nothing is known */
+/** @typedef {{ sigma: number, value: number, low: number, high: number }} Point infinite where the attack failed on too many pictures, NaN where unknown */
 
 /** @type {Record<Measure, { words: string, axis: string, norm: 'l2' | 'linf' }>} */
 export const MEASURES = {
@@ -46,17 +46,17 @@ export const MEASURES = {
 };
 
 /**
- * Whether what fools one network fools the others.
+ * Whether pictures that fool one network fool the others.
  * @typedef {object} Transfer
  * @property {AttackOptions} attack
  * @property {number} pictures
  * @property {number[]} sigmas in the order of rows and columns
- * @property {(number | null)[][]} shares a row for each network that is attacked: the share of the pictures made for it that fools each of the others
+ * @property {(number | null)[][]} shares a row for each attacked network: the share of its adversarial pictures that fools each of the others
  */
 
-/** @typedef {{ family: string, evaluations: Evaluation[], transfer?: Transfer }} Measured of a family; the evaluation to show first comes first */
+/** @typedef {{ family: string, evaluations: Evaluation[], transfer?: Transfer }} Measured results of a family; the first evaluation is the default */
 
-/** @returns {Promise<Map<string, Measured>>} of every family, by its id */
+/** @returns {Promise<Map<string, Measured>>} by the family's id */
 export async function measured() {
   /** @type {{ families: Measured[] }} */
   const { families } = await json('robustness/figures.json');
@@ -74,7 +74,7 @@ export const exact = (sigma, value) => ({ sigma, value, low: NaN, high: NaN });
 /** The measure at every level. @param {Level[]} levels @param {Measure} measure */
 export const curve = (levels, measure) => levels.map((level) => point(level.sigma, level[measure]));
 
-/** The same of each training seed, where there are several. @param {Level[]} levels @param {Measure} measure */
+/** A curve for each training seed; none where there is only one training. @param {Level[]} levels @param {Measure} measure */
 export function seedCurves(levels, measure) {
   if (trainingsOf(levels).most < 2) return [];
   const seeds = [...new Set(levels.flatMap(({ trainings }) => trainings.map(({ seed }) => seed)))].sort((a, b) => a - b);
@@ -84,27 +84,27 @@ export function seedCurves(levels, measure) {
   }));
 }
 
-/** What accuracy under noise predicts of the mean change. @param {Level[]} levels */
+/** The mean change predicted from the accuracy under noise. @param {Level[]} levels */
 export const predictions = (levels) => levels.flatMap(({ sigma, predicted }) => (predicted ? [point(sigma, predicted)] : []));
 
-/** What was measured here. @param {import('../pkg/decoy.js').SweepPoint[]} points @param {Measure} measure */
+/** The curve measured here. @param {import('../pkg/decoy.js').SweepPoint[]} points @param {Measure} measure */
 export function measuredHere(points, measure) {
   return points
     .map(({ sigma, summary }) => {
       const { value, low, high } = summary[measure];
-      // Nothing was attacked where there was no failure either.
+      // Without failures, null means that no picture was attacked.
       return value === null && !summary.failures ? { sigma, value: NaN, low: NaN, high: NaN } : point(sigma, { value, low, high });
     })
     .sort((a, b) => a.sigma - b.sigma);
 }
 
-/** How many trainings a level has: the fewest and the most. @param {Level[]} levels */
+/** The smallest and largest number of trainings at a level. @param {Level[]} levels */
 export function trainingsOf(levels) {
   const counts = levels.map(({ trainings }) => trainings.length);
   return { fewest: Math.min(...counts), most: Math.max(...counts) };
 }
 
-/** What the intervals are over, in words. @param {Level[]} levels */
+/** What the intervals are computed over, in words. @param {Level[]} levels */
 export function intervalWords(levels) {
   const { fewest, most } = trainingsOf(levels);
   if (most < 2) return '95 % interval over pictures, not over retraining';

@@ -1,6 +1,7 @@
-// The figures behind what the page shows, as rows: of attacks on one picture, of networks, of networks and sizes of a change.
+// The page's figures as rows: one for each attack on a picture, each network, or each network and size of a change.
 
 import { MEASURES } from './robustness.js';
+import { isOwnFile } from './words.js';
 
 /** @typedef {import('./data.js').Row} Row */
 /** @typedef {import('./page.js').Trial} Trial */
@@ -9,12 +10,12 @@ import { MEASURES } from './robustness.js';
 
 const NAMES = /** @type {Measure[]} */ (Object.keys(MEASURES));
 
-/** What is said of an attack is said of the picture of 256 shades; only where rounding undoes it, of the one before. @param {Trial['report']} report */
-export const readAs = (report) => (report.success && !report.eight_bit.success ? { ...report.adversarial, norms: report.norms } : report.eight_bit);
+/** The result to show: that of the 8-bit picture; if rounding undoes the attack, that of the picture before rounding. @param {Trial['report']} report */
+export const shownResult = (report) => (report.success && !report.eight_bit.success ? { ...report.adversarial, norms: report.norms } : report.eight_bit);
 
 /** @param {Trial} trial @returns {Row} */
-export function trialRow({ options: { attack, norm: _, target, sure, region, ...parameters }, sigma, report }) {
-  const { label, probability, norms } = readAs(report);
+export function trialRow({ options: { attack, norm: _, target, sure, region, ...parameters }, model, report }) {
+  const { label, probability, norms } = shownResult(report);
   return {
     attack,
     norm: report.norm,
@@ -23,7 +24,7 @@ export function trialRow({ options: { attack, norm: _, target, sure, region, ...
     sure,
     region,
     network: report.model,
-    sigma,
+    sigma: isOwnFile(model) ? null : model.sigma,
     fooled: report.success,
     before: report.original.label,
     after: label,
@@ -38,7 +39,7 @@ export function trialRow({ options: { attack, norm: _, target, sure, region, ...
   };
 }
 
-/** What is null is infinite where pictures were not fooled, and else unknown. @param {number | null} value @param {number} failures */
+/** Null means infinite if the attack failed on some pictures, else unknown. @param {number | null} value @param {number} failures */
 const known = (value, failures) => value ?? (failures ? Infinity : null);
 
 /** @param {Record<Measure, import('./robustness.js').Interval>} found @param {number} failures @returns {Row} */

@@ -1,4 +1,4 @@
-// The worker, started when it is first needed, after a crash, and for another device.
+// Starts the worker: at its first use, after a crash, and for another device.
 
 import { Bridge } from './bridge.js';
 import { abandon, program } from './program.js';
@@ -9,7 +9,7 @@ import { deviceName } from './words.js';
 /** @typedef {import('../pkg/decoy.js').ModelEntry} ModelEntry */
 
 export class Session {
-  /** None while the program is on its way. @type {DeviceReport | null} */
+  /** Null until the program has started. @type {DeviceReport | null} */
   device = null;
 
   #catalog;
@@ -19,10 +19,10 @@ export class Session {
   /** @type {{ bridge: Bridge, started: Promise<void> } | null} */
   #current = null;
   /** Why the CPU has taken over from the GPU. */
-  #refuge = '';
+  #fallbackReason = '';
 
   /**
-   * @param {string} catalog the text of models.json @param {() => ModelEntry | null} wanted the network that is asked for first
+   * @param {string} catalog the text of models.json @param {() => ModelEntry | null} wanted the network that will be needed first
    * @param {import('./view/device.js').DeviceField} field @param {(attacks: AttackInfo[]) => void} onStart
    */
   constructor(catalog, wanted, field, onStart) {
@@ -32,17 +32,17 @@ export class Session {
     this.#onStart = onStart;
   }
 
-  /** Adds a network of one's own to the catalogue, in place of the one before. @param {import('../pkg/decoy.js').Family} own */
+  /** Adds the user's own network to the catalogue, and removes the one before. @param {import('../pkg/decoy.js').Family} own */
   adopt(own) {
     const { families } = JSON.parse(this.#catalog);
     this.#catalog = JSON.stringify({ families: [...families.filter((/** @type {import('../pkg/decoy.js').Family} */ { id }) => id !== own.id), own] });
     this.#current?.bridge.close('Another network was chosen.');
   }
 
-  /** Another device was chosen. */
+  /** Ends the worker, since another device was chosen. */
   leave() {
     this.#current?.bridge.close('Another device was chosen.');
-    this.#refuge = '';
+    this.#fallbackReason = '';
   }
 
   /** @returns {Promise<Bridge>} */
@@ -74,22 +74,22 @@ export class Session {
   /** @param {DeviceReport} report */
   #show(report) {
     this.device = report;
-    this.#field.tell(`Running on ${deviceName(report)}. ${report.notice ?? this.#refuge}`);
+    this.#field.tell(`Running on ${deviceName(report)}. ${report.notice ?? this.#fallbackReason}`);
   }
 
-  /** Ends a start that nobody waits for any more. */
+  /** Cancels the start of the program. */
   abandon() {
     if (this.device) return;
     this.#current?.bridge.close('Cancelled.');
     abandon(new Error('Cancelled.'));
   }
 
-  /** A GPU on which the computation has stopped is not tried again, unless somebody chooses it. */
+  /** Changes to the CPU if the computation on the GPU has stopped; the GPU is used again only if the user chooses it. Returns whether it did. */
   leaveGpu() {
     if (!this.#current?.bridge.closed || this.device?.kind !== 'webgpu') return false;
     this.#field.choose('cpu');
-    this.#refuge = `The computation on the GPU had stopped. ${this.#current.bridge.lost}`;
-    this.#field.tell(`${this.#refuge} The CPU takes over.`);
+    this.#fallbackReason = `The computation on the GPU had stopped. ${this.#current.bridge.lost}`;
+    this.#field.tell(`${this.#fallbackReason} The CPU takes over.`);
     return true;
   }
 }

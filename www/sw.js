@@ -1,6 +1,6 @@
-// The service worker: it keeps the page's own files and those that were looked at, so that the page opens without a
-// connection. The page registers it as `sw.js?FOLDER`, with the folder that the files of its version are in; a version
-// replaces the one before once no page of that one is open any more. Weights are kept by weights.js.
+// The service worker: it caches the page's own files and the pictures that were shown, so that the page opens without a
+// connection. The page registers it as `sw.js?FOLDER`, with the folder of its version's files. A new version replaces
+// the one before when no page of that version is open any more. Weights are cached by weights.js.
 
 /** @typedef {Event & { waitUntil(done: Promise<unknown>): void }} Lasting */
 /** @typedef {Event & { request: Request, respondWith(answer: Promise<Response>): void }} Asked */
@@ -8,9 +8,9 @@
 const version = location.search.slice(1);
 const page = new URL('./', location.href).href;
 
-/** Other copies of the site may share the browser's store: theirs have other addresses in their names. */
+/** Start of our cache names. Other copies of the site may share the browser's storage, with other addresses here. */
 const ours = `decoy ${page} `;
-/** What a version has kept: what is in it fits together. @param {string} folder */
+/** The cache of a version: all its files fit together. @param {string} folder */
 const store = (folder) => caches.open(ours + folder);
 
 self.addEventListener('install', (event) => /** @type {Lasting} */ (event).waitUntil(fill()));
@@ -20,13 +20,13 @@ self.addEventListener('fetch', (event) => {
   const { request } = asked;
   if (request.method !== 'GET') return;
   const [address] = request.url.split(/[?#]/);
-  // A page of the next version may be open before its own service worker is at work.
+  // A page of the next version may be open before its own service worker is active.
   const folder = address.startsWith(page) && /^[0-9a-f]{16}(?=\/)/.exec(address.slice(page.length))?.[0];
   if (request.mode === 'navigate' && [page, `${page}index.html`].includes(address)) asked.respondWith(newest(request));
   else if (folder) asked.respondWith(once(request, folder));
 });
 
-/** The page and its files, all of one version or none. */
+/** Caches the page and its files; if one of them fails, none is kept. */
 async function fill() {
   const cache = await store(version);
   const answer = await fetch(page, { cache: 'no-cache' });
@@ -36,24 +36,24 @@ async function fill() {
   await Promise.all([cache.put(page, answer), cache.addAll(files.map((file) => `${page}${version}/${file}`))]);
 }
 
-/** Forgets the versions before, and answers for the page that is open. */
+/** Deletes the caches of older versions, and takes control of open pages. */
 async function takeOver() {
   const names = await caches.keys();
   await Promise.all(names.filter((name) => name.startsWith(ours) && name !== ours + version).map((name) => caches.delete(name)));
   await /** @type {any} */ (self).clients.claim();
 }
 
-/** The page as the site has it now; as it was, where there is no connection. @param {Request} request */
+/** The current page from the site; without a connection, the cached one. @param {Request} request */
 async function newest(request) {
   return fetch(request).catch(async (error) => (await (await store(version)).match(page)) ?? Promise.reject(error));
 }
 
-/** What never changes is fetched once. @param {Request} request @param {string} folder */
+/** Files that never change are fetched once. @param {Request} request @param {string} folder */
 async function once(request, folder) {
   const cache = await store(folder);
   const kept = await cache.match(request.url);
   if (kept) return kept;
   const answer = await fetch(request);
-  if (answer.ok) await cache.put(request.url, answer.clone()).catch(() => {}); // there may be no room
+  if (answer.ok) await cache.put(request.url, answer.clone()).catch(() => {}); // the storage may be full
   return answer;
 }

@@ -1,4 +1,4 @@
-// The weights of a network: fetched once, with progress, and kept by the browser for the next visit and for offline use.
+// The weights of a network: fetched once, with progress, and cached by the browser for later visits and offline use.
 
 import { gone } from './renew.js';
 
@@ -6,51 +6,51 @@ import { gone } from './renew.js';
 
 const CACHE = 'decoy-weights';
 
-/** The browser's store does not answer at times; the network is waited for longer. */
+/** Time limit for the browser's storage in milliseconds: sometimes it does not answer. */
 const PATIENCE = 5000;
 
-/** Where the weights are: beside the folder of the page's own files, where another checksum is another address, or in a file of a person's own. @param {ModelEntry} entry */
+/** The address of the weights: beside the folder of the page's files, with their checksum, or the user's own file. @param {ModelEntry} entry */
 export const address = ({ file, sha256 }) => (file.startsWith('blob:') ? file : new URL(`../models/${file}?sha256=${sha256}`, import.meta.url).href);
 
-/** What the browser has kept, if it has and can read it. @param {ModelEntry} entry @returns {Promise<Uint8Array<ArrayBuffer> | undefined>} */
-export const kept = (entry) => cached(async (cache) => {
+/** The cached weights; undefined if there are none or they cannot be read. @param {ModelEntry} entry @returns {Promise<Uint8Array<ArrayBuffer> | undefined>} */
+export const kept = (entry) => cached(CACHE, async (cache) => {
   const response = await cache.match(address(entry));
   return response && new Uint8Array(await response.arrayBuffer());
 });
 
-/** Keeps the weights, in place of an older version of them. @param {ModelEntry} entry @param {Uint8Array<ArrayBuffer>} weights */
+/** Caches the weights, and removes an older version. @param {ModelEntry} entry @param {Uint8Array<ArrayBuffer>} weights */
 export async function keep(entry, weights) {
   await forget(entry);
-  await cached((cache) => cache.put(address(entry), new Response(weights)));
+  await cached(CACHE, (cache) => cache.put(address(entry), new Response(weights)));
 }
 
 /** @param {ModelEntry} entry */
-export const forget = (entry) => cached((cache) => cache.delete(address(entry), { ignoreSearch: true }));
+export const forget = (entry) => cached(CACHE, (cache) => cache.delete(address(entry), { ignoreSearch: true }));
 
 /**
- * A browser may have no such store, or no room in it, or forbid it, or have lost its files: then every visit fetches.
- * @template T @param {(cache: Cache) => Promise<T>} use @returns {Promise<T | undefined>}
+ * Uses the cache, if possible. Storage may be missing, full, forbidden or damaged: then the result is undefined.
+ * @template T @param {string} name @param {(cache: Cache) => Promise<T>} use @returns {Promise<T | undefined>}
  */
-async function cached(use) {
-  const used = (async () => use(await caches.open(CACHE)))().catch(() => undefined);
+export async function cached(name, use) {
+  const used = (async () => use(await caches.open(name)))().catch(() => undefined);
   return Promise.race([used, new Promise((resolve) => setTimeout(resolve, PATIENCE))]);
 }
 
-/** The weights of a network on their way. */
+/** A download of a network's weights. */
 export class Download {
-  /** Bytes that are here. */
+  /** Bytes received. */
   received = 0;
-  /** Called when there are more of them. */
+  /** Called when more bytes have arrived. */
   onArrival = () => {};
   #stop = new AbortController();
 
   /** @param {ModelEntry} entry */
   constructor(entry) {
     this.weights = this.#fetch(entry);
-    this.weights.catch(() => {}); // told where they are waited for
+    this.weights.catch(() => {}); // reported where they are awaited
   }
 
-  /** Gives up. @param {Error} reason */
+  /** Stops the download. @param {Error} reason */
   stop(reason) {
     this.#stop.abort(reason);
   }

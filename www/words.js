@@ -1,4 +1,4 @@
-// How figures are written, everywhere on the page.
+// How numbers and names are written, everywhere on the page.
 
 /** @param {number} share */
 export const percent = (share) => `${(100 * share).toFixed(1)} %`;
@@ -6,7 +6,13 @@ export const percent = (share) => `${(100 * share).toFixed(1)} %`;
 /** @param {number} sigma */
 export const sigma = (sigma) => `σ = ${sigma.toFixed(2)}`;
 
-/** Three significant digits; an infinite norm is that of a picture that was not fooled. @param {number} value */
+/** The name of a network: the σ of its training, or the file name of the user's own network. @param {Pick<import('../pkg/decoy.js').ModelEntry, 'id' | 'sigma' | 'file'>} model */
+export const networkName = (model) => (isOwnFile(model) ? model.id : sigma(model.sigma));
+
+/** Whether its weights are in the user's own file, not on the site. @param {Pick<import('../pkg/decoy.js').ModelEntry, 'file'>} model */
+export const isOwnFile = ({ file }) => file.startsWith('blob:');
+
+/** Three significant digits; ∞ where the attack failed, – for NaN. @param {number} value */
 export function figure(value) {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? '–' : '∞';
   if (value === 0) return '0';
@@ -14,7 +20,7 @@ export function figure(value) {
   return value.toPrecision(3);
 }
 
-/** What the norms are called, and what each measures. @type {Record<import('../pkg/decoy.js').Norm, { symbol: string, name: string, words: string }>} */
+/** Names of the norms, and what each measures. @type {Record<import('../pkg/decoy.js').Norm, { symbol: string, name: string, words: string }>} */
 export const NORMS = {
   l2: { symbol: '‖Δx‖₂', name: 'L2', words: 'overall length' },
   linf: { symbol: '‖Δx‖∞', name: 'L∞', words: 'largest change of one value' },
@@ -22,10 +28,10 @@ export const NORMS = {
   l0: { symbol: '‖Δx‖₀', name: 'L0', words: 'how many values change' },
 };
 
-/** One of the four norms of a change; the first counts. @param {import('../pkg/decoy.js').Norm} norm @param {number} value */
+/** A norm of a change as text; L0 is a count. @param {import('../pkg/decoy.js').Norm} norm @param {number} value */
 export const normFigure = (norm, value) => (norm === 'l0' ? value.toLocaleString('en') : figure(value));
 
-/** The same with its symbol. @param {import('../pkg/decoy.js').Norm} norm @param {number} value */
+/** The norm with its symbol. @param {import('../pkg/decoy.js').Norm} norm @param {number} value */
 export const size = (norm, value) => `${NORMS[norm].symbol} = ${normFigure(norm, value)}`;
 
 /** @param {number} milliseconds */
@@ -41,15 +47,15 @@ export const counted = (count, one, many = `${one}s`) => `${count.toLocaleString
 /** @param {import('../pkg/decoy.js').DeviceReport} report */
 export const deviceName = ({ kind, name }) => (kind === 'webgpu' ? `${name} (WebGPU)` : 'the CPU');
 
-/** A gradient is a pass forward and one backward, a prediction one forward alone. @param {import('../pkg/decoy.js').Passes} passes */
+/** Numbers of gradients and predictions. A gradient is a forward and a backward pass, a prediction one forward pass. @param {import('../pkg/decoy.js').Passes} passes */
 export const spent = ({ forward, backward }) => [backward && counted(backward, 'gradient'), forward > backward && counted(forward - backward, 'prediction')].filter(Boolean).join(' and ');
 
-/** What passes cost, in passes forward: one backward takes about twice as long. @param {import('../pkg/decoy.js').Passes} passes */
+/** The cost in forward passes: a backward pass takes about twice as long. @param {import('../pkg/decoy.js').Passes} passes */
 export const work = ({ forward, backward }) => forward + 2 * backward;
 
 /**
  * An attack and its parameters in a few words.
- * @param {import('../pkg/decoy.js').AttackOptions} options @param {import('../pkg/decoy.js').AttackInfo | undefined} info unknown before the program is here
+ * @param {import('../pkg/decoy.js').AttackOptions} options @param {import('../pkg/decoy.js').AttackInfo | undefined} info undefined until the program has loaded
  */
 export function attackWords({ attack, norm, steps, target, sure, region, ...values }, info) {
   const form = info?.forms.find((form) => form.norm === norm) ?? info?.forms[0];
@@ -64,8 +70,8 @@ export function attackWords({ attack, norm, steps, target, sure, region, ...valu
   ].filter(Boolean).join(', ');
 }
 
-/** How much one value of the picture changes on average, in the 256 shades of a file. @param {number} l1 @param {number} values */
+/** The mean change of one value of the picture, in the 256 shades of a file. @param {number} l1 @param {number} values */
 export const average = (l1, values) => `${figure((255 * l1) / values)} of 255`;
 
-/** A file name made of words. @param {string} text */
+/** Turns a text into a file name. @param {string} text */
 export const slug = (text) => text.toLowerCase().replace(/[^a-z0-9.]+/g, '-').replace(/^[-.]+|[-.]+$/g, '') || 'picture';

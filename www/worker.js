@@ -1,5 +1,5 @@
-// Runs the wasm module away from the page. Calls are answered one at a time, in order;
-// only reading pictures, which touches no network, does not wait for its turn.
+// Runs the wasm module outside of the page's thread. Calls are answered one at a time, in order;
+// only opening and cropping pictures, which uses no network, does not wait for its turn.
 
 import { NOT_JAVASCRIPT } from './contents.js';
 import { shown } from './decode.js';
@@ -17,46 +17,46 @@ import { Download, damaged, forget, keep, kept } from './weights.js';
 
 const site = new URL('./', import.meta.url);
 
-/** How the module's errors begin that say that the GPU is of no more use. */
+/** The start of the module's errors that mean that the GPU cannot be used any more. */
 const LOST = 'the device failed: ';
 
-/** The longer side of the whole picture under the crop frame. */
+/** The longer side of the picture under the crop frame, in pixels. */
 const PREVIEW = 640;
 
-/** The JavaScript around the module: on its way while the page fetches the module. @type {Promise<typeof import('../pkg/decoy.js')>} */
+/** The JavaScript around the module, fetched at the same time as the module. @type {Promise<typeof import('../pkg/decoy.js')>} */
 const glue = import(new URL('pkg/decoy.js', site).href).catch((error) => {
   throw error instanceof SyntaxError ? error : gone(`The file pkg/decoy.js could not be fetched, or ${NOT_JAVASCRIPT}`);
 });
-glue.catch(() => {}); // told where it is waited for
+glue.catch(() => {}); // reported where it is awaited
 /** @type {Decoy} */
 let decoy;
-/** A network on the CPU, for what a GPU has found: the last one that was needed. @type {{ model: string, decoy: Decoy } | null} */
+/** The last network used on the CPU to check the results of a GPU. @type {{ model: string, decoy: Decoy } | null} */
 let reference = null;
 /** Makes a session on the CPU. @type {() => Promise<Decoy>} */
 let onCpu;
-/** The picture file opened last, and what the page calls it. @type {{ key: number, source: Source } | null} */
-let held = null;
-/** The network that will be asked for first, fetched while the program is. @type {{ id: string, download: Promise<Download | null> } | null} */
+/** The picture file opened last, and its key. @type {{ key: number, source: Source } | null} */
+let openPicture = null;
+/** The network that will be needed first, fetched at the same time as the program. @type {{ id: string, download: Promise<Download | null> } | null} */
 let expected = null;
-/** What is under way, and whether what it has found is enough. @type {Map<number, { abort: AbortController, enough: boolean }>} */
+/** The running calls, and whether each shall end with its best result. @type {Map<number, { abort: AbortController, enough: boolean }>} */
 const calls = new Map();
 /** @type {Promise<unknown>} */
 let turn = Promise.resolve();
 
 const pictures = {
-  /** What cannot be opened leaves the one before in its place. @param {number} key @param {Uint8Array<ArrayBuffer>} bytes */
+  /** Opens a picture; if that fails, the one before stays open. @param {number} key @param {Uint8Array<ArrayBuffer>} bytes */
   async open(key, bytes) {
     const source = await opened(bytes);
-    held?.source.free();
-    held = { key, source };
+    openPicture?.source.free();
+    openPicture = { key, source };
     return { width: source.width, height: source.height, preview: source.preview(PREVIEW) };
   },
 
   /** @param {number} key @param {string} family @param {Crop} crop */
-  crop: (key, family, crop) => (held?.key === key ? decoy.crop(family, held.source, crop) : null),
+  crop: (key, family, crop) => (openPicture?.key === key ? decoy.crop(family, openPicture.source, crop) : null),
 };
 
-/** The browser knows more formats and stranger files; the module reads what it refuses or is known to show wrong. @param {Uint8Array<ArrayBuffer>} bytes */
+/** Decodes a picture. The browser supports more formats; the module decodes files that the browser refuses or shows wrongly. @param {Uint8Array<ArrayBuffer>} bytes */
 async function opened(bytes) {
   const picture = decoy.isForBrowser(bytes) ? await shown(bytes) : null;
   if (!picture) return decoy.open(bytes);
@@ -89,7 +89,7 @@ const methods = {
     return decoy.attack(model, picture, options, call.progress, call.signal);
   },
 
-  /** What the same network sees on the CPU. @param {Call} _ @param {string} model @param {Picture} picture */
+  /** The prediction of the same network on the CPU. @param {Call} _ @param {string} model @param {Picture} picture */
   async check(_, model, picture) {
     if (reference?.model !== model) {
       reference?.decoy.free();
@@ -103,7 +103,7 @@ const methods = {
     return (await reference.decoy.predict(model, picture))[0];
   },
 
-  /** What a network sees in a picture once it was saved as JPEG; nothing where the browser writes no such files. @param {Call} call @param {string} model @param {Picture} picture @param {number} quality */
+  /** The prediction for a picture saved as JPEG; null where the browser does not return exact pixels. @param {Call} call @param {string} model @param {Picture} picture @param {number} quality */
   async jpeg(call, model, picture, quality) {
     await load([model], call);
     const read = await asJpeg(picture, quality);
@@ -127,7 +127,7 @@ const methods = {
 const entries = (models) => decoy.catalog().families.flatMap((family) => family.models).filter(({ id }) => models.includes(id));
 
 /**
- * Loads the networks that are not there yet.
+ * Loads the networks that are not loaded yet.
  * @param {string[]} models @param {Call} call
  */
 async function load(models, { signal, loading }) {
@@ -144,12 +144,12 @@ async function load(models, { signal, loading }) {
       signal.addEventListener('abort', () => download.stop(signal.reason));
       const weights = await download.weights;
       await decoy.loadModel(entry.id, weights).catch((error) => {
-        // Too technical for people: the lengths or checksums that differ.
+        // The module's message, with lengths and checksums, is too technical for users.
         throw isDamage(error) ? damaged() : error;
       });
       await keep(entry, weights);
     }
-    // The first network makes the self-check, which may change the device.
+    // Loading the first network runs the self-check, which may change the device.
     self.postMessage({ device: decoy.device() });
   }
 }
@@ -162,7 +162,7 @@ function expect(entry) {
   expected = { id: entry.id, download: kept(entry).then((weights) => (weights ? null : new Download(entry))) };
 }
 
-/** The download that was expected, once. @param {ModelEntry} entry */
+/** The download that was started early, if it is for this network; returned only once. @param {ModelEntry} entry */
 function fetchedAhead(entry) {
   if (expected?.id !== entry.id) return null;
   const { download } = expected;
@@ -170,7 +170,7 @@ function fetchedAhead(entry) {
   return download;
 }
 
-/** Loads a network from what the browser has kept; what turns out to be damaged is forgotten. @param {ModelEntry} entry */
+/** Loads a network from the browser's cache; damaged weights are removed from it. @param {ModelEntry} entry */
 async function loadKept(entry) {
   const weights = await kept(entry);
   if (!weights) return false;
@@ -184,7 +184,7 @@ async function loadKept(entry) {
   }
 }
 
-/** The buffers inside a result, so that they are handed over and not copied. @param {unknown} value @returns {ArrayBuffer[]} */
+/** The buffers inside a result, so that they are transferred and not copied. @param {unknown} value @returns {ArrayBuffer[]} */
 function buffers(value) {
   if (ArrayBuffer.isView(value)) return value.buffer instanceof ArrayBuffer ? [value.buffer] : [];
   return value && typeof value === 'object' ? Object.values(value).flatMap(buffers) : [];
@@ -207,8 +207,8 @@ async function answer({ id, method, args }) {
     self.postMessage({ id, result }, { transfer: buffers(result) });
   } catch (error) {
     const { name, message } = error instanceof Error ? error : { name: 'Error', message: String(error) };
-    // A trap leaves the module's memory in an unknown state, and a GPU that is lost does not come back to the module
-    // that had it: the whole worker goes.
+    // After a trap the memory of the module is in an unknown state, and a lost GPU does not return to the same module:
+    // so the whole worker is ended.
     if (error instanceof WebAssembly.RuntimeError) self.reportError(error);
     else if (message.startsWith(LOST)) self.postMessage({ lost: message.slice(LOST.length) });
     else self.postMessage({ id, error: { name, message } });

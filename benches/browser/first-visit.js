@@ -1,4 +1,4 @@
-// From the first visit to the first fooled photograph, in its parts: time and bytes over the line, on both devices.
+// From the first visit to the first fooled photograph: time and bytes transferred by stage, on both devices.
 // `cargo xtask bench visit` serves a release build and runs it; it writes benches/results/first-visit.json.
 
 import { address, launch } from '../../tests/browser/site.js';
@@ -9,12 +9,12 @@ import { record } from './record.js';
 /** @typedef {{ reached: Record<string, number>, parts: Record<string, number>, bytes: Record<string, number> }} Visit */
 
 const ROUNDS = 3;
-/** Of the search: what the page proposes on the CPU, and few on what may be a GPU in software. */
+/** Steps of the attack: the page's default on the CPU, few on WebGPU, since it may be a software GPU. */
 const STEPS = { cpu: 40, webgpu: 8 };
 /** A line of 10 Mbit/s, in bytes a second, with its latency in milliseconds. */
 const LINE = { offline: false, downloadThroughput: 1.25e6, uploadThroughput: 1.25e6, latency: 40 };
 
-/** Chooses the device and notes when what is seen of each part appears: runs in the page, before its own scripts. @param {Device} device */
+/** Chooses the device, and records when each stage becomes visible. Runs in the page, before its own scripts. @param {Device} device */
 function watch(device) {
   /** @type {Record<string, number>} */
   const moments = {};
@@ -45,7 +45,7 @@ function watch(device) {
   Object.assign(globalThis, { moments });
 }
 
-/** What a file belongs to, by its path. */
+/** The kind of a file, by its path. */
 const kinds = { program: /\/pkg\//, network: /\.safetensors$/, pictures: /\/gallery\//, results: /\/robustness\//, page: /./ };
 
 /** Opens the page and fools the network. @param {import('playwright-core').BrowserContext} context @param {Device} device @param {typeof LINE} [line] @returns {Promise<Visit>} */
@@ -54,7 +54,7 @@ async function visit(context, device, line) {
   page.setDefaultTimeout(300_000);
   if (line) await (await context.newCDPSession(page)).send('Network.emulateNetworkConditions', line);
   const bytes = { program: 0, network: 0, pictures: 0, results: 0, page: 0 };
-  let networkFetched = 0; // as a date: the worker's clock is another than the page's
+  let networkFetched = 0; // as a date, since the worker and the page have different clocks
   /** @type {Promise<unknown>[]} */
   const counting = [];
   page.on('requestfinished', (request) => {
@@ -94,7 +94,7 @@ async function visit(context, device, line) {
   };
 }
 
-/** Medians of visits. @param {Visit[]} visits */
+/** The medians over visits. @param {Visit[]} visits */
 function summary(visits) {
   const middle = (/** @type {keyof Visit} */ what) => Object.fromEntries(Object.keys(visits[0][what]).map((name) => (
     [name, Math.round(median(visits.map((visit) => visit[what][name])))])));
@@ -104,7 +104,7 @@ function summary(visits) {
 const visits = /** @type {Device[]} */ (['cpu', 'webgpu']).map((device) => ({ device, first: /** @type {Visit[]} */ ([]), second: /** @type {Visit[]} */ ([]) }));
 for (let round = 0; round < ROUNDS; round++) {
   for (const { device, first, second } of visits) {
-    const browser = await launch({ webgpu: device === 'webgpu' }); // another each time, where nothing is warm
+    const browser = await launch({ webgpu: device === 'webgpu' }); // a new browser each time, without caches
     const context = await browser.newContext();
     first.push(await visit(context, device));
     second.push(await visit(context, device));

@@ -1,4 +1,4 @@
-// What one library on one backend takes for one network: runs in the page.
+// Measures one library on one backend with one network; runs in the page.
 
 import { median } from './median.js';
 import { fitted, networks } from './networks.js';
@@ -6,18 +6,18 @@ import { read } from './safetensors.js';
 
 /**
  * @typedef {{ library: 'decoy' | 'tfjs' | 'jax', backend: import('./networks.js').Backend, network: keyof typeof networks, batches: number[] }} Task
- * @typedef {{ forward: number | null, step: number | null, forwards: number[], steps: number[] }} Pace medians and what they are of, in ms
+ * @typedef {{ forward: number | null, step: number | null, forwards: number[], steps: number[] }} Pace medians, and the single times, in ms
  * @typedef {{ name: string, version: string, threads?: number, open: number, load: number, first: number | null, refused?: string, paces: Record<number, Pace> }} Measured
  */
 
-/** Time for one measurement of one thing, once there are enough of it. */
+/** A measurement ends after this time, if it has at least `ENOUGH` values. */
 const ENOUGH_MILLISECONDS = 1500;
 const ENOUGH = 7;
 
-/** The peers, the opponents' as npm run build leaves them. @type {Record<Task['library'], string>} */
+/** The scripts of the libraries; npm run build bundles the others. @type {Record<Task['library'], string>} */
 const libraries = { decoy: '/benches/browser/peers/decoy.js', tfjs: '/target/peers/tfjs.js', jax: '/target/peers/jax.js' };
 
-/** A smooth pattern, another for each image. @param {number} size @param {number} batch */
+/** Smooth patterns, different for each image. @param {number} size @param {number} batch */
 function pattern(size, batch) {
   return Float32Array.from({ length: size * batch }, (_, index) => 0.5 + 0.5 * Math.sin(index * 0.37 + Math.floor(index / size)));
 }
@@ -29,9 +29,9 @@ async function timed(work) {
   return performance.now() - began;
 }
 
-/** How long `work` of several passes takes for one. @param {(passes: number) => Promise<unknown>} work */
+/** The time of one pass, measured over several passes of `work`. @param {(passes: number) => Promise<unknown>} work */
 async function pace(work) {
-  const once = await timed(() => work(1)); // warm already, and tells how many to take at once
+  const once = await timed(() => work(1)); // already warm; its time decides how many passes to take at once
   const passes = Math.max(1, Math.min(10, Math.floor(300 / once)));
   const times = passes === 1 ? [once] : [];
   while (times.length < ENOUGH && times.reduce((sum, time) => sum + time, 0) * passes < ENOUGH_MILLISECONDS) {

@@ -1,5 +1,5 @@
-// What the browser's processes hold while Decoy attacks a thousand pictures, on both devices. `cargo xtask bench memory`
-// builds what it needs and runs it; it writes benches/results/memory.json.
+// Memory of the browser's processes while Decoy attacks a thousand pictures, on both devices. `cargo xtask bench
+// memory` builds what is needed and runs it; it writes benches/results/memory.json.
 
 import { launch } from '../../tests/browser/launch.js';
 import { memory } from './processes.js';
@@ -11,9 +11,9 @@ const QUARTERS = 4;
 const ATTACKS = 250;
 const STEPS = 5;
 
-/** @typedef {{ attack(): Promise<number>, bytes(): number }} Bench what the page offers: the size of its wasm memory, and an attack, which gives ‖Δx‖₂ */
+/** @typedef {{ attack(): Promise<number>, bytes(): number }} Bench functions of the page: the size of its wasm memory, and an attack that returns ‖Δx‖₂ */
 
-/** Opens Decoy with one network and one picture: runs in the page. @param {{ device: string, model: string, steps: number }} options */
+/** Opens Decoy with one network and one picture. Runs in the page. @param {{ device: string, model: string, steps: number }} options */
 async function open({ device, model, steps }) {
   const { default: init, Decoy } = await import(/** @type {any} */ ('/pkg/decoy.js'));
   const { memory } = await init({ module_or_path: '/pkg/decoy_bg.wasm' });
@@ -30,7 +30,7 @@ async function open({ device, model, steps }) {
   Object.assign(globalThis, { bench });
 }
 
-/** Attacks so many pictures: runs in the page. @param {number} attacks */
+/** Attacks this many pictures. Runs in the page. @param {number} attacks */
 async function attack(attacks) {
   const { bench } = /** @type {{ bench: Bench }} */ (/** @type {unknown} */ (globalThis));
   let norm = 0;

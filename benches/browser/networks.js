@@ -1,4 +1,5 @@
-// Decoy's networks as plain data (src/model/compact.rs, src/model/efficientnet.rs), and what a library makes of it.
+// Decoy's networks as plain data (src/model/compact.rs, src/model/efficientnet.rs), and the interface of a library that
+// runs them.
 
 /**
  * @typedef {'linear' | 'relu' | 'relu6'} Activation
@@ -7,34 +8,34 @@
  * @typedef {{ kind: 'dense', name: string, flattens?: [channels: number, height: number, width: number], activation: Activation }} Dense
  * A dense layer with a bias, its weight `[inputs, outputs]`; `flattens`: the shape of what it flattens, channels first.
  * @typedef {{ kind: 'pool' }} Pool The mean of every channel.
- * @typedef {{ kind: 'residual', layers: Layer[] }} Residual What the layers give, added to their input.
+ * @typedef {{ kind: 'residual', layers: Layer[] }} Residual The output of the layers, added to their input.
  * @typedef {Conv | Dense | Pool | Residual} Layer
  *
  * @typedef {{ model: string, channels: number, side: number, classes: number, mean: number, deviation: number, layers: Layer[] }} Network
- * `model` is the shipped one whose weights it has. Pixels in [0, 1] are normalised to (pixels − mean) / deviation before the
- * first layer.
+ * `model` is the shipped network with its weights. Pixels in [0, 1] are normalised to (pixels − mean) / deviation
+ * before the first layer.
  *
  * @typedef {import('./safetensors.js').Tensors} Tensors
  * @typedef {'webgpu' | 'wasm'} Backend
  *
  * @typedef {object} Loaded A network on a device. Pixels are `[N, C, H, W]` in [0, 1], logits `[N, K]`.
  * @property {(pixels: Float32Array, batch: number, times: number) => Promise<Float32Array>} forward
- * The logits of the last of so many forward passes, all of them done; one read-back.
+ * The logits of the last of `times` forward passes, all of which are computed; one read-back.
  * @property {(pixels: Float32Array, batch: number, classes: ArrayLike<number>) => Promise<{ logits: Float32Array, gradient: Float32Array }>} gradient
- * The gradient of the summed cross-entropy in the pixels.
+ * The logits, and the gradient of the summed cross-entropy with respect to the pixels.
  * @property {(pixels: Float32Array, batch: number, classes: ArrayLike<number>, stepSize: number, count: number) => Promise<Float32Array>} steps
- * The pixels after so many steps along the sign of that gradient, each clipped to [0, 1]; one read-back.
+ * The pixels after `count` steps of `stepSize` along the sign of that gradient, each clipped to [0, 1]; one read-back.
  * @property {() => void} dispose
  *
  * @typedef {{ name: string, version: string, threads?: number, load(network: Network, tensors: Tensors): Promise<Loaded> }} Peer
- * A library on one of its backends; `threads` where it tells how many it computes on.
+ * A library on one of its backends; `threads` if the library reports their number.
  */
 
 /** The networks that are measured, by name. */
 export const networks = { 'coil20-32': compact(32), coil20: compact(128), photos: efficientNetLite0() };
 
 /**
- * The weights of a shipped network for one of its kind: where its picture is smaller, the first dense layer keeps the middle.
+ * Weights for a network of a smaller picture, made from a shipped one: the first dense layer keeps the middle part.
  * @param {Network} network @param {Tensors} tensors @returns {Tensors}
  */
 export function fitted({ layers }, tensors) {
@@ -100,7 +101,7 @@ function efficientNetLite0() {
         conv(`${name}.depthwise`, step, same(side, kernel, step), 'relu6', true),
         conv(`${name}.project`, 1, [0, 0], 'linear'),
       ];
-      // Every other block changes the shape of its input.
+      // The first block of a stage changes the shape of its input, so it is not residual.
       blocks.push(...(repeat === 0 ? layers : [/** @type {Residual} */ ({ kind: 'residual', layers })]));
       side = Math.ceil(side / step);
     }
@@ -122,7 +123,7 @@ function efficientNetLite0() {
   };
 }
 
-/** A row for every image, with a one at its class. @param {ArrayLike<number>} classes @param {number} count of all classes */
+/** The classes as one-hot rows, `[N, K]`. @param {ArrayLike<number>} classes @param {number} count number of classes, K */
 export function oneHot(classes, count) {
   const rows = new Float32Array(classes.length * count);
   for (let image = 0; image < classes.length; image++) rows[image * count + classes[image]] = 1;
@@ -138,7 +139,7 @@ function conv(name, stride, padding, activation, depthwise = false) {
 }
 
 /**
- * The padding for an output of `side / stride`; of an odd one, the larger half is at the end.
+ * The padding for an output of side `side / stride`; an odd padding has its larger half at the end.
  * @param {number} side @param {number} kernel @param {number} stride @returns {[number, number]}
  */
 function same(side, kernel, stride) {

@@ -3,8 +3,8 @@
 import { readFileSync } from 'node:fs';
 
 /**
- * What the pages' processes hold together, and the GPU's, in bytes.
- * @param {import('playwright-core').Browser} browser @param {'VmRSS' | 'VmHWM'} which now, or the most there has been
+ * Total memory of the processes of pages and GPU, in bytes.
+ * @param {import('playwright-core').Browser} browser @param {'VmRSS' | 'VmHWM'} which the current memory, or the peak
  */
 export async function memory(browser, which) {
   const session = await browser.newBrowserCDPSession();

@@ -1,4 +1,4 @@
-// Result files: what was measured, with the command, commit, machine and browser that made it.
+// Result files: the measurements, with the command, commit, machine and browser that made them.
 
 import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
@@ -7,14 +7,14 @@ import { basename } from 'node:path';
 
 const git = (/** @type {string[]} */ ...args) => execFileSync('git', args, { encoding: 'utf8' }).trim();
 
-/** Marked where files differ from it; those of other results do not count. */
+/** The commit, marked if files were changed since; changed result files do not count. */
 function commit() {
   const changed = git('status', '--porcelain', '--', '.', ':!benches/results') !== '';
   return git('describe', '--always', '--abbrev=12') + (changed ? '-dirty' : '');
 }
 
 /**
- * Writes benches/results/ with the name of the script that measured.
+ * Writes a file in benches/results/ with the name of the measuring script.
  * @param {string} browser its version @param {object} measured
  */
 export async function record(browser, measured) {

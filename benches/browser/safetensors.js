@@ -3,7 +3,7 @@
 /** @typedef {Map<string, { shape: number[], values: Float32Array }>} Tensors */
 
 /**
- * The tensors of a safetensors file of half or single precision, or of 8 bits with a scale for every output channel, by their names.
+ * The tensors of a safetensors file by name: half or single precision, or 8 bits with a scale for each output channel.
  * @param {ArrayBuffer} file @returns {Tensors}
  */
 export function read(file) {
@@ -22,13 +22,13 @@ export function read(file) {
   }));
 }
 
-/** Matrices end with their output channels, kernels begin with them. @param {Float32Array} values @param {Float32Array} scales @param {number[]} shape */
+/** Multiplies by the scale of each output channel: the last axis of a matrix, the first of a kernel. @param {Float32Array} values @param {Float32Array} scales @param {number[]} shape */
 function scaled(values, scales, shape) {
   const apart = shape.length === 2 ? 1 : values.length / shape[0];
   return values.map((value, index) => value * scales[Math.floor(index / apart) % scales.length]);
 }
 
-/** The file of single precision of these tensors. @param {Tensors} tensors */
+/** The tensors as a safetensors file in single precision. @param {Tensors} tensors */
 export function write(tensors) {
   let end = 0;
   const entries = [...tensors].map(([name, { shape, values }]) => [name, { dtype: 'F32', shape, data_offsets: [end, end += values.byteLength] }]);
@@ -55,7 +55,7 @@ function decode(dtype, bytes) {
   }
 }
 
-/** The number whose 16 bits of half precision these are. @param {number} bits */
+/** The number with these 16 bits in half precision. @param {number} bits */
 function fromHalf(bits) {
   const sign = bits >> 15 ? -1 : 1;
   const exponent = (bits >> 10) & 31;

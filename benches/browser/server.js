@@ -1,4 +1,5 @@
-// Serves the repository to the benchmark's pages, isolated so that wasm may have threads, and counts what it sends.
+// Serves the repository to the benchmark's pages, with cross-origin isolation for wasm threads, and counts the bytes
+// sent.
 
 import { readFile } from 'node:fs/promises';
 import http from 'node:http';
@@ -7,7 +8,7 @@ import { extname, join, normalize } from 'node:path';
 /** @type {Record<string, string>} */
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.json': 'application/json', '.wasm': 'application/wasm' };
 
-/** Starts it; `sent` are the paths asked for since it was last cleared, with the bytes of each. */
+/** Starts the server; `sent` has the bytes of each path requested since it was last cleared. */
 export async function serve() {
   /** @type {Map<string, number>} */
   const sent = new Map();

@@ -1,7 +1,7 @@
-// Decoy beside TensorFlow.js and jax-js in one browser, with the same networks and weights: agreement of the gradients
-// first, then the time of a forward pass and of an attack step, the time to the first step, memory, and bytes fetched.
-// `cargo xtask bench` builds what it needs and runs it; it writes benches/results/speed.json.
-// Words that follow choose networks, `webgpu` or `wasm`, and libraries; then nothing is written.
+// Compares Decoy with TensorFlow.js and jax-js in one browser, with the same networks and weights: first whether the
+// gradients agree, then the time of a forward pass and of an attack step, the time to the first step, memory, and bytes
+// fetched. `cargo xtask bench` builds what is needed and runs it; it writes benches/results/speed.json.
+// Arguments select networks, `webgpu` or `wasm`, and libraries; then no file is written.
 
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
@@ -17,7 +17,7 @@ import { serve } from './server.js';
 
 const ROUNDS = 3;
 
-/** How far two libraries' logits and gradients may be apart, relative to their length. */
+/** Largest relative L2 difference allowed between two libraries' logits or gradients. */
 const AGREEMENT = 0.01;
 
 const chosen = process.argv.slice(2);
@@ -40,7 +40,7 @@ let version = '';
 let adapter = '';
 
 /**
- * A browser of its own for every task, so that nothing is warm and its memory is the task's.
+ * Runs a task in a browser of its own, without caches, so that its memory is that of the task.
  * @template T @param {'inspect' | 'measure'} what @param {Task} task
  * @returns {Promise<{ result: any, memory: number, sent: Map<string, number> }>}
  */
@@ -54,7 +54,7 @@ async function run(what, task) {
     page.on('console', (message) => message.type() === 'error' && console.error(`   ${task.library}: ${message.text()}`));
     await page.goto(server.address);
     adapter ||= await page.evaluate(async () => {
-      // @ts-ignore The library of types here does not know WebGPU.
+      // @ts-ignore These types do not include WebGPU.
       const found = await navigator.gpu?.requestAdapter();
       return found ? [found.info.vendor, found.info.architecture, found.info.description].filter(Boolean).join(' ') : 'none';
     });
@@ -71,7 +71,7 @@ async function run(what, task) {
 /** @param {Task} task */
 const title = ({ library, backend, network }) => `${network} ${library} ${backend}`;
 
-/** How far two vectors are apart, relative to the second. @param {number[]} found @param {number[]} expected */
+/** The L2 distance of two vectors, relative to the norm of the second. @param {number[]} found @param {number[]} expected */
 function distance(found, expected) {
   const length = (/** @type {number[]} */ values) => Math.sqrt(values.reduce((sum, value) => sum + (value ?? NaN) ** 2, 0));
   return length(found.map((value, index) => value - expected[index])) / length(expected);
@@ -104,7 +104,7 @@ for (let round = 0; round < ROUNDS; round++) {
 
 /** @type {Map<string, number>} */
 const compressed = new Map();
-/** Bytes of program, as they are and with brotli. @param {Map<string, number>} sent */
+/** Bytes of the program, uncompressed and with brotli. @param {Map<string, number>} sent */
 async function program(sent) {
   const code = [...sent].filter(([path]) => /^\/(target\/peers|pkg)\/.*\.(js|wasm)$/.test(path));
   for (const [path] of code) {
@@ -157,7 +157,7 @@ const result = {
 };
 if (chosen.length === 0) await record(version, result);
 
-/** Milliseconds, and how often Decoy's fit into the best of the others'. @param {number | null} value */
+/** Milliseconds with one decimal below 10, else rounded. @param {number | null} value */
 const shown = (value) => (value === null ? '–' : value < 10 ? value.toFixed(1) : String(Math.round(value)));
 for (const network of names) {
   for (const backend of backends) {

@@ -1,11 +1,11 @@
-// The libraries are installed for the benchmark alone; without them the checker takes their exports as they come.
+// The libraries are installed only for the benchmark; without them the type checker treats their exports as `any`.
 declare module '@jax-js/jax';
 declare module '@tensorflow/tfjs-backend-wasm';
 declare module '@tensorflow/tfjs-backend-webgpu';
 declare module '@tensorflow/tfjs-core';
 declare module '@tensorflow/tfjs-core/dist/register_all_gradients.js';
 
-// The bundler puts these files beside the script and their paths, relative to it, in their place.
+// The bundler copies these files beside the script, and replaces each import by the relative path.
 declare module '*.wasm' {
   const path: string;
   export default path;

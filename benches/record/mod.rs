@@ -1,4 +1,4 @@
-//! Result files: what was measured, with the command, commit and machine that made it.
+//! Result files: the measurements, with the command, commit and machine that made them.
 
 use std::{fs, process::Command};
 
@@ -15,7 +15,7 @@ pub fn write(name: &str, mut measured: Value) {
     fs::write(format!("benches/results/{name}.json"), text + "\n").expect("benches/results can be written");
 }
 
-/// Marked where files differ from it; those of other results do not count.
+/// The commit, marked if files were changed since; changed result files do not count.
 fn commit() -> String {
     let changed = !output("git", &["status", "--porcelain", "--", ".", ":!benches/results"]).is_empty();
     output("git", &["describe", "--always", "--abbrev=12"]) + if changed { "-dirty" } else { "" }

@@ -1,4 +1,4 @@
-//! `decoy accuracy`: how often the networks of a family are right when their images are noisy.
+//! `decoy accuracy`: the accuracy of a family's networks on images with noise.
 
 use std::path::PathBuf;
 

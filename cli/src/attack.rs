@@ -1,4 +1,4 @@
-//! `decoy attack`: pictures changed until a network misreads them.
+//! `decoy attack`: changes pictures until a network misclassifies them.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -21,16 +21,16 @@ pub struct MethodArgs {
     /// The attack, with its parameters: ddn, ddn:steps=40, fmn:norm=linf,gamma=0.1; `list` prints them all.
     #[arg(long, default_value = "ddn", value_name = "NAME:PARAMETER=VALUE,…")]
     attack: AttackOptions,
-    /// Steps at most.
+    /// Largest number of steps.
     #[arg(long)]
     steps: Option<u32>,
-    /// The probability that the wrong label, or the target, shall have; just the most probable if left out.
+    /// Least probability of the wrong label or the target; without it, being the most probable is enough.
     #[arg(long, value_name = "0 TO 0.9999")]
     confidence: Option<f32>,
 }
 
 impl MethodArgs {
-    /// The same as the library takes it.
+    /// The attack as the library's options, towards `target` if there is one.
     pub fn options(&self, target: Option<String>) -> AttackOptions {
         let mut options = AttackOptions { target, sure: self.confidence, ..self.attack.clone() };
         options.parameters.extend(self.steps.map(|steps| ("steps".to_owned(), steps.into())));
@@ -48,10 +48,10 @@ pub struct AttackArgs {
     /// The label the network shall read; any wrong one if left out.
     #[arg(long)]
     target: Option<String>,
-    /// Change this rectangle alone, in pixels as the network sees the picture.
+    /// Change only this rectangle, in pixels of the network's input.
     #[arg(long, value_name = "LEFT,TOP,WIDTH,HEIGHT", conflicts_with = "mask")]
     region: Option<Rectangle>,
-    /// Change alone what is white in this picture, which is as large as the attacked one, or as the network sees it.
+    /// Change only the pixels that are white in this picture (size of the attacked picture or of the network's input).
     #[arg(long, value_name = "FILE.png")]
     mask: Option<PathBuf>,
     /// Write the picture that is misread here, as PNG; for a single picture.
@@ -85,7 +85,7 @@ pub fn run(args: &AttackArgs) -> Result<()> {
     let model = args.model.open()?;
     let aim = options.aim(&model.family)?;
     let mut failures = 0;
-    let left_out = args.pictures.for_each(&files, &model.family, |path, photo| {
+    let skipped = args.pictures.for_each(&files, &model.family, |path, photo| {
         let pixels = pictures::tensor(&photo, model.network.device());
         let aim = match &args.mask {
             None => aim.clone(),
@@ -110,7 +110,7 @@ pub fn run(args: &AttackArgs) -> Result<()> {
         let milliseconds = began.elapsed().as_secs_f64() * 1e3;
         let report = AttackReport::new(&model.entry.id, &model.family, &options, &outcome, 0, milliseconds);
         failures += usize::from(!report.success);
-        let misread = report.eight_bit.class != report.original.class; // as something, if not as was asked for
+        let misread = report.eight_bit.class != report.original.class; // as any wrong class, even if not as the target
         if let Some(out) = args.out.as_ref().filter(|_| misread) {
             let values =
                 outcome.eight_bit.into_data().try_to_vec::<f32>().map_err(|error| anyhow::anyhow!("{error:?}"))?;
@@ -128,12 +128,12 @@ pub fn run(args: &AttackArgs) -> Result<()> {
     ensure!(
         failures == 0,
         "{failures} of {} pictures did not fool the network as asked",
-        files.len() - left_out.count()
+        files.len() - skipped.count()
     );
-    left_out.into_result()
+    skipped.into_result()
 }
 
-/// Says what is wrong with a name for the adversarial picture.
+/// Checks the path of the adversarial picture: one input, a `.png`, and not the original.
 fn check_out(out: &Path, files: &[PathBuf]) -> Result<()> {
     ensure!(files.len() == 1, "--out names one file for {} pictures: expected one picture", files.len());
     let ending = out.extension().map(|ending| ending.to_string_lossy().to_lowercase());

@@ -17,7 +17,7 @@ use crate::measure;
 use crate::own::OwnArgs;
 use crate::pictures::{self, Images};
 
-/// Pictures of a split that a new network is measured on, at most.
+/// A new network is measured on at most this many pictures of each split.
 const MEASURED: usize = 10_000;
 
 /// A catalogue and the folder it lies in.
@@ -55,7 +55,7 @@ impl CatalogFile {
         Ok(())
     }
 
-    /// The family named, else the first.
+    /// The family of this name; the first family for `None`.
     pub fn family(&self, named: Option<&str>) -> Result<&Family> {
         match named {
             Some(id) => Ok(self.catalog.family(id)?),
@@ -65,7 +65,7 @@ impl CatalogFile {
         }
     }
 
-    /// The network named with its family, else the first network of the first family.
+    /// The network of this name and its family; for `None` the first network of the first family.
     pub fn model(&self, named: Option<&str>) -> Result<(&Family, &ModelEntry)> {
         match named {
             Some(id) => Ok(self.catalog.model(id)?),
@@ -77,7 +77,7 @@ impl CatalogFile {
         }
     }
 
-    /// Describes every family anew as its data set does.
+    /// Updates the description of every family from its data set.
     pub fn describe(&mut self) -> Result<()> {
         for family in &mut self.catalog.families {
             let set = decoy_data::by_id(&family.data)?;
@@ -98,27 +98,27 @@ impl CatalogFile {
         Ok(family.load(entry, &self.bytes(entry)?, device)?)
     }
 
-    /// The network named, else the first network of the first family, ready to be asked.
-    pub fn open_model(&self, named: Option<&str>, device: &Device) -> Result<OpenModel> {
+    /// Loads the network of this name; for `None` the first network of the first family.
+    pub fn open_model(&self, named: Option<&str>, device: &Device) -> Result<LoadedModel> {
         let (family, entry) = self.model(named)?;
         let network = self.load(family, entry, device)?;
-        Ok(OpenModel { family: family.clone(), entry: entry.clone(), network })
+        Ok(LoadedModel { family: family.clone(), entry: entry.clone(), network })
     }
 
-    /// Writes the weights of a network beside the catalogue, measures it as it is read back from them, and puts it in
-    /// its place, in the family of its data set. Returns what was measured.
+    /// Writes the weights of a network beside the catalogue, measures the network with the weights as saved, and lists
+    /// it in the family of its data set. Returns its accuracies.
     pub fn add<M>(
         &mut self,
         set: &dyn DataSet,
         architecture: Architecture,
-        made: Made,
+        made: TrainedModel,
         model: &M,
         pictures: &Pictures,
     ) -> Result<Accuracies>
     where
         M: Module + Classifier + ModuleSnapshot + 'static,
     {
-        let Made { id, sigma, seed, recipe } = made;
+        let TrainedModel { id, sigma, seed, recipe } = made;
         let bytes = weights::to_safetensors(&id, model)?;
         let mut saved = model.clone();
         weights::from_safetensors(&id, &mut saved, &bytes)?;
@@ -138,8 +138,8 @@ impl CatalogFile {
         Ok(accuracy)
     }
 
-    /// Puts a network in its place, in a family that is made if there is none and described as given, and writes the
-    /// catalogue.
+    /// Lists a network, sorted by σ and seed, and writes the catalogue. Its family is added if it is missing; its
+    /// description is replaced by that of `family`. A network of the same name is replaced.
     pub fn insert(&mut self, family: Family, entry: ModelEntry) -> Result<()> {
         let families = &mut self.catalog.families;
         let index = families.iter().position(|known| known.id == family.id).unwrap_or_else(|| {
@@ -156,7 +156,8 @@ impl CatalogFile {
     }
 }
 
-/// The networks of a family, of those named if any are, each with the index of the file that lists it, and the family.
+/// A family and its networks, each with the index of the file that lists it. Where `names` is not empty, only the
+/// networks named.
 pub fn networks(
     files: &[CatalogFile],
     family: Option<&str>,
@@ -167,7 +168,7 @@ pub fn networks(
     for (index, file) in files.iter().enumerate() {
         for entry in &file.catalog.family(&family.id)?.models {
             let wanted = names.is_empty() || names.contains(&entry.id);
-            // A shipped network may lie among the further seeds too.
+            // The file of further seeds may list a shipped network again.
             if wanted && networks.iter().all(|(_, known)| known.sha256 != entry.sha256) {
                 networks.push((index, entry.clone()));
             }
@@ -183,7 +184,7 @@ pub fn networks(
     Ok((family, networks))
 }
 
-/// The family of networks of a data set, as the set describes it, without networks.
+/// The family of a data set, with the description of the set and without networks.
 pub fn describe(set: &dyn DataSet, architecture: Architecture) -> Family {
     let about = set.about();
     let (id, title) = match architecture {
@@ -207,7 +208,7 @@ pub fn describe(set: &dyn DataSet, architecture: Architecture) -> Family {
 }
 
 /// What is known of a network before it is measured: see [`ModelEntry`].
-pub struct Made {
+pub struct TrainedModel {
     /// Its name.
     pub id: String,
     /// Its noise level.
@@ -234,11 +235,11 @@ pub struct ModelArgs {
     device: DeviceChoice,
 }
 
-/// A network ready to be asked.
-pub struct OpenModel {
+/// A loaded network.
+pub struct LoadedModel {
     /// Its family.
     pub family: Family,
-    /// Its line in the catalogue.
+    /// Its entry in the catalogue.
     pub entry: ModelEntry,
     /// The network.
     pub network: Frozen,
@@ -246,7 +247,7 @@ pub struct OpenModel {
 
 impl ModelArgs {
     /// Loads the network.
-    pub fn open(&self) -> Result<OpenModel> {
+    pub fn open(&self) -> Result<LoadedModel> {
         self.own.or_listed(self.model.as_deref(), &self.models, &self.device.open()?)
     }
 }
@@ -261,7 +262,7 @@ mod tests {
         for family in CatalogFile::open(&folder).expect("it is shipped").catalog.families {
             let set = decoy_data::by_id(&family.data).expect("its data set is there");
             let described = Family { models: family.models.clone(), ..describe(set, family.architecture) };
-            assert_eq!(family, described, "`decoy models --describe` writes {} anew", family.id);
+            assert_eq!(family, described, "`decoy models --describe` updates {}", family.id);
         }
     }
 

@@ -1,4 +1,4 @@
-//! `decoy certify`: what no change of a picture below a radius can alter, by votes under noise.
+//! `decoy certify`: the radius within which no change of a picture alters its class, certified by votes under noise.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use decoy::report::{CertifiedModel, CertifiedSet};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use crate::catalog_file::{CatalogFile, OpenModel, networks};
+use crate::catalog_file::{CatalogFile, LoadedModel, networks};
 use crate::device::DeviceChoice;
 use crate::own::OwnArgs;
 use crate::pictures::{self, DataArgs, Images, PictureArgs};
@@ -45,7 +45,8 @@ pub struct CertifyArgs {
     /// Votes cast at once; as many as 400 small pictures or 8 photographs if left out.
     #[arg(long)]
     batch: Option<usize>,
-    /// Certify a data set instead of pictures, and write the result here; where that file holds a part of it, go on.
+    /// Certify a data set instead of pictures, and write the result here; resume if the file holds a part of this
+    /// measurement.
     #[arg(long, value_name = "FILE.json", conflicts_with_all = ["images", "json"])]
     out: Option<PathBuf>,
     /// The family of networks, and with it the data set; that of the networks if left out.
@@ -53,7 +54,7 @@ pub struct CertifyArgs {
     family: Option<String>,
     #[command(flatten)]
     data: DataArgs,
-    /// As many pictures of the data set, spread evenly.
+    /// Number of pictures of the data set, evenly spread.
     #[arg(long, value_name = "PICTURES", requires = "out")]
     limit: Option<usize>,
     /// Folder of models.json and the weights.
@@ -111,9 +112,9 @@ impl CertifyArgs {
         let files = self.pictures.files()?;
         ensure!(self.model.len() < 2, "{} networks for pictures: expected one --model", self.model.len());
         let named = self.model.first().map(String::as_str);
-        let OpenModel { family, entry, network } = &self.own.or_listed(named, &self.models, &self.device.open()?)?;
+        let LoadedModel { family, entry, network } = &self.own.or_listed(named, &self.models, &self.device.open()?)?;
         let options = self.options(entry)?;
-        let left_out = self.pictures.for_each(&files, family, |path, photo| {
+        let skipped = self.pictures.for_each(&files, family, |path, photo| {
             let bar = bar(options.choose + options.count)?;
             let certificate = self.certify(network, pictures::tensor(&photo, network.device()), options, &bar)?;
             bar.finish_and_clear();
@@ -136,7 +137,7 @@ impl CertifyArgs {
             }
             Ok(())
         })?;
-        left_out.into_result()
+        skipped.into_result()
     }
 
     fn certify(
@@ -197,7 +198,7 @@ impl CertifyArgs {
         Ok(())
     }
 
-    /// What `out` holds of the same measurement, or an empty one.
+    /// The part of this measurement that `out` already holds, or an empty result.
     fn resume(&self, out: &Path, family: &Family, images: &Images, data_sha256: String) -> Result<CertifiedSet> {
         let fresh = CertifiedSet {
             origin: origin(family, images, &self.data, data_sha256),
@@ -220,7 +221,7 @@ fn bar(votes: usize) -> Result<ProgressBar> {
     Ok(ProgressBar::new(votes as u64).with_style(style))
 }
 
-/// The share of pictures that the vote gets right, and certified so within some radii.
+/// The share of pictures whose vote is right and certified at least to each of four radii.
 fn summary(model: &CertifiedModel, classes: &[usize]) -> String {
     let shares = [0.0, 0.25, 0.5, 1.0].map(|radius| {
         let share = model.certified_accuracy(classes, radius);

@@ -14,8 +14,8 @@ use decoy::report::{Comparison, Doubt, Trial};
 use indicatif::{ProgressBar, ProgressStyle};
 use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
 
-use crate::catalog_file::{ModelArgs, OpenModel};
-use crate::pictures::{self, DataArgs, Images, LeftOut, PictureArgs};
+use crate::catalog_file::{LoadedModel, ModelArgs};
+use crate::pictures::{self, DataArgs, Images, PictureArgs, Skipped};
 
 /// Which pictures to attack, how, and how to print what came out.
 #[derive(Args)]
@@ -25,17 +25,17 @@ pub struct CompareArgs {
     /// An attack with its parameters, as for `decoy attack`; several of them, each with its own --attack.
     #[arg(long = "attack", value_name = "NAME:PARAMETER=VALUE,…", required = true)]
     attacks: Vec<AttackOptions>,
-    /// The probability that the wrong class shall have; just the most probable if left out.
+    /// Least probability of the wrong class; without it, being the most probable is enough.
     #[arg(long, value_name = "0 TO 0.9999")]
     confidence: Option<f32>,
     /// Run every attack with twice as many steps too, and say where that still helps.
     #[arg(long)]
     double: bool,
-    /// Take the family's data set in place of pictures, with its true classes; of it the images that --split and --limit
-    /// say.
+    /// Take the family's data set in place of pictures, with its true classes; --split and --limit select its
+    /// images.
     #[arg(long, conflicts_with = "images")]
     data_set: bool,
-    /// So many images of the data set, evenly spread.
+    /// Number of images, evenly spread.
     #[arg(long, requires = "data_set")]
     limit: Option<usize>,
     #[command(flatten)]
@@ -56,7 +56,7 @@ pub struct CompareArgs {
 /// Runs `decoy compare`.
 pub fn run(args: &CompareArgs) -> Result<()> {
     ensure!(args.batch > 0 && args.limit != Some(0), "--batch and --limit: expected at least 1, found 0");
-    // All of them before the first is run, which may take long.
+    // All are built before the first runs: a run may take long, and errors shall come early.
     let attacks = args.attacks.iter().map(|options| {
         let options = AttackOptions { sure: args.confidence, ..options.clone() };
         let attack = build(&options)?;
@@ -70,7 +70,7 @@ pub fn run(args: &CompareArgs) -> Result<()> {
         let classes = attack.about().check_classes(model.family.labels.len());
         classes.with_context(|| format!("--attack {options}, {}", model.entry.id))?;
     }
-    let (images, left_out) = args.images(&model)?;
+    let (images, skipped) = args.images(&model)?;
     if let Some(path) = &args.tensors {
         write_tensors(path, &model, &images)?;
     }
@@ -102,11 +102,11 @@ pub fn run(args: &CompareArgs) -> Result<()> {
     } else {
         print(&comparison);
     }
-    left_out.map_or(Ok(()), LeftOut::into_result)
+    skipped.map_or(Ok(()), Skipped::into_result)
 }
 
 impl CompareArgs {
-    fn images(&self, model: &OpenModel) -> Result<(Images, Option<LeftOut>)> {
+    fn images(&self, model: &LoadedModel) -> Result<(Images, Option<Skipped>)> {
         if self.data_set {
             let (images, _) = self.data.images(&model.family)?;
             let images = match self.limit {
@@ -116,18 +116,18 @@ impl CompareArgs {
             return Ok((images, None));
         }
         let mut images = Images::new(model.family.input);
-        let left_out = self.pictures.for_each(&self.pictures.files()?, &model.family, |path, photo| {
+        let skipped = self.pictures.for_each(&self.pictures.files()?, &model.family, |path, photo| {
             let answer = pollster::block_on(model.network.predict(pictures::tensor(&photo, model.network.device())))?;
             images.add(&photo.levels(), answer[0].class(), &path.display().to_string());
             Ok(())
         })?;
-        ensure!(images.len() > 0, "none of the pictures can be used, as told above");
-        Ok((images, Some(left_out)))
+        ensure!(images.len() > 0, "none of the pictures can be used: see the errors above");
+        Ok((images, Some(skipped)))
     }
 
     fn measure(
         &self,
-        model: &OpenModel,
+        model: &LoadedModel,
         images: &Images,
         options: &AttackOptions,
         attack: &dyn Attack,
@@ -191,7 +191,7 @@ fn doubled(options: &AttackOptions, attack: &dyn Attack) -> Result<Box<dyn Attac
     Ok(build(&options)?)
 }
 
-fn write_tensors(path: &Path, model: &OpenModel, images: &Images) -> Result<()> {
+fn write_tensors(path: &Path, model: &LoadedModel, images: &Images) -> Result<()> {
     let goal = Goal::Misread(images.classes.clone());
     let criterion = Criterion::new(&goal, model.family.labels.len(), model.network.device())?;
     let pixels = images.all(model.network.device());
@@ -263,7 +263,7 @@ fn print(comparison: &Comparison) {
     }
 }
 
-/// Four digits, wherever they begin.
+/// Four significant digits.
 fn figure(value: f64) -> String {
     if value == 0.0 {
         return "0".to_owned();

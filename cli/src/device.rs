@@ -1,4 +1,4 @@
-//! Where the tensors live.
+//! The device on which tensors are computed.
 
 use anyhow::Result;
 use burn::tensor::Device;

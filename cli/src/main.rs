@@ -25,10 +25,10 @@ use clap::{Parser, Subcommand};
 
 /// Fool neural networks, and measure how much it takes.
 ///
-/// Networks are listed by `decoy models`; the first one is taken where none is named with `--model`, and one of your own,
-/// an ONNX file, with `--network`. What it sees in a
-/// picture: `decoy predict cat.jpg`. The smallest change that fools it: `decoy attack --out fooled.png cat.jpg`.
-/// Every command explains itself with `--help`; those with `--json` print one JSON object a line.
+/// `decoy models` lists the networks. Without `--model` the first one is taken; `--network` takes an ONNX file of your
+/// own. What a network sees in a picture: `decoy predict cat.jpg`. The smallest change that fools it:
+/// `decoy attack --out fooled.png cat.jpg`. Every command explains itself with `--help`; those with `--json` print one
+/// JSON object a line.
 #[derive(Parser)]
 #[command(name = "decoy", version)]
 struct Cli {
@@ -50,11 +50,11 @@ enum Command {
     Accuracy(accuracy::AccuracyArgs),
     /// Attack a whole data set with every network of a family, and write the figures.
     Evaluate(evaluate::EvaluateArgs),
-    /// Prove how much of a change cannot alter what a network votes for under noise.
+    /// Certify the radius within which no change alters the vote under noise.
     Certify(certify::CertifyArgs),
     /// Write a network as an ONNX file, for other runtimes.
     Export(export::ExportArgs),
-    /// Measure whether what fools one network of a family fools the others.
+    /// Measure whether adversarial pictures of one network fool the others.
     Transfer(transfer::TransferArgs),
     /// Make the figures of the page and the tables of the README from the result files.
     Figures(figures::FiguresArgs),
@@ -66,13 +66,14 @@ enum Command {
     Train(train::Train),
 }
 
-/// Tensors are allocated and dropped at every step; the system's allocator gives their pages back each time.
+/// Tensors are allocated and freed at every step; the system's allocator is slow at this, since it returns the pages to
+/// the system each time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    sigpipe::reset(); // whoever reads the output may stop: `decoy attack --json … | head -1` ends quietly
-    let done = decoy_cpu::among_threads(|| match Cli::parse().command {
+    sigpipe::reset(); // the reader may close the pipe: `decoy attack --json … | head -1` ends without an error
+    let done = decoy_cpu::in_pool(|| match Cli::parse().command {
         Command::Models(args) => models::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Attack(args) => attack::run(&args),

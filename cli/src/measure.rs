@@ -1,4 +1,4 @@
-//! How many pictures a network reads correctly, without an attack.
+//! The share of pictures that a network classifies correctly, without an attack.
 
 use anyhow::Result;
 use decoy::catalog::Accuracy;
@@ -10,13 +10,14 @@ use crate::pictures::Images;
 /// Images read at once.
 const BATCH: usize = 40;
 
-/// The share that `network` reads correctly of `images` as they are and with the noise of `seed` of strength `sigma`.
+/// The share of `images` that `network` classifies correctly, without noise and with noise of standard deviation
+/// `sigma` from `seed`.
 pub fn accuracy(images: &Images, network: &Frozen, sigma: f64, seed: u32) -> Result<Accuracy> {
     let clean = share_right(images, network, 0.0, seed)?;
     Ok(Accuracy { clean, noisy: if sigma > 0.0 { share_right(images, network, sigma, seed)? } else { clean } })
 }
 
-/// The share of `images` that `network` reads correctly with the noise of `seed` of strength `sigma`.
+/// The share of `images` that `network` classifies correctly with noise of standard deviation `sigma` from `seed`.
 pub fn share_right(images: &Images, network: &Frozen, sigma: f64, seed: u32) -> Result<f64> {
     let mut right = 0;
     for (batch, classes) in images.classes.chunks(BATCH).enumerate() {

@@ -13,7 +13,7 @@ pub struct ModelsArgs {
     /// Folder of models.json and the weights.
     #[arg(long, default_value = "www/models")]
     models: PathBuf,
-    /// Describe every family in the catalogue anew, as its data set does, first.
+    /// First update all family descriptions from their data sets.
     #[arg(long)]
     describe: bool,
     /// Print the catalogue as JSON.

@@ -1,4 +1,4 @@
-//! Networks of one's own, from ONNX files.
+//! The user's own networks, from ONNX files or weights in safetensors.
 
 use std::path::{Path, PathBuf};
 
@@ -8,20 +8,20 @@ use clap::Args;
 use decoy::catalog::{Own, OwnOptions};
 use decoy::onnx::Normalisation;
 
-use crate::catalog_file::{CatalogFile, OpenModel};
+use crate::catalog_file::{CatalogFile, LoadedModel};
 
 /// A network of one's own in place of one of the catalogue.
 #[derive(Args)]
 pub struct OwnArgs {
-    /// A network of your own: an image classifier as an ONNX file.
-    #[arg(long, value_name = "FILE.onnx", conflicts_with = "model")]
+    /// A network of your own: an image classifier as an ONNX file, or weights in safetensors for a network of the catalogue.
+    #[arg(long, value_name = "FILE", conflicts_with = "model")]
     network: Option<PathBuf>,
     /// Its labels: a text with one a line, or a list or object in JSON; those of a family of the catalogue with as many
     /// classes and colours if left out, else numbers.
     #[arg(long, value_name = "FILE", requires = "network")]
     labels: Option<PathBuf>,
-    /// What it wants done to pixels in [0, 1]: none, imagenet, symmetric ([-1, 1]), bytes (0 to 255), or mean and deviation,
-    /// for all colours or each, such as 0.5/0.25 or 0.49,0.48,0.45/0.25,0.24,0.26.
+    /// How it normalises pixels in [0, 1]: none, imagenet, symmetric ([-1, 1]), bytes (0 to 255), or mean and
+    /// deviation, for all colours or each, such as 0.5/0.25 or 0.49,0.48,0.45/0.25,0.24,0.26.
     #[arg(long, value_name = "HOW", default_value = "none", requires = "network")]
     normalise: Normalisation,
     /// Height and width of its pictures, where the file leaves them open: 224 or 224x256.
@@ -30,13 +30,13 @@ pub struct OwnArgs {
 }
 
 impl OwnArgs {
-    /// Whether one is named.
+    /// Whether a file is given.
     pub fn is_named(&self) -> bool {
         self.network.is_some()
     }
 
-    /// The network, where one is named. The catalogue in `models` has labels for it.
-    pub fn open(&self, models: &Path, device: &Device) -> Result<Option<OpenModel>> {
+    /// Opens the network, if one is given. Its labels may come from the catalogue in `models`.
+    pub fn open(&self, models: &Path, device: &Device) -> Result<Option<LoadedModel>> {
         let Some(path) = &self.network else {
             return Ok(None);
         };
@@ -52,18 +52,18 @@ impl OwnArgs {
         };
         let name =
             path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
-        let catalog = CatalogFile::open(models).map(|file| file.catalog).unwrap_or_default(); // it lends labels
+        let catalog = CatalogFile::open(models).map(|file| file.catalog).unwrap_or_default(); // for labels and known networks
         let read = catalog.own(&name, &bytes, &options, device);
         let (Own { mut family, notes }, network) = read.with_context(|| path.display().to_string())?;
         for note in notes {
             eprintln!("{}: {note}", path.display());
         }
         let entry = family.models.remove(0);
-        Ok(Some(OpenModel { family, entry, network: network.freeze() }))
+        Ok(Some(LoadedModel { family, entry, network }))
     }
 
-    /// The network, else the one that is `named` in the catalogue in `models`, or its first.
-    pub fn or_listed(&self, named: Option<&str>, models: &Path, device: &Device) -> Result<OpenModel> {
+    /// Opens the user's own network if one is given, else the one `named` in the catalogue in `models`, or its first.
+    pub fn or_listed(&self, named: Option<&str>, models: &Path, device: &Device) -> Result<LoadedModel> {
         match self.open(models, device)? {
             Some(own) => Ok(own),
             None => CatalogFile::open(models)?.open_model(named, device),

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use clap::{Args, ValueEnum};
-use decoy::catalog::{Architecture, Family, Input};
+use decoy::catalog::{Architecture, Family};
+use decoy::classifier::Input;
 use decoy::model::weights::sha256;
 use decoy::photo::{self, Crop, Photo, Source};
 use decoy::region::Region;
@@ -14,7 +15,7 @@ use decoy_data::{About, Content, Picture, Split};
 /// Which pictures, and which part of them.
 #[derive(Args)]
 pub struct PictureArgs {
-    /// Look at this square of every picture, in pixels of the upright picture; else at the middle that the
+    /// Look at this square of every picture, in pixels of the upright picture; default: the middle square that the
     /// network was made for.
     #[arg(long, value_name = "LEFT,TOP,SIDE", value_parser = parse_crop)]
     crop: Option<Crop>,
@@ -22,7 +23,7 @@ pub struct PictureArgs {
     images: Vec<PathBuf>,
 }
 
-/// The endings of files that are taken for pictures in a folder.
+/// Files of a folder with these endings are read as pictures.
 const ENDINGS: [&str; 6] = ["png", "jpg", "jpeg", "webp", "gif", "bmp"];
 
 impl PictureArgs {
@@ -37,7 +38,7 @@ impl PictureArgs {
             let entries = std::fs::read_dir(path).with_context(|| format!("reading {}", path.display()))?;
             let paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
             let ending = |path: &Path| path.extension().and_then(|ending| ending.to_str()).map(str::to_lowercase);
-            // Files whose names begin with a point are hidden, such as the companions that macOS puts beside pictures.
+            // Files whose names begin with a dot are hidden, such as those that macOS adds beside pictures.
             let hidden = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
             let pictures = paths
                 .into_iter()
@@ -51,19 +52,19 @@ impl PictureArgs {
         Ok(files)
     }
 
-    /// Opens each of `files` as the networks of `family` take it and hands it to `work`. Where there are several, those with
-    /// which something is wrong are told on standard error and left out.
+    /// Opens each of `files` at the input size of `family` and hands it to `work`. With several files, one that fails
+    /// is reported on standard error and skipped.
     ///
     /// # Errors
     ///
-    /// What is wrong with the only file there is.
+    /// The error of the file, if there is only one.
     pub fn for_each(
         &self,
         files: &[PathBuf],
         family: &Family,
         mut work: impl FnMut(&Path, Photo) -> Result<()>,
-    ) -> Result<LeftOut> {
-        let mut left_out = LeftOut { count: 0, files: files.len() };
+    ) -> Result<Skipped> {
+        let mut skipped = Skipped { count: 0, files: files.len() };
         for path in files {
             match self
                 .open(path, family)
@@ -72,22 +73,22 @@ impl PictureArgs {
                 Ok(()) => {}
                 Err(error) if files.len() == 1 => return Err(error),
                 Err(error) => {
-                    eprintln!("left out: {error:#}");
-                    left_out.count += 1;
+                    eprintln!("skipped: {error:#}");
+                    skipped.count += 1;
                 }
             }
         }
-        Ok(left_out)
+        Ok(skipped)
     }
 
-    /// The picture at `path`, as the networks of `family` take it.
+    /// The picture at `path`, cropped and scaled to the input of `family`.
     pub fn open(&self, path: &Path, family: &Family) -> Result<Photo> {
         let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-        look(&bytes, family.input, family.crop, self.crop).with_context(|| path.display().to_string())
+        open_cropped(&bytes, family.input, family.crop, self.crop).with_context(|| path.display().to_string())
     }
 
-    /// What of the picture at `path`, as the networks of `family` take it, is white in `mask`: a picture as large as that one,
-    /// or as what they take.
+    /// The region that is white in the picture `mask`, at the input size of `family`. `mask` has the size of the
+    /// picture at `path`, and is then cropped like it, or the input size.
     pub fn region(&self, mask: &Path, path: &Path, family: &Family) -> Result<Region> {
         let Input { height, width, .. } = family.input;
         let open = |path: &Path| -> Result<Source> {
@@ -114,22 +115,22 @@ impl PictureArgs {
     }
 }
 
-/// Pictures with which something was wrong.
+/// Count of the pictures that failed.
 #[must_use]
-pub struct LeftOut {
+pub struct Skipped {
     count: usize,
     files: usize,
 }
 
-impl LeftOut {
-    /// How many they are.
+impl Skipped {
+    /// How many pictures failed.
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// An error if there are any, for the end of a command.
+    /// An error if any picture failed, for the end of a command.
     pub fn into_result(self) -> Result<()> {
-        ensure!(self.count == 0, "{} of {} pictures were left out, as told above", self.count, self.files);
+        ensure!(self.count == 0, "{} of {} pictures were skipped: see the errors above", self.count, self.files);
         Ok(())
     }
 }
@@ -148,25 +149,25 @@ pub fn tensor(photo: &Photo, device: &Device) -> Tensor<4> {
     Tensor::from_data(TensorData::new(photo.to_unit(), shape), device)
 }
 
-/// Images of one size and their classes, 8 bits a number, so that large data sets fit into memory.
+/// Images of one size and their classes. Pixels have 8 bits, so that large data sets fit into memory.
 pub struct Images {
-    /// The size of each.
+    /// The size of each image.
     pub input: Input,
-    /// `[N, C, H, W]`, row by row.
+    /// Pixels 0 to 255, `[N, C, H, W]`, row-major.
     levels: Vec<u8>,
-    /// `[N]`
+    /// Class indices, `[N]`.
     pub classes: Vec<usize>,
-    /// What the data set calls them.
+    /// Names of the images in the data set, `[N]`.
     pub names: Vec<String>,
 }
 
 impl Images {
-    /// None yet.
+    /// An empty set of images of this size.
     pub fn new(input: Input) -> Self {
         Self { input, levels: Vec::new(), classes: Vec::new(), names: Vec::new() }
     }
 
-    /// Pictures of a data set as networks see them: of a file the middle that they were made for.
+    /// Pictures of a data set at the networks' input size. Picture files are cropped to the middle.
     pub fn of<'a>(about: &About, pictures: impl IntoIterator<Item = &'a Picture>) -> Result<Self> {
         let input = input(about);
         let mut images = Self::new(input);
@@ -174,7 +175,7 @@ impl Images {
             match content {
                 Content::Pixels(levels) => images.add(levels, *class, name),
                 Content::File(bytes) => {
-                    let photo = look(bytes, input, about.crop, None).with_context(|| name.clone())?;
+                    let photo = open_cropped(bytes, input, about.crop, None).with_context(|| name.clone())?;
                     images.add(&photo.levels(), *class, name);
                 }
             }
@@ -182,24 +183,24 @@ impl Images {
         Ok(images)
     }
 
-    /// Adds one, `[C, H, W]`, row by row.
+    /// Adds an image, `[C, H, W]`, row-major.
     pub fn add(&mut self, levels: &[u8], class: usize, name: &str) {
         self.levels.extend_from_slice(levels);
         self.classes.push(class);
         self.names.push(name.to_owned());
     }
 
-    /// How many there are.
+    /// Number of images.
     pub fn len(&self) -> usize {
         self.classes.len()
     }
 
-    /// All of them, `[N, C, H, W]`, in [0, 1].
+    /// The pixels of all images, `[N, C, H, W]`, in [0, 1].
     pub fn all(&self, device: &Device) -> Tensor<4> {
         self.pixels(0..self.len(), device)
     }
 
-    /// Those at `indices`, in that order, `[N, C, H, W]`, in [0, 1].
+    /// The pixels of the images at `indices`, in that order, `[N, C, H, W]`, in [0, 1].
     pub fn pixels(&self, indices: impl IntoIterator<Item = usize>, device: &Device) -> Tensor<4> {
         let Input { channels, height, width } = self.input;
         let values = indices.into_iter().flat_map(|index| self.levels(index)).map(|&level| f32::from(level) / 255.0);
@@ -208,7 +209,7 @@ impl Images {
         Tensor::from_data(TensorData::new(values, shape), device)
     }
 
-    /// Those at `indices`, in that order.
+    /// The images at `indices`, in that order.
     pub fn pick(&self, indices: impl IntoIterator<Item = usize>) -> Self {
         let mut picked = Self::new(self.input);
         for index in indices {
@@ -217,13 +218,13 @@ impl Images {
         picked
     }
 
-    /// `count` of them, evenly spread.
+    /// `count` images, evenly spread; all if there are fewer.
     pub fn sample(&self, count: usize) -> Self {
         let count = count.min(self.len());
         self.pick((0..count).map(|index| index * self.len() / count))
     }
 
-    /// The levels of one, `[C, H, W]`.
+    /// The 8-bit pixels of an image, `[C, H, W]`.
     fn levels(&self, index: usize) -> &[u8] {
         let Input { channels, height, width } = self.input;
         let size = channels * height * width;
@@ -231,13 +232,14 @@ impl Images {
     }
 }
 
-/// What networks of a data set take.
+/// The input size of the networks of a data set.
 pub fn input(about: &About) -> Input {
     Input { channels: about.channels, height: about.height, width: about.width }
 }
 
-/// A picture file as networks take it that were made for a `share` of it; else a person's `crop`.
-fn look(bytes: &[u8], input: Input, share: f64, crop: Option<Crop>) -> Result<Photo> {
+/// A picture file at the size `input`, cropped to `crop`, else to the middle square with this `share` of the shorter
+/// side.
+fn open_cropped(bytes: &[u8], input: Input, share: f64, crop: Option<Crop>) -> Result<Photo> {
     let Input { channels, height, width } = input;
     let source = photo::open(bytes)?;
     let crop = crop.unwrap_or_else(|| source.frame(share, height, width));
@@ -250,8 +252,8 @@ pub struct DataArgs {
     /// Which images.
     #[arg(long, default_value = "all")]
     pub split: Part,
-    /// Folder or archive of the data set; else what its variable names, such as COIL20; else it is downloaded where it
-    /// is offered.
+    /// Folder or archive of the data set; default: the path in its environment variable, such as COIL20, else a
+    /// download where one is offered.
     #[arg(long)]
     data: Option<PathBuf>,
 }
@@ -278,10 +280,10 @@ impl Part {
 impl DataArgs {
     /// The images of a family's data set, and its checksum.
     ///
-    /// Those of a network of one's own lie in a folder, with one folder of pictures for each class.
+    /// For a network from an ONNX file they lie in a folder that has one folder of pictures for each class.
     pub fn images(&self, family: &Family) -> Result<(Images, String)> {
         if family.architecture == Architecture::Onnx {
-            return self.sorted(family);
+            return self.read_class_folders(family);
         }
         let set = decoy_data::by_id(&family.data)?;
         let data = set.load(self.data.as_deref())?;
@@ -292,9 +294,10 @@ impl DataArgs {
         Ok((Images::of(set.about(), data.pictures.iter().filter(wanted))?, data.sha256))
     }
 
-    /// The pictures in folders that are called by their class: its label, or its number; else by the order of the labels
-    /// where there is a folder for each.
-    fn sorted(&self, family: &Family) -> Result<(Images, String)> {
+    /// The pictures in one folder for each class, and a checksum. A folder's name is the label or the index of the
+    /// class; if it is neither, and there are as many folders as classes, the folders sorted by name have the order of
+    /// the labels.
+    fn read_class_folders(&self, family: &Family) -> Result<(Images, String)> {
         let folder =
             self.data.as_deref().context("--data: expected a folder with one folder of pictures for each class")?;
         let entries = std::fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))?;
@@ -317,8 +320,8 @@ impl DataArgs {
             })?;
             for file in (PictureArgs { crop: None, images: vec![path] }).files()? {
                 let bytes = std::fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
-                let photo =
-                    look(&bytes, family.input, family.crop, None).with_context(|| file.display().to_string())?;
+                let photo = open_cropped(&bytes, family.input, family.crop, None)
+                    .with_context(|| file.display().to_string())?;
                 let picture = file.file_name().unwrap_or_default().to_string_lossy();
                 images.add(&photo.levels(), class, &format!("{name}/{picture}"));
                 sums += &sha256(&bytes);

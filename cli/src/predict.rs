@@ -1,4 +1,4 @@
-//! `decoy predict`: what a network sees in pictures.
+//! `decoy predict`: the most probable classes of pictures.
 
 use anyhow::Result;
 use clap::Args;
@@ -33,7 +33,7 @@ struct Line<'a> {
 /// Runs `decoy predict`.
 pub fn run(args: &PredictArgs) -> Result<()> {
     let model = args.model.open()?;
-    let left_out = args.pictures.for_each(&args.pictures.files()?, &model.family, |path, photo| {
+    let skipped = args.pictures.for_each(&args.pictures.files()?, &model.family, |path, photo| {
         let pixels = pictures::tensor(&photo, model.network.device());
         let answer = pollster::block_on(model.network.predict(pixels))?.remove(0);
         let predictions = Prediction::top(&answer, &model.family.labels, args.top.into());
@@ -48,5 +48,5 @@ pub fn run(args: &PredictArgs) -> Result<()> {
         }
         Ok(())
     })?;
-    left_out.into_result()
+    skipped.into_result()
 }

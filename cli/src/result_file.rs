@@ -1,4 +1,4 @@
-//! Result files: JSON that says by which command, at which commit and of which data it was made.
+//! Result files: JSON that records the command, the commit and the data they were made with.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,13 +11,13 @@ use serde::de::DeserializeOwned;
 
 use crate::pictures::{DataArgs, Images};
 
-/// What the file at `path` holds.
+/// Reads the JSON file at `path`.
 pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
     serde_json::from_str(&text).with_context(|| format!("{} is not a result file of this kind", path.display()))
 }
 
-/// Writes beside the file and renames, so that an interruption leaves the last whole result.
+/// Writes to a temporary file and renames it, so that an interruption leaves the previous result whole.
 pub fn write<T: Serialize>(path: &Path, result: &T) -> Result<()> {
     let part = path.with_extension("part");
     std::fs::write(&part, serde_json::to_string(result)? + "\n")
@@ -25,8 +25,8 @@ pub fn write<T: Serialize>(path: &Path, result: &T) -> Result<()> {
         .with_context(|| format!("writing {}", path.display()))
 }
 
-/// What `path` holds of the measurement that `fresh` begins, or `fresh` where there is no such file. `about` says of either
-/// where it comes from, and with which settings.
+/// The measurement in `path`, or `fresh` where there is no such file. `about` gives origin and settings of each: where
+/// they differ from those of `fresh`, that is an error.
 pub fn resume<T: DeserializeOwned>(path: &Path, fresh: T, about: impl Fn(&T) -> (&Origin, String)) -> Result<T> {
     if !path.exists() {
         return Ok(fresh);
@@ -57,7 +57,7 @@ pub fn origin(family: &Family, images: &Images, data: &DataArgs, data_sha256: St
     }
 }
 
-/// The arguments that make this result, as a person would type them.
+/// The command line of this run, as a person would type it.
 fn command() -> String {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     format!("decoy {}", arguments.join(" "))

@@ -28,7 +28,8 @@ pub enum Train {
     Coil20Original(supervised::SupervisedArgs),
     /// The residual network on CIFAR-10: 50 000 pictures, 10 000 held out.
     Cifar10(supervised::SupervisedArgs),
-    /// The network for photographs, tuned on noisy photographs to see what the clean network sees without noise.
+    /// The network for photographs, tuned on noisy photographs to predict what the clean network predicts without
+    /// noise.
     Photos(photos::PhotosArgs),
 }
 
@@ -55,8 +56,8 @@ fn check_sigma(sigma: f64) -> Result<()> {
     Ok(())
 }
 
-/// The strength of the noise on one picture: σ times the root of a uniform number. Strong noise is seen more often than
-/// weak, and clean pictures are not forgotten.
+/// The standard deviation of the noise on one picture: `sigma` times the square root of a uniform number in [0, 1).
+/// Strong noise is more frequent than weak, and some pictures stay almost clean.
 fn mixed_strength(sigma: f64, random: &mut Random) -> f32 {
     (sigma * f64::from(random.unit()).sqrt()) as f32
 }
@@ -66,15 +67,15 @@ fn progress(id: &str, total: u64) -> Result<ProgressBar> {
     Ok(ProgressBar::new(total).with_style(style).with_prefix(id.to_owned()))
 }
 
-/// Where the training of one network is kept while it lasts, to go on from there after an interruption.
+/// Where the state of an unfinished training is saved, so that it can resume after an interruption.
 struct Checkpoints<'a> {
     folder: &'a Path,
     id: String,
-    /// What must be equal for a checkpoint to be gone on from.
+    /// A checkpoint with other settings is not resumed.
     settings: String,
 }
 
-/// How far a training is; the weights and the optimiser lie beside it.
+/// Progress of a training; its weights and the state of the optimiser are files beside it.
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Checkpoint {
     done: u32,
@@ -86,7 +87,11 @@ impl Checkpoints<'_> {
         self.folder.join(format!("{}.{part}", self.id))
     }
 
-    /// The state that a run with the same settings has left, and how much of it is done; else the one given.
+    /// The saved state, and how many passes or steps are done; without a checkpoint the state given, and 0.
+    ///
+    /// # Errors
+    ///
+    /// A checkpoint with other settings, or one that cannot be read.
     fn resume<M: Module>(&self, model: M, optimizer: ModuleOptimizer) -> Result<(M, ModuleOptimizer, u32)> {
         let path = self.path("json");
         if !path.exists() {
@@ -101,7 +106,7 @@ impl Checkpoints<'_> {
             kept.settings,
             self.settings,
         );
-        eprintln!("{}: going on after {}", self.id, kept.done);
+        eprintln!("{}: resuming after {}", self.id, kept.done);
         let model = model.load_record(ModuleRecord::load(self.path("model"))?);
         Ok((model, optimizer.load(self.path("optimizer"))?, kept.done))
     }
@@ -115,7 +120,7 @@ impl Checkpoints<'_> {
         Ok(())
     }
 
-    /// Says how good the finished network is, and removes what is kept of its training, which a short one has not.
+    /// Prints the accuracy of the finished network, and removes its checkpoint. A short training may have none.
     fn finish(&self, accuracy: &Accuracies) -> Result<()> {
         let Accuracy { clean, noisy } = accuracy.test;
         println!("{}: held out {:.2} % right, {:.2} % under its own noise", self.id, 100.0 * clean, 100.0 * noisy);
@@ -129,6 +134,6 @@ impl Checkpoints<'_> {
     }
 
     fn interruption(&self) -> anyhow::Error {
-        anyhow!("interrupted: {} is kept in {}; the same command goes on", self.id, self.folder.display())
+        anyhow!("{}: interrupted; checkpoint in {}; run the same command to resume", self.id, self.folder.display())
     }
 }

@@ -1,4 +1,4 @@
-//! `decoy transfer`: whether what fools one network fools the others of its family.
+//! `decoy transfer`: whether adversarial pictures of one network fool the others of its family.
 
 use std::path::PathBuf;
 
@@ -26,7 +26,7 @@ pub struct TransferArgs {
     method: MethodArgs,
     #[command(flatten)]
     data: DataArgs,
-    /// As many pictures, spread evenly over all there are.
+    /// Number of pictures, evenly spread.
     #[arg(long, value_name = "PICTURES", default_value_t = 100)]
     limit: usize,
     /// Pictures attacked at once.
@@ -102,7 +102,7 @@ pub fn run(args: &TransferArgs) -> Result<()> {
     args.out.as_deref().map_or(Ok(()), |out| write(out, &matrix))
 }
 
-/// Which of `pixels` `network` reads as their `classes`.
+/// For each image of `pixels`, `[N, C, H, W]`, whether `network` classifies it as its class in `classes`, `[N]`.
 fn right(network: &Frozen, pixels: &Tensor<4>, classes: &[usize]) -> Result<Vec<bool>> {
     let answers = pollster::block_on(network.predict(pixels.clone()))?;
     Ok(answers.iter().zip(classes).map(|(answer, &class)| answer.class() == class).collect())

@@ -20,7 +20,7 @@ fn decoy(arguments: &[&str]) -> Output {
         .expect("the command was built")
 }
 
-/// The JSON lines it prints.
+/// The JSON lines that `decoy` prints.
 fn json(arguments: &[&str]) -> Vec<Value> {
     let output = decoy(arguments);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -31,14 +31,14 @@ fn json(arguments: &[&str]) -> Vec<Value> {
         .collect()
 }
 
-/// What it says when it fails.
+/// The error message of a command that fails.
 fn refusal(arguments: &[&str]) -> String {
     let output = decoy(arguments);
     assert!(!output.status.success(), "{arguments:?} is accepted");
     String::from_utf8(output.stderr).expect("it prints text")
 }
 
-/// A file of its own for one test.
+/// A file path for one test.
 fn scratch(name: &str) -> String {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let path = folder.join(name);
@@ -46,7 +46,7 @@ fn scratch(name: &str) -> String {
     path.display().to_string()
 }
 
-/// Whether COIL-20 is here; says so when it is not.
+/// Whether COIL-20 is available; prints a note if it is not.
 fn coil20() -> bool {
     let here = std::env::var_os("COIL20").is_some_and(|path| !path.is_empty());
     if !here {
@@ -151,7 +151,7 @@ fn a_part_of_the_picture_changes_alone() {
     assert!(words.contains("expected LEFT,TOP,WIDTH,HEIGHT in whole pixels"), "{words}");
     let other = refusal(&[&attack[..], &["--mask", "tests/fixtures/photos/coffee.png"]].concat());
     assert!(other.contains("expected 128×128 pixels, as the picture has"), "{other}");
-    // One pixel of the ground does not fool it, and that is said.
+    // Changing one pixel of the background does not fool it, and the output says so.
     let output = decoy(&[&attack[..], &["--region", "0,0,1,1", "--steps", "20"]].concat());
     let line: Value = serde_json::from_slice(&output.stdout).expect("one line of JSON");
     let message = line["message"].as_str().expect("it says why");
@@ -169,7 +169,7 @@ fn a_name_that_would_lose_a_picture_is_refused() {
 }
 
 #[test]
-fn an_odd_file_is_left_out_and_told() {
+fn an_odd_file_is_skipped_and_reported() {
     let folder = tempfile::tempdir().expect("a folder");
     let shape = std::fs::read(root().join("tests/fixtures/shape.png")).expect("it is there");
     for (name, bytes) in [("a.png", &*shape), ("b.png", b"no picture"), ("c.png", &shape), ("._a.png", b"hidden")] {
@@ -181,7 +181,7 @@ fn an_odd_file_is_left_out_and_told() {
         let output = decoy(&[command, &["--model", MODEL, "--json", &path]].concat());
         let [said, done] = [output.stderr, output.stdout].map(|text| String::from_utf8(text).expect("it prints text"));
         assert!(!output.status.success(), "{command:?}");
-        assert!(said.contains("left out: ") && said.contains("b.png") && said.contains("1 of 3 pictures"), "{said}");
+        assert!(said.contains("skipped: ") && said.contains("b.png") && said.contains("1 of 3 pictures"), "{said}");
         assert!(done.contains("a.png") && done.contains("c.png") && !done.contains("._a.png"), "{done}");
     }
 }
@@ -232,7 +232,7 @@ fn attacks_are_compared_side_by_side() {
     assert_eq!(fmn["passes"]["backward"], 5);
     let size = fmn["sizes"][0].as_f64().expect("five steps fool it");
     assert_eq!((&fmn["sizes"][1], &fmn["norms"][0]["l1"], &fmn["median"]), (&size.into(), &size.into(), &size.into()));
-    // Ten steps find much less than five.
+    // Ten steps find a much smaller change than five.
     assert!(fmn["median_doubled"].as_f64().expect("ten steps fool it") < 0.98 * size);
     assert_eq!(fmn["flags"][0]["name"], "not-converged");
     assert_eq!((&noise["sizes"][0], &noise["median"]), (&Value::Null, &Value::Null));
@@ -315,19 +315,20 @@ fn a_network_is_trained_and_measured() {
     let model = &result["models"][0];
     let (summary, images) = (&model["summary"], &model["images"]);
     assert_eq!(summary["images"], 300);
-    // Two passes read most images, and DDN fools every one that is read.
+    // After two passes most images are classified correctly, and DDN fools each of these.
     assert!(summary["clean_errors"].as_u64().expect("a count") < 150, "{summary}");
     assert_eq!(summary["failures"], 0, "{summary}");
     assert_eq!(images["l2"].as_array().expect("a list").len(), 300);
 
-    // What is measured already is not measured again.
+    // A second run measures nothing again.
     assert!(decoy(&evaluate).status.success());
     assert_eq!(std::fs::read_to_string(&out).expect("the result is there"), text);
     let other = refusal(&["evaluate", "--steps", "11", "--split", "test", "--models", &models, "--out", &out]);
     assert!(other.contains("holds another measurement"), "{other}");
 }
 
-/// A folder of its own with the clean photo network in it, and one with photographs named as the ImageNet sample's are.
+/// Two new folders for one test: one with the clean photo network, one with photographs named as in the ImageNet
+/// sample.
 fn photographs(name: &str) -> (PathBuf, PathBuf) {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = std::fs::remove_dir_all(&folder);
@@ -383,7 +384,7 @@ fn a_photo_network_is_tuned_and_used() {
     assert!(tuned["recipe"].as_str().is_some_and(|recipe| recipe.contains("2 steps of 2 crops")), "{tuned}");
     assert_ne!(tuned["sha256"], networks[0]["sha256"], "two steps change the weights");
 
-    // Two small steps leave it a network that knows a cat, of whatever kind.
+    // After two small steps the network still recognises a cat, of any breed.
     let photo = "tests/fixtures/photos/chelsea.png";
     let seen = json(&["predict", "--models", &models, "--model", "photos-sigma-0.10", "--json", photo]);
     let label = seen[0]["predictions"][0]["label"].as_str().expect("a label").to_owned();
@@ -398,7 +399,7 @@ fn a_photograph_is_fooled_and_saved_as_png() {
     let attack = json(&[&["attack", "--steps", "8", "--out", &out][..], &whole, &[photo]].concat());
     let (before, after) = (&attack[0]["original"]["label"], &attack[0]["eight_bit"]["label"]);
     assert_ne!(before, after);
-    let read = json(&["predict", "--model", "photos-sigma-0.00", "--json", &out]); // of its own size: no crop
+    let read = json(&["predict", "--model", "photos-sigma-0.00", "--json", &out]); // it has the network's size: no crop
     assert_eq!(&read[0]["predictions"][0]["label"], after);
 
     let beyond = refusal(&["predict", "--model", "photos-sigma-0.00", "--crop", "100,100,200", photo]);

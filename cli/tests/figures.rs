@@ -1,4 +1,4 @@
-//! What the result files say comes out again, and the README and the page say what the result files say.
+//! Measuring again gives the results in the result files, and the README and the page show what these files say.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,9 +11,9 @@ use decoy::report::Evaluation;
 /// Pictures of each result file that are attacked again with every shipped network.
 const PICTURES: usize = 3;
 
-/// How far a size may lie from the one written, as a share of it. On the same processor it is the same to the last
-/// digit. Another one rounds sums differently; what differs in the last digit may turn one decision of a search, and
-/// DDN takes its length 5 % up or down with each.
+/// Largest relative difference between a measured and a committed size. On the same processor they are equal to the
+/// last digit. Another processor rounds sums differently: a last digit may change one decision of the search, and each
+/// decision of DDN changes its radius by 5 %.
 const TOLERANCE: f64 = 0.05;
 
 fn root() -> PathBuf {
@@ -37,14 +37,14 @@ fn evaluation(path: &Path) -> Evaluation {
     serde_json::from_str(&text).expect("it is a result file")
 }
 
-/// The result files that are committed, but for what is made from them.
+/// The committed result files, without figures.json, which is made from them.
 fn results() -> Vec<PathBuf> {
     let folder = fs::read_dir(root().join("www/robustness")).expect("results are committed");
     let paths = folder.map(|entry| entry.expect("it can be listed").path());
     paths.filter(|path| !path.ends_with("figures.json")).collect()
 }
 
-/// A folder of its own for one test.
+/// A folder for one test.
 fn scratch(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = fs::remove_dir_all(&folder);
@@ -134,7 +134,7 @@ fn every_shipped_network_is_fooled_again_at_the_sizes_written() {
     }
 }
 
-/// That the pictures measured again have the sizes that were committed.
+/// Checks that the pictures measured again have the committed sizes.
 fn compare(committed: &Evaluation, again: &Evaluation) {
     assert_eq!(again.origin.data_sha256, committed.origin.data_sha256);
     for found in &again.models {
@@ -154,7 +154,7 @@ fn compare(committed: &Evaluation, again: &Evaluation) {
     }
 }
 
-/// Whether a data set is here, without a download; says so when it is not.
+/// Whether a data set is available without a download; prints a note if it is not.
 fn is_here(data: &str) -> bool {
     let set = decoy_data::by_id(data).expect("the catalogue names it");
     let here = set.find(None).expect("it is whole").is_some();

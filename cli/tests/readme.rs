@@ -1,12 +1,11 @@
-//! The README's commands for `decoy`, as they stand there: those that need no data set are run, on a cat of the gallery and
-//! a network of the catalogue as a file.
-//! That all of them are understood is a test of `main.rs`.
+//! Runs the README's `decoy` commands that need no data set, on a cat of the gallery and a network of the catalogue
+//! exported to a file. A test in `main.rs` checks that all of them parse.
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// What stands before the arguments.
+/// The part of a command before the arguments.
 const DECOY: &str = "cargo run --release -p decoy-cli -- ";
 
 /// Commands that train, or need a data set or its weights.
@@ -40,7 +39,7 @@ fn every_short_command_of_the_readme_works() {
         let mut decoy = Command::new(env!("CARGO_BIN_EXE_decoy"));
         decoy.args(&arguments).current_dir(&folder);
         if !arguments.iter().any(|word| word == "list") {
-            decoy.arg("--models").arg(&models); // the only difference: another folder than the root's
+            decoy.arg("--models").arg(&models); // the only change: another models folder
         }
         let output = decoy.output().expect("the command was built");
         let (said, told) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -49,7 +48,7 @@ fn every_short_command_of_the_readme_works() {
     assert!(folder.join("fooled.png").exists(), "what --out names is written");
 }
 
-/// The arguments of a command: what stands in quotes is one.
+/// Splits a command into arguments: quoted text is one argument.
 fn words(command: &str) -> Vec<String> {
     let parts = command.split('"').enumerate();
     parts

@@ -1,4 +1,4 @@
-//! What a training depends on.
+//! A training depends on its seed, and not on the number of threads.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,48 +1,50 @@
-//! Convolutions, forward and back.
+//! Convolutions: forward pass and gradient in the input.
 
 use crate::kernel::Terms;
 use crate::{Activation, WIDTH, threads, vectors};
 
-/// Channels whose sums are computed at once, and vectors of each: with what they read they fill a processor's registers.
+/// Output channels that are summed at once, and SIMD vectors of each. Together with their inputs they fill the
+/// registers.
 pub(crate) const TILE: usize = 4;
 pub(crate) const VECTORS: usize = if cfg!(target_family = "wasm") { 1 } else { 3 };
 
-/// Vectors of the sums that are computed at once where there are fewer channels, one by one.
-const ALONE: usize = 4;
+/// Vectors that are summed at once where there are fewer than `TILE` channels: then the channels go one by one.
+const VECTORS_ONE_CHANNEL: usize = 4;
 
-/// Sums that are computed before they are written where they belong: they stay in a processor's first cache.
+/// Sums that are computed before they are written to the output. They fit into the L1 cache.
 const BAND: usize = 2048;
 
 /// A convolution without its weights.
 pub struct Convolution {
-    /// What comes before it.
+    /// The activation before the convolution.
     pub activation: Activation,
-    /// N, how many images there are.
+    /// N, the number of images.
     pub images: usize,
-    /// G, the groups of channels that do not mix.
+    /// G, the number of groups; channels of different groups do not mix.
     pub groups: usize,
-    /// Channels of a group, C / G, height and width of the input.
+    /// Input channels of a group (C / G), height H and width W.
     pub from: [usize; 3],
-    /// Channels of a group, O / G, height and width of the output.
+    /// Output channels of a group (O / G), height H' and width W'.
     pub to: [usize; 3],
-    /// Side of the kernels.
+    /// K, the side of the square kernels.
     pub size: usize,
-    /// How far apart the pixels are that kernels are put on.
+    /// The stride, the same along both axes.
     pub stride: usize,
-    /// Rows of zeros before the first, columns of zeros before the first.
+    /// Rows of zeros above the image, and columns of zeros to its left.
     pub padding: [usize; 2],
 }
 
-/// How a channel of an image lies in memory where it is convolved: its pixels are divided by the remainders of their row
-/// and column modulo the stride, so that one weight meets a plane `[rows, columns]` of one part. What lies between the
-/// rows of an output is computed as well, and dropped; the zeros after a row may be those before the next.
+/// How one channel of an image lies in memory for the convolution. Its pixels are split into stride² parts, by their
+/// padded row and column modulo the stride, so that one weight multiplies one contiguous plane `[rows, columns]` of one
+/// part. Where rows are longer than the output, the surplus sums are computed and then dropped. The zeros after a row
+/// may also serve as the zeros before the next row.
 #[derive(Clone, Copy)]
 pub(crate) struct Layout {
     pub parts: usize,
     pub rows: usize,
     pub columns: usize,
-    /// How far beyond its first pixel a kernel reaches in its part.
-    pub further: usize,
+    /// How far a kernel reaches beyond its first pixel, in pixels of one part.
+    pub reach: usize,
 }
 
 impl Layout {
@@ -52,10 +54,10 @@ impl Layout {
 }
 
 impl Convolution {
-    /// `[N, O, H', W']` of `x` `[N, C, H, W]`, `weight` `[O, C / G, K, K]` and `bias` `[O]`.
+    /// The output `[N, O, H', W']`, from `x` `[N, C, H, W]`, `weight` `[O, C / G, K, K]` and `bias` `[O]`.
     pub fn forward(&self, x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
         if self.to[0] < TILE {
-            self.forward_tiled::<1, ALONE>(x, weight, bias)
+            self.forward_tiled::<1, VECTORS_ONE_CHANNEL>(x, weight, bias)
         } else {
             self.forward_tiled::<TILE, VECTORS>(x, weight, bias)
         }
@@ -86,7 +88,7 @@ impl Convolution {
 
         let mut y = vec![0.0; self.images * self.groups * outputs * out_height * out_width];
         let cost = outputs * out_height * out_width * channels * size * size;
-        let room = || vec![0.0; channels * layout.parts * layout.plane() + layout.further + WIDTH];
+        let room = || vec![0.0; channels * layout.parts * layout.plane() + layout.reach + WIDTH];
         threads::parts_with(&mut y, outputs * out_height * out_width, cost, room, |source, index, y| {
             let group = index % self.groups;
             let x = &x[index * channels * height * width..][..channels * height * width];
@@ -98,7 +100,7 @@ impl Convolution {
                     let length = ((rows - 1) * layout.columns + out_width).next_multiple_of(WIDTH);
                     terms.sum::<VECTORS>(&source[first * layout.columns..], sums, length);
                     let outputs = y.chunks_exact_mut(out_height * out_width).zip(sums.chunks_exact(length)).zip(bias);
-                    vectors::widely(
+                    vectors::with_widest_vectors(
                         #[inline(always)]
                         || {
                             for ((y, sums), bias) in outputs {
@@ -115,46 +117,47 @@ impl Convolution {
         y
     }
 
-    /// How the input lies in memory.
+    /// The layout of the input in memory.
     pub(crate) fn layout(&self) -> Layout {
         let stride = self.stride;
-        let further = (self.size - 1) / stride;
-        // Zeros before a row's pixels with the same remainder, and how many these are.
+        let reach = (self.size - 1) / stride;
+        // For each remainder of the column: the zeros before its pixels in a row, and the number of these pixels.
         let lines = (0..stride).map(|remainder| {
             let (skipped, first) = self.first(1, remainder);
             (first, self.from[2].saturating_sub(skipped).div_ceil(stride))
         });
-        let columns = shared(self.to[2], self.to[2] + further, lines);
-        Layout { parts: stride * stride, rows: self.to[1] + further, columns, further }
+        let columns = row_stride(self.to[2], self.to[2] + reach, lines);
+        Layout { parts: stride * stride, rows: self.to[1] + reach, columns, reach }
     }
 
-    /// Along an axis the first pixel whose padded place has this `remainder` modulo the stride, and its place among those.
+    /// Along an axis: the first pixel whose padded index ≡ `remainder` (mod stride), and its index within that part.
     fn first(&self, axis: usize, remainder: usize) -> (usize, usize) {
         let skipped = (remainder + self.stride - self.padding[axis] % self.stride) % self.stride;
         (skipped, (self.padding[axis] + skipped) / self.stride)
     }
 
-    /// Writes the activated image `x` into `source` `[C, parts, rows, columns]`, whose other values are zeros.
+    /// Writes the image `x` after the activation into `source` `[C, parts, rows, columns]`. The other values stay 0.
     fn lay_out(&self, x: &[f32], source: &mut [f32], layout: Layout) {
         let [channels, height, width] = self.from;
         let size = layout.parts * layout.plane();
         threads::parts(&mut source[..channels * size], size, 8 * height * width, |channel, source| {
             let x = &x[channel * height * width..][..height * width];
             let parts = source.chunks_exact_mut(layout.plane());
-            vectors::widely(
+            vectors::with_widest_vectors(
                 #[inline(always)]
                 || self.lay_out_channel(x, parts, layout.columns),
             );
         });
     }
 
-    /// Writes the activated pixels of a channel into its `parts` `[rows, columns]`, as far as kernels reach them.
+    /// Writes the pixels of a channel after the activation into its `parts` `[rows, columns]`, as far as kernels reach
+    /// them.
     #[inline(always)]
     pub(crate) fn lay_out_channel<'a>(&self, x: &[f32], parts: impl Iterator<Item = &'a mut [f32]>, columns: usize) {
         for (index, part) in parts.enumerate() {
             let ((top, row), (left, column)) = (self.first(0, index / self.stride), self.first(1, index % self.stride));
             if column >= columns || left >= self.from[2] {
-                continue; // no kernel reaches it, or there is none
+                continue; // no kernel reaches these pixels, or there are none
             }
             let count = (columns - column).min((self.from[2] - left).div_ceil(self.stride));
             let rows = x.chunks_exact(self.from[2]).skip(top).step_by(self.stride);
@@ -164,8 +167,8 @@ impl Convolution {
         }
     }
 
-    /// For `outer` kernels after each other the weights at `taps`, of `TILE` channels side by side; beyond those that
-    /// are `present`, the last once more. `kernel` says which kernel it is.
+    /// Packs the weights at `taps` of `outer` kernels, with `TILE` channels side by side. Where fewer than `TILE`
+    /// channels are `present`, the last one is repeated. `kernel` gives the index of a kernel in `weight`.
     fn pack<const TILE: usize>(
         &self,
         weight: &[f32],
@@ -184,17 +187,17 @@ impl Convolution {
         packed
     }
 
-    /// The gradient in `x`, from `gradient` `[N, O, H', W']`.
+    /// The gradient in `x`, from the output's `gradient` `[N, O, H', W']`.
     pub fn backward(&self, gradient: &[f32], x: &[f32], weight: &[f32]) -> Vec<f32> {
         if self.from[0] < TILE {
-            self.backward_tiled::<1, ALONE>(gradient, x, weight)
+            self.backward_tiled::<1, VECTORS_ONE_CHANNEL>(gradient, x, weight)
         } else {
             self.backward_tiled::<TILE, VECTORS>(gradient, x, weight)
         }
     }
 
-    /// The pixels are taken in blocks of `stride` × `stride`, whose values of the same place within the block are a
-    /// convolution of the gradient each.
+    /// The padded pixels are split into blocks of `stride` × `stride`. The input gradients at one place of all blocks
+    /// are one convolution of the output's gradient, so there is one convolution for each place.
     fn backward_tiled<const TILE: usize, const VECTORS: usize>(
         &self,
         gradient: &[f32],
@@ -204,16 +207,16 @@ impl Convolution {
         let ([channels, height, width], [outputs, out_height, out_width]) = (self.from, self.to);
         let (stride, size) = (self.stride, self.size);
         let margin = size.div_ceil(stride) - 1;
-        // The first block with a pixel, and the blocks from there to the last one.
+        // The first block that holds a pixel, and the number of blocks from there to the last one.
         let first = self.padding.map(|padding| padding / stride);
         let blocks: [usize; 2] =
             std::array::from_fn(|axis| (self.padding[axis] + self.from[axis + 1] - 1) / stride + 1 - first[axis]);
-        // A plane of the gradient with as many zeros before it as kernels reach back from there.
+        // Zeros before the gradient's plane: kernels of the first block reach this far back.
         let lead = first.map(|first| margin.saturating_sub(first));
-        // Gradients that they do not reach.
+        // Gradients before those that the kernels of the first block reach.
         let unreached = first.map(|first| first.saturating_sub(margin));
         let rows = blocks[0] + margin;
-        let columns = shared(blocks[1], blocks[1] + margin, [(lead[1], out_width - unreached[1])].into_iter());
+        let columns = row_stride(blocks[1], blocks[1] + margin, [(lead[1], out_width - unreached[1])].into_iter());
         let places: Vec<(Vec<usize>, Vec<usize>)> = (0..stride * stride)
             .map(|place| {
                 let along = |start: usize| (start..size).step_by(stride).enumerate();
@@ -229,7 +232,7 @@ impl Convolution {
                 (taps, starts.collect())
             })
             .collect();
-        // For every remainder of a pixel's column modulo the stride its place in the blocks, and the block of the first.
+        // For each column modulo the stride: its place within a block, and the block of the first such column.
         let across = |remainder| {
             let padded = remainder + self.padding[1];
             (padded % stride, padded / stride - first[1])
@@ -254,7 +257,7 @@ impl Convolution {
             threads::parts(&mut source[..end], rows * columns, 8 * out_height * out_width, |output, source| {
                 let gradient = &gradient[output * out_height * out_width..][..out_height * out_width];
                 let lines = source.chunks_exact_mut(columns).skip(lead[0]);
-                vectors::widely(
+                vectors::with_widest_vectors(
                     #[inline(always)]
                     || {
                         for (line, gradient) in lines.zip(gradient.chunks_exact(out_width).skip(unreached[0])) {
@@ -277,7 +280,7 @@ impl Convolution {
                         Terms { starts, weights }.sum::<VECTORS>(source, sums, length);
                     }
                     let images = y.chunks_exact_mut(height * width).zip(x.chunks_exact(height * width));
-                    vectors::widely(
+                    vectors::with_widest_vectors(
                         #[inline(always)]
                         || {
                             for (channel, (y, x)) in images.enumerate() {
@@ -285,7 +288,7 @@ impl Convolution {
                                     (0..count).flat_map(|block| (0..stride).map(move |y| (block, y)))
                                 {
                                     let padded = (first[0] + band + block) * stride + place_y;
-                                    let row = padded.wrapping_sub(self.padding[0]); // huge before the first
+                                    let row = padded.wrapping_sub(self.padding[0]); // wraps around above row 0
                                     if row < height {
                                         let row = row * width..(row + 1) * width;
                                         let line = |remainder: usize| {
@@ -293,7 +296,12 @@ impl Convolution {
                                             let plane = (place_y * stride + place_x) * TILE + channel;
                                             &sums[plane * length + block * columns + column..]
                                         };
-                                        self.activation.unfold(&mut y[row.clone()], &x[row], stride, line);
+                                        self.activation.interleave_gradients(
+                                            &mut y[row.clone()],
+                                            &x[row],
+                                            stride,
+                                            line,
+                                        );
                                     }
                                 }
                             }
@@ -306,15 +314,16 @@ impl Convolution {
     }
 }
 
-/// How far apart rows lie in memory, of which `count` values are computed and `reached` read from their begin on: they hold
-/// `lines`, zeros and then values, and what is read beyond them are zeros, those before the next row if they suffice.
-fn shared(count: usize, reached: usize, lines: impl Iterator<Item = (usize, usize)>) -> usize {
-    let apart = |(zeros, values): (usize, usize)| reached.min(zeros + values).max(reached - zeros.min(reached));
-    lines.map(apart).max().unwrap_or(count).max(count)
+/// The distance between rows in memory. From the start of each row `count` sums are computed and `reached` values read.
+/// Each of `lines` is one kind of row: its leading zeros, and the values after them. What is read beyond the values
+/// must be zeros; the leading zeros of the next row count, if they are enough.
+fn row_stride(count: usize, reached: usize, lines: impl Iterator<Item = (usize, usize)>) -> usize {
+    let distance = |(zeros, values): (usize, usize)| reached.min(zeros + values).max(reached - zeros.min(reached));
+    lines.map(distance).max().unwrap_or(count).max(count)
 }
 
-/// Calls `work` with a few of the `rows` at a time, which the first is and how many, and room for the sums of `planes` of
-/// them with `columns` each.
+/// Calls `work` with a band of `rows` at a time: its first row, its number of rows, and a buffer for the sums of
+/// `planes` planes with `columns` values a row.
 fn bands(rows: usize, columns: usize, planes: usize, mut work: impl FnMut(usize, usize, &mut [f32])) {
     let count = (BAND / (planes * columns)).clamp(1, rows);
     let mut sums = vec![0.0; planes * (count * columns).next_multiple_of(WIDTH)];

@@ -1,27 +1,28 @@
-//! Dense layers, forward and back.
+//! Dense layers: forward pass and gradient in the input.
 
 use crate::{Activation, dot, threads, vectors};
 
-/// Outputs that are computed at once: they stay in a processor's registers.
+/// Outputs that are summed at once. They fit into the registers.
 const OUTPUTS: usize = 32;
 
-/// Channels whose weights are read for one image after the other: they stay in a processor's first cache.
+/// Channels whose weights are used for all images before the next channels. They fit into the L1 cache.
 const CHANNELS: usize = 64;
 
-/// `activation` of `x` `[N, C]` times `weight` `[C, O]`, plus `bias` `[O]`.
+/// `[N, O]`: the `activation` of `x` `[N, C]`, times `weight` `[C, O]`, plus `bias` `[O]`.
 pub fn dense(activation: Activation, x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
     let outputs = bias.len();
     let channels = weight.len() / outputs;
     let images = x.len() / channels;
     let mut y = bias.repeat(images);
-    // Some of the outputs of one image, else all of some images.
+    // The work of one thread: some outputs of a single image, or all outputs of several images.
     let sum = |first: usize, x: &[f32], y: &mut [f32], width: usize| {
-        vectors::widely(
+        vectors::with_widest_vectors(
             #[inline(always)]
             || {
                 for (block, weight) in weight.chunks(outputs * CHANNELS).enumerate() {
                     for (y, x) in y.chunks_exact_mut(width).zip(x.chunks_exact(channels)) {
-                        // Half of them are 0 after a ReLU. No branch: it would be guessed wrongly every other time.
+                        // After a ReLU about half of the values are 0 and are skipped. A branch would be mispredicted
+                        // half of the time.
                         let (mut found, mut count) = ([(0, 0.0); CHANNELS], 0);
                         for (channel, &x) in x[block * CHANNELS..].iter().take(CHANNELS).enumerate() {
                             let x = activation.of(x);
@@ -59,19 +60,19 @@ pub fn dense(activation: Activation, x: &[f32], weight: &[f32], bias: &[f32]) ->
     y
 }
 
-/// The gradient in `x`, from `gradient` `[N, O]`.
+/// The gradient in `x` `[N, C]`, from the output's `gradient` `[N, O]` and `weight` `[C, O]`.
 pub fn dense_backward(activation: Activation, gradient: &[f32], x: &[f32], weight: &[f32], outputs: usize) -> Vec<f32> {
     let channels = weight.len() / outputs;
     let mut y = vec![0.0; x.len()];
     let images = x.len() / channels;
-    // Some of the channels of one image, else all of some images.
+    // The work of one thread: some channels of a single image, or all channels of several images.
     let each =
         if images == 1 { channels.div_ceil(threads::count()) } else { images.div_ceil(threads::count()) * channels };
     threads::parts(&mut y, each, each * outputs, |part, y| {
         let (first, x) = (part * each, &x[part * each..][..y.len()]);
         let (image, channel) = (first / channels, first % channels);
         let width = channels.min(y.len());
-        vectors::widely(
+        vectors::with_widest_vectors(
             #[inline(always)]
             || {
                 let weight = &weight[channel * outputs..][..width * outputs];

@@ -1,19 +1,20 @@
-//! The innermost loop of a convolution: many shifted runs of values, each times a weight, summed.
+//! The innermost loop of a convolution: it sums shifted runs of values, each multiplied by a weight.
 
 use crate::{WIDTH, vectors};
 
-/// Runs of values to sum for `TILE` channels of the result: where each begins in the source, and its weights.
+/// Runs of values to sum for `TILE` output channels: the start of each run in the source, and its weights.
 pub struct Terms<'a, const TILE: usize> {
     pub starts: &'a [usize],
     pub weights: &'a [[f32; TILE]],
 }
 
 impl<const TILE: usize> Terms<'_, TILE> {
-    /// `sums` `[TILE, length]`; `length` is in whole vectors, of which `VECTORS` are computed at once.
+    /// Writes `sums` `[TILE, length]`. `length` is a multiple of the vector width; `VECTORS` vectors are computed at
+    /// once.
     pub fn sum<const VECTORS: usize>(&self, source: &[f32], sums: &mut [f32], length: usize) {
         #[cfg(target_arch = "x86_64")]
         if vectors::wide() {
-            // SAFETY: the processor has these instructions, as just asked.
+            // SAFETY: `vectors::wide` has found AVX2 and FMA.
             return unsafe { self.sum_wide::<VECTORS>(source, sums, length) };
         }
         self.sum_with::<VECTORS, { cfg!(target_arch = "aarch64") }>(source, sums, length);
@@ -34,7 +35,7 @@ impl<const TILE: usize> Terms<'_, TILE> {
         }
     }
 
-    /// As many blocks of `VECTORS` as there are from `done` on; where they end.
+    /// Sums blocks of `VECTORS` vectors from `done` on, as many as fit. Returns where they end.
     #[inline(always)]
     fn blocks<const VECTORS: usize, const FUSED: bool>(
         &self,
@@ -43,7 +44,8 @@ impl<const TILE: usize> Terms<'_, TILE> {
         length: usize,
         mut done: usize,
     ) -> usize {
-        // Four vectors are two pairs: one alone would wait for its own sums.
+        // Four vectors left are summed as two pairs: a block of three would leave one, which waits for its own last
+        // addition.
         while done + VECTORS * WIDTH <= length && (VECTORS != 3 || done + 4 * WIDTH != length) {
             let source = &source[done..];
             let mut block = [[[0.0; WIDTH]; VECTORS]; TILE];

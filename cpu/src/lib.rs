@@ -1,10 +1,11 @@
-//! The layers of `decoy`, and what its attacks compute between them, on the CPU: plain loops over slices. They are a
-//! crate of their own so that a build of the rest for size leaves them fast.
+//! The layers of `decoy`, and the per-image operations of its attacks, on the CPU: plain loops over slices. This is a
+//! crate of its own so that it is compiled for speed even where the rest is compiled for size.
 //!
-//! In a convolution every channel of the result is a sum of shifted planes times a weight, laid out so that each shift is
-//! contiguous: with zeros around them, and the pixels that a stride skips in planes of their own. What is computed side by
-//! side are the images, or the channels and pixels of one: each sum has one order, whatever the threads and vectors.
-//! Natively all threads share the work, with the widest vectors that the processor has, and training has its loops too.
+//! In a convolution every output channel is a sum of shifted planes, each times a weight. The input is laid out so that
+//! each shifted plane is contiguous: zeros surround it, and with a stride the pixels are split into planes by
+//! remainder. The work is divided by images, or by channels and pixels of one image. Each sum has a fixed order, so
+//! results do not depend on the number of threads or on the vector width. Natively all threads share the work with the
+//! widest vectors of the processor, and there are loops for training too.
 
 mod convolution;
 mod dense;
@@ -25,32 +26,32 @@ pub use normalisation::{Moments, normalise, normalise_backward};
 pub use per_image::{Combination, Score, Size, nearer, step, unit};
 pub use pointwise::Pointwise;
 #[cfg(not(target_family = "wasm"))]
-pub use threads::{among_threads, beside};
+pub use threads::{in_pool, join};
 #[cfg(not(target_family = "wasm"))]
 pub use training::WeightGradients;
 
-/// What happens to the values before a layer's weights meet them.
+/// The activation before a layer's weights.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Activation {
-    /// Nothing.
+    /// None: x.
     Identity,
-    /// The larger of the value and 0.
+    /// max(x, 0).
     Relu,
-    /// The same, and no more than 6.
+    /// min(max(x, 0), 6).
     Relu6,
-    /// Times `scale`, plus `shift`: the normalisation of pixels.
+    /// x · `scale` + `shift`: the normalisation of pixels.
     Affine {
-        /// One over the deviation.
+        /// 1 / standard deviation.
         scale: f32,
-        /// The mean, negative, over the deviation.
+        /// −mean / standard deviation.
         shift: f32,
     },
 }
 
-/// Values in one of a processor's vectors, or two where those are shorter.
+/// f32 values in one SIMD vector. Where the processor's vectors are shorter, two of them.
 const WIDTH: usize = 8;
 
-/// Values that are summed side by side.
+/// Partial sums of a reduction, so that additions do not wait for each other.
 const LANES: usize = 16;
 
 #[inline(always)]
@@ -81,21 +82,21 @@ fn sum(values: &[f32]) -> f32 {
 }
 
 impl Activation {
-    /// It of every value of `x`.
+    /// The activation of every value of `x`.
     pub fn forward(self, x: &[f32]) -> Vec<f32> {
         let mut y = vec![0.0; x.len()];
         self.write(&mut y, x, 1);
         y
     }
 
-    /// The gradient in `x`, from that after it.
+    /// The gradient in `x`, from the `gradient` after the activation.
     pub fn backward(self, gradient: &[f32], x: &[f32]) -> Vec<f32> {
         let mut y = gradient.to_vec();
         self.scale(&mut y, x);
         y
     }
 
-    /// Writes it of every `stride`th value of `x`, as many as `y` has.
+    /// Writes the activation of every `stride`th value of `x`, as many as `y` has.
     #[inline(always)]
     fn write(self, y: &mut [f32], x: &[f32], stride: usize) {
         match self {
@@ -106,18 +107,19 @@ impl Activation {
         }
     }
 
-    /// Writes the gradients at `x`, of which those with the same remainder modulo the stride are a `line` each.
+    /// Writes the gradients in `x` to `y`. `line` gives the gradients after the activation at the indices with the same
+    /// remainder modulo the stride.
     #[inline(always)]
-    fn unfold<'a>(self, y: &mut [f32], x: &[f32], stride: usize, line: impl Fn(usize) -> &'a [f32]) {
+    fn interleave_gradients<'a>(self, y: &mut [f32], x: &[f32], stride: usize, line: impl Fn(usize) -> &'a [f32]) {
         match self {
-            Activation::Identity => unfold(y, x, stride, line, |y, _| y),
-            Activation::Relu => unfold(y, x, stride, line, |y, x| y * Activation::Relu.slope(x)),
-            Activation::Relu6 => unfold(y, x, stride, line, |y, x| y * Activation::Relu6.slope(x)),
-            Activation::Affine { .. } => unfold(y, x, stride, line, |y, x| y * self.slope(x)),
+            Activation::Identity => interleave_gradients(y, x, stride, line, |y, _| y),
+            Activation::Relu => interleave_gradients(y, x, stride, line, |y, x| y * Activation::Relu.slope(x)),
+            Activation::Relu6 => interleave_gradients(y, x, stride, line, |y, x| y * Activation::Relu6.slope(x)),
+            Activation::Affine { .. } => interleave_gradients(y, x, stride, line, |y, x| y * self.slope(x)),
         }
     }
 
-    /// Multiplies `y` by its slope at `x`.
+    /// Multiplies the gradients `y` by the activation's slope at `x`.
     fn scale(self, y: &mut [f32], x: &[f32]) {
         let pairs = y.iter_mut().zip(x);
         match self {
@@ -132,7 +134,7 @@ impl Activation {
     fn of(self, x: f32) -> f32 {
         match self {
             Activation::Identity => x,
-            // `max` is a call to a function where there is no instruction for it, as in wasm.
+            // `f32::max` is a function call on targets without a matching instruction, such as wasm.
             Activation::Relu => {
                 if x > 0.0 {
                     x
@@ -145,7 +147,7 @@ impl Activation {
         }
     }
 
-    /// Its derivative.
+    /// The derivative at `x`.
     #[inline(always)]
     fn slope(self, x: f32) -> f32 {
         match self {
@@ -158,7 +160,7 @@ impl Activation {
 }
 
 #[inline(always)]
-fn unfold<'a>(
+fn interleave_gradients<'a>(
     y: &mut [f32],
     x: &[f32],
     stride: usize,

@@ -1,11 +1,11 @@
-//! BatchNorm while a network is trained (Ioffe and Szegedy 2015, arXiv 1502.03167), natively: two passes over the values
-//! forward, two back.
+//! BatchNorm in training (Ioffe and Szegedy 2015, arXiv 1502.03167), native only: two passes over the values forward,
+//! two back.
 
 use rayon::prelude::*;
 
 use crate::sum;
 
-/// What is added to a variance before the root is taken.
+/// Added to a variance before the square root.
 const EPSILON: f64 = 1e-5;
 
 /// Mean and variance of every channel over a batch.
@@ -13,12 +13,12 @@ const EPSILON: f64 = 1e-5;
 pub struct Moments {
     /// `[C]`
     pub mean: Vec<f32>,
-    /// `[C]`, of the batch, not of what it is drawn from.
+    /// `[C]`, the variance of the batch itself (divided by the count, not by the count − 1).
     pub variance: Vec<f32>,
 }
 
 impl Moments {
-    /// Those of `x` `[N, channels, positions]`.
+    /// The moments of `x` `[N, channels, positions]`.
     pub fn of(x: &[f32], channels: usize, positions: usize) -> Self {
         let count = (x.len() / channels) as f64;
         let sums = per_channel(x.len(), channels, positions, |range| {
@@ -31,11 +31,11 @@ impl Moments {
         Self { variance: variance.collect(), mean: mean.iter().map(|&mean| mean as f32).collect() }
     }
 
-    /// Those of several batches of the same size together.
+    /// The moments of several batches of the same size, taken together.
     ///
     /// # Panics
     ///
-    /// If there is none.
+    /// If `batches` is empty.
     pub fn of_all(batches: &[Self]) -> Self {
         let average = |channel: usize, value: &dyn Fn(&Self, usize) -> f64| {
             batches.iter().map(|batch| value(batch, channel)).sum::<f64>() / batches.len() as f64
@@ -48,13 +48,13 @@ impl Moments {
         Self { variance, mean: means.iter().map(|&mean| mean as f32).collect() }
     }
 
-    /// One over the standard deviation of every channel.
+    /// 1 / standard deviation of every channel, `[C]`.
     pub fn scale(&self) -> Vec<f32> {
         self.variance.iter().map(|&variance| (1.0 / (f64::from(variance) + EPSILON).sqrt()) as f32).collect()
     }
 }
 
-/// `gamma` times `x` `[N, C, positions]` without its mean and over its standard deviation, plus `beta`.
+/// `gamma` · (`x` − mean) / standard deviation + `beta`, for `x` `[N, C, positions]`.
 pub fn normalise(x: &[f32], positions: usize, moments: &Moments, gamma: &[f32], beta: &[f32]) -> Vec<f32> {
     let scales = moments.scale();
     let mut y = vec![0.0; x.len()];
@@ -66,7 +66,7 @@ pub fn normalise(x: &[f32], positions: usize, moments: &Moments, gamma: &[f32], 
     y
 }
 
-/// The gradients of [`normalise`] in `x`, `gamma` and `beta`, the mean and the deviation being those of `x`.
+/// The gradients of [`normalise`] in `x`, `gamma` and `beta`, where `moments` are computed from `x`.
 pub fn normalise_backward(
     gradient: &[f32],
     x: &[f32],
@@ -85,7 +85,7 @@ pub fn normalise_backward(
         (0..channels).map(|c| (sums[c][1] - f64::from(moments.mean[c]) * sums[c][0]) * f64::from(scales[c])).collect();
     let mut y = vec![0.0; x.len()];
     planes(&mut y, channels, positions, |c, range, y| {
-        // y = γ·s·(g − mean(g) − x̂·mean(g·x̂)) with x̂ = (x − mean)·s
+        // gradient in x = γ·s·(g − mean(g) − x̂·mean(g·x̂)) with x̂ = (x − mean)·s
         let scale = f64::from(scales[c]) * f64::from(gamma[c]);
         let slope = -scale * f64::from(scales[c]) * in_gamma[c] / count;
         let shift = (-scale * sums[c][0] / count - slope * f64::from(moments.mean[c])) as f32;
@@ -96,7 +96,8 @@ pub fn normalise_backward(
     (y, in_gamma.iter().map(|&sum| sum as f32).collect(), sums.iter().map(|[sum, _]| *sum as f32).collect())
 }
 
-/// Two sums over every channel, from those over each of its planes. The order is fixed, whatever the number of threads.
+/// Two sums for every channel, added up from the sums of its planes. The order does not depend on the number of
+/// threads.
 fn per_channel(
     length: usize,
     channels: usize,
@@ -116,7 +117,7 @@ fn per_channel(
     totals
 }
 
-/// Calls `work` with every plane of `y`, its channel and where it lies.
+/// Calls `work` with every plane of `y`, the plane's channel and its range of indices.
 fn planes(
     y: &mut [f32],
     channels: usize,

@@ -1,25 +1,26 @@
-//! What an attack computes for every image of a batch by itself: sizes, directions, choices, and functions of the logits.
+//! What an attack computes for each image of a batch separately: sizes, directions, choices, and functions of the
+//! logits.
 
 use crate::{LANES, threads, vectors};
 
-/// Multiply-adds that a value costs about as much as: what is computed here waits for memory.
+/// The cost of one value, in multiply-adds. These loops are limited by memory.
 const COST: usize = 8;
 
-/// One number for all values of an image.
+/// A measure of the size of an image: one number from all its values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Size {
-    /// How many are not 0.
+    /// The number of values that are not 0.
     Count,
-    /// The sum of their magnitudes.
+    /// The sum of the magnitudes.
     Sum,
-    /// The root of the sum of their squares.
+    /// The square root of the sum of the squares.
     Length,
     /// The largest magnitude.
     Largest,
 }
 
 impl Size {
-    /// Of every image of `x`, `[N]`.
+    /// The size of every image of `x`, `[N]`.
     pub fn of(self, x: &[f32], images: usize) -> Vec<f32> {
         let values = x.len() / images;
         threads::map(images, COST * values, |image| {
@@ -28,7 +29,7 @@ impl Size {
         })
     }
 
-    /// Of every image of `a − b`, `[N]`.
+    /// The size of every image of `a − b`, `[N]`.
     pub fn of_difference(self, a: &[f32], b: &[f32], images: usize) -> Vec<f32> {
         let values = a.len() / images;
         threads::map(images, COST * values, |image| {
@@ -37,7 +38,7 @@ impl Size {
         })
     }
 
-    /// Of the values that `value` makes of `a` and `b`.
+    /// The size of the values `value(a, b)`.
     #[inline(always)]
     fn fold(self, a: &[f32], b: &[f32], value: impl Fn(f32, f32) -> f32) -> f32 {
         match self {
@@ -49,7 +50,7 @@ impl Size {
     }
 }
 
-/// `part` of every two values, joined by `join` from 0 on, in lanes as a processor has them.
+/// Joins `part(a, b)` of all pairs by `join`, beginning from 0, in `LANES` partial results.
 #[inline(always)]
 fn fold(a: &[f32], b: &[f32], part: impl Fn(f32, f32) -> f32, join: impl Fn(f32, f32) -> f32) -> f32 {
     let ((chunks, rest), (b_chunks, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
@@ -63,7 +64,7 @@ fn fold(a: &[f32], b: &[f32], part: impl Fn(f32, f32) -> f32, join: impl Fn(f32,
     lanes.iter().fold(rest, |sum, &lane| join(sum, lane))
 }
 
-/// Every image at length 1, however small it is; one that is zero stays zero.
+/// Every image of `x` scaled to L2 length 1, also a tiny one. An image of zeros stays zero.
 pub fn unit(x: &[f32], images: usize) -> Vec<f32> {
     let mut y = vec![0.0; x.len()];
     let values = x.len() / images;
@@ -75,7 +76,7 @@ pub fn unit(x: &[f32], images: usize) -> Vec<f32> {
     y
 }
 
-/// `from` plus every image of `direction` at `length` `[N]`, however small it is.
+/// `from` plus every image of `direction`, scaled to the length in `length` `[N]`; also a tiny direction is scaled.
 pub fn step(from: &[f32], direction: &[f32], length: &[f32]) -> Vec<f32> {
     let values = from.len() / length.len();
     let mut y = vec![0.0; from.len()];
@@ -87,13 +88,14 @@ pub fn step(from: &[f32], direction: &[f32], length: &[f32]) -> Vec<f32> {
     y
 }
 
-/// The largest magnitude, and the length once all is divided by that, or the squares of a tiny image underflow to 0.
+/// The largest magnitude, and the L2 length after division by it. Without this division the squares of a tiny image
+/// underflow to 0.
 fn lengths(image: &[f32]) -> (f32, f32) {
     let largest = Size::Largest.fold(image, image, |x, _| x).max(f32::MIN_POSITIVE);
     (largest, Size::Length.fold(image, image, |x, _| x / largest).max(f32::MIN_POSITIVE))
 }
 
-/// Images and their sizes `[N]`: those of `new` where `found` `[N]` is 1 and they are smaller, else those of `best`.
+/// Images and their sizes `[N]`: those of `new` where `found` `[N]` is 1 and `new` is smaller, else those of `best`.
 pub fn nearer(found: &[f32], new: (&[f32], &[f32]), best: (&[f32], &[f32])) -> (Vec<f32>, Vec<f32>) {
     let sizes = found.iter().zip(new.1).zip(best.1);
     let (mask, sizes): (Vec<_>, Vec<_>) =
@@ -101,7 +103,7 @@ pub fn nearer(found: &[f32], new: (&[f32], &[f32]), best: (&[f32], &[f32])) -> (
     (Combination::Choice.of(new.0, best.0, &mask), sizes)
 }
 
-/// How two images a and b become one, by a number r that each image has.
+/// How two images a and b are combined into one, with a number r for each image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Combination {
     /// a where r is 1, else b.
@@ -115,7 +117,7 @@ pub enum Combination {
 }
 
 impl Combination {
-    /// Of the images of `a` and `b` and the numbers `by` `[N]`.
+    /// Combines the images of `a` and `b`, with r in `by` `[N]`.
     pub fn of(self, a: &[f32], b: &[f32], by: &[f32]) -> Vec<f32> {
         match self {
             Combination::Choice => each(a, b, by, |a, b, r| if r > 0.5 { a } else { b }),
@@ -124,7 +126,7 @@ impl Combination {
                 let sign = f32::from(b > 0.0) - f32::from(b < 0.0);
                 (a + r * sign).clamp(0.0, 1.0)
             }),
-            // Without `clamp`, which panics where r is not a number.
+            // `clamp` would panic where r is NaN.
             Combination::Cube => each(a, b, by, |a, b, r| {
                 let (low, high) = (a - r, a + r);
                 let near = if b < low { low } else { b };
@@ -145,13 +147,13 @@ fn each(a: &[f32], b: &[f32], by: &[f32], combine: impl Fn(f32, f32, f32) -> f32
     y
 }
 
-/// A function of an image's logits z and the class y that it is about; m is the largest of the other logits, and
-/// o = log Σ_{j≠y} exp z_j − z_y are the log odds against y.
+/// A function of an image's logits z and a class y. m is the largest of the other logits, and o = log Σ_{j≠y} exp z_j −
+/// z_y the log odds against y.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Score {
-    /// m − z_y.
+    /// m − z_y, the margin.
     Margin,
-    /// o.
+    /// o, the log odds.
     LogOdds,
     /// log(1 + exp o), which is −log p_y.
     CrossEntropy,
@@ -160,7 +162,8 @@ pub enum Score {
 }
 
 impl Score {
-    /// `sign` times the score of every image, `[N]`; of `logits` `[N, K]` and `one_hot` `[N, K]`, 1 at the class.
+    /// `sign` times the score of every image, `[N]`. `logits` and `one_hot` are `[N, K]`; `one_hot` is 1 at the class
+    /// y.
     pub fn of(self, logits: &[f32], one_hot: &[f32], images: usize, sign: f32) -> Vec<f32> {
         let classes = logits.len() / images;
         let rows = logits.chunks_exact(classes).zip(one_hot.chunks_exact(classes));
@@ -177,8 +180,8 @@ impl Score {
         .collect()
     }
 
-    /// The gradient of that in the logits, `[N, K]`, times `gradient` `[N]`. Of several largest logits the first has all
-    /// of the margin's.
+    /// The gradient of `sign` times the score in the logits, `[N, K]`, times `gradient` `[N]`. Where several logits are
+    /// the largest, the first one gets all of the margin's gradient.
     pub fn gradient(self, gradient: &[f32], logits: &[f32], one_hot: &[f32], sign: f32) -> Vec<f32> {
         let classes = logits.len() / gradient.len();
         let rows = logits.chunks_exact(classes).zip(one_hot.chunks_exact(classes)).zip(gradient);
@@ -189,7 +192,7 @@ impl Score {
             y.extend(logits.iter().zip(one_hot).enumerate().map(|(class, (logit, &own))| {
                 let share = match self {
                     Score::Margin => f32::from(class == odds.rival),
-                    // The class's own logit may lie too far above for a finite power.
+                    // The class's own logit may lie so far above that exp overflows.
                     _ => (1.0 - own) * (logit - odds.largest).min(0.0).exp() / odds.sum,
                 };
                 factor * (share - own)
@@ -198,7 +201,7 @@ impl Score {
         y
     }
 
-    /// The derivative in the log odds, or the margin.
+    /// The derivative of the score with respect to the log odds (for the margin: 1).
     fn slope(self, log_odds: f32) -> f32 {
         match self {
             Score::Margin | Score::LogOdds => 1.0,
@@ -213,9 +216,9 @@ fn logistic(x: f32) -> f32 {
     if x < 0.0 { power / (1.0 + power) } else { 1.0 / (1.0 + power) }
 }
 
-/// One image's logits, as the scores see them.
+/// The parts of a score, for the logits of one image.
 struct Odds {
-    /// The class of the largest of the other logits, and that logit.
+    /// The class with the largest of the other logits.
     rival: usize,
     largest: f32,
     /// Σ_{j≠y} exp(z_j − m).

@@ -1,34 +1,33 @@
-//! 1×1 convolutions: every pixel alone, a matrix product for each image.
+//! 1×1 convolutions: one matrix product per image.
 
 use crate::convolution::{TILE, VECTORS};
 use crate::kernel::Terms;
 use crate::{Activation, WIDTH, threads, vectors};
 
-/// Values that are read for one band of pixels: they stay in a processor's first cache while every channel of the result
-/// reads them.
+/// Input values of one band of pixels. They stay in the L1 cache while every output channel reads them.
 const BAND: usize = 6 << 10;
 
-/// Terms that are summed at once. Of more, as many sums of about the same length are added, as Burn's matrix products have
-/// it, so that a training comes out the same.
+/// Terms that are summed in one run. A longer sum is the sum of several runs of about equal length. Burn's matrix
+/// products add in the same order, so a training gives the same result.
 const RUN: usize = 512;
 
 /// A 1×1 convolution without its weights.
 pub struct Pointwise {
-    /// What comes before it.
+    /// The activation before the convolution.
     pub activation: Activation,
-    /// C, channels of the input.
+    /// C, the number of input channels.
     pub channels: usize,
-    /// O, channels of the output.
+    /// O, the number of output channels.
     pub outputs: usize,
-    /// H·W, pixels of an image.
+    /// H·W, the pixels of one image.
     pub pixels: usize,
 }
 
 impl Pointwise {
-    /// `[N, O, H, W]` of `x` `[N, C, H, W]`, `weight` `[O, C]` and `bias` `[O]`.
+    /// The output `[N, O, H, W]`, from `x` `[N, C, H, W]`, `weight` `[O, C]` and `bias` `[O]`.
     pub fn forward(&self, x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
         let kernels = threads::map(self.outputs.div_ceil(TILE), 8 * TILE * self.channels, |tile| {
-            // Beyond the last output it once more.
+            // Beyond the last output channel, that channel is repeated.
             let row = |lane: usize| (tile * TILE + lane).min(self.outputs - 1) * self.channels;
             let rows: [&[f32]; TILE] = std::array::from_fn(|lane| &weight[row(lane)..][..self.channels]);
             (0..self.channels).map(|channel| rows.map(|row| row[channel])).collect()
@@ -40,7 +39,7 @@ impl Pointwise {
         })
     }
 
-    /// The gradient in `x`, from `gradient` `[N, O, H, W]`.
+    /// The gradient in `x`, from the output's `gradient` `[N, O, H, W]`.
     pub fn backward(&self, gradient: &[f32], x: &[f32], weight: &[f32]) -> Vec<f32> {
         let kernels = threads::map(self.channels.div_ceil(TILE), 8 * TILE * self.outputs, |tile| {
             let rows = weight.chunks_exact(self.channels).map(|row| &row[tile * TILE..]);
@@ -48,12 +47,13 @@ impl Pointwise {
         });
         let read = |from: &[f32], to: &mut [f32]| vectors::map(to, from, 1, |gradient| gradient);
         self.product(gradient, &kernels, [self.outputs, self.channels], read, |_, start, sums, y| {
-            self.activation.unfold(y, &x[start..][..y.len()], 1, |_| sums);
+            self.activation.interleave_gradients(y, &x[start..][..y.len()], 1, |_| sums);
         })
     }
 
-    /// `[N, to, H, W]` of `x` `[N, from, H, W]`, whose rows `read` lays out, and the `kernels`; `write` is given which channel
-    /// it is, where the values lie in the whole, and the sums.
+    /// The product `[N, to, H, W]` of `x` `[N, from, H, W]` and the `kernels`. `read` copies a row of `x` into the
+    /// buffer. `write` gets the output channel, the index of the first value in the whole output, the sums, and the row
+    /// to write to.
     #[inline(always)]
     fn product(
         &self,
@@ -63,7 +63,7 @@ impl Pointwise {
         read: impl Fn(&[f32], &mut [f32]) + Sync,
         write: impl Fn(usize, usize, &[f32], &mut [f32]) + Sync,
     ) -> Vec<f32> {
-        // In vectors: at least those that are summed at once and one more, so that none is left alone.
+        // In vectors. At least one more than are summed at once, so that no block of a single vector is left.
         let band = (BAND / from / WIDTH).max(VECTORS + 1);
         let run = from.div_ceil(from.div_ceil(RUN));
         let mut y = vec![0.0; x.len() / from * to];
@@ -79,7 +79,7 @@ impl Pointwise {
             for start in (0..count).step_by(band) {
                 let count = band.min(count - start);
                 let length = count.next_multiple_of(WIDTH);
-                vectors::widely(
+                vectors::with_widest_vectors(
                     #[inline(always)]
                     || {
                         for (x, source) in x.chunks_exact(self.pixels).zip(source.chunks_exact_mut(band)) {
@@ -97,7 +97,7 @@ impl Pointwise {
                             sums.iter_mut().zip(&*further).for_each(|(sum, further)| *sum += further);
                         }
                     }
-                    vectors::widely(
+                    vectors::with_widest_vectors(
                         #[inline(always)]
                         || {
                             for (lane, (row, sums)) in rows.iter_mut().zip(sums.chunks_exact(length)).enumerate() {

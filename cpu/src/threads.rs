@@ -1,19 +1,18 @@
-//! Work shared between a processor's threads: natively all of them, in a browser the one there is. What is computed does
-//! not depend on how many there are.
+//! Work shared between threads: natively all of them, in a browser the only one. Results do not depend on their number.
 
 #[cfg(not(target_family = "wasm"))]
 use rayon::prelude::*;
 
-/// Multiply-adds that are worth another thread: a few microseconds, several times what it costs to hand them over.
-const WORTH: usize = 1 << 17;
+/// Multiply-adds that are worth another thread. They take a few microseconds, several times the cost of the hand-over.
+const MIN_WORK: usize = 1 << 17;
 
-/// Calls `work` with every part of `size` values of `y`, given which it is; the last may be shorter. `cost` are the
-/// multiply-adds of one.
+/// Splits `y` into parts of `size` values (the last may be shorter), and calls `work` with the index of each part and
+/// the part. `cost` is the number of multiply-adds of one part.
 pub fn parts(y: &mut [f32], size: usize, cost: usize, work: impl Fn(usize, &mut [f32]) + Sync + Send) {
     parts_with(y, size, cost, || (), |(), index, y| work(index, y));
 }
 
-/// The same, with room that `room` makes for every thread.
+/// The same as [`parts`], with a buffer for every thread, made by `room`.
 pub fn parts_with<R>(
     y: &mut [f32],
     size: usize,
@@ -22,8 +21,8 @@ pub fn parts_with<R>(
     work: impl Fn(&mut R, usize, &mut [f32]) + Sync + Send,
 ) {
     #[cfg(not(target_family = "wasm"))]
-    if shared(y.len().div_ceil(size), cost) {
-        let parts = y.par_chunks_mut(size).enumerate().with_min_len(WORTH.div_ceil(cost.max(1)));
+    if is_worth_sharing(y.len().div_ceil(size), cost) {
+        let parts = y.par_chunks_mut(size).enumerate().with_min_len(MIN_WORK.div_ceil(cost.max(1)));
         return parts.for_each_init(room, |room, (index, y)| work(room, index, y));
     }
     let _ = cost;
@@ -31,24 +30,26 @@ pub fn parts_with<R>(
     y.chunks_mut(size).enumerate().for_each(|(index, y)| work(&mut room, index, y));
 }
 
-/// Whether as many parts are worth more than one thread.
+/// Whether this many parts are worth more than one thread.
 #[cfg(not(target_family = "wasm"))]
-fn shared(parts: usize, cost: usize) -> bool {
-    parts > 1 && parts * cost >= 2 * WORTH && count() > 1
+fn is_worth_sharing(parts: usize, cost: usize) -> bool {
+    parts > 1 && parts * cost >= 2 * MIN_WORK && count() > 1
 }
 
-/// What `make` makes of every number below `count`; `cost` as above.
+/// Calls `make` with every number below `count`, and collects the results. `cost` is the number of multiply-adds of one
+/// call.
 pub fn map<T: Send>(count: usize, cost: usize, make: impl Fn(usize) -> T + Sync + Send) -> Vec<T> {
     #[cfg(not(target_family = "wasm"))]
-    if shared(count, cost) {
-        return (0..count).into_par_iter().with_min_len(WORTH.div_ceil(cost.max(1))).map(make).collect();
+    if is_worth_sharing(count, cost) {
+        return (0..count).into_par_iter().with_min_len(MIN_WORK.div_ceil(cost.max(1))).map(make).collect();
     }
     let _ = cost;
     (0..count).map(make).collect()
 }
 
-/// Calls `work` with all `rows` of every image of `y` `[N, rows, length]`, a few of their columns at a time, in whole `unit`s:
-/// which image, which the first column is, and the rows. `cost` are the multiply-adds of a column.
+/// Splits the columns of every image of `y` `[N, rows, length]` into pieces of whole `unit`s. Calls `work` with the
+/// image, the first column of a piece, and the piece of all `rows`. `cost` is the number of multiply-adds of one
+/// column.
 pub fn columns(
     y: &mut [f32],
     rows: usize,
@@ -57,9 +58,9 @@ pub fn columns(
     cost: usize,
     work: impl Fn(usize, usize, Vec<&mut [f32]>) + Sync + Send,
 ) {
-    // Where there are many images, all columns of each.
+    // With many images, one piece holds all columns of an image.
     let pieces = if count() > 1 && y.len() / rows / length < 2 * count() { 2 * count() } else { 1 };
-    let width = length.div_ceil(unit).div_ceil(pieces).max(WORTH.div_ceil(cost * unit)) * unit;
+    let width = length.div_ceil(unit).div_ceil(pieces).max(MIN_WORK.div_ceil(cost * unit)) * unit;
     let mut all: Vec<(usize, usize, Vec<&mut [f32]>)> = Vec::new();
     for (image, y) in y.chunks_exact_mut(rows * length).enumerate() {
         let begun = all.len();
@@ -70,15 +71,15 @@ pub fn columns(
     }
     let cost = cost * width.min(length);
     #[cfg(not(target_family = "wasm"))]
-    if shared(all.len(), cost) {
-        let all = all.into_par_iter().with_min_len(WORTH.div_ceil(cost));
+    if is_worth_sharing(all.len(), cost) {
+        let all = all.into_par_iter().with_min_len(MIN_WORK.div_ceil(cost));
         return all.for_each(|(image, first, rows)| work(image, first, rows));
     }
     let _ = cost;
     all.into_iter().for_each(|(image, first, rows)| work(image, first, rows));
 }
 
-/// How many threads there are.
+/// The number of threads.
 pub fn count() -> usize {
     #[cfg(target_family = "wasm")]
     return 1;
@@ -86,16 +87,17 @@ pub fn count() -> usize {
     rayon::current_num_threads()
 }
 
-/// Does `work` on one of the threads that the rest is shared between: from any other, each time it is shared, one of them has
-/// to be woken and waited for.
+/// Runs `work` on a thread of the pool. From a thread outside the pool, every shared loop has to wake a thread of the
+/// pool and wait for it.
 #[cfg(not(target_family = "wasm"))]
-pub fn among_threads<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+pub fn in_pool<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     rayon::scope(|_| work())
 }
 
-/// What `prepare` and `work` give, where another thread prepares meanwhile if there is one.
+/// Runs `prepare` and `work`, and returns both results. `prepare` runs on another thread at the same time, if there is
+/// one.
 #[cfg(not(target_family = "wasm"))]
-pub fn beside<A: Send, B>(prepare: impl FnOnce() -> A + Send, work: impl FnOnce() -> B) -> (A, B) {
+pub fn join<A: Send, B>(prepare: impl FnOnce() -> A + Send, work: impl FnOnce() -> B) -> (A, B) {
     let mut prepared = None;
     let done = rayon::in_place_scope(|scope| {
         scope.spawn(|_| prepared = Some(prepare()));

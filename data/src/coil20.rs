@@ -2,8 +2,9 @@
 //!
 //! S. A. Nene, S. K. Nayar, H. Murase, *Columbia Object Image Library (COIL-20)*, CUCS-005-96, 1996.
 //!
-//! The pictures are free for research but not ours to pass on, so they are looked for where the user says, and else
-//! downloaded once from the university's page. Archives packed again, or unpacked into a folder, are the same data set.
+//! The pictures are free for research but may not be redistributed. So they are read from the path that the user gives,
+//! and otherwise downloaded once from the university's page. The data set may also be repacked, or unpacked into a
+//! folder.
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -27,10 +28,10 @@ const SIDE: usize = 128;
 /// How many poses there are of each object, 5° apart.
 const POSES: usize = 72;
 
-/// One pose in so many is held out of training.
+/// Every fifth pose is held out of training.
 const HELD_OUT: usize = 5;
 
-/// What the objects are, 1 to 20, named as this project names them.
+/// Labels of objects 1 to 20. The data set has only numbers; these names are the project's.
 const LABELS: [&str; 20] = [
     "duck",
     "wooden block",
@@ -88,13 +89,13 @@ impl DataSet for Coil20 {
     }
 
     fn read(&self, path: &Path) -> Result<Pictures, Error> {
-        let mut shelf = Shelf(vec![None; PICTURES]);
+        let mut by_pose = PicturesByPose(vec![None; PICTURES]);
         for file in files::read(path, |name| parse(name).is_some())? {
             if let Some((object, pose)) = parse(files::file_name(&file.name)) {
-                shelf.put(file.path, object, pose, &file.bytes)?;
+                by_pose.put(file.path, object, pose, &file.bytes)?;
             }
         }
-        shelf.complete(path)
+        by_pose.complete(path)
     }
 
     fn gallery(&self, pictures: &Pictures) -> Vec<(String, Vec<u8>)> {
@@ -113,7 +114,7 @@ impl DataSet for Coil20 {
     }
 }
 
-/// Object and pose by the name of a file; none for a file that is not of the data set.
+/// Object and pose from a file name; `None` for a file that is not part of the data set.
 fn parse(name: &str) -> Option<(usize, usize)> {
     let (object, pose) = name.strip_prefix("obj")?.strip_suffix(".png")?.split_once("__")?;
     Some((object.parse().ok()?, pose.parse().ok()?))
@@ -123,10 +124,10 @@ fn file_name(object: usize, pose: usize) -> String {
     format!("obj{object}__{pose}.png")
 }
 
-/// A place for the pixels of every picture, filled in any order.
-struct Shelf(Vec<Option<Vec<u8>>>);
+/// The pixels of every picture, by object and pose; files may come in any order.
+struct PicturesByPose(Vec<Option<Vec<u8>>>);
 
-impl Shelf {
+impl PicturesByPose {
     fn put(&mut self, file: PathBuf, object: usize, pose: usize, png: &[u8]) -> Result<(), Error> {
         if !(1..=LABELS.len()).contains(&object) || pose >= POSES {
             let expected = "objects 1 to 20 and poses 0 to 71".to_owned();
@@ -187,7 +188,7 @@ mod tests {
         png(128, png::ColorType::Grayscale, value)
     }
 
-    /// Names and files of a whole set, every picture one flat grey.
+    /// Names and files of a complete data set, every picture a single grey.
     fn whole_set() -> Vec<(String, Vec<u8>)> {
         let pngs: Vec<_> = (0..POSES).map(|pose| grey(pose as u8)).collect();
         (0..PICTURES).map(|i| (file_name(i / POSES + 1, i % POSES), pngs[i % POSES].clone())).collect()
@@ -211,7 +212,7 @@ mod tests {
         zip.finish().unwrap().into_inner()
     }
 
-    /// What is said about a folder of one picture.
+    /// The error message for a folder with this one picture.
     fn complaint(name: &str, bytes: &[u8]) -> String {
         let folder = folder(&[(name.to_owned(), bytes.to_owned())]);
         let message = Coil20.read(folder.path()).unwrap_err().to_string();

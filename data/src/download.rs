@@ -1,4 +1,4 @@
-//! Archives from where data sets are offered, kept in the user's cache folder.
+//! Downloads the archives of data sets into the user's cache folder.
 
 use std::{
     env, fs, io,
@@ -10,32 +10,32 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{About, Archive, DataSet, Error, Pictures};
 
-/// How long the server may be silent: a network that is not there shall not hold anybody up.
-const SILENCE: Duration = Duration::from_secs(10);
+/// The download fails if the server is silent for this long: without a network nobody shall wait.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The data set as downloaded before, if it was.
-pub fn kept(set: &(impl DataSet + ?Sized)) -> Result<Option<Pictures>, Error> {
+/// The data set from an earlier download, if there is one.
+pub fn cached(set: &(impl DataSet + ?Sized)) -> Result<Option<Pictures>, Error> {
     let Some(archive) = &set.about().archive else { return Ok(None) };
-    Some(place(archive)).filter(|path| path.exists()).map(|path| verify(set.about(), set.read(&path)?)).transpose()
+    Some(cache_path(archive)).filter(|path| path.exists()).map(|path| verify(set.about(), set.read(&path)?)).transpose()
 }
 
 /// Downloads the data set in at most `timeout`.
 pub fn fetch(set: &(impl DataSet + ?Sized), timeout: Duration) -> Result<Pictures, Error> {
     let about = set.about();
     match &about.archive {
-        Some(archive) => fetch_to(&place(archive), set, archive, timeout),
+        Some(archive) => fetch_to(&cache_path(archive), set, archive, timeout),
         None => Err(Error::NotOffered { name: about.name, give: about.give() }),
     }
 }
 
-/// Where a downloaded archive is kept, such as `~/.cache/decoy/coil-20-proc.zip`, or what the system has for
-/// `~/.cache`.
-fn place(archive: &Archive) -> PathBuf {
+/// Where a downloaded archive is kept, such as `~/.cache/decoy/coil-20-proc.zip`; `~/.cache` is elsewhere on other
+/// systems.
+fn cache_path(archive: &Archive) -> PathBuf {
     let name = archive.url.rsplit('/').next().unwrap_or(archive.url);
     dirs::cache_dir().unwrap_or_else(env::temp_dir).join("decoy").join(name)
 }
 
-/// Downloads to a file beside `path` that takes its name only once its content is checked.
+/// Downloads to a temporary file, which is renamed to `path` once its content has been checked.
 fn fetch_to(
     path: &Path,
     set: &(impl DataSet + ?Sized),
@@ -50,13 +50,13 @@ fn fetch_to(
     let about = set.about();
     let failed =
         |cause: String| Error::Download { name: about.name, url: archive.url.to_owned(), cause, give: about.give() };
-    let silence = Some(timeout.min(SILENCE));
+    let limit = Some(timeout.min(RESPONSE_TIMEOUT));
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_global(Some(timeout))
-        .timeout_resolve(silence)
-        .timeout_connect(silence)
-        .timeout_recv_response(silence)
-        .timeout_per_read(silence)
+        .timeout_resolve(limit)
+        .timeout_connect(limit)
+        .timeout_recv_response(limit)
+        .timeout_per_read(limit)
         .build()
         .into();
     let mut response = agent.get(archive.url).call().map_err(|cause| failed(cause.to_string()))?;
@@ -66,7 +66,7 @@ fn fetch_to(
             .expect("a constant template"),
     );
     bar.set_prefix(about.name);
-    // Nothing much longer than the archive is downloaded.
+    // Stops at twice the expected length.
     let mut body = bar.wrap_read(response.body_mut().with_config().limit(2 * archive.bytes).reader());
     io::copy(&mut body, part.as_file_mut()).map_err(|cause| failed(cause.to_string()))?;
     bar.finish_and_clear();
@@ -76,7 +76,7 @@ fn fetch_to(
     Ok(Pictures { source: path.to_owned(), ..pictures })
 }
 
-/// Refuses other pixels than those of the data set.
+/// An error if the pixels do not have the checksum of the data set.
 fn verify(about: &About, pictures: Pictures) -> Result<Pictures, Error> {
     match about.sha256 {
         Some(expected) if pictures.sha256 != expected => {
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
     use crate::{ImagenetSample, files};
 
-    /// A set whose archive holds files named `a`, and whose checksum is their content.
+    /// A data set whose archive holds files named `a`, and whose checksum is their content.
     struct Letters(About);
 
     impl DataSet for Letters {
@@ -132,7 +132,7 @@ mod tests {
         fetch_to(path, &letters(), &archive, timeout)
     }
 
-    /// The address of a server that answers one request, when it has one, with `answer`.
+    /// The address of a server that answers a single request with `answer`.
     fn serve(answer: impl FnOnce(TcpStream) + Send + 'static) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/set.zip", listener.local_addr().unwrap());

@@ -1,4 +1,4 @@
-//! What can be wrong with a copy of a data set.
+//! Errors of reading or downloading a data set.
 
 use std::{io, path::PathBuf};
 
@@ -8,12 +8,12 @@ use crate::About;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A data set that there is not.
+    /// The name of a data set that does not exist.
     #[error("there is no data set “{id}”: expected one of {known}")]
     NoSuchSet {
         /// The name asked for.
         id: String,
-        /// The names there are.
+        /// The names of all data sets.
         known: String,
     },
 
@@ -22,7 +22,7 @@ pub enum Error {
     NoSuchPath {
         /// The path asked for.
         path: PathBuf,
-        /// What to give there.
+        /// How to give a copy, in words.
         give: String,
     },
 
@@ -45,7 +45,7 @@ pub enum Error {
     },
 
     /// Some files of the data set are not there.
-    #[error("{}: expected {expected} files, found {}; missing {}", .path.display(), .expected - .missing.len(), some(.missing))]
+    #[error("{}: expected {expected} files, found {}; missing {}", .path.display(), .expected - .missing.len(), first_few(.missing))]
     Missing {
         /// The folder or archive.
         path: PathBuf,
@@ -55,14 +55,14 @@ pub enum Error {
         missing: Vec<String>,
     },
 
-    /// A file or folder that is something else than the data set has in its place.
+    /// A file or folder that differs from the data set's.
     #[error("{}: expected {expected}, found {found}", .file.display())]
     Unexpected {
         /// The file or folder.
         file: PathBuf,
-        /// What the data set has.
+        /// What the data set has there.
         expected: String,
-        /// What is there.
+        /// What was found there.
         found: String,
     },
 
@@ -82,7 +82,7 @@ pub enum Error {
     NotOffered {
         /// The data set.
         name: &'static str,
-        /// What to give in its place.
+        /// How to give a copy instead, in words.
         give: String,
     },
 
@@ -95,7 +95,7 @@ pub enum Error {
         url: String,
         /// What went wrong.
         cause: String,
-        /// What to give in its place.
+        /// How to give a copy instead, in words.
         give: String,
     },
 
@@ -124,7 +124,7 @@ impl About {
 }
 
 /// The first few of many names, and how many more there are.
-fn some(names: &[String]) -> String {
+fn first_few(names: &[String]) -> String {
     const SHOWN: usize = 5;
     let shown = names[..names.len().min(SHOWN)].join(", ");
     match names.len().saturating_sub(SHOWN) {

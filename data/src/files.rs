@@ -10,21 +10,21 @@ use flate2::read::GzDecoder;
 
 use crate::Error;
 
-/// No file of a data set is longer than this; nothing longer is read.
+/// A longer file is not read, in bytes; no data set has one.
 const MAX_FILE: u64 = 32 << 20;
 
 /// A file and where it was found.
 pub struct Found {
     /// Its path inside the folder or archive.
     pub name: String,
-    /// The path of the folder or archive, and that inside of it: what messages say.
+    /// The path of the folder or archive, followed by the path inside, for messages.
     pub path: PathBuf,
     /// Its content.
     pub bytes: Vec<u8>,
 }
 
-/// The files in `root`, a folder with its folders, a zip or a tar.gz archive, whose file name is `wanted`, in the order
-/// of their names. Hidden files, such as the companions that macOS puts beside pictures, are left aside.
+/// The files in `root` whose file name is `wanted`, sorted by name. `root` is a folder, with its subfolders, or a zip
+/// or tar.gz archive. Hidden files, such as those that macOS adds beside pictures, are skipped.
 pub fn read(root: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<Found>, Error> {
     let wanted = |name: &str| !name.starts_with('.') && wanted(name);
     let mut found = Collection { root, wanted: &wanted, files: Vec::new() };

@@ -1,8 +1,8 @@
-//! A sample of ImageNet, at most one photograph of each of 1000 classes: what the networks for photographs are tuned
-//! and measured on.
+//! A sample of ImageNet, at most one photograph of each of 1000 classes. The networks for photographs are tuned and
+//! measured on it.
 //!
-//! The file names tell the classes: `{class, 4 digits}_{WordNet id}_{name}.jpg`. The photographs are not ours to pass on
-//! and have no public address to download them from, so that they come from a path the user gives.
+//! The class is in the file name: `{class, 4 digits}_{WordNet id}_{name}.jpg`. The photographs may not be
+//! redistributed, and there is no public address to download them from: they are read from a path that the user gives.
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -32,7 +32,7 @@ static ABOUT: LazyLock<About> = LazyLock::new(|| About {
     sha256: None,
 });
 
-/// One photograph in so many is held out of training.
+/// Every tenth photograph is held out of training.
 const HELD_OUT: usize = 10;
 
 impl DataSet for ImagenetSample {
@@ -45,7 +45,7 @@ impl DataSet for ImagenetSample {
         let pictures = photographs.into_iter().enumerate().map(|(index, photograph)| {
             let class = class(path, &photograph.name)?;
             let split = if index.is_multiple_of(HELD_OUT) { Split::Test } else { Split::Train };
-            // The same whether it lies in a folder, or in a folder of an archive.
+            // The name does not depend on whether it lies in a folder or in an archive.
             let name = files::file_name(&photograph.name).to_owned();
             Ok(Picture { name, class, split, content: Content::File(photograph.bytes) })
         });

@@ -1,7 +1,7 @@
 //! The data sets Decoy trains and measures on: found, checked, decoded.
 //!
-//! Nothing here knows a network: a [`DataSet`] says what it is and gives a list of labelled pictures. What is wrong
-//! with a copy is an [`Error`] that names the file, what was expected and what was found.
+//! Nothing here depends on a network: a [`DataSet`] describes itself and gives a list of labelled pictures. A copy that
+//! cannot be used gives an [`Error`] that names the file, what was expected and what was found.
 
 mod cifar10;
 mod coil20;
@@ -21,49 +21,49 @@ pub use coil20::Coil20;
 pub use error::Error;
 pub use imagenet_sample::ImagenetSample;
 
-/// How long [`DataSet::load`] lets a download take: even a slow line is done by then.
-const PATIENCE: Duration = Duration::from_secs(30 * 60);
+/// The time limit of a download in [`DataSet::load`], long enough for a slow line.
+const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
 /// A labelled data set of pictures.
 pub trait DataSet: Sync {
-    /// What it is.
+    /// Its description.
     fn about(&self) -> &About;
 
-    /// The data set in the folder or archive at `path`. Other pixels than those of [`About::sha256`] are accepted, and
-    /// told in [`Pictures::sha256`].
+    /// Reads the data set from the folder or archive at `path`. Pixels that differ from [`About::sha256`] are accepted;
+    /// their checksum is [`Pictures::sha256`].
     ///
     /// # Errors
     ///
     /// When there is nothing at `path`, or not the whole data set.
     fn read(&self, path: &Path) -> Result<Pictures, Error>;
 
-    /// The files of the gallery that the page shows of it, `gallery.json` among them; none for a set whose gallery is
-    /// not made of its pictures.
+    /// Names and contents of the files of the page's gallery, among them `gallery.json`; empty for a data set whose
+    /// gallery shows other pictures.
     fn gallery(&self, _pictures: &Pictures) -> Vec<(String, Vec<u8>)> {
         Vec::new()
     }
 
-    /// The data set from `path`, else from the path in [`About::variable`], else as downloaded before, else none.
+    /// The data set from `path`, else from the path in [`About::variable`], else from an earlier download, else `None`.
     ///
     /// # Errors
     ///
-    /// When the first of these that there is cannot be used; the next is not tried in its place.
+    /// If the first of these that is given cannot be used; the next one is not tried.
     fn find(&self, path: Option<&Path>) -> Result<Option<Pictures>, Error> {
         let named = || env::var_os(self.about().variable).filter(|value| !value.is_empty()).map(PathBuf::from);
         match path.map(Path::to_owned).or_else(named) {
             Some(path) if !path.exists() => Err(Error::NoSuchPath { path, give: self.about().give() }),
             Some(path) => self.read(&path).map(Some),
-            None => download::kept(self),
+            None => download::cached(self),
         }
     }
 
-    /// Downloads the data set into the user's cache folder, with a progress bar on a terminal, in at most `timeout`. A
-    /// server that cannot be reached is given up after ten seconds.
+    /// Downloads the data set into the user's cache folder in at most `timeout`, with a progress bar on a terminal. It
+    /// fails after ten seconds if the server cannot be reached.
     ///
     /// # Errors
     ///
-    /// If it is not offered for download, cannot be downloaded, or is not what [`About::sha256`] says; nothing is kept
-    /// of it then.
+    /// If it is not offered for download, cannot be downloaded, or does not have the checksum [`About::sha256`]; then
+    /// no file is kept.
     fn download(&self, timeout: Duration) -> Result<Pictures, Error> {
         download::fetch(self, timeout)
     }
@@ -72,50 +72,50 @@ pub trait DataSet: Sync {
     ///
     /// # Errors
     ///
-    /// As those two.
+    /// Those of [`find`](DataSet::find) and [`download`](DataSet::download).
     fn load(&self, path: Option<&Path>) -> Result<Pictures, Error> {
         match self.find(path)? {
             Some(found) => Ok(found),
-            None => self.download(PATIENCE),
+            None => self.download(DOWNLOAD_TIMEOUT),
         }
     }
 }
 
-/// What a data set is, for people and programs.
+/// The description of a data set, for people and programs.
 #[derive(Clone, Debug)]
 pub struct About {
     /// Its name in commands, files and the catalogue of networks, such as `coil20`.
     pub id: &'static str,
-    /// What it is called where it comes from, such as COIL-20.
+    /// The name its authors gave it, such as COIL-20.
     pub name: &'static str,
     /// What its pictures show, in plain words.
     pub title: &'static str,
-    /// The choice to have a picture of one's own read by its networks.
+    /// The page's label for the choice of its networks for a user's own picture.
     pub reader: &'static str,
-    /// What people should know who have a picture of their own read by them.
+    /// A note for users who choose its networks for their own picture.
     pub note: Option<&'static str>,
     /// The name of every class, by class index.
     pub labels: Vec<&'static str>,
-    /// How many numbers a pixel has: 1 for grey, 3 for red, green, blue.
+    /// Channels of a pixel: 1 for grey, 3 for red, green and blue.
     pub channels: usize,
-    /// The rows that a network sees of a picture.
+    /// Height of the networks' input in pixels.
     pub height: usize,
-    /// The columns that a network sees of a picture.
+    /// Width of the networks' input in pixels.
     pub width: usize,
-    /// The share of a picture's shorter side that networks were made to see: the middle of it.
+    /// The networks' input is cropped from the middle of a picture: this share of its shorter side, 0 to 1.
     pub crop: f64,
-    /// The environment variable that names a copy of it.
+    /// The environment variable with the path of a copy.
     pub variable: &'static str,
-    /// What such a copy is.
+    /// What such a copy is, in words.
     pub copy: &'static str,
-    /// Where it is described.
+    /// Address of its web page.
     pub homepage: &'static str,
     /// The archive to download, where one is offered.
     pub archive: Option<Archive>,
-    /// Where its pictures are not to be passed on: why a page is without them, and how to add them. Everywhere else the
-    /// gallery is part of the repository.
+    /// For pictures that may not be redistributed: why the page lacks them, and how to add them. `None` if the gallery
+    /// is part of the repository.
     pub missing: Option<&'static str>,
-    /// What identifies it: the sha256 of its pixels, however they are packed. None where copies differ.
+    /// The sha256 of its pixels, independent of how they are packed. `None` where copies differ.
     pub sha256: Option<&'static str>,
 }
 
@@ -124,7 +124,7 @@ pub struct About {
 pub struct Archive {
     /// Its address.
     pub url: &'static str,
-    /// About its length in bytes.
+    /// Its approximate length in bytes.
     pub bytes: u64,
 }
 
@@ -133,7 +133,7 @@ pub struct Archive {
 pub struct Pictures {
     /// The pictures, in the order of the data set.
     pub pictures: Vec<Picture>,
-    /// The sha256 of what they show: [`About::sha256`], unless the copy differs.
+    /// The sha256 of their content: equal to [`About::sha256`], unless the copy differs.
     pub sha256: String,
     /// The folder or archive they come from.
     pub source: PathBuf,
@@ -142,9 +142,9 @@ pub struct Pictures {
 /// One picture.
 #[derive(Clone, Debug)]
 pub struct Picture {
-    /// What the data set calls it.
+    /// Its name in the data set.
     pub name: String,
-    /// What it shows: an index into [`About::labels`].
+    /// Its class: an index into [`About::labels`].
     pub class: usize,
     /// Whether networks are trained on it.
     pub split: Split,
@@ -155,18 +155,18 @@ pub struct Picture {
 /// Whether networks are trained on a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Split {
-    /// They are.
+    /// Used for training.
     Train,
-    /// They are not: it is held out, to test them.
+    /// Held out, for testing.
     Test,
 }
 
-/// A picture as a data set holds it.
+/// The content of a picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// 8-bit pixels of the size that networks see, `[C, H, W]`, row by row.
+    /// 8-bit pixels of the networks' input size, `[C, H, W]`, row-major.
     Pixels(Vec<u8>),
-    /// A picture file of any size, decoded when it is looked at.
+    /// A picture file of any size, not yet decoded.
     File(Vec<u8>),
 }
 
@@ -178,7 +178,7 @@ impl Pictures {
 }
 
 impl Picture {
-    /// Its pixels, `[C, H, W]`, unless it is a file.
+    /// Its pixels, `[C, H, W]`; `None` for a picture file.
     pub fn pixels(&self) -> Option<&[u8]> {
         match &self.content {
             Content::Pixels(pixels) => Some(pixels),
@@ -187,7 +187,7 @@ impl Picture {
     }
 }
 
-/// Every data set, in the order in which people are shown them.
+/// Every data set, in the order in which the programs list them.
 pub fn sets() -> [&'static dyn DataSet; 3] {
     [&ImagenetSample, &Coil20, &Cifar10]
 }

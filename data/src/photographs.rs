@@ -1,6 +1,6 @@
 //! Photographs in a folder or an archive, without labels.
 //!
-//! They are read as files and decoded only when they are looked at.
+//! The files are read whole, and decoded only when they are used.
 
 use std::path::Path;
 
@@ -17,16 +17,16 @@ pub struct Photograph {
     pub bytes: Vec<u8>,
 }
 
-/// Photographs, by name.
+/// Photographs, sorted by name.
 #[derive(Clone, Debug)]
 pub struct Photographs {
     /// The photographs.
     pub photographs: Vec<Photograph>,
-    /// The sha256 of all files, one after another.
+    /// The sha256 of all files, concatenated.
     pub sha256: String,
 }
 
-/// The JPEG and PNG files in `path`, a folder with its folders or an archive.
+/// The JPEG and PNG files in `path`, a folder with its subfolders or an archive.
 ///
 /// # Errors
 ///

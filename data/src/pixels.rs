@@ -6,8 +6,8 @@ use png::{BitDepth, ColorType};
 
 use crate::Error;
 
-/// The pixels of a PNG file that must have `size`, columns and rows, and be of `color` with 8 bits: row by row, the
-/// numbers of a pixel one after another.
+/// The pixels of a PNG file, `[H, W, C]`, row-major. It must have `size`, (width, height), and the color type `color`
+/// with 8 bits.
 pub fn decode(file: &Path, png: &[u8], size: (usize, usize), color: ColorType) -> Result<Vec<u8>, Error> {
     let damaged = |cause| Error::Png { file: file.to_owned(), found_bytes: png.len(), cause };
     let unexpected = |expected, found| Error::Unexpected { file: file.to_owned(), expected, found };
@@ -25,7 +25,7 @@ pub fn decode(file: &Path, png: &[u8], size: (usize, usize), color: ColorType) -
     Ok(pixels)
 }
 
-/// A PNG file of pixels as [`decode`] gives them, 1 or 3 numbers a pixel.
+/// A PNG file of `pixels`, `[H, W, C]`, with 1 or 3 channels.
 pub fn encode(pixels: &[u8], width: usize, height: usize, channels: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, width as u32, height as u32);

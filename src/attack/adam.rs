@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 const BETA1: f32 = 0.9;
 const BETA2: f32 = 0.999;
 
-/// The running means by which Adam scales a descent.
+/// Adam's running means of the gradient and of its square.
 pub(super) struct Adam {
     mean: Tensor<4>,
     square: Tensor<4>,
@@ -13,12 +13,12 @@ pub(super) struct Adam {
 }
 
 impl Adam {
-    /// For values of the shape of `like`, `[N, C, H, W]`.
+    /// Begins with means of zero, in the shape of `like` `[N, C, H, W]`.
     pub fn new(like: &Tensor<4>) -> Self {
         Self { mean: like.zeros_like(), square: like.zeros_like(), steps: 0 }
     }
 
-    /// `at` after a step of the learning rate `rate` down the `gradient`, all `[N, C, H, W]`.
+    /// `at` after one step with learning rate `rate` down the `gradient`, all `[N, C, H, W]`.
     pub fn step(&mut self, at: Tensor<4>, gradient: Tensor<4>, rate: f32) -> Tensor<4> {
         self.steps += 1;
         self.mean = self.mean.clone() * BETA1 + gradient.clone() * (1.0 - BETA1);
@@ -27,7 +27,7 @@ impl Adam {
         at - mean / self.scale() * rate
     }
 
-    /// What the last step divided the mean gradient by, `[N, C, H, W]`, above 0.
+    /// The divisor of the mean gradient in the last step, `[N, C, H, W]`, above 0.
     pub fn scale(&self) -> Tensor<4> {
         (self.square.clone() / (1.0 - BETA2.powi(self.steps))).sqrt() + 1e-8
     }

@@ -6,36 +6,38 @@ use burn::tensor::Tensor;
 
 use climb::Climb;
 
-use super::entry::{Entry, Words, epsilon, field, seed, steps};
+use super::entry::{Entry, Texts, epsilon, field, seed, steps};
 use super::random::Random;
 use super::{About, Attack, Passes, Problem, Search, State, choose};
 use crate::norm::Norm;
 
-/// What is ascended.
+/// The loss that APGD ascends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ApgdLoss {
-    /// The cross-entropy, as the [log odds](crate::classifier::Criterion::log_odds): they rise and fall together, and
-    /// the log odds do not saturate.
+    /// The cross-entropy, in the form of the [log odds](crate::classifier::Criterion::log_odds): both rise and fall
+    /// together, and the log odds do not saturate.
     CrossEntropy,
-    /// The [difference of logits ratio](crate::classifier::Criterion::logits_ratio), which no scaling of the logits
-    /// changes. Needs three classes, towards a target four.
+    /// The [difference of logits ratio](crate::classifier::Criterion::logits_ratio). Scaling the logits does not change
+    /// it. Needs three classes, or four with a target.
     LogitsRatio,
-    /// The same towards each of the next most probable classes in turn, each with all the steps. Needs four classes.
+    /// The same ratio towards each of the next most probable classes in turn, each with all the steps. Needs four
+    /// classes.
     EachTarget,
 }
 
-/// Gradient ascent within a ball of radius ε that fits its own steps: with momentum, and whenever the loss no longer rises
-/// the step is halved and the best image taken up again.
+/// Gradient ascent within a ball of radius ε that adapts its step size. It uses momentum. Whenever the loss no longer
+/// rises, the step size is halved and the search continues from the best image.
 ///
-/// In L1 a step changes a few values alone, those with the steepest slopes, by the same amount each and without momentum:
-/// two thirds as many as differ from the original in the best image, counted anew at every checkpoint. When they hardly
-/// become fewer the step is shortened, down to ε/10; else it is ε again, and the best image is taken up. The first three
-/// tenths of the steps climb in a ball of 3ε, the next three in one of 2ε, and only the rest in that of ε.
+/// In L1 a step changes only a few values, those with the steepest slopes, all by the same amount and without momentum.
+/// Their number is two thirds of the number of values in which the best image differs from the original, counted again
+/// at every checkpoint. If this number hardly falls, the step size is reduced, down to ε/10. Otherwise it is set back
+/// to ε, and the search continues from the best image. The first 30 % of the steps climb in a ball of radius 3ε, the
+/// next 30 % in one of 2ε, and the rest in one of ε.
 ///
-/// Difference from the paper in L1: slopes that lead out of [0, 1] do not count among the steepest.
+/// Difference from the paper in L1: slopes that lead out of [0, 1] are left out before the steepest are chosen.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Apgd {
-    /// What is ascended.
+    /// The loss.
     pub loss: ApgdLoss,
     /// L1, L2 or L∞.
     pub norm: Norm,
@@ -43,26 +45,27 @@ pub struct Apgd {
     pub epsilon: f32,
     /// Steps, one gradient each.
     pub steps: usize,
-    /// ρ, the share of the steps between two checkpoints in which the loss must rise for the step to be kept.
+    /// ρ: the loss must rise in more than this share of the steps between two checkpoints, else the step size is
+    /// halved.
     pub rho: f32,
-    /// How many classes [`ApgdLoss::EachTarget`] aims at.
+    /// Number of classes that [`ApgdLoss::EachTarget`] aims at.
     pub targets: usize,
-    /// Seed of the place in the ball from which it starts.
+    /// Seed of the random start in the ball.
     pub seed: u64,
 }
 
 impl Apgd {
-    /// The defaults for `loss` in `norm`.
+    /// The default parameters for `loss` in `norm`.
     pub fn new(loss: ApgdLoss, norm: Norm) -> Self {
         Self { loss, norm, epsilon: norm.usual_epsilon(), steps: 100, rho: 0.75, targets: 9, seed: 0 }
     }
 
-    /// How often it starts anew.
+    /// Number of starts.
     fn starts(&self) -> usize {
         if self.loss == ApgdLoss::EachTarget { self.targets } else { 1 }
     }
 
-    /// The balls that a start climbs in, the last one first.
+    /// The balls of one start, in reverse order.
     fn balls(&self) -> Vec<Ball> {
         if self.norm != Norm::L1 {
             return vec![Ball { radius: 1.0, steps: self.steps }];
@@ -79,14 +82,14 @@ impl Apgd {
 pub(super) fn entry(loss: ApgdLoss) -> Entry {
     let (title, summary) = match loss {
         ApgdLoss::CrossEntropy => (
-            "APGD-CE: steps that fit themselves",
+            "APGD-CE: adaptive steps",
             "Climbs the training loss within the distance ε, with momentum, and halves its steps when they no longer help. \
              Part of AutoAttack, the usual benchmark of robust networks.",
         ),
         ApgdLoss::LogitsRatio => (
-            "APGD-DLR: climbs the lead",
-            "As APGD-CE, but climbs the lead of the wrong answer relative to the spread of the best answers. Not deceived \
-             by networks that are very certain.",
+            "APGD-DLR: increases the lead",
+            "As APGD-CE, but increases the lead of the wrong answer relative to the spread of the best answers. Not \
+             deceived by networks that are very certain.",
         ),
         ApgdLoss::EachTarget => (
             "APGD-T: one wrong answer at a time",
@@ -94,7 +97,7 @@ pub(super) fn entry(loss: ApgdLoss) -> Entry {
              times slower as it has answers to try.",
         ),
     };
-    let words = Words { title, summary, featured: loss == ApgdLoss::CrossEntropy };
+    let texts = Texts { title, summary, featured: loss == ApgdLoss::CrossEntropy };
     let fields = move |norm| {
         let mut fields = vec![
             steps(|apgd: &mut Apgd| &mut apgd.steps),
@@ -107,7 +110,7 @@ pub(super) fn entry(loss: ApgdLoss) -> Entry {
         }
         fields
     };
-    Entry::bounded(words, &[Norm::Linf, Norm::L2, Norm::L1], move |norm| Apgd::new(loss, norm), fields)
+    Entry::bounded(texts, &[Norm::Linf, Norm::L2, Norm::L1], move |norm| Apgd::new(loss, norm), fields)
 }
 
 impl Attack for Apgd {
@@ -143,17 +146,17 @@ impl Attack for Apgd {
 
 struct ApgdSearch {
     config: Apgd,
-    /// The class aimed at, `[N, K]`, where it is one after the other.
+    /// The class of this start, one-hot `[N, K]`, if the loss aims at one class after another.
     target: Option<Tensor<2>>,
-    /// Those still to come, the next one last.
+    /// The classes still to come, the next one last.
     targets: Vec<Tensor<2>>,
     random: Random,
-    /// The balls still to be climbed in from this start, the next one last.
+    /// The balls of this start that are still to come, the next one last.
     balls: Vec<Ball>,
     climb: Climb,
 }
 
-/// A ball in which the search climbs for a while.
+/// A ball in which the search climbs for some steps.
 #[derive(Clone, Copy)]
 struct Ball {
     /// Its radius, in multiples of ε.
@@ -162,7 +165,7 @@ struct Ball {
 }
 
 impl ApgdSearch {
-    /// Begins at a random place, and with the next target where there is one.
+    /// Begins at a random place, with the next target if there is one.
     fn start(&mut self, problem: &Problem, state: &mut State) {
         let norm = self.config.norm;
         self.target = self.targets.pop();
@@ -174,7 +177,7 @@ impl ApgdSearch {
         self.climb_from(problem, state, problem.pixels.clone() + noise);
     }
 
-    /// Climbs in the next ball, from where in it is nearest to `place`.
+    /// Climbs in the next ball, beginning at its point nearest to `place`.
     fn climb_from(&mut self, problem: &Problem, state: &mut State, place: Tensor<4>) {
         let ball = self.balls.pop().expect("there are steps left");
         let radius = state.epsilon.clone() * ball.radius;
@@ -182,7 +185,7 @@ impl ApgdSearch {
         self.climb = Climb::new(&self.config, problem, state.current.clone(), radius, ball.steps);
     }
 
-    /// Once the climb has no steps left: the next ball, or the next start.
+    /// When the climb has no steps left: continues with the next ball, or else with the next start.
     fn go_on(&mut self, problem: &Problem, state: &mut State) {
         if self.balls.is_empty() {
             state.predict(problem);
@@ -211,7 +214,7 @@ impl Search for ApgdSearch {
         if self.balls.is_empty() {
             state.record(problem, slope.logits);
         } else {
-            // Beyond ε nothing counts.
+            // In a ball larger than ε nothing is recorded: such images do not count as a success.
             state.logits = Some(slope.logits);
         }
         let found = state.stop_where_found();

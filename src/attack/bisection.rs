@@ -1,17 +1,17 @@
-//! Bisection on the way from the original to an adversarial image.
+//! Bisection between the original and an adversarial image.
 
 use super::{Best, Problem};
 use crate::norm::Norm;
 use crate::per_image;
 
-/// Halves, `steps` times, the part of the way between the original and the best image in which the boundary lies: the
-/// line between them, in L0 the values changed, the largest changes first. Costs one forward pass a step; the result is
-/// never larger.
+/// Bisects between the original and the best image, `steps` times, to get closer to the boundary. It bisects the line
+/// between them; in L0 it bisects the number of changed values, the largest changes first. Costs one forward pass a
+/// step. The result is never larger than before.
 pub(super) fn bisect(problem: &Problem, best: &mut Best, steps: usize, norm: Norm) {
     bisect_from(problem, best, steps, norm, 0.0);
 }
 
-/// The same of the part of the way that begins at the share `from` of it, in [0, 1).
+/// The same, where the search begins at the share `from` of the line, in [0, 1).
 pub(super) fn bisect_from(problem: &Problem, best: &mut Best, steps: usize, norm: Norm, from: f32) {
     let (end, size) = (best.pixels.clone(), best.norm.clone());
     let mut outside = problem.for_each(1.0);

@@ -3,20 +3,20 @@
 use burn::tensor::{Bool, Tensor, activation::relu};
 
 use super::adam::Adam;
-use super::entry::{Entry, Words, field, steps};
+use super::entry::{Entry, Texts, field, steps};
 use super::{About, Attack, Passes, Problem, Search, State};
 use crate::norm::Norm;
 use crate::tensors::broadcast;
 
-/// The smallest L2 perturbation, by Adam on ‖Δx‖² + c·max(0, −g) over w, where the image is (tanh w + 1) / 2; the
-/// weight c of the [margin](crate::classifier::Criterion::margin) g, the lead beyond κ, is sought for every image.
+/// The smallest L2 perturbation, by Adam on ‖Δx‖² + c·max(0, −g) over w, where the image is (tanh w + 1) / 2. g is the
+/// [margin](crate::classifier::Criterion::margin), less κ. The weight c is searched for each image.
 ///
-/// Differences from the paper. A value that is exactly black or white begins 5·10⁻⁵ off, since w would be infinite there
-/// and hardly move. The loss is not watched for standing still, which would need to be read back at every step. At the
-/// end the line to the best image is bisected.
+/// Differences from the paper. A pixel value of exactly 0 or 1 begins 5·10⁻⁵ off, since w would be infinite there. The
+/// search does not stop early when the loss no longer falls, because that needs a read-back at every step. At the end
+/// the line to the best image is bisected.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CarliniWagner {
-    /// How many values of c are tried.
+    /// Number of values of c to try.
     pub searches: usize,
     /// Steps for each of them, one gradient each.
     pub steps: usize,
@@ -24,7 +24,7 @@ pub struct CarliniWagner {
     pub learning_rate: f32,
     /// The first c.
     pub initial_weight: f32,
-    /// κ, the lead that the logit of the class to be read shall have.
+    /// κ: by how much the logit of the class to be read must exceed the others.
     pub confidence: f32,
     /// Halvings of the line to the best image after the last step, one forward pass each.
     pub bisections: usize,
@@ -37,10 +37,10 @@ impl Default for CarliniWagner {
 }
 
 pub(super) fn entry() -> Entry {
-    let words = Words {
+    let texts = Texts {
         title: "Carlini-Wagner: slow and thorough",
-        summary: "Weighs the size of the change against the lead of the wrong answer and lets an optimiser find the best of \
-                  both, for several weights. Long the measure of all attacks, and by far the slowest.",
+        summary: "An optimiser makes the change small and fools the network at the same time; a search over the weight of \
+                  the two finds the right balance. For years the standard attack, and by far the slowest.",
         featured: false,
     };
     let fields = |_| {
@@ -56,7 +56,7 @@ pub(super) fn entry() -> Entry {
             field("confidence", "Lead κ", lead, 0.0..=100.0, |cw| &mut cw.confidence),
         ]
     };
-    Entry::new(words, &[Norm::L2], |_| CarliniWagner::default(), fields, |cw| Box::new(cw))
+    Entry::new(texts, &[Norm::L2], |_| CarliniWagner::default(), fields, |cw| Box::new(cw))
 }
 
 impl Attack for CarliniWagner {
@@ -67,7 +67,7 @@ impl Attack for CarliniWagner {
     }
 
     fn begin(&self, problem: &Problem, state: &mut State) -> Box<dyn Search> {
-        let start = ((problem.pixels.clone() * 2.0 - 1.0) * INSIDE).atanh();
+        let start = ((problem.pixels.clone() * 2.0 - 1.0) * MAX_TANH).atanh();
         state.current = image(start.clone());
         Box::new(CarliniWagnerSearch {
             config: *self,
@@ -84,23 +84,23 @@ impl Attack for CarliniWagner {
 }
 
 /// Keeps w finite where a value is 0 or 1.
-const INSIDE: f32 = 0.9999;
+const MAX_TANH: f32 = 0.9999;
 
-/// A weight above all.
+/// Larger than any weight c.
 const UNBOUNDED: f32 = 1e10;
 
-/// The image that w stands for, in [0, 1].
+/// The image of w, in [0, 1].
 fn image(w: Tensor<4>) -> Tensor<4> {
     (w.tanh() + 1.0) / 2.0
 }
 
 struct CarliniWagnerSearch {
     config: CarliniWagner,
-    /// Steps taken with this weight.
+    /// Steps taken with the current c.
     step: usize,
-    /// The original as w, `[N, C, H, W]`
+    /// The w of the original, `[N, C, H, W]`
     start: Tensor<4>,
-    /// The image now as w, `[N, C, H, W]`
+    /// The w of the current image, `[N, C, H, W]`
     w: Tensor<4>,
     adam: Adam,
     /// c, `[N]`
@@ -109,7 +109,7 @@ struct CarliniWagnerSearch {
     too_small: Tensor<1>,
     /// The smallest c that did, `[N]`
     large_enough: Tensor<1>,
-    /// 1 where this c has fooled it, `[N]`
+    /// 1 where the current c has fooled the network, `[N]`
     succeeded: Tensor<1>,
 }
 
@@ -141,7 +141,7 @@ impl Search for CarliniWagnerSearch {
 
         let in_pixels =
             (current.clone() - problem.pixels.clone()) * 2.0 + slope.gradient * broadcast(self.weight.clone());
-        // The derivative of (tanh w + 1) / 2 is 2·x·(1 − x).
+        // x = (tanh w + 1) / 2 has the derivative 2·x·(1 − x).
         let in_w = in_pixels * current.clone() * (1.0 - current) * 2.0;
         self.w = self.adam.step(self.w.clone(), in_w, self.config.learning_rate);
         state.current = image(self.w.clone());
@@ -149,6 +149,6 @@ impl Search for CarliniWagnerSearch {
     }
 
     fn polish(&mut self, problem: &Problem, state: &mut State) {
-        state.close_in(problem, self.config.bisections);
+        state.predict_and_bisect(problem, self.config.bisections);
     }
 }

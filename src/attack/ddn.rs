@@ -2,28 +2,28 @@
 
 use burn::tensor::{Bool, Tensor};
 
-use super::entry::{Entry, Words, field, steps};
+use super::entry::{Entry, Texts, field, steps};
 use super::random::Random;
 use super::{About, Attack, Passes, Problem, Search, State, annealed};
 use crate::norm::{Norm, unit};
 use crate::per_image;
 
-/// The smallest L2 perturbation, by steps of fixed direction and controlled length: the sphere on which the image is
-/// sought shrinks when the image is adversarial and grows when it is not.
+/// The smallest L2 perturbation, by gradient steps that are projected onto a sphere around the original. The sphere
+/// shrinks when the image is adversarial and grows when it is not.
 ///
-/// Differences from the paper. The direction is that of the [log odds](crate::classifier::Criterion::log_odds),
-/// which is the cross-entropy's without its underflow. And while nothing has been found for an image, the sphere grows
-/// fast enough to reach the whole box within `steps`, so that few steps suffice to fool it (with the default 100 steps
-/// that is the paper's own rate). And as long as every sphere has had an adversarial image on it, the next one is half as
-/// large: a photograph can be misread at a hundredth of ε₀, which the paper's rate takes 90 steps to come down to. At the
-/// end the line to the best image is bisected.
+/// Differences from the paper. The gradient is that of the [log odds](crate::classifier::Criterion::log_odds), which
+/// has the direction of the cross-entropy's gradient and does not underflow. While no adversarial image is found, the
+/// sphere grows fast enough to reach the whole box within `steps`, so that a few steps are enough to fool the network;
+/// with the default 100 steps this is the paper's own rate. While every sphere so far held an adversarial image, the
+/// radius is halved instead: a photograph can be misread at a hundredth of ε₀, and the paper's rate would need 90 steps
+/// to get there. At the end the line to the best image is bisected.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Ddn {
     /// Steps, one gradient each.
     pub steps: usize,
-    /// Radius of the first sphere ε₀.
+    /// ε₀, the radius of the first sphere.
     pub initial_norm: f32,
-    /// γ: the sphere shrinks by 1 − γ and grows by 1 + γ.
+    /// γ: the radius is multiplied by 1 − γ or 1 + γ.
     pub gamma: f32,
     /// Halvings of the line to the best image after the last step, one forward pass each.
     pub bisections: usize,
@@ -36,7 +36,7 @@ impl Default for Ddn {
 }
 
 pub(super) fn entry() -> Entry {
-    let words = Words {
+    let texts = Texts {
         title: "DDN: the smallest change",
         summary: "Looks for the smallest change that fools the network, by walking on a sphere around the picture that \
                   shrinks whenever the network is fooled. Finds far smaller changes than climbing alone.",
@@ -53,7 +53,7 @@ pub(super) fn entry() -> Entry {
             }),
         ]
     };
-    Entry::new(words, &[Norm::L2], |_| Ddn::default(), fields, |ddn| Box::new(ddn))
+    Entry::new(texts, &[Norm::L2], |_| Ddn::default(), fields, |ddn| Box::new(ddn))
 }
 
 impl Attack for Ddn {
@@ -79,25 +79,25 @@ impl Attack for Ddn {
     }
 }
 
-/// Too short to turn a gradient, and long enough to be a direction where there is none.
+/// Too small to change the direction of a gradient, and large enough to give a direction where the gradient is 0.
 const FALLBACK: f32 = 1e-30;
 
 struct DdnSearch {
     config: Ddn,
     /// Radius of the sphere, `[N]`
     epsilon: Tensor<1>,
-    /// Factor on ε while the image is not adversarial, `[N]`: 1 + γ once one is found
+    /// Factor on epsilon while the current image is not adversarial, `[N]`: 1 + γ once an adversarial image is found
     growth: Tensor<1>,
-    /// Factor on ε while it is, `[N]`: a half until a sphere was tried in vain, then 1 − γ
+    /// Factor on epsilon while it is adversarial, `[N]`: 1/2 until a sphere held none, then 1 − γ
     shrinkage: Tensor<1>,
-    /// No perturbation within the box is longer, `[N]`
+    /// Norm of the largest perturbation within the box, `[N]`
     largest_norm: Tensor<1>,
-    /// Any direction, added to the gradient, `[1, C, H, W]`
+    /// A random direction that is added to the gradient, in case that is 0, `[1, C, H, W]`
     fallback: Tensor<4>,
 }
 
 impl DdnSearch {
-    /// Step length α, from 1 to 0.01 along a cosine.
+    /// Step size α: a cosine schedule from 1 to 0.01.
     fn step_length(&self, step: usize) -> f32 {
         annealed(step as f32 / self.config.steps as f32, 1.0, 0.01)
     }
@@ -124,6 +124,6 @@ impl Search for DdnSearch {
     }
 
     fn polish(&mut self, problem: &Problem, state: &mut State) {
-        state.close_in(problem, self.config.bisections);
+        state.predict_and_bisect(problem, self.config.bisections);
     }
 }

@@ -1,48 +1,51 @@
-//! DeepFool: Moosavi-Dezfooli et al. 2016, arXiv 1511.04599; SuperDeepFool: Abdollahpourrad et al. 2023, arXiv 2303.12481.
+//! DeepFool: Moosavi-Dezfooli et al. 2016, arXiv 1511.04599. SuperDeepFool: Abdollahpourrad et al. 2023, arXiv
+//! 2303.12481.
 
 use burn::tensor::{Bool, Tensor};
 
-use super::entry::{Entry, Words, field, steps};
+use super::entry::{Entry, Texts, field, steps};
 use super::plane::inner;
-use super::{About, Attack, Passes, Problem, Search, State, choose, inward};
+use super::{About, Attack, Passes, Problem, Search, State, choose, within_box_direction};
 use crate::classifier::Slope;
 use crate::norm::Norm;
 use crate::tensors::broadcast;
 
-/// Which of the two.
+/// The two variants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeepFoolVariant {
-    /// Stops where the network is fooled.
+    /// Stops when the network is fooled.
     DeepFool,
-    /// From there falls back on the part of the way that is perpendicular to the boundary, and goes on.
+    /// Goes on after that: keeps only the part of the perturbation that is perpendicular to the boundary, and steps
+    /// again.
     SuperDeepFool,
 }
 
-/// The nearest class boundary, as if the network were linear: a step to it, again and again until the network is fooled;
-/// then a bisection back towards the original.
+/// Steps to the nearest class boundary, as if the network were linear, until the network is fooled. Then a bisection
+/// back towards the original.
 ///
-/// Differences from the papers. Steps to the boundary leave out what would lead a value out of [0, 1], so that none is
-/// wasted on black pixels becoming blacker: all of SuperDeepFool's, and those of DeepFool's second half. Its first steps
-/// keep what the box cuts off, and so stay shorter. In L∞, where SuperDeepFool has no published form, the part perpendicular to the
-/// boundary is the smallest perturbation in L∞ that the boundary's plane holds.
+/// Differences from the papers. Steps to the boundary leave out changes that would lead a value out of [0, 1], so that
+/// none is wasted on making black pixels blacker. This holds for all steps of SuperDeepFool and for the second half of
+/// DeepFool's. In DeepFool's first half such changes are clipped, which makes those steps shorter. In L∞, where
+/// SuperDeepFool has no published form, the perpendicular part is replaced by the smallest L∞ perturbation that reaches
+/// the same plane.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DeepFool {
-    /// Which of the two.
+    /// The variant.
     pub variant: DeepFoolVariant,
     /// L2 or L∞.
     pub norm: Norm,
-    /// Steps at most, each with one gradient for every candidate.
+    /// The largest number of steps, each with one gradient for every candidate.
     pub steps: usize,
-    /// By which share it goes beyond the boundary.
+    /// How far a step goes beyond the boundary, as a share of the perturbation.
     pub overshoot: f32,
-    /// Classes whose boundaries are tried: those that the network finds most probable besides the right one.
+    /// Number of classes whose boundaries are tried: the most probable ones besides the goal's class.
     pub candidates: usize,
     /// Halvings of the line to the best image after the last step, one forward pass each.
     pub bisections: usize,
 }
 
 impl DeepFool {
-    /// The defaults for `variant` in `norm`.
+    /// The default parameters for `variant` in `norm`.
     pub fn new(variant: DeepFoolVariant, norm: Norm) -> Self {
         let steps = match variant {
             DeepFoolVariant::DeepFool => 50,
@@ -60,7 +63,7 @@ pub(super) fn entry(variant: DeepFoolVariant) -> Entry {
              Needs few steps, each with a gradient for every wrong answer it considers.",
         ),
         DeepFoolVariant::SuperDeepFool => (
-            "SuperDeepFool: DeepFool, straightened",
+            "SuperDeepFool: DeepFool with a shorter path",
             "Goes to the nearest boundary as DeepFool does, then drops every part of the way that did not lead straight \
              to it, and repeats. Finds smaller changes than DeepFool.",
         ),
@@ -72,9 +75,9 @@ pub(super) fn entry(variant: DeepFoolVariant) -> Entry {
             field("candidates", "Wrong answers", help, 1.0..=100.0, |deepfool| &mut deepfool.candidates),
         ]
     };
-    let words = Words { title, summary, featured: false };
+    let texts = Texts { title, summary, featured: false };
     let usual = move |norm| DeepFool::new(variant, norm);
-    Entry::new(words, &[Norm::L2, Norm::Linf], usual, fields, |deepfool| Box::new(deepfool))
+    Entry::new(texts, &[Norm::L2, Norm::Linf], usual, fields, |deepfool| Box::new(deepfool))
 }
 
 impl Attack for DeepFool {
@@ -98,24 +101,24 @@ impl Attack for DeepFool {
 
 struct DeepFoolSearch {
     config: DeepFool,
-    /// The candidates, each `[N, K]`, 1 at its class.
+    /// The candidate classes, each one-hot `[N, K]`.
     rivals: Vec<Tensor<2>>,
-    /// The way so far, without overshoot, `[N, C, H, W]`
+    /// The perturbation so far, without overshoot, `[N, C, H, W]`
     perturbation: Tensor<4>,
 }
 
-/// The boundary to one class, as if the network were linear.
+/// The boundary to one class, in the linear approximation.
 struct Plane {
-    /// How far that class leads; negative before the boundary, `[N]`
+    /// By how much that class's logit leads; negative before the boundary, `[N]`
     lead: Tensor<1>,
     /// The gradient of the lead, `[N, C, H, W]`
     normal: Tensor<4>,
-    /// What decides between two planes: the larger is taken, `[N]`
+    /// Decides between planes: the one with the larger rank is taken, `[N]`
     rank: Tensor<1>,
 }
 
 impl DeepFoolSearch {
-    /// The boundary that counts for every image: where it is not crossed the nearest, else that of the class that is read.
+    /// The boundary to step to, for every image: the nearest one, or after it is crossed, that of the class now read.
     fn plane(&self, problem: &Problem, state: &mut State) -> (Plane, Tensor<1, Bool>) {
         let norm = self.config.norm;
         let current = state.current.clone();
@@ -143,7 +146,7 @@ impl DeepFoolSearch {
         (nearest.expect("there is a candidate"), adversarial.expect("there is a candidate"))
     }
 
-    /// The smallest perturbation that rises by `rise` along `normal`.
+    /// The smallest perturbation along which a function with the gradient `normal` rises by `rise`.
     fn shortest(&self, normal: Tensor<4>, rise: Tensor<1>) -> Tensor<4> {
         let steepest = match self.config.norm {
             Norm::Linf => normal.clone().sign(),
@@ -154,16 +157,16 @@ impl DeepFoolSearch {
     }
 }
 
-/// How far beyond the boundary a step ends, as a share of its own length in the margin, so that it does not end on it.
-const BEYOND: f32 = 1e-4;
+/// A step aims this far beyond the boundary, in logits, so that it does not end on the boundary itself.
+const MARGIN_BEYOND: f32 = 1e-4;
 
 impl Search for DeepFoolSearch {
     fn step(&mut self, problem: &Problem, state: &mut State) {
         let (plane, adversarial) = self.plane(problem, state);
-        let wasteful = self.config.variant == DeepFoolVariant::DeepFool && 2 * state.step < self.config.steps;
+        let keeps_clipped = self.config.variant == DeepFoolVariant::DeepFool && 2 * state.step < self.config.steps;
         let normal = plane.normal.clone();
-        let normal = if wasteful { normal } else { inward(state.current.clone(), normal) };
-        let onward = self.perturbation.clone() + self.shortest(normal, plane.lead.abs() + BEYOND);
+        let normal = if keeps_clipped { normal } else { within_box_direction(state.current.clone(), normal) };
+        let onward = self.perturbation.clone() + self.shortest(normal, plane.lead.abs() + MARGIN_BEYOND);
         let onward_pixels = problem.perturbed(onward.clone() * (1.0 + self.config.overshoot));
         match self.config.variant {
             DeepFoolVariant::DeepFool => {
@@ -181,6 +184,6 @@ impl Search for DeepFoolSearch {
     }
 
     fn polish(&mut self, problem: &Problem, state: &mut State) {
-        state.close_in(problem, self.config.bisections);
+        state.predict_and_bisect(problem, self.config.bisections);
     }
 }

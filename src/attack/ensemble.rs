@@ -1,26 +1,26 @@
-//! Several attacks, and for every image the smallest perturbation that any of them finds.
+//! Several attacks in turn. For every image the smallest perturbation of all of them is kept.
 
 use std::collections::VecDeque;
 
-use super::entry::{Entry, Words, steps};
+use super::entry::{Entry, Texts, steps};
 use super::{
     About, Apgd, ApgdLoss, Attack, Attempt, Ddn, Fab, Fmn, Pdpgd, Polished, Problem, Search, SigmaZero,
     SmallestEpsilon, State,
 };
 use crate::norm::Norm;
 
-/// Runs attacks one after the other and keeps, image by image, the smallest perturbation in `norm`. A robustness figure
-/// is an upper bound, and the least of several is the better one.
+/// Runs attacks one after the other and keeps, for each image, the smallest perturbation in `norm`. The norm that an
+/// attack finds is an upper bound on the true minimum, so the smallest of several is the best estimate.
 pub struct Ensemble {
-    /// The norm to keep small.
+    /// The norm in which perturbations are compared.
     pub norm: Norm,
-    /// The attacks, in the order they are run; their own norm may be another.
+    /// The attacks, in the order in which they run. They may have another norm.
     pub attacks: Vec<Box<dyn Attack>>,
 }
 
 impl Ensemble {
-    /// The attacks that find the smallest perturbations in `norm`, with `steps` steps for those that take many; PDPGD and
-    /// σ-zero take five and ten times as many, since they need them.
+    /// The attacks that find the smallest perturbations in `norm`. Each gets `steps` steps; PDPGD gets five times and
+    /// σ-zero ten times as many, since they need them.
     pub fn of_the_best(norm: Norm, steps: usize) -> Self {
         let ddn = || Box::new(Ddn { steps, ..Ddn::default() });
         let fmn = || Box::new(Fmn { steps, ..Fmn::new(norm) });
@@ -41,21 +41,21 @@ impl Ensemble {
         Self { norm, attacks }
     }
 
-    /// The same, [`Polished`] at the end in as many steps. With 100 steps an image costs 950
-    /// gradients in L2, 850 in L∞, 1000 in L1, 1200 in L0.
+    /// The same, [`Polished`] at the end with as many steps. With 100 steps an image costs 950 gradients in L2, 850 in
+    /// L∞, 1000 in L1 and 1200 in L0.
     pub fn polished(norm: Norm, steps: usize) -> Polished<Self> {
         Polished::new(Self::of_the_best(norm, steps), steps)
     }
 }
 
-/// What can be set of the usual ensemble.
-struct Usual {
+/// The options of the ensemble.
+struct EnsembleOptions {
     norm: Norm,
     steps: usize,
 }
 
 pub(super) fn entry() -> Entry {
-    let words = Words {
+    let texts = Texts {
         title: "Ensemble: the best of several",
         summary: "Runs several of the attacks that find small changes and keeps, for every picture, the smallest that any of \
                   them finds; then looks around it for a smaller one. The most trustworthy figure, and as slow as all of \
@@ -63,11 +63,11 @@ pub(super) fn entry() -> Entry {
         featured: false,
     };
     Entry::new(
-        words,
+        texts,
         &[Norm::L2, Norm::Linf, Norm::L1, Norm::L0],
-        |norm| Usual { norm, steps: 100 },
-        |_| vec![steps(|usual: &mut Usual| &mut usual.steps)],
-        |Usual { norm, steps }| Box::new(Ensemble::polished(norm, steps)),
+        |norm| EnsembleOptions { norm, steps: 100 },
+        |_| vec![steps(|options: &mut EnsembleOptions| &mut options.steps)],
+        |EnsembleOptions { norm, steps }| Box::new(Ensemble::polished(norm, steps)),
     )
 }
 
@@ -84,21 +84,21 @@ impl Attack for Ensemble {
     }
 
     fn begin(&self, problem: &Problem, _state: &mut State) -> Box<dyn Search> {
-        // Those that cannot aim at a class, or need more classes, are left out.
+        // Attacks that cannot aim at a class, or need more classes, are left out.
         let able = self.attacks.iter().filter(|attack| {
             let About { targeted, fewest_classes, .. } = attack.about();
             (targeted || !problem.criterion.is_targeted()) && fewest_classes <= problem.criterion.classes()
         });
         let attempts = able.map(|attack| Attempt::begin(&**attack, problem));
-        Box::new(InTurn(attempts.collect()))
+        Box::new(OneByOne(attempts.collect()))
     }
 }
 
-/// Those under way or still to come.
-struct InTurn(VecDeque<Attempt>);
+/// The attack in progress and the ones still to come.
+struct OneByOne(VecDeque<Attempt>);
 
-impl InTurn {
-    /// Ends the attack under way once it has no steps left.
+impl OneByOne {
+    /// Ends the current attack when it has no steps left.
     fn end_turn(&mut self, problem: &Problem, state: &mut State) {
         if let Some(attempt) = self.0.front_mut().filter(|attempt| attempt.left() == 0) {
             attempt.polish(problem);
@@ -108,7 +108,7 @@ impl InTurn {
     }
 }
 
-impl Search for InTurn {
+impl Search for OneByOne {
     fn step(&mut self, problem: &Problem, state: &mut State) {
         self.end_turn(problem, state);
         match self.0.front_mut() {
@@ -116,7 +116,7 @@ impl Search for InTurn {
                 attempt.step(problem);
                 state.take(problem, &attempt.state);
             }
-            // Those left out have left their steps unused.
+            // All attacks are done. The steps of attacks that were left out remain unused.
             None => state.settled = state.settled.ones_like(),
         }
     }

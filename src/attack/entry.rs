@@ -1,4 +1,4 @@
-//! How an attack's file says what people can choose of it: its words, its norms, and each of its parameters once.
+//! The menu entry of an attack, defined in the attack's file: title, summary, norms, and each parameter once.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -6,20 +6,20 @@ use std::ops::RangeInclusive;
 use super::{Attack, AttackForm, AttackInfo, Parameter, SmallestEpsilon};
 use crate::norm::Norm;
 
-/// How an attack is offered; its file says it.
+/// A menu entry.
 pub(super) struct Entry {
-    words: Words,
-    /// The norms it can keep small, the usual one first.
+    texts: Texts,
+    /// The norms it supports, the default first.
     pub norms: &'static [Norm],
     pub parameters: Box<dyn Fn(Norm) -> Vec<Parameter>>,
     pub build: Build,
 }
 
-/// The attack that keeps a norm small, with values for some of its parameters.
+/// Builds the attack for a norm, with values for some of its parameters.
 pub(super) type Build = Box<dyn Fn(Norm, &BTreeMap<String, f64>) -> Box<dyn Attack>>;
 
-/// What people read of an attack.
-pub(super) struct Words {
+/// The texts about an attack that users read.
+pub(super) struct Texts {
     pub title: &'static str,
     /// Two sentences.
     pub summary: &'static str,
@@ -28,9 +28,9 @@ pub(super) struct Words {
 }
 
 impl Entry {
-    /// An attack that `usual` makes with its defaults, and what can be set of it.
+    /// The entry of an attack whose defaults `usual` makes, with the parameters `fields`.
     pub fn new<A: 'static>(
-        words: Words,
+        texts: Texts,
         norms: &'static [Norm],
         usual: impl Fn(Norm) -> A + Copy + 'static,
         fields: impl Fn(Norm) -> Vec<Field<A>> + Clone + 'static,
@@ -38,7 +38,7 @@ impl Entry {
     ) -> Self {
         let listed = fields.clone();
         Self {
-            words,
+            texts,
             norms,
             parameters: Box::new(move |norm| listed(norm).iter().map(|field| field.parameter(usual(norm))).collect()),
             build: Box::new(move |norm, values| {
@@ -53,15 +53,15 @@ impl Entry {
         }
     }
 
-    /// An attack within a ball, which can also be searched for its smallest ε.
+    /// The entry of an attack within a ball, which can also search for its smallest ε.
     pub fn bounded<A: Attack + Clone + 'static>(
-        words: Words,
+        texts: Texts,
         norms: &'static [Norm],
         usual: impl Fn(Norm) -> A + Copy + 'static,
         fields: impl Fn(Norm) -> Vec<Field<A>> + Clone + 'static,
     ) -> Self {
         let fields = move |norm| {
-            let mut all: Vec<Field<SmallestEpsilon<A>>> = fields(norm).into_iter().map(Field::of_inner).collect();
+            let mut all: Vec<Field<SmallestEpsilon<A>>> = fields(norm).into_iter().map(Field::for_inner).collect();
             let after = all.iter().position(|field| field.name == "epsilon").map_or(all.len(), |index| index + 1);
             let help =
                 "0: this ε alone. Else the attack is run so many times, for the smallest ε that fools the network.";
@@ -69,7 +69,7 @@ impl Entry {
             all
         };
         let usual = move |norm| SmallestEpsilon { attack: usual(norm), searches: 0 };
-        Self::new(words, norms, usual, fields, |search| match search.searches {
+        Self::new(texts, norms, usual, fields, |search| match search.searches {
             0 => Box::new(search.attack),
             _ => Box::new(search),
         })
@@ -92,9 +92,9 @@ impl Entry {
         });
         AttackInfo {
             name: about.name.to_owned(),
-            title: self.words.title.to_owned(),
-            summary: self.words.summary.to_owned(),
-            featured: self.words.featured,
+            title: self.texts.title.to_owned(),
+            summary: self.texts.summary.to_owned(),
+            featured: self.texts.featured,
             targeted: about.targeted,
             black_box: about.black_box,
             forms: forms.collect(),
@@ -102,7 +102,7 @@ impl Entry {
     }
 }
 
-/// A number of an attack that can be set: its name in commands, its name for people, what it means, and where it is kept.
+/// A parameter of an attack: its name in commands, its label, its help text, its range, and the field that holds it.
 pub(super) struct Field<A> {
     name: &'static str,
     label: &'static str,
@@ -111,7 +111,7 @@ pub(super) struct Field<A> {
     number: Box<dyn Fn(&mut A) -> &mut dyn Number>,
 }
 
-/// Where in an attack a number is kept.
+/// Gives the field of an attack that holds a number.
 type Place<A> = fn(&mut A) -> &mut dyn Number;
 
 impl<A> Field<A> {
@@ -128,8 +128,8 @@ impl<A> Field<A> {
         }
     }
 
-    /// The same of the attack whose smallest ε is searched.
-    fn of_inner(self) -> Field<SmallestEpsilon<A>>
+    /// The same parameter for the attack inside [`SmallestEpsilon`].
+    fn for_inner(self) -> Field<SmallestEpsilon<A>>
     where
         A: 'static,
     {
@@ -138,7 +138,7 @@ impl<A> Field<A> {
     }
 }
 
-/// A number that people type.
+/// A number that users can set.
 pub(super) trait Number {
     fn get(&self) -> f64;
     fn set(&mut self, value: f64);
@@ -168,7 +168,7 @@ impl Number for u64 {
 }
 
 impl Number for f32 {
-    /// To four digits, as people would type it.
+    /// Rounded to four decimals, as users would type it.
     fn get(&self) -> f64 {
         (f64::from(*self) * 1e4).round() / 1e4
     }
@@ -182,7 +182,7 @@ impl Number for f32 {
     }
 }
 
-/// What can be set of an attack.
+/// A parameter of an attack.
 pub(super) fn field<A: 'static>(
     name: &'static str,
     label: &'static str,

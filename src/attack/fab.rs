@@ -1,6 +1,6 @@
 //! The fast adaptive boundary attack: Croce and Hein 2020, arXiv 1907.02044.
 
-use super::entry::{Entry, Words, field, seed, steps};
+use super::entry::{Entry, Texts, field, seed, steps};
 use super::plane::{Plane, nearest_on_plane};
 use super::random::Random;
 use super::{About, Attack, Passes, Problem, Search, State, choose};
@@ -8,12 +8,13 @@ use crate::norm::Norm;
 use crate::per_image;
 use crate::tensors::broadcast;
 
-/// The smallest perturbation, by steps between two points of the boundary, taken for a plane: the one nearest to the
-/// current image and the one nearest to the original. From an adversarial image it goes a part of the way back.
+/// The smallest perturbation. The boundary is approximated by a plane; each step goes between two points on it: the one
+/// nearest to the current image and the one nearest to the original. From an adversarial image the search first goes
+/// part of the way back to the original.
 ///
-/// Differences from the paper. The boundary is that to the first of the wrong classes, for one gradient a step in place of
-/// one for every class. The later starts are as far from the original as half the best perturbation. At the end the line
-/// to the best image is bisected.
+/// Differences from the paper. Only the boundary to the most probable wrong class is used, which costs one gradient a
+/// step instead of one for every class. Later starts are half as far from the original as the best adversarial image.
+/// At the end the line to the best image is bisected.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Fab {
     /// L1, L2 or L∞.
@@ -22,11 +23,11 @@ pub struct Fab {
     pub steps: usize,
     /// Starts: the original, then random places near it.
     pub starts: usize,
-    /// α_max: the largest weight of the point nearest to the original.
+    /// α_max: the largest weight of the plane's point nearest to the original.
     pub bias: f32,
-    /// η: how far a step goes, in multiples of the way to the plane.
+    /// η: the length of a step, in multiples of the distance to the plane.
     pub overshoot: f32,
-    /// β: which part of an adversarial perturbation is kept for the next step.
+    /// β: the share of an adversarial perturbation that is kept for the next step.
     pub backward: f32,
     /// Halvings of the line to the best image after the last step, one forward pass each.
     pub bisections: usize,
@@ -35,14 +36,14 @@ pub struct Fab {
 }
 
 impl Fab {
-    /// The defaults for `norm`.
+    /// The default parameters for `norm`.
     pub fn new(norm: Norm) -> Self {
         Self { norm, steps: 100, starts: 1, bias: 0.1, overshoot: 1.05, backward: 0.9, bisections: 8, seed: 0 }
     }
 }
 
 pub(super) fn entry() -> Entry {
-    let words = Words {
+    let texts = Texts {
         title: "FAB: along the boundary",
         summary: "Takes the boundary to the wrong answer for a plane and steps between the points of it that are nearest to \
                   the picture now and to the original. Part of AutoAttack, the usual benchmark of robust networks.",
@@ -56,7 +57,7 @@ pub(super) fn entry() -> Entry {
             seed(|fab| &mut fab.seed),
         ]
     };
-    Entry::new(words, &[Norm::Linf, Norm::L2, Norm::L1], Fab::new, fields, |fab| Box::new(fab))
+    Entry::new(texts, &[Norm::Linf, Norm::L2, Norm::L1], Fab::new, fields, |fab| Box::new(fab))
 }
 
 impl Attack for Fab {
@@ -77,7 +78,7 @@ struct FabSearch {
 }
 
 impl FabSearch {
-    /// Begins at a random place half as far from the original as the best image, or as the usual ε where there is none.
+    /// Begins at a random place. Its distance is half that of the best image, or half the usual ε if none is found.
     fn start(&mut self, problem: &Problem, state: &mut State) {
         let usual = problem.for_each(state.norm.usual_epsilon());
         let radius = usual.mask_where(state.best.found(), state.best.norm.clone()) / 2.0;
@@ -109,6 +110,6 @@ impl Search for FabSearch {
     }
 
     fn polish(&mut self, problem: &Problem, state: &mut State) {
-        state.close_in(problem, self.config.bisections);
+        state.predict_and_bisect(problem, self.config.bisections);
     }
 }

@@ -1,6 +1,6 @@
 //! The fast gradient sign method: Goodfellow et al. 2014, arXiv 1412.6572.
 
-use super::entry::{Entry, Words, epsilon};
+use super::entry::{Entry, Texts, epsilon};
 use super::{About, Attack, Passes, Problem, Search, State};
 use crate::norm::Norm;
 use crate::per_image;
@@ -22,14 +22,14 @@ impl Default for Fgsm {
 }
 
 pub(super) fn entry() -> Entry {
-    let words = Words {
+    let texts = Texts {
         title: "FGSM: one step",
         summary: "Moves every value of the picture by ε in the direction that confuses the network most, once. The first and \
                   fastest of the gradient attacks, and a weak one.",
         featured: false,
     };
     let fields = |norm| vec![epsilon(norm, |fgsm: &mut Fgsm| &mut fgsm.epsilon)];
-    Entry::bounded(words, &[Norm::Linf], |_| Fgsm::default(), fields)
+    Entry::bounded(texts, &[Norm::Linf], |_| Fgsm::default(), fields)
 }
 
 impl Attack for Fgsm {

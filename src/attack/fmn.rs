@@ -2,38 +2,38 @@
 
 use burn::tensor::{Bool, Tensor};
 
-use super::entry::{Entry, Words, field, steps};
-use super::{About, Attack, Passes, Problem, Search, State, annealed, inward};
+use super::entry::{Entry, Texts, field, steps};
+use super::{About, Attack, Passes, Problem, Search, State, annealed, within_box_direction};
 use crate::norm::Norm;
 use crate::per_image;
 
-/// The smallest perturbation in any norm: steps along the margin's gradient, within a ball whose radius jumps to where
-/// the boundary is estimated, then closes in on it.
+/// The smallest perturbation in any norm: steps along the margin's gradient within a ball. The radius of the ball jumps
+/// to the estimated distance of the boundary, then converges to it.
 ///
-/// Differences from the paper. The gradient leaves out what would lead a value out of [0, 1], so that the estimate of the
-/// boundary does not count on black pixels becoming blacker. As long as nothing has been found the radius grows at least
-/// fast enough to fill the box within the steps. In L∞, where the paper seeks α anew for every network, it is in multiples
-/// of the ball's own size, which differs a hundredfold between small grey pictures and photographs. At the end the way to
-/// the best image is bisected.
+/// Differences from the paper. The gradient leaves out changes that would lead a value out of [0, 1], so that the
+/// estimate of the boundary does not count on making black pixels blacker. While no adversarial image is found, the
+/// radius grows at least fast enough to fill the box within the steps. In L∞, where the paper tunes α for every
+/// network, α is relative to the size of the ball, which differs a hundredfold between small grey pictures and
+/// photographs. At the end the line to the best image is bisected.
 ///
-/// In L0 [`SigmaZero`](super::SigmaZero) changes fewer values, and more steps of FMN do not make up for it.
+/// In L0 [`SigmaZero`](super::SigmaZero) changes fewer values; more steps of FMN do not close the gap.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Fmn {
     /// The norm to keep small.
     pub norm: Norm,
     /// Steps, one gradient each.
     pub steps: usize,
-    /// α, the L2 length of the first step; it falls to a hundredth of it along a cosine. In L∞ in multiples of ε√D, the
-    /// longest way within the ball, where D is the number of values.
+    /// α: the L2 length of the first step; a cosine schedule reduces it to a hundredth. In L∞ it is relative to ε√D,
+    /// the largest L2 length within the ball, where D is the number of values.
     pub step_size: f32,
-    /// γ, by which share the radius changes in the first step; it falls to a fiftieth of it along a cosine.
+    /// γ: the relative change of the radius in the first step; a cosine schedule reduces it to a fiftieth.
     pub gamma: f32,
-    /// Halvings of the way to the best image after the last step, one forward pass each.
+    /// Halvings of the line to the best image after the last step, one forward pass each.
     pub bisections: usize,
 }
 
 impl Fmn {
-    /// The defaults for `norm`.
+    /// The default parameters for `norm`.
     pub fn new(norm: Norm) -> Self {
         let step_size = if norm == Norm::Linf { 1.5 } else { 1.0 };
         Self { norm, steps: 100, step_size, gamma: 0.05, bisections: 8 }
@@ -41,14 +41,14 @@ impl Fmn {
 }
 
 pub(super) fn entry() -> Entry {
-    let words = Words {
+    let texts = Texts {
         title: "FMN: the smallest change in any norm",
         summary: "Estimates from the slope how far away a wrong answer is, goes there, and closes in on it. Works for the \
                   overall length, the largest change, the sum of all changes and the number of changed values.",
         featured: true,
     };
     let fields = |_| {
-        let first = "Length of the first step, in L∞ in multiples of the ball; the last is a hundredth of it.";
+        let first = "Length of the first step, in L∞ relative to the size of the ball; the last is a hundredth of it.";
         let share = "By which share the radius changes in the first step.";
         vec![
             steps(|fmn: &mut Fmn| &mut fmn.steps),
@@ -56,7 +56,7 @@ pub(super) fn entry() -> Entry {
             field("gamma", "Change of radius γ", share, 1e-3..=0.5, |fmn| &mut fmn.gamma),
         ]
     };
-    Entry::new(words, &[Norm::Linf, Norm::L2, Norm::L1, Norm::L0], Fmn::new, fields, |fmn| Box::new(fmn))
+    Entry::new(texts, &[Norm::Linf, Norm::L2, Norm::L1, Norm::L0], Fmn::new, fields, |fmn| Box::new(fmn))
 }
 
 impl Attack for Fmn {
@@ -67,7 +67,7 @@ impl Attack for Fmn {
 
     fn begin(&self, problem: &Problem, _state: &mut State) -> Box<dyn Search> {
         let room = problem.room(self.norm);
-        // From a first guess that no attack of interest goes below.
+        // The first radius, smaller than that of any perturbation of interest.
         let first = self.norm.usual_epsilon() / 10.0;
         Box::new(FmnSearch {
             config: *self,
@@ -82,14 +82,14 @@ struct FmnSearch {
     config: Fmn,
     /// Radius of the ball, `[N]`
     epsilon: Tensor<1>,
-    /// Least growth of the radius while nothing is found, `[N]`
+    /// The smallest growth factor of the radius while nothing is found, `[N]`
     growth: Tensor<1>,
-    /// No perturbation within the box is larger, `[N]`
+    /// Norm of the largest perturbation within the box, `[N]`
     room: Tensor<1>,
 }
 
 impl FmnSearch {
-    /// The share of the steps taken.
+    /// The share of the steps that is done.
     fn done(&self, step: usize) -> f32 {
         step as f32 / self.config.steps as f32
     }
@@ -115,10 +115,10 @@ impl Search for FmnSearch {
         let slope = problem.gradient(current.clone(), |logits| problem.criterion.margin(logits));
         let margin = slope.value;
         let adversarial = state.record_margin(problem, slope.logits, margin.clone());
-        let gradient = inward(current.clone(), slope.gradient);
+        let gradient = within_box_direction(current.clone(), slope.gradient);
 
         let distance = margin.abs() / norm.dual(gradient.clone()).clamp_min(1e-12);
-        // A little further than estimated, or the step would end on the boundary itself.
+        // Slightly further than estimated, so that the step does not end on the boundary itself.
         let boundary = (norm.distance(current.clone(), problem.pixels.clone()) + distance) * 1.001;
         self.resize(state, adversarial, boundary);
 
@@ -132,6 +132,6 @@ impl Search for FmnSearch {
     }
 
     fn polish(&mut self, problem: &Problem, state: &mut State) {
-        state.close_in(problem, self.config.bisections);
+        state.predict_and_bisect(problem, self.config.bisections);
     }
 }

@@ -2,28 +2,28 @@
 //!
 //! Szegedy et al. 2013, arXiv 1312.6199; Goodfellow et al. 2014, arXiv 1412.6572.
 
-use super::entry::{Entry, Words, field, steps};
+use super::entry::{Entry, Texts, field, steps};
 use super::{About, Attack, Passes, Problem, Search, State, choose};
 use crate::norm::{Norm, unit};
 
-/// What gradient ascent ascends.
+/// The function that gradient ascent ascends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Objective {
-    /// The training loss J, as it is. Its gradient vanishes where the network is certain.
+    /// The training loss J, unchanged. Its gradient vanishes where the network is certain.
     CrossEntropy,
-    /// The training loss, its gradient scaled to length 1: every step is `step_size` long.
+    /// The training loss, with its gradient scaled to L2 length 1: every step is `step_size` long.
     Normalised,
     /// The margin of the logits, which does not saturate.
     Margin,
 }
 
-/// Steps along the gradient until the image is misread, then a bisection back towards the original for the most similar
-/// image on that line.
+/// Steps along the gradient until the image is misread. Then a bisection back towards the original finds the most
+/// similar misread image on that line.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GradientAscent {
-    /// What is ascended.
+    /// The function to ascend.
     pub objective: Objective,
-    /// Steps at most, one gradient each.
+    /// The largest number of steps, one gradient each.
     pub steps: usize,
     /// δ, the factor of the gradient in a step.
     pub step_size: f32,
@@ -32,7 +32,7 @@ pub struct GradientAscent {
 }
 
 impl GradientAscent {
-    /// The defaults for `objective`.
+    /// The default parameters for `objective`.
     pub fn new(objective: Objective) -> Self {
         Self {
             objective,
@@ -63,12 +63,12 @@ pub(super) fn entry(objective: Objective) -> Entry {
         ),
         Objective::Margin => (
             "Gradient ascent on the margin",
-            "Climbs the lead of the best wrong answer over the right one in place of the training loss. That lead has a \
-             gradient however certain the network is.",
+            "Increases the lead of the best wrong answer over the right one in place of the training loss. That lead has \
+             a gradient however certain the network is.",
             10.0,
         ),
     };
-    let words = Words { title, summary, featured: objective == Objective::CrossEntropy };
+    let texts = Texts { title, summary, featured: objective == Objective::CrossEntropy };
     let fields = move |_| {
         let help = "The factor of the gradient in a step.";
         vec![
@@ -76,11 +76,11 @@ pub(super) fn entry(objective: Objective) -> Entry {
             field("step_size", "Step size δ", help, 1e-4..=largest_step, |ascent| &mut ascent.step_size),
         ]
     };
-    Entry::new(words, &[Norm::L2], move |_| GradientAscent::new(objective), fields, |ascent| Box::new(ascent))
+    Entry::new(texts, &[Norm::L2], move |_| GradientAscent::new(objective), fields, |ascent| Box::new(ascent))
 }
 
-/// A step that moves no pixel by more than this leads nowhere in any time a person would wait: a million of them are
-/// less than one of 255 shades.
+/// The gradient counts as vanished when a step moves no pixel by more than this: a million such steps change a pixel by
+/// less than one of the 255 shades.
 const VANISHED: f32 = 1e-9;
 
 impl Attack for GradientAscent {
@@ -118,6 +118,6 @@ impl Search for GradientAscent {
     }
 
     fn polish(&mut self, problem: &Problem, state: &mut State) {
-        state.close_in(problem, self.bisections);
+        state.predict_and_bisect(problem, self.bisections);
     }
 }

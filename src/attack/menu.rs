@@ -7,7 +7,7 @@ use super::{
 };
 use crate::error::Error;
 
-/// Every attack, in the order they are offered.
+/// Every attack, in the order of the menu.
 fn entries() -> Vec<Entry> {
     vec![
         ddn::entry(),
@@ -32,7 +32,7 @@ fn entries() -> Vec<Entry> {
     ]
 }
 
-/// Every attack: name, meaning, norms, cost, parameters.
+/// Every attack, with its name, summary, norms, cost and parameters.
 pub fn menu() -> Vec<AttackInfo> {
     entries().iter().map(Entry::info).collect()
 }
@@ -41,7 +41,7 @@ pub fn menu() -> Vec<AttackInfo> {
 ///
 /// # Errors
 ///
-/// If there is no attack of that name, it does not know the norm or a parameter, or a value is out of range.
+/// If there is no attack of that name, if it does not support the norm or a parameter, or if a value is out of range.
 pub fn build(options: &AttackOptions) -> Result<Box<dyn Attack>, Error> {
     let entries = entries();
     let entry = entries.iter().find(|entry| entry.name() == options.attack).ok_or_else(|| Error::Unknown {

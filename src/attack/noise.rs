@@ -1,36 +1,36 @@
-//! Random noise: no attack, but the control that every attack must beat.
+//! Random noise: not an attack, but the control that every attack must beat.
 
-use super::entry::{Entry, Words, epsilon, seed, steps};
+use super::entry::{Entry, Texts, epsilon, seed, steps};
 use super::random::Random;
 use super::{About, Attack, Passes, Problem, Search, State};
 use crate::norm::Norm;
 
-/// Noise of size ε, again and again, until the network misreads one. Gaussian, for L∞ uniform, for L0 black and white
-/// values.
+/// Random noise of size ε, drawn again until the network misreads the image. The noise is Gaussian; uniform for L∞; for
+/// L0, some values are set to 0 or 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Noise {
     /// The norm in which its size is ε.
     pub norm: Norm,
-    /// ε, its size before the box [0, 1] cuts it.
+    /// ε, the size of the noise before clipping to the box [0, 1].
     pub epsilon: f32,
-    /// How often it is drawn, one forward pass each.
+    /// The largest number of draws, one forward pass each.
     pub steps: usize,
     /// Seed of the draws.
     pub seed: u64,
 }
 
 impl Noise {
-    /// The defaults for `norm`.
+    /// The default parameters for `norm`.
     pub fn new(norm: Norm) -> Self {
         Self { norm, epsilon: norm.usual_epsilon(), steps: 20, seed: 0 }
     }
 }
 
 pub(super) fn entry() -> Entry {
-    let words = Words {
+    let texts = Texts {
         title: "Random noise: the control",
         summary: "Adds noise of size ε, a few times over, and sees whether the network still reads the picture. What it needs \
-                  to fool a network says how much of an attack's success is owed to aim.",
+                  to fool a network shows how much larger random noise must be than an attack.",
         featured: true,
     };
     let fields = |norm| {
@@ -40,7 +40,7 @@ pub(super) fn entry() -> Entry {
             seed(|noise: &mut Noise| &mut noise.seed),
         ]
     };
-    Entry::bounded(words, &[Norm::L2, Norm::Linf, Norm::L1, Norm::L0], Noise::new, fields)
+    Entry::bounded(texts, &[Norm::L2, Norm::Linf, Norm::L1, Norm::L0], Noise::new, fields)
 }
 
 impl Attack for Noise {

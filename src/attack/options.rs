@@ -1,4 +1,4 @@
-//! An attack as people choose it: by name, with parameters.
+//! An attack as users choose it: by name, with parameters.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,13 +14,13 @@ use crate::error::Error;
 use crate::norm::Norm;
 use crate::region::{Rectangle, Region};
 
-/// An attack as a person chooses it.
+/// An attack of the menu.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify), tsify(missing_as_null))]
 pub struct AttackInfo {
     /// Its name in commands and reports.
     pub name: String,
-    /// Its name for people.
+    /// Its title, as users see it.
     pub title: String,
     /// What it does, in two sentences.
     pub summary: String,
@@ -28,31 +28,31 @@ pub struct AttackInfo {
     pub featured: bool,
     /// Whether it can make a network read a given label.
     pub targeted: bool,
-    /// Whether it asks for answers alone, never for a gradient.
+    /// Whether it uses only the network's answers, never a gradient.
     pub black_box: bool,
-    /// One for each norm it can keep small; the first is the usual one.
+    /// One for each norm it supports; the first is the default.
     pub forms: Vec<AttackForm>,
 }
 
-/// An attack that keeps one norm small.
+/// An attack in one of its norms.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify), tsify(missing_as_null))]
 pub struct AttackForm {
     /// The norm.
     pub norm: Norm,
-    /// What it costs at most, with the default parameters.
+    /// The most it costs for one image, with the default parameters.
     pub passes: Passes,
-    /// What can be set.
+    /// Its parameters.
     pub parameters: Vec<Parameter>,
 }
 
-/// A number that an attack takes.
+/// A numeric parameter of an attack.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify), tsify(missing_as_null))]
 pub struct Parameter {
     /// Its name in [`AttackOptions`].
     pub name: String,
-    /// Its name for people.
+    /// Its label, as users see it.
     pub label: String,
     /// What it means, in a sentence.
     pub help: String,
@@ -66,39 +66,40 @@ pub struct Parameter {
     pub whole: bool,
 }
 
-/// Which attack, and its parameters; what is left out has its default.
+/// An attack and its parameters. What is left out has its default.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct AttackOptions {
     /// The attack's name.
     pub attack: String,
-    /// The norm to keep small, where the attack has a choice.
+    /// The norm, if the attack supports several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub norm: Option<Norm>,
     /// The label to be read; any wrong one if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
-    /// The probability that the wrong label, or the target, shall have; just the most probable if left out.
+    /// The probability, in [0, 0.9999], that the wrong label or the target must reach. If left out, it need only be the
+    /// most probable label.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sure: Option<f32>,
-    /// The part of the picture that may change, as the network sees it; all of it if left out.
+    /// The part of the picture that may change, in pixels at the network's input size. If left out, all of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<Rectangle>,
-    /// The parameters by name, beside the others: `{"attack": "ddn", "steps": 40}`.
+    /// The parameters by name, next to the other fields: `{"attack": "ddn", "steps": 40}`.
     #[serde(flatten, serialize_with = "whole_numbers")]
     pub parameters: BTreeMap<String, f64>,
 }
 
 impl AttackOptions {
-    /// The probability that the wrong label, or the target, shall have at least; 0 asks for the most probable.
+    /// The probability that the wrong label or the target must reach; 0 means that it need only be the most probable.
     pub fn confidence(&self) -> f32 {
         self.sure.unwrap_or(0.0)
     }
 
-    /// What is to be achieved on one picture by a network of `family`.
+    /// The aim for one picture, for a network of `family`.
     ///
     /// # Errors
     ///
-    /// If the family has no such target, the probability is not one, or its pictures have no such part.
+    /// If the family has no such label, the probability is out of range, or the region does not fit its pictures.
     pub fn aim(&self, family: &Family) -> Result<Aim, Error> {
         let goal = match &self.target {
             None => Goal::Change,
@@ -111,11 +112,11 @@ impl AttackOptions {
         }
     }
 
-    /// Begins on one picture `[1, C, H, W]`, to achieve what [`aim`](Self::aim) says, or a narrower aim.
+    /// Begins on one picture `[1, C, H, W]`. The aim is that of [`aim`](Self::aim), or a narrower one.
     ///
     /// # Errors
     ///
-    /// If the network sees the target already; and as [`Run::begin`].
+    /// If the network already reads the target; and the errors of [`Run::begin`].
     pub async fn begin<'a>(
         &self,
         attack: &dyn Attack,
@@ -131,7 +132,7 @@ impl AttackOptions {
     }
 }
 
-/// As in `ddn`, `ddn:steps=40` or `fmn:norm=linf,steps=1000`.
+/// Reads `ddn`, `ddn:steps=40` or `fmn:norm=linf,steps=1000`.
 impl FromStr for AttackOptions {
     type Err = Error;
 
@@ -157,7 +158,7 @@ impl FromStr for AttackOptions {
     }
 }
 
-/// The same words that [`FromStr`] reads.
+/// Writes the form that [`FromStr`] reads.
 impl fmt::Display for AttackOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let norm = self.norm.map(|norm| format!("norm={}", norm.name()));
@@ -168,7 +169,7 @@ impl fmt::Display for AttackOptions {
     }
 }
 
-/// Writes 40 for 40.0.
+/// Writes whole values without a decimal point: 40 instead of 40.0.
 fn whole_numbers<S: Serializer>(parameters: &BTreeMap<String, f64>, serializer: S) -> Result<S::Ok, S::Error> {
     #[derive(Serialize)]
     #[serde(untagged)]

@@ -2,17 +2,18 @@
 
 use burn::tensor::Tensor;
 
-use super::entry::{Entry, Words, epsilon, seed, steps};
+use super::entry::{Entry, Texts, epsilon, seed, steps};
 use super::random::Random;
-use super::{About, Attack, Passes, Problem, Search, State, choose, inward};
+use super::{About, Attack, Passes, Problem, Search, State, choose, within_box_direction};
 use crate::norm::Norm;
 use crate::per_image;
 use crate::tensors::broadcast;
 
-/// Steps along the gradient from a random place in the ball of radius ε, each taken back into the ball.
+/// Gradient steps from a random start in the ball of radius ε. After each step the image is projected back into the
+/// ball.
 ///
-/// The steps are the steepest ones of the norm: of equal change everywhere (L∞), along the gradient (L2), and in the
-/// hundredth of the values with the steepest slopes (L1; Tramèr and Boneh 2019, arXiv 1904.13000). The loss is the [log
+/// A step goes in the steepest direction of the norm: the sign of the gradient in L∞, the gradient in L2, and in L1 the
+/// signs of the steepest hundredth of the values (Tramèr and Boneh 2019, arXiv 1904.13000). The loss is the [log
 /// odds](crate::classifier::Criterion::log_odds), which rises with the cross-entropy and does not saturate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pgd {
@@ -24,19 +25,19 @@ pub struct Pgd {
     pub steps: usize,
     /// Length of all steps together, in multiples of ε.
     pub reach: f32,
-    /// Seed of the random place.
+    /// Seed of the random start.
     pub seed: u64,
 }
 
 impl Pgd {
-    /// The defaults for `norm`.
+    /// The default parameters for `norm`.
     pub fn new(norm: Norm) -> Self {
         Self { norm, epsilon: norm.usual_epsilon(), steps: 40, reach: 2.5, seed: 0 }
     }
 }
 
 pub(super) fn entry() -> Entry {
-    let words = Words {
+    let texts = Texts {
         title: "PGD: many steps within ε",
         summary: "Starts at a random place no further than ε from the picture, and climbs the loss in small steps that never \
                   leave this distance. The standard test of whether a network withstands changes of a given size.",
@@ -49,7 +50,7 @@ pub(super) fn entry() -> Entry {
             seed(|pgd: &mut Pgd| &mut pgd.seed),
         ]
     };
-    Entry::bounded(words, &[Norm::Linf, Norm::L2, Norm::L1], Pgd::new, fields)
+    Entry::bounded(texts, &[Norm::Linf, Norm::L2, Norm::L1], Pgd::new, fields)
 }
 
 impl Attack for Pgd {
@@ -69,7 +70,7 @@ impl Attack for Pgd {
 const SPARSITY: f32 = 0.01;
 
 impl Pgd {
-    /// `current` images, moved by `length` `[N]` in the steepest direction.
+    /// The `current` images after a step of size `length` `[N]` in the steepest direction.
     fn stepped(&self, current: Tensor<4>, gradient: Tensor<4>, length: Tensor<1>) -> Tensor<4> {
         match self.norm {
             Norm::Linf => per_image::sign_step(current, gradient, length),
@@ -78,7 +79,7 @@ impl Pgd {
                 let [images, channels, height, width] = gradient.dims();
                 let count = (SPARSITY * (channels * height * width) as f32).ceil();
                 let count = Tensor::full([images], count, &gradient.device());
-                let signs = Norm::L0.project(inward(current.clone(), gradient), count).sign();
+                let signs = Norm::L0.project(within_box_direction(current.clone(), gradient), count).sign();
                 let size = Norm::L1.measure(signs.clone()).clamp_min(1.0);
                 current + signs * broadcast(length / size)
             }

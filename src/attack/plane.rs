@@ -1,4 +1,4 @@
-//! The boundary as the plane that it is to first order, within the box.
+//! The boundary in the linear approximation, within the box [0, 1].
 
 use burn::tensor::Tensor;
 
@@ -6,18 +6,18 @@ use super::{Problem, State};
 use crate::norm::Norm;
 use crate::tensors::broadcast;
 
-/// The boundary as it looks from the current images.
+/// The boundary in the linear approximation around the current images.
 pub(super) struct Plane {
-    /// The slope of the margin, `[N, C, H, W]`
+    /// The gradient of the margin, `[N, C, H, W]`
     pub normal: Tensor<4>,
     /// By how much the margin must rise from the original, `[N]`
     pub rise: Tensor<1>,
-    /// By how much from the current image; negative where it is adversarial, `[N]`
+    /// By how much the margin must rise from the current image, `[N]`; negative where that is adversarial
     pub rise_from_here: Tensor<1>,
 }
 
 impl Plane {
-    /// [Records](State::record_margin) the current images, for one gradient.
+    /// The plane at the current images. [Records](State::record_margin) them, for one gradient.
     pub fn at(problem: &Problem, state: &mut State) -> Self {
         let slope = problem.gradient(state.current.clone(), |logits| problem.criterion.margin(logits));
         state.record_margin(problem, slope.logits, slope.value.clone());
@@ -28,18 +28,18 @@ impl Plane {
     }
 }
 
-/// The margin aimed at: what counts as reached, and as much again.
+/// The margin to aim at: twice what counts as reached.
 const BEYOND_ROUNDING: f32 = 2e-4;
 
-/// The inner product of every image, `[N]`.
+/// The inner product of each pair of images, `[N]`.
 pub(super) fn inner(left: Tensor<4>, right: Tensor<4>) -> Tensor<1> {
     let product: Tensor<2> = (left * right).flatten(1, 3);
     product.sum_dim(1).squeeze_dim(1)
 }
 
-/// The images within [0, 1] nearest to `pixels` at which a function with the slope `normal` has risen by `rise`, as if it
-/// were linear; where the box does not allow it, those at which it has risen the furthest. Croce and Hein 2020, arXiv
-/// 1907.02044, without sorting.
+/// The images within [0, 1] nearest to `pixels` at which a linear function with the gradient `normal` has risen by
+/// `rise`. Where the box does not allow this, the images at which it has risen the most. Croce and Hein 2020, arXiv
+/// 1907.02044, but without sorting.
 ///
 /// # Shapes
 /// - `pixels`: `[N, C, H, W]`, in [0, 1]
@@ -52,17 +52,17 @@ pub(super) fn nearest_on_plane(norm: Norm, pixels: Tensor<4>, normal: Tensor<4>,
     let room = sign.clone().clamp_min(0.0) - sign.clone() * pixels.clone();
     let change = match norm {
         Norm::L0 | Norm::L1 => steepest_first(slope, room, rise),
-        Norm::L2 => together(slope.clone(), slope, room, rise),
-        Norm::Linf => together(sign.clone().abs(), slope, room, rise),
+        Norm::L2 => proportional_changes(slope.clone(), slope, room, rise),
+        Norm::Linf => proportional_changes(sign.clone().abs(), slope, room, rise),
     };
     (pixels + change * sign).clamp(0.0, 1.0)
 }
 
-/// Changes in proportion to `share`, each no larger than its `room`, all `[N, C, H, W]`: Newton's method on their size,
-/// from below.
-fn together(share: Tensor<4>, slope: Tensor<4>, room: Tensor<4>, rise: Tensor<1>) -> Tensor<4> {
+/// Changes proportional to `share` `[N, C, H, W]`, each at most its `room`, so that the total rise is `rise` `[N]`. The
+/// factor is found by Newton's method from below.
+fn proportional_changes(share: Tensor<4>, slope: Tensor<4>, room: Tensor<4>, rise: Tensor<1>) -> Tensor<4> {
     let mut size = rise.zeros_like();
-    // Each round finds which values have no more room, or nearly so.
+    // Each round finds more of the values that use all of their room. Ten rounds are enough, or nearly so.
     for _ in 0..10 {
         let change = share.clone() * broadcast(size.clone());
         let free = change.clone().lower(room.clone()).float() * share.clone();
@@ -73,8 +73,8 @@ fn together(share: Tensor<4>, slope: Tensor<4>, room: Tensor<4>, rise: Tensor<1>
     (share * broadcast(size)).min_pair(room)
 }
 
-/// The steepest values changed by all their `room`, the last of them by the part that is needed: bisection on the slope from
-/// which on values change.
+/// The values with the steepest slopes are changed by all their `room`; the last ones only by the share that is needed.
+/// The limiting slope is found by bisection.
 fn steepest_first(slope: Tensor<4>, room: Tensor<4>, rise: Tensor<1>) -> Tensor<4> {
     let gain = slope.clone() * room.clone();
     let steeper = |than: &Tensor<1>| slope.clone().greater(broadcast(than.clone())).float();
@@ -103,15 +103,15 @@ mod tests {
         let row = |values: [f32; 4]| Tensor::<4>::from_data([[[values]]], &Device::flex());
         let (pixels, normal) = (row([0.9, 0.5, 0.2, 0.0]), row([1.0, 2.0, -1.0, -1.0]));
         for (norm, rise, expected) in [
-            // What has room: 0.1, 0.5, 0.2, nothing.
+            // The room of the four values: 0.1, 0.5, 0.2, 0.
             (Norm::L2, 0.7, [1.0, 0.74, 0.08, 0.0]),
             (Norm::Linf, 0.7, [1.0, 0.7, 0.0, 0.0]),
             (Norm::L1, 0.7, [0.9, 0.85, 0.2, 0.0]),
-            // Those that are equally steep share what is left.
+            // Values with the same slope share the rest.
             (Norm::L1, 1.15, [0.95, 1.0, 0.1, 0.0]),
             (Norm::L1, -0.3, [0.9, 0.35, 0.2, 0.0]),
             (Norm::L2, 0.0, [0.9, 0.5, 0.2, 0.0]),
-            // More than the box allows.
+            // The rise is larger than the box allows.
             (Norm::L1, 5.0, [1.0, 1.0, 0.0, 0.0]),
             (Norm::L2, 5.0, [1.0, 1.0, 0.0, 0.0]),
             (Norm::Linf, 5.0, [1.0, 1.0, 0.0, 0.0]),

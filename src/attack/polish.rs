@@ -1,39 +1,40 @@
-//! An attack whose result is polished: a search around what it has found.
+//! Makes the result of an attack smaller, by a search around it.
 
 use burn::tensor::{Bool, Tensor};
 
 use super::bisection::bisect_from;
-use super::{About, Attack, Attempt, Passes, Problem, Search, State, inward};
+use super::{About, Attack, Attempt, Passes, Problem, Search, State, within_box_direction};
 use crate::norm::Norm;
 use crate::per_image;
 
-/// Runs an attack, and then looks for smaller perturbations around its best.
+/// Runs an attack, then searches for smaller perturbations around its best image.
 ///
-/// The steps are those of FMN (Pintor et al. 2021, arXiv 2102.12827), from the best image: along the margin's gradient, and
-/// back into a ball that shrinks while the image is adversarial and grows, up to the best one's size, while it is not. They
-/// are far smaller, and measured by the perturbation itself, so that the search ends in the corner between several planes
-/// that a minimum of a network of ReLUs often is. At the end the last hundredth of the line to the best image is bisected.
-/// The result is never larger than the attack's own.
+/// The search takes the steps of FMN (Pintor et al. 2021, arXiv 2102.12827), beginning at the best image: along the
+/// margin's gradient, then projected into a ball. The ball shrinks while the image is adversarial. It grows while it is
+/// not, up to the size of the best perturbation. The steps are much smaller than FMN's and proportional to the
+/// perturbation, so the search can end in a corner where several linear pieces of the boundary meet: the minimum of a
+/// ReLU network often lies there. At the end the last hundredth of the line to the best image is bisected. The result
+/// is never larger than the attack's own.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Polished<A> {
     /// The attack.
     pub attack: A,
-    /// Steps after it, one gradient each.
+    /// Steps after the attack, one gradient each.
     pub steps: usize,
-    /// α, the L2 length of the first step and of the last, in multiples of that of the perturbation.
+    /// α: the L2 length of the first and of the last step, relative to the L2 norm of the perturbation.
     pub step_size: [f32; 2],
-    /// γ, by which share the radius changes in the first step and in the last.
+    /// γ: the relative change of the radius in the first and in the last step.
     pub gamma: [f32; 2],
 }
 
 /// Halvings of the last part of the line to the best image, one forward pass each.
 const BISECTIONS: usize = 10;
 
-/// That last part.
+/// The last part of the line, as a share of it.
 const LAST_PART: f32 = 0.01;
 
 impl<A: Attack> Polished<A> {
-    /// `attack`, polished in so many steps.
+    /// `attack`, polished in `steps` steps.
     pub fn new(attack: A, steps: usize) -> Self {
         Self { attack, steps, step_size: [0.5, 0.01], gamma: [1e-2, 1e-4] }
     }
@@ -61,7 +62,7 @@ impl<A: Attack> Attack for Polished<A> {
 }
 
 struct Polishing {
-    /// The attack, until it is over.
+    /// The attack, until it is done.
     attempt: Option<Attempt>,
     /// Radius of the ball, `[N]`
     radius: Tensor<1>,
@@ -73,7 +74,7 @@ struct Polishing {
 }
 
 impl Polishing {
-    /// Goes on from what the attack has found, once it has no steps left.
+    /// When the attack has no steps left, takes over its result and begins the search around it.
     fn end_attack(&mut self, problem: &Problem, state: &mut State) {
         if let Some(mut attempt) = self.attempt.take_if(|attempt| attempt.left() == 0) {
             attempt.polish(problem);
@@ -83,7 +84,7 @@ impl Polishing {
         }
     }
 
-    /// From `first` to `last` by the same factor every step.
+    /// A value that falls from `first` to `last` exponentially with the steps.
     fn falling(&self, [first, last]: [f32; 2]) -> f32 {
         first * (last / first).powf(self.step as f32 / self.steps as f32)
     }
@@ -100,7 +101,7 @@ impl Polishing {
         let adversarial = state.record_margin(problem, slope.logits, slope.value);
         self.resize(&state.best.norm, adversarial);
         let size = Norm::L2.distance(state.best.pixels.clone(), problem.pixels.clone());
-        let direction = inward(current.clone(), slope.gradient);
+        let direction = within_box_direction(current.clone(), slope.gradient);
         let moved = per_image::step(current, direction, size * self.falling(self.step_size));
         state.current = problem.within(state.norm, moved, self.radius.clone());
         self.step += 1;

@@ -1,4 +1,5 @@
-//! Random numbers that depend on the seed alone: every image of a batch gets the same, so that none depends on its place.
+//! Random numbers that depend on the seed alone. All images of a batch get the same numbers, so a result does not
+//! depend on an image's place in the batch.
 
 use burn::tensor::{Tensor, TensorData};
 
@@ -16,12 +17,12 @@ impl Random {
         Self(noise::Random::new(seed, 0))
     }
 
-    /// −1 or 1.
+    /// −1 or 1, each with probability 1/2.
     pub fn sign(&mut self) -> f32 {
         if self.0.coin() { 1.0 } else { -1.0 }
     }
 
-    /// A whole number below `limit`, which is not 0.
+    /// A whole number from 0 to `limit` − 1; `limit` is not 0.
     pub fn below(&mut self, limit: usize) -> usize {
         self.0.below(limit as u32) as usize
     }
@@ -31,8 +32,8 @@ impl Random {
         self.fill(problem, noise::Random::normal)
     }
 
-    /// A perturbation of the size `epsilon` `[N]` in `norm`, before the box cuts it, `[N, C, H, W]`: Gaussian noise, for
-    /// L∞ uniform noise, for L0 black and white values.
+    /// A random perturbation `[N, C, H, W]` of size `epsilon` `[N]` in `norm`, before clipping to the box: Gaussian
+    /// noise, or uniform noise for L∞. For L0, `epsilon` values are −1 or 1, so that clipping makes them 0 or 1.
     pub fn of_size(&mut self, problem: &Problem, norm: Norm, epsilon: Tensor<1>) -> Tensor<4> {
         let noise = match norm {
             Norm::Linf => self.fill(problem, |random| 2.0 * random.unit() - 1.0),

@@ -1,4 +1,4 @@
-//! The driver: one attack on one batch, checked before and after.
+//! The driver: runs one attack on one batch, with checks before and after.
 
 use burn::tensor::{Bool, Tensor};
 
@@ -9,8 +9,8 @@ use crate::norm::{Norm, Norms};
 use crate::per_image;
 use crate::tensors::{broadcast, read};
 
-/// An attack under way. Call [`advance`](Run::advance) until it returns nothing, or stop whenever you like, then
-/// [`finish`](Run::finish). Between the calls nothing runs, so that the caller can show progress or cancel.
+/// An attack in progress. Call [`advance`](Run::advance) until it returns `None`, or stop earlier. Then call
+/// [`finish`](Run::finish). Nothing runs between the calls, so the caller can show progress or cancel.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -38,67 +38,68 @@ pub struct Run<'a> {
     aim: Aim,
     about: About,
     attempt: Attempt,
-    /// The logits of the originals, row by row.
+    /// The logits of the originals, one row per image.
     logits: Vec<Vec<f32>>,
     original: Vec<Probabilities>,
     over: bool,
 }
 
-/// How far a [`Run`] is.
+/// The progress of a [`Run`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Progress {
     /// Steps taken.
     pub step: usize,
-    /// Steps at most.
+    /// The largest number of steps.
     pub steps: usize,
     /// Every image of the batch.
     pub images: Vec<ImageProgress>,
 }
 
-/// How far one image is.
+/// The progress of one image.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ImageProgress {
-    /// Probability of the goal's class: the true one, or the target.
+    /// Probability of the goal's class: the true class, or the target.
     pub confidence: f32,
     /// Size of the smallest adversarial perturbation so far, in the attack's norm.
     pub norm: Option<f32>,
-    /// Whether no further step changes anything.
+    /// Whether no further step can change the result.
     pub settled: bool,
 }
 
-/// What an attack achieved on a batch.
+/// The result of an attack on a batch.
 #[derive(Debug, Clone)]
 pub struct Outcome {
     /// Every image of the batch.
     pub images: Vec<ImageOutcome>,
-    /// The adversarial images, or the last state of those that were not fooled, `[N, C, H, W]`, in [0, 1].
+    /// The adversarial images, or the last images of the search where none was found, `[N, C, H, W]`, in [0, 1].
     pub adversarial: Tensor<4>,
-    /// The same in 256 shades, moved a little further where rounding undid the attack, `[N, C, H, W]`.
+    /// The same images in 256 shades, `[N, C, H, W]`. Where rounding undid the attack, the perturbation was made a
+    /// little longer.
     pub eight_bit: Tensor<4>,
-    /// What it cost, for every image, the check of the result included.
+    /// The passes for every image, including the check of the result.
     pub passes: Passes,
-    /// The norm that the attack kept small.
+    /// The attack's norm.
     pub norm: Norm,
-    /// The norm no perturbation could exceed, if the attack was one of fixed size.
+    /// For an attack of fixed size: the largest norm it allows.
     pub epsilon: Option<f32>,
-    /// What it was to achieve.
+    /// The aim of the attack.
     pub aim: Aim,
-    /// κ, the lead of the class to be read that the attack asked for.
+    /// κ: the lead in logits that the attack asked for, of the class to be read.
     pub lead: f32,
 }
 
-/// What an attack achieved on one image; everything predicted and measured anew from the returned pixels.
+/// The result for one image. Everything is predicted and measured again from the returned pixels.
 #[derive(Debug, Clone)]
 pub struct ImageOutcome {
-    /// Whether the aim is reached, and within ε where the attack is one of fixed size.
+    /// Whether the aim is reached and, for an attack of fixed size, the norm is at most ε.
     pub success: bool,
     /// Whether the gradient vanished, so that the attack could not go on.
     pub vanished: bool,
     /// Reasons to doubt the result.
     pub flags: Vec<Flag>,
-    /// What the network says of the original.
+    /// The network's answer for the original.
     pub original: Probabilities,
-    /// What the network says of the adversarial image.
+    /// The network's answer for the adversarial image.
     pub adversarial: Probabilities,
     /// Size of the perturbation.
     pub norms: Norms,
@@ -106,17 +107,17 @@ pub struct ImageOutcome {
     pub eight_bit: EightBit,
 }
 
-/// A reason to doubt what an attack found, after the checks of AutoAttack (Croce and Hein 2020, arXiv 2003.01690). Each
-/// has a section in `docs/flags.md`.
+/// A reason to doubt the result of an attack, after the checks of AutoAttack (Croce and Hein 2020, arXiv 2003.01690).
+/// Each flag has a section in `docs/flags.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Flag {
     /// The first gradient is zero for every pixel.
     ZeroGradient,
     /// The logits of the original lie in [0, 1] and sum to 1.
     Probabilities,
-    /// The same image, asked twice, has two answers.
+    /// The network gave two different answers for the same image.
     NotDeterministic,
-    /// An attack without gradients finds smaller perturbations than those with.
+    /// An attack without gradients finds smaller perturbations than the attacks with gradients.
     BlackBoxWins,
     /// Twice as many steps find much smaller perturbations.
     NotConverged,
@@ -138,21 +139,21 @@ impl Flag {
     pub fn message(self) -> &'static str {
         match self {
             Flag::ZeroGradient => {
-                "The network's gradient is zero for this picture, so that an attack by gradients is blind: failing to \
+                "The network's gradient is zero for this picture, so that a gradient attack cannot work: failing to \
                  fool it proves nothing. Try Square, which needs no gradient, and look for rounding or other flat steps \
                  in the network."
             }
             Flag::Probabilities => {
                 "The network seems to answer with probabilities where logits are expected: attacks on them see a loss \
-                 that is nearly flat. Take the softmax off its end."
+                 that is nearly flat. Remove the softmax at its end."
             }
             Flag::NotDeterministic => {
                 "The network answers differently when it is asked the same twice, so that no result about it is certain. \
                  Look for dropout or random numbers left on."
             }
             Flag::BlackBoxWins => {
-                "An attack without gradients finds smaller changes than the attacks with: their gradients mislead. Take \
-                 the smaller figures, and look for what hides the gradient."
+                "An attack without gradients finds smaller changes than attacks with gradients: the gradients are \
+                 misleading. Take the smaller figures, and look for what hides the gradient."
             }
             Flag::NotConverged => {
                 "With twice as many steps the changes become more than 2 % smaller: the attack was stopped too early, and \
@@ -162,37 +163,37 @@ impl Flag {
     }
 }
 
-/// The image as an 8-bit file holds it.
+/// The adversarial image in 256 shades, as a file holds it.
 #[derive(Debug, Clone)]
 pub struct EightBit {
-    /// Whether the aim is reached, and within ε where the attack is one of fixed size.
+    /// Whether the aim is reached and, for an attack of fixed size, the norm is at most ε.
     pub success: bool,
-    /// Whether the change is no larger than ε, if there is one.
+    /// Whether the norm is at most ε; true if the attack has no ε.
     pub within: bool,
-    /// What the network says of it.
+    /// The network's answer for this image.
     pub adversarial: Probabilities,
     /// Size of its perturbation.
     pub norms: Norms,
 }
 
-/// Lengths, in multiples of the perturbation, tried in turn until the rounded image is adversarial. The last are for those of a
-/// small part of a shade, which rounding takes away whole.
-const STRETCHES: [f32; 12] = [1.0, 1.01, 1.03, 1.07, 1.15, 1.3, 1.6, 2.2, 3.5, 7.0, 15.0, 40.0];
+/// Factors on the perturbation, tried in turn until the rounded image is adversarial. The largest are for perturbations
+/// of a small fraction of a shade, which rounding removes completely.
+const ROUNDING_FACTORS: [f32; 12] = [1.0, 1.01, 1.03, 1.07, 1.15, 1.3, 1.6, 2.2, 3.5, 7.0, 15.0, 40.0];
 
-/// The same where the rounded image is to stay within ε, which rounding can lead out of.
-const STRETCHES_WITHIN: [f32; 12] = [1.0, 1.02, 1.05, 1.1, 1.2, 1.4, 0.98, 0.95, 0.9, 0.8, 0.7, 0.6];
+/// The same for an attack within ε, since rounding can also push an image out of the ball.
+const ROUNDING_FACTORS_WITHIN: [f32; 12] = [1.0, 1.02, 1.05, 1.1, 1.2, 1.4, 0.98, 0.95, 0.9, 0.8, 0.7, 0.6];
 
 impl<'a> Run<'a> {
-    /// Checks the input, predicts the originals and begins.
+    /// Checks the input, predicts the originals and begins the attack.
     ///
     /// # Shapes
     /// - `pixels`: `[N, C, H, W]`; values outside [0, 1] are clipped
     ///
     /// # Errors
     ///
-    /// If the goal does not have one class for each image, or one the network does not have; if the region is one of
-    /// images of another size; if the attack cannot aim at a class, or the network has too few for it; if the network
-    /// answers with something that is not a number; if the device fails.
+    /// If the goal does not have one class for each image, or has a class that the network does not have; if the region
+    /// is for images of another size; if the attack cannot aim at a class, or needs more classes than the network has;
+    /// if the network's answer is not a finite number; if the device fails.
     pub async fn begin(
         attack: &dyn Attack,
         classifier: &'a Frozen,
@@ -223,28 +224,28 @@ impl<'a> Run<'a> {
         Ok(Self { attempt, about, logits, original, problem, aim, over: false })
     }
 
-    /// What the network says of the originals.
+    /// The network's answers for the originals.
     pub fn original(&self) -> &[Probabilities] {
         &self.original
     }
 
-    /// Whether the network reads every image as the aim says before anything is changed.
+    /// Whether the unchanged images already reach the aim, all of them.
     pub fn is_reached_already(&self) -> bool {
         self.original.iter().enumerate().all(|(image, answer)| self.reached(image, answer))
     }
 
-    /// The norm that the attack keeps small.
+    /// The attack's norm.
     pub fn norm(&self) -> Norm {
         self.about.norm
     }
 
-    /// The smallest adversarial images so far, and the originals where there is none yet, `[N, C, H, W]`; what
-    /// [`finish`](Run::finish) checks.
+    /// The smallest adversarial images so far, or the originals where none is found, `[N, C, H, W]`.
+    /// [`finish`](Run::finish) checks these.
     pub fn best(&self) -> Tensor<4> {
         self.attempt.state.best.pixels.clone()
     }
 
-    /// Takes up to `steps` steps, reads back once how far it is, and returns nothing when there is nothing left to do.
+    /// Takes up to `steps` steps, then reads the progress back once. Returns `None` when there is nothing left to do.
     ///
     /// # Errors
     ///
@@ -262,11 +263,11 @@ impl<'a> Run<'a> {
         Ok(Some(Progress { step: self.attempt.state.step, steps: self.attempt.steps, images }))
     }
 
-    /// All the steps that are left, then [`finish`](Run::finish).
+    /// Takes all steps that are left, then calls [`finish`](Run::finish).
     ///
     /// # Errors
     ///
-    /// As [`advance`](Run::advance) and [`finish`](Run::finish).
+    /// The errors of [`advance`](Run::advance) and [`finish`](Run::finish).
     pub async fn complete(mut self) -> Result<Outcome, Error> {
         while self.advance(10).await?.is_some() {}
         self.finish().await
@@ -290,18 +291,17 @@ impl<'a> Run<'a> {
             .collect())
     }
 
-    /// Checks what was found: clips it, predicts and measures it again, and does the same for the image in 256
-    /// shades.
+    /// Checks the result: clips, predicts and measures it again, and does the same for the image in 256 shades.
     ///
     /// # Errors
     ///
-    /// If the device fails, or the network's answer is not a number.
+    /// If the device fails, or the network's answer is not a finite number.
     pub async fn finish(mut self) -> Result<Outcome, Error> {
         self.attempt.polish(&self.problem);
         let states = self.read_progress().await?;
         let pixels = &self.problem.pixels;
 
-        // An image that was misread to begin with is its own answer.
+        // If the original already reaches the aim, it is its own result.
         let misread: Vec<bool> =
             (0..self.original.len()).map(|image| self.reached(image, &self.original[image])).collect();
         let mask = Tensor::<1, Bool>::from_data(misread.as_slice(), &pixels.device());
@@ -347,7 +347,7 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Reasons to doubt the result, for every image.
+    /// The flags of every image.
     async fn flags(&self) -> Result<Vec<Vec<Flag>>, Error> {
         let again = read(self.problem.logits(self.problem.pixels.clone())).await?;
         let first_gradient = self.problem.first_gradient.borrow().clone();
@@ -368,8 +368,8 @@ impl<'a> Run<'a> {
             .collect())
     }
 
-    /// The nearest images in 256 shades that reach the aim where `adversarial` does, what the network says of them, and
-    /// the size of their perturbation; where there are none, those that `adversarial` is rounded to.
+    /// The nearest images in 256 shades that reach the aim where `adversarial` does, the network's answers for them,
+    /// and the norms of their perturbations. Where there is no such image, `adversarial` is only rounded.
     async fn round(
         &self,
         adversarial: &Tensor<4>,
@@ -377,19 +377,21 @@ impl<'a> Run<'a> {
     ) -> Result<(Tensor<4>, Vec<Probabilities>, Vec<Norms>), Error> {
         let pixels = &self.problem.pixels;
         let perturbation = adversarial.clone() - pixels.clone();
-        let lengths: &[f32] = if self.about.epsilon.is_some() { &STRETCHES_WITHIN } else { &STRETCHES };
+        let lengths: &[f32] = if self.about.epsilon.is_some() { &ROUNDING_FACTORS_WITHIN } else { &ROUNDING_FACTORS };
         let wanted: Vec<bool> = (0..answers.len()).map(|image| self.reached(image, &answers[image])).collect();
         let mut chosen = vec![0; answers.len()];
         let mut given_up = vec![false; answers.len()];
         loop {
             let factors: Vec<f32> = chosen.iter().map(|&index| lengths[index]).collect();
             let factors = Tensor::<1>::from_data(factors.as_slice(), &pixels.device());
-            let moved = pixels.clone() + perturbation.clone() * broadcast(factors);
-            let moved = match self.about.epsilon.filter(|_| self.about.norm == Norm::Linf) {
-                Some(epsilon) => per_image::cube(pixels.clone(), moved, self.problem.for_each(epsilon)),
-                None => moved.clamp(0.0, 1.0),
-            };
-            let rounded = self.problem.allowed((moved * 255.0).round() / 255.0);
+            let moved = (pixels.clone() + perturbation.clone() * broadcast(factors)).clamp(0.0, 1.0);
+            let mut shades = (moved * 255.0).round();
+            if let Some(epsilon) = self.about.epsilon.filter(|_| self.about.norm == Norm::Linf) {
+                // Only shades within ε of the original, with a tolerance of 0.001 shades for rounding of floats.
+                let (original, room) = (pixels.clone() * 255.0, 255.0 * epsilon + 1e-3);
+                shades = shades.max_pair((original.clone() - room).ceil()).min_pair((original + room).floor());
+            }
+            let rounded = self.problem.allowed(shades / 255.0);
             let rounded_answers = self.predict(rounded.clone()).await?;
             let norms = Norms::read(rounded.clone() - pixels.clone()).await?;
             let mut settled = true;
@@ -416,7 +418,7 @@ impl<'a> Run<'a> {
             && (self.about.lead == 0.0 || self.aim.lead(image, answer) >= self.about.lead)
     }
 
-    /// Whether a perturbation is no larger than ε, but for rounding, where the attack is one of fixed size.
+    /// Whether the norm is at most ε, with 0.1 % tolerance for rounding; true if the attack has no ε.
     fn within(&self, norms: &Norms) -> bool {
         self.about.epsilon.is_none_or(|epsilon| norms.of(self.about.norm) <= f64::from(epsilon) * 1.001)
     }
@@ -426,7 +428,7 @@ fn are_probabilities(logits: &[f32]) -> bool {
     logits.iter().all(|logit| (0.0..=1.0).contains(logit)) && (logits.iter().sum::<f32>() - 1.0).abs() < 1e-3
 }
 
-/// Whether two answers are the same but for rounding, which moves logits by a hundred thousandth of the largest.
+/// Whether two answers agree within rounding, which changes logits by about 1e-5 of the largest.
 fn agree(logits: &[f32], again: &[f32]) -> bool {
     let largest = logits.iter().fold(1e-3_f32, |largest, logit| largest.max(logit.abs()));
     logits.iter().zip(again).all(|(logit, again)| (logit - again).abs() < 1e-4 * largest)

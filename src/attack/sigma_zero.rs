@@ -3,28 +3,28 @@
 use burn::tensor::{Tensor, activation::relu};
 
 use super::adam::Adam;
-use super::entry::{Entry, Words, field, steps};
+use super::entry::{Entry, Texts, field, steps};
 use super::{About, Attack, Passes, Problem, Search, State, annealed};
 use crate::norm::Norm;
 use crate::tensors::broadcast;
 
-/// The fewest changed values: Adam on max(0, −g) + Σ δ² / (δ² + σ) / D, where g is the
-/// [margin](crate::classifier::Criterion::margin), δ the change of a value, D how many values there are, and the sum
-/// nearly counts those that change. After every step the changes below a threshold are dropped; the threshold rises
+/// The smallest number of changed values: Adam on max(0, −g) + Σ δ² / (δ² + σ) / D. Here g is the
+/// [margin](crate::classifier::Criterion::margin), δ the change of a value, and D the number of values; the sum is a
+/// smooth count of the changed values. After every step, changes below a threshold are set to 0. The threshold rises
 /// while the image is adversarial and falls while it is not.
 ///
-/// Difference from the paper: at the end the largest changes alone are tried, as few as suffice.
+/// Difference from the paper: at the end the number of changes is reduced by bisection, keeping the largest ones.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SigmaZero {
     /// Steps, one gradient each.
     pub steps: usize,
-    /// Adam's learning rate in the first step, in pixels; it falls to a tenth of it along a cosine.
+    /// Adam's learning rate in the first step, in pixel values. A cosine schedule reduces it to a tenth.
     pub learning_rate: f32,
-    /// σ: a change of its square root counts as half a changed value.
+    /// σ: a change of size √σ counts as half a changed value.
     pub sigma: f32,
-    /// τ, the smallest change that is kept after the first step.
+    /// τ: the smallest change that is kept after the first step.
     pub threshold: f32,
-    /// t, by how much the threshold moves in a step, in learning rates.
+    /// t: the change of the threshold in a step, in multiples of the learning rate.
     pub threshold_step: f32,
     /// Halvings of the number of changes after the last step, one forward pass each.
     pub bisections: usize,
@@ -37,7 +37,7 @@ impl Default for SigmaZero {
 }
 
 pub(super) fn entry() -> Entry {
-    let words = Words {
+    let texts = Texts {
         title: "σ-zero: the fewest changed values",
         summary: "Counts the changed values by a smooth curve that an optimiser can follow, and drops the smallest changes at \
                   every step. The strongest search for as few changed values as possible.",
@@ -56,7 +56,7 @@ pub(super) fn entry() -> Entry {
             field("threshold_step", "Step of the threshold t", by, 1e-4..=1.0, |attack| &mut attack.threshold_step),
         ]
     };
-    Entry::new(words, &[Norm::L0], |_| SigmaZero::default(), fields, |attack| Box::new(attack))
+    Entry::new(texts, &[Norm::L0], |_| SigmaZero::default(), fields, |attack| Box::new(attack))
 }
 
 impl Attack for SigmaZero {
@@ -84,7 +84,7 @@ impl SigmaZeroSearch {
         annealed(step as f32 / steps as f32, learning_rate, learning_rate / 10.0)
     }
 
-    /// The gradient of the smooth share of changed values, in the `change` `[N, C, H, W]`.
+    /// The gradient of Σ δ² / (δ² + σ) / D, where δ is `change` `[N, C, H, W]`.
     fn gradient_of_count(&self, change: Tensor<4>) -> Tensor<4> {
         let sigma = self.config.sigma;
         let values = change.dims()[1..].iter().product::<usize>() as f32;
@@ -111,6 +111,6 @@ impl Search for SigmaZeroSearch {
     }
 
     fn polish(&mut self, problem: &Problem, state: &mut State) {
-        state.close_in(problem, self.config.bisections);
+        state.predict_and_bisect(problem, self.config.bisections);
     }
 }

@@ -1,18 +1,18 @@
-//! The smallest perturbation by an attack of fixed size: a search over its size.
+//! The smallest perturbation, by an attack of fixed size and a search over that size.
 
 use burn::tensor::Tensor;
 
 use super::bisection::bisect;
 use super::{About, Attack, Attempt, Problem, Search, State};
 
-/// Runs an attack again and again, each image with a radius ε of its own: twice the last one until it is fooled, then
-/// halfway between the largest that did not fool it and the smallest perturbation that did. At the end the line to the
-/// best image is bisected.
+/// Runs an attack several times, with a separate radius ε for each image. The radius is doubled until the network is
+/// fooled. After that it is the mean of the largest radius that failed and the smallest perturbation found. At the end
+/// the line to the best image is bisected.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SmallestEpsilon<A> {
-    /// The attack; it begins with its own ε.
+    /// The attack. The first run uses its own ε.
     pub attack: A,
-    /// How often it is run.
+    /// Number of runs.
     pub searches: usize,
 }
 
@@ -33,27 +33,27 @@ impl<A: Attack + Clone + 'static> Attack for SmallestEpsilon<A> {
     fn begin(&self, problem: &Problem, state: &mut State) -> Box<dyn Search> {
         let first = self.attack.about().epsilon.unwrap_or_else(|| state.norm.usual_epsilon());
         let attempt = Attempt::within(&self.attack, problem, problem.for_each(first));
-        Box::new(Bracket { attack: self.attack.clone(), attempt, withstood: problem.for_each(0.0) })
+        Box::new(Bracket { attack: self.attack.clone(), attempt, largest_failed: problem.for_each(0.0) })
     }
 }
 
 struct Bracket<A> {
     attack: A,
-    /// The attack at this round's radius.
+    /// The attack in the current round.
     attempt: Attempt,
-    /// The largest radius that did not fool the network, `[N]`.
-    withstood: Tensor<1>,
+    /// The largest radius that failed, `[N]`.
+    largest_failed: Tensor<1>,
 }
 
 impl<A: Attack> Bracket<A> {
-    /// Ends a round; returns the radius of the next, `[N]`.
+    /// Ends a round and returns the radius of the next one, `[N]`.
     fn end_round(&mut self, problem: &Problem, state: &mut State) -> Tensor<1> {
         self.attempt.polish(problem);
         state.take(problem, &self.attempt.state);
         let State { epsilon, best, .. } = &self.attempt.state;
-        let withstood = epsilon.clone().max_pair(self.withstood.clone());
-        self.withstood = withstood.mask_where(best.found(), self.withstood.clone());
-        let halfway = (self.withstood.clone() + state.best.norm.clone()) / 2.0;
+        let largest_failed = epsilon.clone().max_pair(self.largest_failed.clone());
+        self.largest_failed = largest_failed.mask_where(best.found(), self.largest_failed.clone());
+        let halfway = (self.largest_failed.clone() + state.best.norm.clone()) / 2.0;
         let twice = (epsilon.clone() * 2.0).min_pair(problem.room(state.norm));
         twice.mask_where(state.best.found(), halfway)
     }

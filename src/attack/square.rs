@@ -2,16 +2,17 @@
 
 use burn::tensor::{Tensor, TensorData};
 
-use super::entry::{Entry, Words, epsilon, field, seed, steps};
+use super::entry::{Entry, Texts, epsilon, field, seed, steps};
 use super::random::Random;
 use super::{About, Attack, Best, Passes, Problem, Search, State, choose};
 use crate::norm::{Norm, unit};
 use crate::tensors::broadcast;
 
-/// Random squares on the surface of the ball of radius ε, kept where they raise the margin. It never asks for a gradient.
+/// Random squares on the surface of the ball of radius ε. A change is kept where it raises the margin. Uses no
+/// gradient.
 ///
-/// Where the paper draws positions and colours anew for every image, here all images of a batch get the same, so that
-/// none depends on its place.
+/// Difference from the paper: all images of a batch get the same positions and colours, so that a result does not
+/// depend on an image's place in the batch.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Square {
     /// L2 or L∞.
@@ -20,22 +21,22 @@ pub struct Square {
     pub epsilon: f32,
     /// Queries, one forward pass each.
     pub steps: usize,
-    /// p, the share of the picture that the first square covers; it falls as the queries go on.
+    /// p: the share of the picture that the first square covers. It falls as the queries go on.
     pub share: f32,
-    /// Seed of the squares.
+    /// Seed of the random squares.
     pub seed: u64,
 }
 
 impl Square {
-    /// The defaults for `norm`.
+    /// The default parameters for `norm`.
     pub fn new(norm: Norm) -> Self {
         Self { norm, epsilon: norm.usual_epsilon(), steps: 5000, share: 0.8, seed: 0 }
     }
 }
 
 pub(super) fn entry() -> Entry {
-    let words = Words {
-        title: "Square: without looking inside",
+    let texts = Texts {
+        title: "Square: without gradients",
         summary: "Tries squares of colour at random places and keeps those that make the network less sure, by its answers \
                   alone. Needs no gradient, and so also fools networks that hide theirs.",
         featured: false,
@@ -49,7 +50,7 @@ pub(super) fn entry() -> Entry {
             seed(|square: &mut Square| &mut square.seed),
         ]
     };
-    Entry::bounded(words, &[Norm::Linf, Norm::L2], Square::new, fields)
+    Entry::bounded(texts, &[Norm::Linf, Norm::L2], Square::new, fields)
 }
 
 impl Attack for Square {
@@ -88,14 +89,14 @@ struct SquareSearch {
 }
 
 impl SquareSearch {
-    /// Columns of ε and −ε, in every channel others.
+    /// Vertical stripes of ε or −ε, drawn separately for every channel, `[N, C, H, W]`.
     fn stripes(&mut self) -> Tensor<4> {
         let [images, channels, height, width] = self.kept.dims();
         let signs = self.signs([1, channels, 1, width]);
         signs.expand([images, channels, height, width]) * broadcast(self.epsilon.clone())
     }
 
-    /// Five by five bumps of random sign, of length ε.
+    /// Bumps of random sign in a 5×5 grid, scaled to L2 length ε, `[N, C, H, W]`.
     fn tiles(&mut self) -> Tensor<4> {
         let [images, channels, height, width] = self.kept.dims();
         let mut tiles = Tensor::zeros([1, channels, height, width], &self.kept.device());
@@ -109,13 +110,14 @@ impl SquareSearch {
         unit(tiles).expand([images, channels, height, width]) * broadcast(self.epsilon.clone())
     }
 
-    /// −1 and 1.
+    /// Random signs −1 and 1 of this shape.
     fn signs(&mut self, shape: [usize; 4]) -> Tensor<4> {
         let values = (0..shape.iter().product()).map(|_| self.random.sign()).collect::<Vec<f32>>();
         Tensor::from_data(TensorData::new(values, shape), &self.kept.device())
     }
 
-    /// Side of the squares of a query; the paper's schedule is for 10 000 queries.
+    /// Side of the square in this query, at least `least`. The paper's schedule is for 10 000 queries; it is scaled to
+    /// `steps`.
     fn side(&self, query: usize, least: usize) -> usize {
         let [_, _, height, width] = self.kept.dims();
         let query = 10_000 * query / self.config.steps;
@@ -125,14 +127,14 @@ impl SquareSearch {
         side.max(least).min(height.min(width))
     }
 
-    /// A random square of side `side`, as ranges of rows and columns.
+    /// A random square with sides of `side` pixels, as ranges of rows and columns.
     fn place(&mut self, side: usize) -> [std::ops::Range<usize>; 2] {
         let [_, _, height, width] = self.kept.dims();
         let (top, left) = (self.random.below(height - side + 1), self.random.below(width - side + 1));
         [top..top + side, left..left + side]
     }
 
-    /// The next perturbation to try in L∞: ε or −ε in a square, in every channel another.
+    /// The next perturbation to try in L∞: a square of ε or −ε, with a random sign for each channel.
     fn repaint(&mut self, query: usize) -> Tensor<4> {
         let [images, channels, ..] = self.kept.dims();
         let side = self.side(query, 1);
@@ -142,11 +144,11 @@ impl SquareSearch {
         self.kept.clone().slice_assign([0..images, 0..channels, rows, columns], colour)
     }
 
-    /// The next perturbation to try in L2: the change in one square is taken away and spent, with what is unspent of ε, on
-    /// a bump in another.
+    /// The next perturbation to try in L2. The change in one window is set to 0. Its length, and the part of ε that is
+    /// not used, go to a bump in another window.
     fn shift(&mut self, query: usize) -> Tensor<4> {
         let [images, channels, height, width] = self.kept.dims();
-        // Odd, so that a bump has a middle, and no larger than the picture.
+        // An odd side, so that a bump has a centre pixel; at most the side of the picture.
         let side = (self.side(query, 3) | 1).min((height.min(width) - 1) | 1);
         let [rows, columns] = self.place(side);
         let [old_rows, old_columns] = self.place(side);
@@ -161,7 +163,7 @@ impl SquareSearch {
             let length = Norm::L2.measure(tensor);
             length.clone() * length
         };
-        // What the two windows held, and what is unspent, in equal parts for every channel.
+        // The squared length of both windows and the unused part of ε², divided equally between the channels.
         let spare = (self.epsilon.clone() * self.epsilon.clone() - square(remaining)).clamp_min(0.0) / channels as f32;
         let bump = self.bump(side) * self.signs([1, channels, 1, 1]);
         let held = channel_length(window.clone()).clamp_min(1e-12);
@@ -172,7 +174,7 @@ impl SquareSearch {
         unit(moved) * broadcast(self.epsilon.clone())
     }
 
-    /// Two hills of opposite sign, side by side or one above the other, of length 1, `[1, 1, side, side]`.
+    /// Two hills of opposite sign, side by side or one above the other, with L2 length 1 in all, `[1, 1, side, side]`.
     fn bump(&mut self, side: usize) -> Tensor<4> {
         let half = side / 2;
         let mut values = hill(half, side);
@@ -183,7 +185,8 @@ impl SquareSearch {
     }
 }
 
-/// A heap of rectangles, each inside the last and lower by the square of its rank, of length 1, row by row.
+/// A hill of nested rectangles, with L2 length 1, row by row. The k-th smallest rectangle adds 1 / k² to the values
+/// inside it.
 fn hill(height: usize, width: usize) -> Vec<f32> {
     let mut values = vec![0.0_f32; height * width];
     let (middle, centre) = ((height / 2) as isize, (width / 2) as isize);
@@ -200,7 +203,7 @@ fn hill(height: usize, width: usize) -> Vec<f32> {
     values.into_iter().map(|value| value / length).collect()
 }
 
-/// The length of every channel of every image, `[N, C, 1, 1]`.
+/// The L2 length of every channel of every image, `[N, C, 1, 1]`.
 fn channel_length(tensor: Tensor<4>) -> Tensor<4> {
     (tensor.clone() * tensor).sum_dim(3).sum_dim(2).sqrt()
 }

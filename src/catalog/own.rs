@@ -1,59 +1,73 @@
-//! A network of one's own, from an ONNX file, as a family of its own.
+//! A network of the user's own, from an ONNX or a safetensors file, as a family with one model.
 
 use std::collections::BTreeMap;
 
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use super::{Accuracies, Accuracy, Architecture, Catalog, Family, Input, ModelEntry};
+use super::{Accuracies, Accuracy, Architecture, Catalog, Family, ModelEntry};
+use crate::classifier::{Frozen, Input};
 use crate::error::Error;
 use crate::model::weights;
 use crate::onnx::{self, Normalisation};
 
-/// What an ONNX file does not say of its network.
+/// The name of the family of a user's own network.
+const OWN: &str = "own";
+
+/// What the file does not say about its network.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
 #[serde(default)]
 pub struct OwnOptions {
-    /// What is done to pixels before the network sees them: `none`, `imagenet`, `symmetric`, `bytes`, or MEAN/DEVIATION.
+    /// The normalisation of pixels before the network: `none`, `imagenet`, `symmetric`, `bytes`, or MEAN/DEVIATION.
     #[cfg_attr(target_family = "wasm", tsify(type = "string", optional))]
     pub normalisation: Normalisation,
-    /// Height and width of its pictures, where the file leaves them open.
+    /// Height and width of the pictures, if the file does not fix them.
     #[cfg_attr(target_family = "wasm", tsify(optional))]
     pub input_size: Option<(usize, usize)>,
-    /// The text of a file with the names of its classes: a line each, or JSON.
+    /// The text of a file with the class names: one per line, or JSON.
     #[cfg_attr(target_family = "wasm", tsify(optional))]
     pub labels: Option<String>,
 }
 
-/// A network of one's own, as a catalogue lists it.
+/// A network of the user's own, as a catalogue lists it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
 pub struct Own {
-    /// A family of that one network.
+    /// A family with this one network.
     pub family: Family,
-    /// What a person should know of how the file was read, a sentence each.
+    /// Notes for the user on how the file was read, one sentence each.
     pub notes: Vec<String>,
 }
 
 impl Catalog {
-    /// Describes the network in the bytes of an ONNX file, which people call `name`, as a family to be added to a
-    /// catalogue: its one entry has the length and the checksum of the file. The network itself comes with it, on `device`.
+    /// Describes the network in a file as a family that can be added to a catalogue. `name` is the file's name for
+    /// users. The family's one model has this name, and the length and the checksum of the file. Also returns the
+    /// network itself, on `device`.
     ///
-    /// Where no labels are given, a family of this catalogue with as many classes and colours lends its own, which a note
-    /// says; else the classes are numbered.
+    /// The file is an ONNX file, or it holds safetensors weights for the network of a family of this catalogue. If no
+    /// labels are given, those of that family are used. For an ONNX file they are those of a family with as many
+    /// classes and channels, and a note says so; if there is none, the classes are numbered.
     ///
     /// # Errors
     ///
-    /// [`Error::Onnx`] if the network cannot be read, or there is not one label for each class.
-    pub fn own(
+    /// [`Error::Onnx`] if the network cannot be read, or if there is not exactly one label for each class;
+    /// [`Error::Weights`] if the weights fit no network.
+    pub fn own(&self, name: &str, bytes: &[u8], options: &OwnOptions, device: &Device) -> Result<(Own, Frozen), Error> {
+        if weights::are_safetensors(bytes) {
+            self.own_weights(name, bytes, options, device)
+        } else {
+            self.own_onnx(name, bytes, options, device)
+        }
+    }
+
+    fn own_onnx(
         &self,
         name: &str,
         bytes: &[u8],
-        options: &OwnOptions,
+        OwnOptions { normalisation, input_size, labels }: &OwnOptions,
         device: &Device,
-    ) -> Result<(Own, onnx::Network), Error> {
-        let OwnOptions { normalisation, input_size, labels } = options;
+    ) -> Result<(Own, Frozen), Error> {
         let read = onnx::Options { normalisation: normalisation.clone(), input_size: *input_size };
         let network = onnx::load(bytes, &read, device)?;
         let classes = network.classes();
@@ -63,24 +77,13 @@ impl Catalog {
         let labels = match (labels, self.families.iter().find(fits)) {
             (Some(text), _) => parse(text, classes)?,
             (None, Some(family)) => {
-                notes.push(format!("Its {classes} classes are called as those of “{}”.", family.title));
+                notes.push(format!("Its {classes} class names are those of “{}”.", family.title));
                 family.labels.clone()
             }
             (None, None) => (0..classes).map(|class| format!("class {class}")).collect(),
         };
-        let unknown = Accuracy { clean: 0.0, noisy: 0.0 };
-        let entry = ModelEntry {
-            id: "own".to_owned(),
-            sigma: 0.0,
-            seed: 0,
-            recipe: String::new(),
-            file: name.to_owned(),
-            bytes: bytes.len() as u32,
-            sha256: weights::sha256(bytes),
-            accuracy: Accuracies { train: unknown, test: unknown },
-        };
         let family = Family {
-            id: entry.id.clone(),
+            id: OWN.to_owned(),
             title: name.to_owned(),
             data: String::new(),
             reader: name.to_owned(),
@@ -91,19 +94,62 @@ impl Catalog {
             normalisation: Some(normalisation.clone()),
             crop: 1.0,
             labels,
+            models: vec![entry(name, bytes)],
+        };
+        Ok((Own { family, notes }, network.freeze()))
+    }
+
+    fn own_weights(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        OwnOptions { labels, .. }: &OwnOptions,
+        device: &Device,
+    ) -> Result<(Own, Frozen), Error> {
+        let entry = entry(name, bytes);
+        let fitting = |family| Some((family, Family::load(family, &entry, bytes, device).ok()?));
+        let (known, network) = self.families.iter().find_map(fitting).ok_or_else(|| {
+            let titles: Vec<_> = self.families.iter().map(|family| format!("“{}”", family.title)).collect();
+            let expected = format!("the tensors of a network of {}", titles.join(", "));
+            Error::Weights { model: name.to_owned(), expected, found: "others".to_owned() }
+        })?;
+        let notes = vec![format!("Weights for a network of “{}”, which takes pixels from 0 to 1.", known.title)];
+        let family = Family {
+            id: OWN.to_owned(),
+            title: name.to_owned(),
+            data: String::new(),
+            reader: name.to_owned(),
+            note: None,
+            labels: labels.as_ref().map_or(Ok(known.labels.clone()), |text| parse(text, known.labels.len()))?,
             models: vec![entry],
+            ..known.clone()
         };
         Ok((Own { family, notes }, network))
     }
 }
 
-/// A line for each class; or JSON, a list of names or an object from numbers to names, as ImageNet's are passed on.
+/// The catalogue entry of a network, without any measured figures.
+fn entry(name: &str, bytes: &[u8]) -> ModelEntry {
+    let unknown = Accuracy { clean: 0.0, noisy: 0.0 };
+    ModelEntry {
+        id: name.to_owned(),
+        sigma: 0.0,
+        seed: 0,
+        recipe: String::new(),
+        file: name.to_owned(),
+        bytes: bytes.len() as u32,
+        sha256: weights::sha256(bytes),
+        accuracy: Accuracies { train: unknown, test: unknown },
+    }
+}
+
+/// Reads one label per line, or JSON: a list of names, or an object from class numbers to names, as for ImageNet.
 fn parse(text: &str, classes: usize) -> Result<Vec<String>, Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Name {
         One(String),
-        /// The last one is for people: `["n01440764", "tench"]`.
+        /// The last one is the readable name: `["n01440764", "tench"]`.
         Several(Vec<String>),
     }
     #[derive(Deserialize)]
@@ -186,5 +232,42 @@ mod tests {
         assert!(ours.iter().zip(&theirs).all(|(a, b)| (a - b).abs() < 1e-5), "{ours:?} {theirs:?}");
         let other = [&bytes[..], &[0]].concat();
         assert!(family.load(&family.models[0], &other, &device).is_err(), "another file is refused");
+    }
+
+    #[test]
+    fn weights_are_those_of_a_known_network() {
+        let device = Device::flex();
+        let network = CompactConfig { side: 16, classes: 3 }.init(&device);
+        let bytes = weights::to_safetensors("mine", &network).expect("it can be written");
+        let input = Input { channels: 1, height: 16, width: 16 };
+        let labels = ["cup", "car", "duck"].map(str::to_owned).to_vec();
+        let known = Family { architecture: Architecture::Compact, input, labels, ..an_onnx_family(16) };
+        let catalog = Catalog { families: vec![an_onnx_family(32), known.clone()] };
+
+        let own = catalog.own("mine.safetensors", &bytes, &OwnOptions::default(), &device);
+        let (Own { family, notes }, read) = own.expect("it is read");
+        assert_eq!((&*family.id, &*family.models[0].id, family.input), (OWN, "mine.safetensors", input));
+        assert_eq!(family.labels, known.labels);
+        assert!(notes[0].contains(&known.title), "{notes:?}");
+        let pixels = burn::tensor::Tensor::full([1, 1, 16, 16], 0.3, &device);
+        let again = family.load(&family.models[0], &bytes, &device).expect("it is that file");
+        assert_eq!(read.logits(pixels.clone()).into_data(), again.logits(pixels).into_data());
+
+        let strange = CompactConfig { side: 32, classes: 3 }.init(&device);
+        let bytes = weights::to_safetensors("strange", &strange).expect("it can be written");
+        let refused = catalog.own("strange.safetensors", &bytes, &OwnOptions::default(), &device).err();
+        let words = refused.expect("it fits no network").to_string();
+        assert!(
+            words.starts_with("the weights of strange.safetensors: expected the tensors of a network of"),
+            "{words}"
+        );
+    }
+
+    fn an_onnx_family(side: usize) -> Family {
+        let input = Input { channels: 1, height: side, width: side };
+        let network = CompactConfig { side, classes: 10 }.init(&Device::flex());
+        let bytes = onnx::export(&network, input).expect("it can be written");
+        let own = Catalog::default().own("mine.onnx", &bytes, &OwnOptions::default(), &Device::flex());
+        own.expect("it is read").0.family
     }
 }

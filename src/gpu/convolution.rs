@@ -1,12 +1,12 @@
-//! Convolutions, forward and back. Every thread keeps a tile of outputs in registers, so that a value read serves several
-//! products; what lies in the padding counts as zero.
+//! Convolutions: forward pass and gradient in the input. Every thread keeps a tile of sums in registers, so that each
+//! value it reads is used in several products. Values in the padding count as 0.
 
 use cubecl::prelude::*;
 
-use super::layer::{ActivationKind, Geometry, activate, deactivate};
+use super::layer::{ActivationKind, Geometry, activate, activation_backward};
 use super::{PIXELS, place};
 
-/// `PIXELS` neighbouring pixels of `tile` outputs.
+/// One thread computes `PIXELS` neighbouring pixels of `tile` output channels.
 #[cube(launch_unchecked)]
 pub(super) fn forward_kernel(
     x: &[f32],
@@ -88,7 +88,8 @@ pub(super) fn forward_kernel(
     }
 }
 
-/// `PIXELS` neighbouring blocks of `stride` × `stride` pixels of `tile` channels: those that the same outputs reach.
+/// One thread computes the gradient in `PIXELS` neighbouring blocks of `stride` × `stride` pixels, for `tile` input
+/// channels. All pixels of a block are reached from the same output pixels.
 #[cube(launch_unchecked)]
 pub(super) fn backward_kernel(
     gradient: &[f32],
@@ -123,7 +124,7 @@ pub(super) fn backward_kernel(
     let per_channel = if depthwise { 1usize.runtime() } else { geometry.outputs };
     for o in 0..per_channel {
         let output = if depthwise { channel } else { o };
-        // Of the `taps` rows up to `row`, the last first, the columns from `column - (taps - 1)`.
+        // The gradients of `taps` rows, from `row` upwards, each from column `column - (taps - 1)` on.
         let mut window = Sequence::<f32>::new();
         #[unroll]
         for tap_y in 0..taps {
@@ -185,7 +186,7 @@ pub(super) fn backward_kernel(
                         if pixel_x >= geometry.left && pixel_x < geometry.left + geometry.width {
                             let index = start + pixel_x - geometry.left;
                             let sum = sums[((c * stride + block_y) * stride + block_x) * PIXELS + p];
-                            y[index] = deactivate(sum, x[index], &geometry, before);
+                            y[index] = activation_backward(sum, x[index], &geometry, before);
                         }
                     }
                 }

@@ -1,18 +1,18 @@
-//! Matrix products of a dense layer, forward and back.
+//! Dense layers: forward pass and gradient in the input.
 
 use cubecl::prelude::*;
 
-use super::layer::{ActivationKind, Geometry, activate, deactivate};
+use super::layer::{ActivationKind, Geometry, activate, activation_backward};
 
-/// Images that a thread computes at once.
+/// Images that one thread computes together.
 pub(super) const IMAGES: usize = 8;
 
-/// Inputs that a thread sums up.
+/// The most inputs that one thread sums.
 pub(super) const INPUTS: usize = 128;
 
-/// `tile` outputs of `images` images of a matrix product: of all its inputs where they are `whole`, else of [`INPUTS`] of
-/// them, for `gather_kernel` to add up. That takes one kernel more than threads that wait for each other, but they wait
-/// long where a processor plays the GPU.
+/// One thread computes `tile` outputs of `images` images. If `whole`, it sums all inputs. Otherwise it sums [`INPUTS`]
+/// of them, and `gather_kernel` adds these partial sums. The second kernel replaces a barrier within a workgroup, which
+/// is slow where the processor emulates a GPU.
 #[cube(launch_unchecked)]
 pub(super) fn dense_kernel(
     x: &[f32],
@@ -72,7 +72,7 @@ pub(super) fn dense_kernel(
     }
 }
 
-/// The bias, and what [`dense_kernel`] has found in each part of the inputs.
+/// Adds the bias and the partial sums of [`dense_kernel`].
 #[cube(launch_unchecked)]
 pub(super) fn gather_kernel(sums: &[f32], bias: &[f32], y: &mut [f32], parts: usize) {
     if ABSOLUTE_POS >= y.len() {
@@ -85,7 +85,7 @@ pub(super) fn gather_kernel(sums: &[f32], bias: &[f32], y: &mut [f32], parts: us
     y[ABSOLUTE_POS] = sum;
 }
 
-/// The gradient in `tile` inputs of `images` images of a matrix product.
+/// One thread computes the gradient in `tile` inputs of `images` images.
 #[cube(launch_unchecked)]
 pub(super) fn dense_backward_kernel(
     gradient: &[f32],
@@ -130,7 +130,7 @@ pub(super) fn dense_backward_kernel(
             #[unroll]
             for c in 0..tile {
                 let index = (image + n) * geometry.channels + channel + c;
-                y[index] = deactivate(sums[c * images + n], x[index], &geometry, before);
+                y[index] = activation_backward(sums[c * images + n], x[index], &geometry, before);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Fused layers on a GPU: which kernel computes a layer, and what it is given.
+//! Fused layers on a GPU: chooses the kernel of a layer and its arguments.
 
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::Shape;
@@ -12,10 +12,10 @@ use super::pointwise::pointwise_kernel;
 use super::{PIXELS, THREADS, empty, threads};
 use crate::layer::{Activation, Kind, Layer, LayerOps, Reversible, composed, composed_backward};
 
-/// Larger kernels would be unrolled into too much code, and are left to Burn.
+/// The largest side of a convolution kernel here. Larger ones would be unrolled into too much code; Burn computes them.
 const LARGEST_KERNEL: usize = 5;
 
-/// [`Activation`] without its numbers.
+/// [`Activation`] without its parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum ActivationKind {
     Identity,
@@ -24,7 +24,7 @@ pub(super) enum ActivationKind {
     Affine,
 }
 
-/// The sizes of a layer, and the numbers of its activation.
+/// The sizes of a layer, and the parameters of its activation.
 #[derive(CubeLaunch, CubeType)]
 pub(super) struct Geometry {
     pub images: usize,
@@ -50,9 +50,14 @@ pub(super) fn activate(x: f32, geometry: &Geometry, #[comptime] before: Activati
     }
 }
 
-/// `gradient` after the activation of `x`, taken before it.
+/// The gradient in `x`, from the `gradient` after the activation of `x`.
 #[cube]
-pub(super) fn deactivate(gradient: f32, x: f32, geometry: &Geometry, #[comptime] before: ActivationKind) -> f32 {
+pub(super) fn activation_backward(
+    gradient: f32,
+    x: f32,
+    geometry: &Geometry,
+    #[comptime] before: ActivationKind,
+) -> f32 {
     match before {
         ActivationKind::Identity => gradient,
         ActivationKind::Relu => select(x > 0.0f32, gradient, 0.0f32),
@@ -62,7 +67,7 @@ pub(super) fn deactivate(gradient: f32, x: f32, geometry: &Geometry, #[comptime]
 }
 
 impl Layer {
-    /// Whether the kernels here do it.
+    /// Whether there is a kernel here for this layer.
     fn has_kernel(&self, weight: &Shape) -> bool {
         let Kind::Convolution { stride, groups, .. } = self.kind else {
             return true;
@@ -71,7 +76,7 @@ impl Layer {
         square && (groups == 1 || (weight[0] == groups && weight[1] == 1))
     }
 
-    /// The activation, as the kernels know it, with its scale and shift.
+    /// The kind of the activation, with its scale and shift.
     fn before(&self) -> (ActivationKind, f32, f32) {
         match self.activation {
             Activation::Identity => (ActivationKind::Identity, 1.0, 0.0),
@@ -109,7 +114,7 @@ fn tile(count: usize, sizes: &[usize]) -> usize {
     sizes.iter().copied().find(|size| count.is_multiple_of(*size)).unwrap_or(1)
 }
 
-/// The side of the kernels; nothing of meaning for a matrix.
+/// The side of the convolution kernels; not used for a matrix.
 fn side(weight: &CubeTensor) -> usize {
     weight.meta.shape()[weight.meta.shape().num_dims() - 1]
 }
@@ -132,7 +137,7 @@ impl LayerOps for CubeBackend {
         let (client, geometry, before) = (x.client.clone(), layer.geometry(&from, &to), layer.before().0);
         let (dim, count) = (CubeDim::new_1d(THREADS as u32), |count: usize| threads(&y, count).0);
         let (x, weight, result) = (x.into_buffer_arg(), weight.into_buffer_arg(), y.clone().into_buffer_arg());
-        // SAFETY: every index lies within its tensor, by the shapes above or a check in the kernel.
+        // SAFETY: every index is within its tensor, because of the shapes above or a check in the kernel.
         unsafe {
             match layer.kind {
                 Kind::Dense => {
@@ -192,7 +197,7 @@ impl Reversible for CubeBackend {
         let (dim, count) = (CubeDim::new_1d(THREADS as u32), |count: usize| threads(&y, count).0);
         let (gradient, x, weight) = (gradient.into_buffer_arg(), x.into_buffer_arg(), weight.into_buffer_arg());
         let result = y.clone().into_buffer_arg();
-        // SAFETY: as above.
+        // SAFETY: as in the forward pass.
         unsafe {
             match layer.kind {
                 Kind::Dense => {

@@ -1,5 +1,5 @@
-//! What is computed for every image by itself, mostly with a thread for every few values. A sum over an image is made in two:
-//! of parts of it, a thread each, and of what those have found.
+//! Operations on each image of a batch separately. In most kernels one thread computes a few values. A sum over an
+//! image takes two kernels: in the first, each thread sums one part of an image; the second adds the parts.
 
 use burn::backend::TensorMetadata;
 use burn::backend::tensor::FloatTensor;
@@ -11,19 +11,19 @@ use cubecl::prelude::*;
 use super::{THREADS, empty, threads};
 use crate::per_image::{Combination, PerImageOps, Score, ScoreGradient, ScoreOps, Size};
 
-/// Up to this many scores one thread is fastest.
+/// Up to this many values one thread is fastest.
 const FEW: usize = 64;
 
-/// The most parts of an image that are summed by themselves.
+/// The largest number of parts into which an image is divided for a sum.
 const PARTS: usize = 256;
 
-/// Values that a thread reads at once, so that one need not wait for the other.
+/// Values that a thread reads together, so that one read does not wait for another.
 const VALUES: usize = 8;
 
-/// Smaller than any number of meaning, and not zero.
+/// The smallest normal float, used in place of 0 as a divisor.
 const TINY: f32 = f32::MIN_POSITIVE;
 
-/// What the threads of a cube have, together; every one of them adds it up, which costs less than more barriers.
+/// Joins the values of all threads of a workgroup. Every thread adds all of them, which costs less than more barriers.
 #[cube]
 fn gather(value: f32, #[comptime] largest: bool, #[comptime] threads: usize) -> f32 {
     let mut total = value;
@@ -44,14 +44,14 @@ fn join(a: f32, b: f32, #[comptime] largest: bool) -> f32 {
     if largest { max(a, b) } else { a + b }
 }
 
-/// This thread's part of the values of `x`, or of `x − other`: one of `parts` of an image.
+/// The part of an image that this thread sums: one of `parts`, with the values of `x` or of `x − other`.
 #[derive(CubeType)]
 struct Part {
-    /// Where the image starts.
+    /// Index of the image's first value.
     start: usize,
-    /// How many values it has.
+    /// Number of values of the image.
     values: usize,
-    /// The first value of the part; the next is as many further as there are parts.
+    /// The first value of the part. Its next values follow in steps of `parts`.
     first: usize,
     parts: usize,
 }
@@ -61,7 +61,7 @@ fn part(values: usize, parts: usize) -> Part {
     Part { start: ABSOLUTE_POS / parts * values, values, first: ABSOLUTE_POS % parts, parts }
 }
 
-/// `size`, but for the root, of a part, each value divided by `scale`.
+/// The `size` of a part, each value divided by `scale`; for a length, without the square root.
 #[cube]
 fn part_size(
     x: &[f32],
@@ -108,7 +108,7 @@ fn parts_kernel(
     }
 }
 
-/// The size of every image, of its parts.
+/// The size of every image, from the sizes of its parts.
 #[cube(launch_unchecked)]
 fn size_kernel(sizes: &[f32], y: &mut [f32], parts: usize, #[comptime] size: Size) {
     if ABSOLUTE_POS < y.len() {
@@ -120,7 +120,7 @@ fn size_kernel(sizes: &[f32], y: &mut [f32], parts: usize, #[comptime] size: Siz
     }
 }
 
-/// Of every part the largest magnitude, and the squares once it is divided by that.
+/// For every part: the largest magnitude, and the sum of the squares after division by it.
 #[cube(launch_unchecked)]
 fn part_lengths_kernel(x: &[f32], y: &mut [f32], values: usize, parts: usize) {
     if ABSOLUTE_POS < y.len() / 2 {
@@ -131,7 +131,7 @@ fn part_lengths_kernel(x: &[f32], y: &mut [f32], values: usize, parts: usize) {
     }
 }
 
-/// Of every image the largest magnitude, and the length once it is divided by that.
+/// For every image: the largest magnitude, and the L2 length after division by it.
 #[cube(launch_unchecked)]
 fn lengths_kernel(found: &[f32], y: &mut [f32], parts: usize) {
     if ABSOLUTE_POS < y.len() / 2 {
@@ -150,7 +150,7 @@ fn lengths_kernel(found: &[f32], y: &mut [f32], parts: usize) {
     }
 }
 
-/// Every image of `x` at length 1; with `moves`, `from` plus that times `by`.
+/// Every image of `x` scaled to L2 length 1. If `moves`, that image times `by`, plus `from`.
 #[cube(launch_unchecked)]
 fn step_kernel(
     from: &[f32],
@@ -229,14 +229,14 @@ fn nearer_kernel(
     }
 }
 
-/// What every score is made of, for the row of logits from `start` on.
+/// The parts of a score, for the row of logits that begins at `start`.
 #[derive(CubeType)]
 struct Odds {
     /// The largest of the other logits.
     largest: f32,
     /// Σ exp(z − largest) over the other logits.
     sum: f32,
-    /// The logit of the class.
+    /// The logit of the class itself.
     own: f32,
 }
 
@@ -257,7 +257,7 @@ fn odds(logits: &[f32], one_hot: &[f32], start: usize, classes: usize, #[comptim
     let mut sum = 0.0f32;
     let mut k = UNIT_POS as usize;
     while k < classes {
-        // The class's own logit may lie too far above for a finite power.
+        // The class's own logit may lie so far above that exp overflows.
         let power = min(logits[start + k] - largest, 0.0f32).exp();
         sum += select(one_hot[start + k] > 0.5f32, 0.0f32, power);
         k += threads;
@@ -309,7 +309,7 @@ fn score_gradient_kernel(
     let image = CUBE_POS;
     let start = image * classes;
     let odds = odds(logits, one_hot, start, classes, threads);
-    // The first of the largest, counted from the end.
+    // The first class with the largest logit, counted from the end; 0 for none.
     let mut rival = 0.0f32;
     if score == Score::Margin {
         let mut k = UNIT_POS as usize;
@@ -340,27 +340,29 @@ fn score_gradient_kernel(
     }
 }
 
-/// A cube for every image's scores, of one thread if there are few, how many threads that is, and how many scores.
+/// For the scores of every image: the number of workgroups (one per image), their size, the threads in each (1 if there
+/// are few classes), and the number of classes.
 fn cube_of_scores(shape: &Shape) -> (CubeCount, CubeDim, usize, usize) {
     let threads = if shape[1] > FEW { THREADS } else { 1 };
     (CubeCount::new_1d(shape[0] as u32), CubeDim::new_1d(threads as u32), threads, shape[1])
 }
 
-/// A thread for every few values, and how many values each image has.
+/// The number of workgroups and their size, for threads that compute `VALUES` values each, and the number of values of
+/// an image.
 fn elements(x: &FloatTensor<CubeBackend>) -> (CubeCount, CubeDim, usize) {
     let (values, images) = (x.shape().num_elements(), x.shape()[0]);
     let (count, dim) = threads(x, values.div_ceil(VALUES));
     (count, dim, values / images)
 }
 
-/// How many images there are, how many values each has, and in how many parts they are summed.
+/// The number of images, the number of values of each, and the number of parts in which they are summed.
 fn parts(x: &FloatTensor<CubeBackend>) -> (usize, usize, usize) {
     let images = x.shape()[0];
     let values = x.shape().num_elements() / images;
     (images, values, values.div_ceil(FEW).min(PARTS))
 }
 
-// SAFETY, of every launch below: the kernels stay within their tensors by the shapes, or check.
+// SAFETY of all launches below: every index is within its tensor, because of the shapes or a check in the kernel.
 
 /// The size of every image of `x`, or of `x − other`, `[N]`.
 fn measure(
@@ -381,7 +383,7 @@ fn measure(
     y
 }
 
-/// What [`lengths_kernel`] finds of every image, `[N, 2]`.
+/// The result of [`lengths_kernel`] for every image, `[N, 2]`.
 fn lengths(x: &FloatTensor<CubeBackend>) -> FloatTensor<CubeBackend> {
     let (images, values, parts) = parts(x);
     let (found, y) = (empty(x, Shape::new([images, parts, 2])), empty(x, Shape::new([images, 2])));
@@ -394,7 +396,7 @@ fn lengths(x: &FloatTensor<CubeBackend>) -> FloatTensor<CubeBackend> {
     y
 }
 
-/// Every image of `x` at length 1; or `from` plus that times a length.
+/// Every image of `x` scaled to L2 length 1. With `from`, that image times a length, plus `from`.
 fn stepped(
     from: Option<(FloatTensor<CubeBackend>, FloatTensor<CubeBackend>)>,
     x: FloatTensor<CubeBackend>,
@@ -405,7 +407,7 @@ fn stepped(
     let (client, moves) = (x.client.clone(), from.is_some());
     let (from, length) = match from {
         Some((from, length)) => (into_contiguous(from), into_contiguous(length)),
-        None => (x.clone(), lengths.clone()), // which the kernel does not read
+        None => (x.clone(), lengths.clone()), // the kernel does not read these
     };
     let (from, length) = (from.into_buffer_arg(), length.into_buffer_arg());
     let (x, lengths, result) = (x.into_buffer_arg(), lengths.into_buffer_arg(), y.clone().into_buffer_arg());

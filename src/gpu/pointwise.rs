@@ -1,12 +1,13 @@
-//! 1×1 convolutions, forward and back.
+//! 1×1 convolutions: forward pass and gradient in the input.
 
 use cubecl::prelude::*;
 
-use super::layer::{ActivationKind, Geometry, activate, deactivate};
+use super::layer::{ActivationKind, Geometry, activate, activation_backward};
 use super::{PIXELS, place};
 
-/// `PIXELS` pixels, evenly spread over the image, of `tile` outputs of a 1×1 convolution; or, with `backward`, of the
-/// gradient in its input: then `x` is the gradient, `other` the input, and the channels of the two change places.
+/// One thread computes `PIXELS` pixels, evenly spread over the image, of `tile` output channels of a 1×1 convolution.
+/// With `backward` it computes the gradient in the input: then `x` is the gradient, `other` is the input, and the input
+/// and output channels are exchanged.
 #[cube(launch_unchecked)]
 pub(super) fn pointwise_kernel(
     x: &[f32],
@@ -82,7 +83,7 @@ pub(super) fn pointwise_kernel(
             if pixel < pixels {
                 let sum = sums[o * PIXELS + p];
                 y[start + pixel] =
-                    if backward { deactivate(sum, other[start + pixel], &geometry, before) } else { sum };
+                    if backward { activation_backward(sum, other[start + pixel], &geometry, before) } else { sum };
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What several trainings say together: networks that differ in nothing but the seed of their training.
+//! Statistics over several trainings: networks that differ only in the seed of their training.
 
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -6,11 +6,11 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use super::{Interval, RESAMPLES, finite, mean};
 
-/// The share of all intervals that do not hold the true value.
+/// The share of all intervals that miss the true value.
 const MISSED: f64 = 0.05;
 
-/// The mean of a figure over trainings with its 95 % Student t interval; without ends if there is one training alone,
-/// absent if a figure is infinite.
+/// The mean of a figure over trainings with its 95 % Student t interval. The interval has no ends for a single
+/// training. The mean is absent if a figure is infinite.
 pub fn over_trainings(figures: &[f64]) -> Interval {
     let centre = Spread::of(figures);
     let half = match figures.len() {
@@ -20,12 +20,12 @@ pub fn over_trainings(figures: &[f64]) -> Interval {
     Interval { value: finite(centre.mean), low: finite(centre.mean - half), high: finite(centre.mean + half) }
 }
 
-/// How many times as large the mean of `above` is as that of `below`, over at least two trainings each, with the 95 %
-/// interval of Fieller (1954). The two may vary differently and count differently (the degrees of freedom are Welch's).
+/// The ratio of the mean of `above` to the mean of `below`, over at least two trainings each, with the 95 % interval of
+/// Fieller (1954). The two may differ in variance and in number (Welch's degrees of freedom).
 ///
-/// Who looks at the best of several levels is to give their number as `levels`: each interval is then made so wide that
-/// all of them hold at once in 95 % (Bonferroni), and the choice does no harm. The interval has no ends where the mean
-/// of `below` cannot be told from 0.
+/// To choose the best of several levels, pass their number as `levels`. Each interval is then wide enough that all of
+/// them hold together with 95 % (Bonferroni), so the choice adds no error. The interval has no ends if the mean of
+/// `below` does not differ significantly from 0.
 pub fn ratio_over_trainings(above: &[f64], below: &[f64], levels: usize) -> Interval {
     let (top, bottom) = (Spread::of(above), Spread::of(below));
     let ratio = top.mean / bottom.mean;
@@ -37,12 +37,12 @@ pub fn ratio_over_trainings(above: &[f64], below: &[f64], levels: usize) -> Inte
     fieller(&top, &bottom, 0.0, quantile(MISSED / levels.max(1) as f64, freedom))
 }
 
-/// The same for pairs, one of `above` and one of `below` from each training seed: what they share, such as the weights
-/// they begin from, does not widen the interval.
+/// The same for pairs, with one value of `above` and one of `below` for each training seed. What a pair shares, such as
+/// the initial weights, does not widen the interval.
 ///
 /// # Panics
 ///
-/// If there are not as many of both, or fewer than two.
+/// If the lengths differ, or there are fewer than two pairs.
 pub fn ratio_over_pairs(above: &[f64], below: &[f64], levels: usize) -> Interval {
     assert!(above.len() == below.len() && above.len() > 1, "expected pairs, at least two");
     let (top, bottom) = (Spread::of(above), Spread::of(below));
@@ -52,8 +52,9 @@ pub fn ratio_over_pairs(above: &[f64], below: &[f64], levels: usize) -> Interval
     fieller(&top, &bottom, shared, quantile(MISSED / levels.max(1) as f64, count - 1.0))
 }
 
-/// The ratio of two means whose errors have the covariance `shared`, and the ratios ρ at which top − ρ · bottom is just as
-/// far from 0 as `t` standard errors: (top − ρ · bottom)² = t² · (error of top − 2ρ · shared + ρ² · error of bottom).
+/// The ratio of two means whose errors have the covariance `shared`. The ends of the interval are the ratios ρ at which
+/// top − ρ · bottom is exactly `t` standard errors from 0: (top − ρ · bottom)² = t² · (error of top − 2ρ · shared + ρ²
+/// · error of bottom).
 fn fieller(top: &Spread, bottom: &Spread, shared: f64, t: f64) -> Interval {
     let a = bottom.mean.powi(2) - t.powi(2) * bottom.error;
     let b = top.mean * bottom.mean - t.powi(2) * shared;
@@ -62,10 +63,10 @@ fn fieller(top: &Spread, bottom: &Spread, shared: f64, t: f64) -> Interval {
     Interval { value: finite(top.mean / bottom.mean), low: finite((b - half) / a), high: finite((b + half) / a) }
 }
 
-/// The same where there is one training: the interval is over the pictures, and says nothing of another training.
+/// The same for a single training. The interval is over the pictures, and says nothing about another training.
 ///
-/// Each training is a column with one size for each picture, the same pictures in all columns, absent where the picture
-/// does not count. All columns are resampled together.
+/// Each training is a column with one size for each picture. All columns have the same pictures; a size is absent where
+/// the picture does not count. All columns are resampled together.
 pub fn ratio_over_pictures(
     above: &[Vec<Option<f64>>],
     below: &[Vec<Option<f64>>],
@@ -101,7 +102,7 @@ pub fn ratio_over_pictures(
     }
 }
 
-/// The standard deviation of a figure over trainings; not a number for fewer than two.
+/// The standard deviation of a figure over trainings; NaN for fewer than two.
 pub fn deviation(figures: &[f64]) -> f64 {
     let centre = mean(figures);
     let squares: f64 = figures.iter().map(|figure| (figure - centre).powi(2)).sum();
@@ -120,7 +121,7 @@ impl Spread {
     }
 }
 
-/// Student's t that is exceeded on either side, together, in the share `missed`.
+/// The t for which Student's distribution lies beyond −t or t with the total probability `missed`.
 fn quantile(missed: f64, freedom: f64) -> f64 {
     StudentsT::new(0.0, 1.0, freedom)
         .expect("more than one training has a degree of freedom")
@@ -139,7 +140,7 @@ mod tests {
 
     #[test]
     fn the_interval_of_a_mean_is_that_of_the_table() {
-        // Mean 3, standard deviation √2.5, and t = 2.776 for four degrees of freedom in every table.
+        // Mean 3, standard deviation √2.5, and t = 2.776 from the table for four degrees of freedom.
         let interval = over_trainings(&[1.0, 2.0, 3.0, 4.0, 5.0]);
         let half = 2.776445 * (2.5_f64 / 5.0).sqrt();
         near(interval.value, 3.0, 1e-9);
@@ -166,9 +167,9 @@ mod tests {
 
     #[test]
     fn a_ratio_has_the_interval_worked_out_by_hand() {
-        // Means 3.7825 and 5.5, squared errors 0.02712 and 0.01: ratio 1.45406; 0.01 and 1.45406² · 0.02712 = 0.05735
-        // give 0.06735² / (0.01² / 1 + 0.05735² / 3) = 3.7916 degrees of freedom and t = 2.8377;
-        // a = 14.3073 − 0.2184, b = 20.8038, c = 30.25 − 0.0805; the ends are (b ∓ √(b² − a·c)) / a.
+        // Means 3.7825 and 5.5, squared standard errors 0.02712 and 0.01: ratio 1.45406. With 0.01 and 1.45406² ·
+        // 0.02712 = 0.05735, there are 0.06735² / (0.01² / 1 + 0.05735² / 3) = 3.7916 degrees of freedom, and t =
+        // 2.8377. a = 14.3073 − 0.2184, b = 20.8038, c = 30.25 − 0.0805; the ends are (b ∓ √(b² − a·c)) / a.
         let interval = ratio_over_trainings(&[5.4, 5.6], &[4.23, 3.83, 3.52, 3.55], 1);
         near(interval.value, 1.45406, 1e-4);
         near(interval.low, 1.27912, 1e-4);
@@ -182,10 +183,10 @@ mod tests {
         let below = [10.0, 11.0, 12.0, 13.0];
         let same = ratio_over_pairs(&below.map(|value| 1.5 * value), &below, 1);
         [same.value, same.low, same.high].into_iter().for_each(|end| near(end, 1.5, 1e-4));
-        // a is below 0: with means so near to nothing the ratio may be anything.
+        // a is below 0: the mean of `below` is too near to 0, so any ratio is possible.
         assert_eq!(ratio_over_pairs(&[2.0, 4.0, 6.0], &[1.0, 1.5, 3.5], 1).low, None);
-        // By hand: means 10 and 5, variances 1 and 1/4, covariance 1/4, each over three pairs: a = 25 − t²/12, b = 50 − t²/12,
-        // c = 100 − t²/3; t² = 18.5128 for two degrees of freedom.
+        // By hand: means 10 and 5, variances 1 and 1/4, covariance 1/4, each over three pairs. So a = 25 − t²/12, b =
+        // 50 − t²/12 and c = 100 − t²/3, with t² = 18.5128 for two degrees of freedom.
         let interval = ratio_over_pairs(&[9.0, 10.0, 11.0], &[5.0, 4.5, 5.5], 1);
         near(interval.value, 2.0, 1e-9);
         let (a, b, c): (f64, f64, f64) = (25.0 - 18.5128 / 12.0, 50.0 - 18.5128 / 12.0, 100.0 - 18.5128 / 3.0);

@@ -10,15 +10,15 @@ use crate::error::Error;
 use crate::layer::{Activation, connect, convolve};
 use crate::onnx::{Export, Writer};
 
-/// Mean of the COIL-20 pixels of the training poses, in [0, 1].
+/// Mean of the COIL-20 pixels of the training poses, with pixels in [0, 1].
 const MEAN: f32 = 0.30;
 /// Standard deviation of the same pixels.
 const DEVIATION: f32 = 0.32;
 
-/// Pixels with mean 0 and deviation 1.
+/// Scales pixels to mean 0 and standard deviation 1.
 const NORMALISED: Activation = Activation::Affine { scale: 1.0 / DEVIATION, shift: -MEAN / DEVIATION };
 
-/// What a [`Compact`] network is made of.
+/// The sizes of a [`Compact`] network.
 #[derive(Debug, Clone, Copy)]
 pub struct CompactConfig {
     /// Side of the square pictures, in pixels.
@@ -49,8 +49,8 @@ impl CompactConfig {
     }
 }
 
-/// Three strided convolutions and two dense layers, no normalisation layers and so no training mode. With a side of 128 it
-/// has 0.5 M weights: `[N, 1, 128, 128]` → 8×64×64 → 16×32×32 → 32×16×16 → 64 → `[N, K]`.
+/// Three strided convolutions and two dense layers. It has no normalisation layers, so it has no training mode. With a
+/// side of 128 it has 0.5 M weights: `[N, 1, 128, 128]` → 8×64×64 → 16×32×32 → 32×16×16 → 64 → `[N, K]`.
 #[derive(Module, Debug)]
 pub struct Compact {
     conv1: Conv2d,

@@ -18,7 +18,7 @@ pub const SIDE: usize = 224;
 /// Number of ImageNet classes.
 pub const CLASSES: usize = 1000;
 
-/// The stages: expansion of the channels, kernel, stride of the first block, channels out, blocks.
+/// The stages: channel expansion, kernel side, stride of the first block, output channels, number of blocks.
 const STAGES: [(usize, usize, usize, usize, usize); 7] = [
     (1, 3, 1, 16, 1),
     (6, 3, 2, 24, 2),
@@ -29,13 +29,13 @@ const STAGES: [(usize, usize, usize, usize, usize); 7] = [
     (6, 3, 1, 320, 1),
 ];
 
-/// Pixels as the reference's weights want them, around 0.
+/// Scales pixels to about [−1, 1], as the reference weights expect.
 const NORMALISED: Activation = Activation::Affine { scale: 255.0 / 128.0, shift: -127.0 / 128.0 };
 
-/// What BatchNorm adds to a variance before it takes the root, in the reference's weights.
+/// Added to a variance before the square root, as in the reference weights.
 const BATCH_NORM_EPSILON: f32 = 1e-3;
 
-/// What an [`EfficientNetLite0`] is made of.
+/// The sizes of an [`EfficientNetLite0`].
 #[derive(Debug, Clone, Copy)]
 pub struct EfficientNetLite0Config {
     /// Number of classes K, at least 2.
@@ -70,8 +70,8 @@ impl EfficientNetLite0Config {
     }
 }
 
-/// A convolution with a `side / stride` large output; of an odd padding, the larger half is at the end, as the
-/// reference has it.
+/// A convolution whose output has the side `side / stride`, rounded up. If the padding is odd, the larger half is at
+/// the end, as in the reference.
 fn conv(channels: [usize; 2], kernel: usize, stride: usize, groups: usize, side: usize, device: &Device) -> Conv2d {
     let padding = ((side.div_ceil(stride) - 1) * stride + kernel).saturating_sub(side);
     let (begin, end) = (padding / 2, padding.div_ceil(2));
@@ -93,7 +93,8 @@ pub struct EfficientNetLite0 {
     dense: Linear,
 }
 
-/// An inverted bottleneck: widen, filter each channel on its own, narrow; added to its input where the shapes allow.
+/// An inverted bottleneck: expand the channels, filter each channel separately, reduce the channels. The input is added
+/// where the shapes allow it.
 #[derive(Module, Debug)]
 struct Block {
     expand: Option<Conv2d>,
@@ -102,12 +103,12 @@ struct Block {
 }
 
 impl Block {
-    /// Channels of its input.
+    /// Number of input channels.
     fn inputs(&self) -> usize {
         self.expand.as_ref().map_or(self.depthwise.weight.dims()[0], |expand| expand.weight.dims()[1])
     }
 
-    /// `activation` is that of the layer before.
+    /// `activation` is the one of the layer before this block.
     fn forward(&self, activation: Activation, input: Tensor<4>) -> Tensor<4> {
         let x = match &self.expand {
             Some(expand) => convolve(&self.depthwise, Activation::Relu6, convolve(expand, activation, input.clone())),
@@ -136,7 +137,7 @@ impl Export for EfficientNetLite0 {
         let mut x = writer.convolve(&self.stem, NORMALISED, pixels)?;
         let mut activation = Activation::Relu6;
         for block in &self.blocks {
-            // Activated once for both that take it.
+            // The activation is written once for both of its readers.
             let input = writer.activate(activation, &x);
             let mut inner = input.clone();
             if let Some(expand) = &block.expand {
@@ -163,7 +164,7 @@ impl Export for EfficientNetLite0 {
     }
 }
 
-/// The smaller of `relu(x)` and 6; on the CPU its gradient takes a third of the time of a clamp's.
+/// min(relu(x), 6). On the CPU its gradient takes a third of the time of a clamp's gradient.
 fn relu6(x: Tensor<4>) -> Tensor<4> {
     let x = relu(x);
     x.clone() - relu(x - 6.0)
@@ -172,12 +173,12 @@ fn relu6(x: Tensor<4>) -> Tensor<4> {
 impl EfficientNetLite0 {
     /// The network with the weights of the reference implementation, every BatchNorm folded into its convolution.
     ///
-    /// `tensor` gives the values of a tensor of the reference, row by row, by its name, such as
+    /// `tensor` returns the values of a reference tensor, row by row, from its name, such as
     /// `_blocks.0._depthwise_conv.weight`.
     ///
     /// # Errors
     ///
-    /// Those of `tensor`, and [`Error::Weights`] if a tensor has another size.
+    /// The errors of `tensor`, and [`Error::Weights`] if a tensor has another size.
     pub fn from_reference(tensor: impl Fn(&str) -> Result<Vec<f32>, Error>, device: &Device) -> Result<Self, Error> {
         let fold = |conv: &mut Conv2d, name: &str, norm: &str| -> Result<(), Error> {
             let shape = conv.weight.dims();
@@ -234,7 +235,7 @@ mod tests {
     use super::*;
     use burn::tensor::{Distribution, Tolerance};
 
-    /// Tensors of a reference whose only BatchNorm with an effect is the stem's.
+    /// Reference tensors in which only the stem's BatchNorm changes anything.
     fn tensor(name: &str) -> Vec<f32> {
         let layers = EfficientNetLite0Config { classes: CLASSES }.init(&Device::flex());
         let outputs = |conv: &Conv2d| conv.weight.dims()[0];

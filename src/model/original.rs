@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::layer::{Activation, connect, convolve};
 use crate::onnx::{Export, Writer};
 
-/// What an [`Original`] network is made of.
+/// The sizes of an [`Original`] network.
 #[derive(Debug, Clone, Copy)]
 pub struct OriginalConfig {
     /// Side of the square grey pictures, in pixels: a multiple of 4.
@@ -38,7 +38,7 @@ impl OriginalConfig {
     }
 }
 
-/// Two convolutions with max-pooling and two dense layers. With a side of 128 it has 67 M weights, too many to be sent to
+/// Two convolutions with max-pooling, and two dense layers. With a side of 128 it has 67 M weights, too many to send to
 /// a browser: `[N, 1, 128, 128]` → 32×64×64 → 64×32×32 → 1024 → `[N, K]`.
 #[derive(Module, Debug)]
 pub struct Original {
@@ -50,10 +50,10 @@ pub struct Original {
 }
 
 impl Original {
-    /// The logits `[N, K]` of `pixels` `[N, 1, S, S]`, where `drop` is applied to what the 1024 units pass on, `[N, 1024]`
-    /// before their ReLU: in training, dropout.
+    /// The logits `[N, K]` of `pixels` `[N, 1, S, S]`. `drop` is applied to the output `[N, 1024]` of the first dense
+    /// layer, before its ReLU: in training, dropout.
     pub fn logits_with(&self, pixels: Tensor<4>, drop: impl FnOnce(Tensor<2>) -> Tensor<2>) -> Tensor<2> {
-        // The largest of four is the same before and after a ReLU, which the next layer does in its own pass.
+        // Max-pooling and ReLU can change places. So the ReLU moves into the next layer's pass.
         let x = self.pool.forward(convolve(&self.conv1, Activation::Identity, pixels));
         let x = self.pool.forward(convolve(&self.conv2, Activation::Relu, x));
         let x = connect(&self.dense1, Activation::Relu, x.flatten(1, 3));

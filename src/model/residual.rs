@@ -1,4 +1,4 @@
-//! A residual network for pictures of 32×32.
+//! A residual network for 32×32 pictures.
 
 use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
@@ -11,23 +11,23 @@ use crate::error::Error;
 use crate::layer::{Activation, connect, convolve};
 use crate::onnx::{Export, Writer};
 
-/// Mean of CIFAR-10's pixels, in [0, 1].
+/// Mean of the CIFAR-10 pixels, with pixels in [0, 1].
 const MEAN: f32 = 0.47;
 /// Standard deviation of the same pixels.
 const DEVIATION: f32 = 0.25;
 
 /// Channels of the first convolution.
 const STEM: usize = 16;
-/// Channels of every stage, and convolutions whose result is added to what they begin from.
+/// Output channels of every stage, and its number of convolutions with a residual connection.
 const STAGES: [(usize, usize); 3] = [(24, 2), (64, 2), (96, 1)];
 
-/// Pixels with mean 0 and deviation 1.
+/// Scales pixels to mean 0 and standard deviation 1.
 const NORMALISED: Activation = Activation::Affine { scale: 1.0 / DEVIATION, shift: -MEAN / DEVIATION };
 
-/// What a [`Residual`] network is made of.
+/// The sizes of a [`Residual`] network.
 #[derive(Debug, Clone, Copy)]
 pub struct ResidualConfig {
-    /// Channels of the pictures.
+    /// Channels C of the pictures.
     pub channels: usize,
     /// Number of classes K, at least 2.
     pub classes: usize,
@@ -58,8 +58,8 @@ impl ResidualConfig {
     }
 }
 
-/// 0.24 M weights in nine convolutions. Every BatchNorm of the training is folded into the convolution before it, so there
-/// is no training mode: `[N, 3, 32, 32]` → 16×32×32 → 24×16×16 → 64×8×8 → 96×4×4 → 96 → `[N, K]`.
+/// 0.24 M weights in nine convolutions. Every BatchNorm of the training is folded into the convolution before it, so
+/// there is no training mode: `[N, 3, 32, 32]` → 16×32×32 → 24×16×16 → 64×8×8 → 96×4×4 → 96 → `[N, K]`.
 #[derive(Module, Debug)]
 pub struct Residual {
     stem: Conv2d,
@@ -67,14 +67,14 @@ pub struct Residual {
     dense: Linear,
 }
 
-/// A convolution with stride 2, and more whose result is added to what they begin from.
+/// A convolution with stride 2, then convolutions with residual connections.
 #[derive(Module, Debug)]
 struct Stage {
     down: Conv2d,
     inner: Vec<Conv2d>,
 }
 
-/// What BatchNorm does to a channel once a network is trained: times `scale`, plus `shift`.
+/// BatchNorm of a trained network, per channel: x · `scale` + `shift`.
 #[derive(Debug, Clone)]
 pub struct ChannelAffine {
     /// `[O]`
@@ -84,8 +84,8 @@ pub struct ChannelAffine {
 }
 
 impl Residual {
-    /// The logits `[N, K]` of `pixels` `[N, C, 32, 32]`, where `normalise` is done to the output of every convolution, given
-    /// which one it is: in training a BatchNorm.
+    /// The logits `[N, K]` of `pixels` `[N, C, 32, 32]`. `normalise` is applied to the output of every convolution,
+    /// with the index of that convolution: in training, a BatchNorm.
     pub fn logits_with(
         &self,
         pixels: Tensor<4>,
@@ -104,16 +104,16 @@ impl Residual {
         connect(&self.dense, Activation::Identity, x)
     }
 
-    /// How many channels every convolution gives, in the order of [`logits_with`](Self::logits_with).
+    /// The number of output channels of every convolution, in the order of [`logits_with`](Self::logits_with).
     pub fn widths(&self) -> Vec<usize> {
         self.convolutions().map(|conv| conv.weight.dims()[0]).collect()
     }
 
-    /// The network whose convolutions do by themselves what `affine` does after each of them.
+    /// The network with `affine` folded into the convolutions: one entry for the output of each.
     ///
     /// # Panics
     ///
-    /// If there is not one for every convolution, with a value for every channel.
+    /// If there is not one entry for every convolution, with one value for every output channel.
     pub fn folded(mut self, affine: &[ChannelAffine]) -> Self {
         let convolutions = self.convolutions_mut();
         assert_eq!(convolutions.len(), affine.len(), "expected what is done after each convolution");

@@ -1,8 +1,9 @@
-//! Weights as safetensors: 8 bits a value and a scale per output channel on disk, single precision in memory.
+//! Weights as safetensors files: 8 bits a value with one scale per output channel in the file, single precision in
+//! memory.
 //!
-//! A matrix or kernel `NAME` is kept as whole numbers −127 to 127, beside its scales `NAME.scale`, one for each output
-//! channel: a weight is its number times its channel's scale. Biases and the kernels of few input channels have half
-//! precision: they are a small part of a network, and their errors would cost most.
+//! A matrix or kernel `NAME` is stored as whole numbers from −127 to 127, next to its scales `NAME.scale`, one for each
+//! output channel. A weight is its number times the scale of its channel. Biases and kernels with few input channels
+//! have half precision: they are a small part of a network, and their rounding errors matter most.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -14,9 +15,10 @@ use sha2::{Digest, Sha256};
 
 use crate::error::Error;
 
-/// The weights of `module` as a safetensors file of 8-bit weights.
+/// The weights of `module` as a safetensors file with 8-bit weights.
 ///
-/// They are rounded to half precision first, so that a network read from a file of 16-bit floats gives the same file.
+/// The weights are first rounded to half precision, so that a network read from a file of 16-bit floats gives the same
+/// file.
 ///
 /// # Errors
 ///
@@ -27,11 +29,11 @@ pub fn to_safetensors<M: ModuleSnapshot>(model: &str, module: &M) -> Result<Vec<
     pack(&floats.map_err(|error| unusable(model, error))?).map_err(|error| unusable(model, error))
 }
 
-/// Fills `module` with the weights of a safetensors file, of 8 bits with their scales or of any floats.
+/// Fills `module` with the weights of a safetensors file: 8-bit weights with scales, or floats of any size.
 ///
 /// # Errors
 ///
-/// If the file is damaged, or lacks a tensor, or has one of another shape or name.
+/// If the file is damaged, lacks a tensor, or has a tensor of another shape or an unknown name.
 pub fn from_safetensors<M: ModuleSnapshot>(model: &str, module: &mut M, bytes: &[u8]) -> Result<(), Error> {
     let floats = unpack(bytes).map_err(|error| unusable(model, error))?;
     let mut store = SafetensorsStore::from_bytes(Some(floats)).with_from_adapter(FloatCastAdapter::to(DType::F32));
@@ -42,12 +44,17 @@ pub fn from_safetensors<M: ModuleSnapshot>(model: &str, module: &mut M, bytes: &
     }
 }
 
+/// Whether the bytes are a safetensors file: they begin with the length of the header, then its JSON.
+pub fn are_safetensors(bytes: &[u8]) -> bool {
+    bytes.get(8) == Some(&b'{') && SafeTensors::read_metadata(bytes).is_ok()
+}
+
 /// The SHA-256 of a file, in hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A tensor on its way into a file.
+/// A tensor to write into a file.
 struct Stored {
     dtype: Dtype,
     shape: Vec<usize>,
@@ -72,20 +79,20 @@ impl View for Stored {
     }
 }
 
-/// What the name of a tensor of 8-bit weights and that of its scales differ by.
+/// The suffix of the name of the scales: `NAME.scale` are the scales of `NAME`.
 const SCALE: &str = ".scale";
 
-/// Whether a tensor of this shape is kept in 8 bits: matrices, and kernels of more than three input channels.
+/// Whether a tensor of this shape is stored in 8 bits: matrices, and kernels with more than three input channels.
 fn is_packed(shape: &[usize]) -> bool {
     shape.len() == 2 || shape.get(1).is_some_and(|&channels| channels > 3)
 }
 
-/// `value` as a whole number of `scale`s, −127 to 127.
+/// `value / scale`, rounded to a whole number from −127 to 127.
 fn number(value: f32, scale: f32) -> f32 {
     if scale == 0.0 { 0.0 } else { (value / scale).round().clamp(-127.0, 127.0) }
 }
 
-/// A file of floats as one of 8-bit weights.
+/// Converts a file of floats into a file of 8-bit weights.
 fn pack(floats: &[u8]) -> Result<Vec<u8>, String> {
     let mut tensors = Vec::new();
     for (name, view) in SafeTensors::deserialize(floats).map_err(|error| error.to_string())?.iter() {
@@ -106,7 +113,7 @@ fn pack(floats: &[u8]) -> Result<Vec<u8>, String> {
     safetensors::serialize(tensors, None).map_err(|error| error.to_string())
 }
 
-/// A file of 8-bit weights as one of floats; one of floats stays as it is.
+/// Converts a file of 8-bit weights into a file of floats. A file of floats is not changed.
 fn unpack(bytes: &[u8]) -> Result<Vec<u8>, String> {
     let file = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
     let all: HashMap<&str, _> = file.iter().collect();
@@ -135,10 +142,11 @@ fn unpack(bytes: &[u8]) -> Result<Vec<u8>, String> {
     safetensors::serialize(tensors, None).map_err(|error| error.to_string())
 }
 
-/// Where in a tensor its output channels are: kernels `[O, C, K, K]` begin with them, matrices `[C, O]` end with them.
+/// The axis of the output channels in a tensor: the first one of kernels `[O, C, K, K]`, the last one of matrices `[C,
+/// O]`.
 struct Channels {
     count: usize,
-    /// Values between the first of one channel and the first of the next.
+    /// Distance in memory between the first values of neighbouring channels.
     apart: usize,
 }
 
@@ -155,8 +163,8 @@ impl Channels {
         index / self.apart % self.count
     }
 
-    /// The scale of every channel for which the sum of the squared errors is smallest: the one that reaches its largest
-    /// value, or a smaller one, which cuts the largest values off and tells the others better apart.
+    /// The scale of every channel with the smallest sum of squared errors. It is the scale that just reaches the
+    /// largest value, or a smaller one: that clips the largest values and represents the others more precisely.
     fn scales(&self, values: &[f32]) -> Vec<f32> {
         let mut largest = vec![0.0_f32; self.count];
         for (index, value) in values.iter().enumerate() {
@@ -215,7 +223,7 @@ mod tests {
         from_safetensors("m", &mut read, &bytes).expect("weights are read");
         let pixels = Tensor::full([1, 1, 128, 128], 0.5, &device);
         let [before, after] = [&saved, &read].map(|model| model.logits(pixels.clone()).into_data());
-        // Every weight is half a step of 1/127 of the largest of its channel off at most.
+        // Every weight is wrong by at most half a step; a step is 1/127 of the largest weight of its channel.
         before.assert_approx_eq::<f32>(&after, Tolerance::rel_abs(5e-2, 5e-3));
 
         let mut store = SafetensorsStore::from_bytes(None);
@@ -245,7 +253,7 @@ mod tests {
 
     #[test]
     fn every_output_channel_has_its_scale() {
-        // The first of each channel is 127 steps large; one of zeros stays so.
+        // The first value of each channel is 127 steps large. A channel of zeros stays zero.
         let kernel = |largest: f32| [largest, -0.5 * largest, 0.25 * largest, 0.0];
         let kernels = [kernel(1.27), kernel(0.0), kernel(-254.0)].concat();
         let packed = pack(&file([
@@ -270,7 +278,7 @@ mod tests {
     #[test]
     fn one_large_value_may_be_cut_off_for_the_others() {
         let mut values = vec![0.004; 1000];
-        values[0] = 1.0; // 0.004 is half a step where 127 steps reach 1
+        values[0] = 1.0; // 0.004 is half a step if 127 steps reach 1
         let scale = Channels::of(&[1, 1000, 1, 1]).scales(&values)[0];
         assert!(scale < 1.0 / 127.0, "{scale}");
     }

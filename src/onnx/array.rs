@@ -1,25 +1,25 @@
-//! Arrays of any rank: what a graph computes with.
+//! Arrays of any rank: the values of a graph.
 //!
-//! Burn's tensors have their rank in their type; below them, its dispatch between devices does not, and this is what
-//! stands on it. An array that depends on no pixel is a constant, kept on the CPU as well, where shapes are computed. One
-//! that does may have no values at all: a graph is tried on such arrays first, which checks every shape and computes
-//! nothing.
+//! Burn's tensors have their rank in their type. Burn's dispatch between devices, one level below, does not, and arrays
+//! are built on it. An array that does not depend on the pixels is a constant. It is also kept on the CPU, where shapes
+//! are computed. An array that depends on the pixels may have no values: a graph is first tried with such arrays, which
+//! checks every shape without computing anything.
 
 use burn::backend::ops::{ActivationOps, FloatTensorOps, ModuleOps, PadMode};
 use burn::backend::{Dispatch, DispatchTensor, FloatDType, Slice, TensorMetadata};
 use burn::tensor::{DType, Device, Int, Shape, Tensor, TensorData};
 
-/// What can go wrong with an operator: what was expected, and what was found.
+/// The result of an operator. An error says what was expected and what was found.
 pub(super) type Outcome<T> = Result<T, String>;
 
-/// Values that an array may have, at most: 512 MiB of them.
+/// The largest number of values of an array: 512 MiB.
 const LARGEST: usize = 1 << 27;
 
-/// By how many values a constant may be larger than four times what it is made of: 64 MiB, so that a small file does not
-/// fill the memory. The networks of ONNX's own tests have weights of one value, stretched.
+/// A constant may have four times as many values as its inputs, plus this number (64 MiB). So a small file cannot fill
+/// the memory. In tests the limit is larger, since ONNX's own test networks expand weights from a single value.
 pub(super) const GROWTH: usize = if cfg!(test) { 1 << 28 } else { 1 << 24 };
 
-/// What the numbers of an array are. On a device all are 32-bit floats; integers and truths of constants have 64 bits.
+/// The type of an array's numbers. On a device all are 32-bit floats; constant integers and booleans have 64 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Float,
@@ -27,33 +27,34 @@ pub(super) enum Kind {
     Bool,
 }
 
-/// Numbers in rows, columns and so on.
+/// An array of numbers.
 #[derive(Debug, Clone)]
 pub(super) struct Array {
     shape: Vec<usize>,
     kind: Kind,
     /// Whether it depends on the pixels.
     variable: bool,
-    /// The values on the CPU, of a constant that has any.
+    /// The values of a constant on the CPU, if they are kept there.
     host: Option<DispatchTensor>,
-    /// The values where the pixels are. None of a constant that has not been brought there, or where nothing is computed.
+    /// The values on the device of the pixels. `None` for a constant that has not been copied there, and in a trial
+    /// run.
     device: Option<DispatchTensor>,
-    /// The value of a constant that has one only.
+    /// The value of a constant with a single value.
     scalar: Option<f64>,
 }
 
 impl Array {
-    /// A constant.
+    /// A constant of floats.
     pub fn constant(values: Vec<f32>, shape: &[usize]) -> Outcome<Self> {
         Self::held(TensorData::new(values, [count(shape)?]), shape, Kind::Float)
     }
 
-    /// A constant of whole numbers.
+    /// A constant of integers.
     pub fn integers(values: &[i64], shape: &[usize]) -> Outcome<Self> {
         Self::whole(values.iter().map(|&value| value as f64).collect(), shape, Kind::Int)
     }
 
-    /// A constant of whole numbers or truths.
+    /// A constant of integers or booleans.
     pub fn whole(values: Vec<f64>, shape: &[usize], kind: Kind) -> Outcome<Self> {
         Self::held(TensorData::new(values, [count(shape)?]), shape, kind)
     }
@@ -71,37 +72,37 @@ impl Array {
         Ok(Self { shape: shape.to_vec(), kind, variable: false, scalar: None, host, device: None }.with_scalar())
     }
 
-    /// The image's own array, with its values or, to try a graph, without.
+    /// The input array with the pixels; without values for a trial run.
     pub fn variable(shape: &[usize], values: Option<DispatchTensor>) -> Self {
         Self { shape: shape.to_vec(), kind: Kind::Float, variable: true, host: None, device: values, scalar: None }
     }
 
-    /// The lengths of its axes.
+    /// Its dimensions.
     pub fn shape(&self) -> &[usize] {
         &self.shape
     }
 
-    /// How many axes it has.
+    /// Its number of axes.
     pub fn rank(&self) -> usize {
         self.shape.len()
     }
 
-    /// What its numbers are.
+    /// The type of its numbers.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// Whether it depends on no pixel.
+    /// Whether it does not depend on the pixels.
     pub fn is_constant(&self) -> bool {
         !self.variable
     }
 
-    /// The value of a constant that has a single one.
+    /// The value of a constant with a single value.
     pub fn scalar(&self) -> Option<f64> {
         self.scalar
     }
 
-    /// The values where the pixels are.
+    /// The values on the device of the pixels.
     pub fn tensor(&self) -> Option<DispatchTensor> {
         self.device.clone()
     }
@@ -122,13 +123,13 @@ impl Array {
         data.try_to_vec::<f64>().map_err(|error| format!("{error:?}"))
     }
 
-    /// The values of a constant as whole numbers.
+    /// The values of a constant as integers.
     pub fn whole_values(&self) -> Outcome<Vec<i64>> {
         Ok(self.values()?.into_iter().map(|value| value as i64).collect())
     }
 
-    /// Brings a constant to `device`, for later; a large one leaves the CPU.
-    pub fn bring(&mut self, device: &Device) {
+    /// Copies a constant to `device`. The CPU copy of a large one is dropped.
+    pub fn copy_to(&mut self, device: &Device) {
         if let Some(host) = self.host.clone().filter(|_| !self.variable) {
             self.device = Some(upload(host, &self.shape, device));
             if self.kind == Kind::Float && count(&self.shape).is_ok_and(|count| count > 1024) {
@@ -137,7 +138,7 @@ impl Array {
         }
     }
 
-    /// A constant whose values lie row by row, whatever it was made of.
+    /// The same constant as contiguous `f32` values in row-major order.
     pub fn in_rows(&self) -> Outcome<Self> {
         let host = self.host.clone().ok_or("values are expected")?;
         let data = Tensor::<1>::from_dispatch(flat(Dispatch::float_cast(host, FloatDType::F32))).into_data();
@@ -151,7 +152,7 @@ impl Array {
         self
     }
 
-    /// What `work` makes of the values of `inputs`, which has `shape`.
+    /// The array of `shape` that `work` computes from the values of `inputs`.
     fn make(
         inputs: &[&Self],
         shape: Vec<usize>,
@@ -162,9 +163,9 @@ impl Array {
         if inputs.iter().all(|input| !input.variable) {
             let from: usize = inputs.iter().map(|input| elements(&input.shape)).sum();
             if count > GROWTH.saturating_add(4 * from) {
-                return Err(format!("a constant of {shape:?} is too large for what it is made of"));
+                return Err(format!("a constant of {shape:?} is too large compared with its inputs"));
             }
-            // Floats beside whole numbers are computed with as if all were those.
+            // If one input is not of floats, the constants are all computed in 64 bits.
             let mixed = inputs.iter().any(|input| input.kind != Kind::Float);
             let wide = |values| if mixed { Dispatch::float_cast(values, FloatDType::F64) } else { values };
             let values: Option<Vec<_>> = inputs.iter().map(|input| input.host.clone().map(wide)).collect();
@@ -193,33 +194,35 @@ impl Array {
         Ok(Self { shape, kind, variable: true, host: None, device: Some(work(values)), scalar: None })
     }
 
-    /// `work` done to every value.
+    /// Applies `work` to every value.
     pub fn map(&self, work: impl FnOnce(DispatchTensor) -> DispatchTensor) -> Outcome<Self> {
         Self::make(&[self], self.shape.clone(), self.kind, |mut values| work(values.remove(0)))
     }
 
-    /// `work` of Burn done to the values in a row.
+    /// Applies `work`, a function of Burn's tensors, to the values as one row.
     pub fn map_flat(&self, work: impl FnOnce(Tensor<1>) -> Tensor<1>) -> Outcome<Self> {
         let shape = self.shape.clone();
         self.map(|x| shaped(work(Tensor::from_dispatch(flat(x))).into_dispatch(), &shape))
     }
 
-    /// The same numbers as another kind: floats become whole numbers without what follows the point.
+    /// Converts the numbers to another type. Floats become integers by truncation.
     pub fn cast(&self, kind: Kind) -> Outcome<Self> {
         match (self.kind, kind) {
             (from, to) if from == to => Ok(self.clone()),
-            (Kind::Float, Kind::Int) => Self { kind, ..self.map(Dispatch::float_trunc)? }.settled(),
-            (_, Kind::Bool) => self.map_flat(|x| x.not_equal_elem(0.0).float()).map(|x| Self { kind, ..x })?.settled(),
-            _ => Self { kind, ..self.clone() }.settled(),
+            (Kind::Float, Kind::Int) => Self { kind, ..self.map(Dispatch::float_trunc)? }.in_kind_precision(),
+            (_, Kind::Bool) => {
+                self.map_flat(|x| x.not_equal_elem(0.0).float()).map(|x| Self { kind, ..x })?.in_kind_precision()
+            }
+            _ => Self { kind, ..self.clone() }.in_kind_precision(),
         }
     }
 
-    /// Values in the precision of their kind.
-    fn settled(self) -> Outcome<Self> {
+    /// The values in the precision of their type.
+    fn in_kind_precision(self) -> Outcome<Self> {
         Self::make(&[&self], self.shape.clone(), self.kind, |mut values| values.remove(0))
     }
 
-    /// `work` done to pairs of values, after both shapes were stretched to each other's.
+    /// Applies `work` to pairs of values, after both arrays are broadcast to one shape.
     pub fn pair(
         &self,
         other: &Self,
@@ -234,7 +237,7 @@ impl Array {
         })
     }
 
-    /// `work` of Burn done to the pairs of values in a row.
+    /// Applies `work`, a function of Burn's tensors, to the pairs of values as rows.
     pub fn pair_flat(
         &self,
         other: &Self,
@@ -249,7 +252,7 @@ impl Array {
         })
     }
 
-    /// Where this is true the values of `yes`, else those of `no`.
+    /// The values of `yes` where `self` is true, else those of `no`.
     pub fn choose(&self, yes: &Self, no: &Self) -> Outcome<Self> {
         let shape = broadcast(&broadcast(&self.shape, &yes.shape)?, &no.shape)?;
         let [mask, yes, no] = [self.expand(&shape)?, yes.expand(&shape)?, no.expand(&shape)?];
@@ -268,7 +271,7 @@ impl Array {
         Self::make(&[self], shape.to_vec(), self.kind, |mut values| shaped(values.remove(0), shape))
     }
 
-    /// Its axes in another order.
+    /// The same values with the axes in another order.
     pub fn permute(&self, axes: &[usize]) -> Outcome<Self> {
         let mut sorted = axes.to_vec();
         sorted.sort_unstable();
@@ -282,7 +285,7 @@ impl Array {
         Self::make(&[self], shape, self.kind, |mut values| Dispatch::float_permute(values.remove(0), axes))
     }
 
-    /// Stretched to `shape`, or beyond where its own is larger.
+    /// Broadcast to `shape`; axes that are already longer keep their length.
     pub fn expand(&self, shape: &[usize]) -> Outcome<Self> {
         let to = broadcast(&self.shape, shape)?;
         if to == self.shape {
@@ -294,8 +297,8 @@ impl Array {
         })
     }
 
-    /// Every `step`-th of the indices from `start` to before `end` of an axis, a range for each; backwards where the step
-    /// is negative, from `end - 1` on.
+    /// A range (start, end, step) of every axis: every `step`-th index from `start` up to but not including `end`. If
+    /// the step is negative, backwards from `end - 1`.
     pub fn slice(&self, ranges: &[(usize, usize, i64)]) -> Outcome<Self> {
         let mut shape = Vec::with_capacity(ranges.len());
         let mut slices = Vec::with_capacity(ranges.len());
@@ -312,13 +315,13 @@ impl Array {
         Self::make(&[self], shape, self.kind, |mut values| Dispatch::float_slice(values.remove(0), &slices))
     }
 
-    /// Indices `start` to before `end` of one axis.
+    /// The indices from `start` up to but not including `end` of one axis.
     pub fn narrow(&self, axis: usize, start: usize, end: usize) -> Outcome<Self> {
         let range = |(index, &length)| if index == axis { (start, end, 1) } else { (0, length, 1) };
         self.slice(&self.shape.iter().enumerate().map(range).collect::<Vec<_>>())
     }
 
-    /// Arrays one after the other.
+    /// Joins arrays along an axis.
     pub fn cat(arrays: &[&Self], axis: usize) -> Outcome<Self> {
         let mut shape = arrays.first().ok_or("at least one array is expected")?.shape.clone();
         if axis >= shape.len() {
@@ -337,14 +340,14 @@ impl Array {
         Self::make(&filled, shape, arrays[0].kind, |values| Dispatch::float_cat(values, axis))
     }
 
-    /// It `times` times along an axis.
+    /// The array repeated `times` times along an axis.
     pub fn repeat(&self, axis: usize, times: usize) -> Outcome<Self> {
         let mut shape = self.shape.clone();
         shape[axis] = shape[axis].saturating_mul(times);
         Self::make(&[self], shape, self.kind, |mut values| Dispatch::float_repeat_dim(values.remove(0), axis, times))
     }
 
-    /// `value`, or what `mode` says, before and after every axis.
+    /// Pads every axis before and after, with the values that `mode` says.
     pub fn pad(&self, pads: &[(usize, usize)], mode: PadMode) -> Outcome<Self> {
         if pads.iter().all(|&pad| pad == (0, 0)) {
             return Ok(self.clone());
@@ -368,7 +371,7 @@ impl Array {
         Self::make(&[self], shape, self.kind, |mut values| Dispatch::float_pad(values.remove(0), &pads, mode))
     }
 
-    /// What `work` makes of one axis, whose length is 1 then.
+    /// Reduces one axis to length 1 by `work`.
     pub fn reduce(&self, axis: usize, work: impl FnOnce(DispatchTensor, usize) -> DispatchTensor) -> Outcome<Self> {
         let mut shape = self.shape.clone();
         if shape[axis] == 0 {
@@ -378,7 +381,7 @@ impl Array {
         Self::make(&[self], shape, self.kind, |mut values| work(values.remove(0), axis))
     }
 
-    /// Those at `indices` of an axis.
+    /// The entries at `indices` along an axis.
     pub fn select(&self, axis: usize, indices: &[usize]) -> Outcome<Self> {
         let length = self.shape[axis];
         if let Some(index) = indices.iter().find(|&&index| index >= length) {
@@ -400,7 +403,7 @@ impl Array {
         })
     }
 
-    /// The product of matrices, the last two axes; the axes before are stretched to each other's.
+    /// The matrix product of the last two axes. The axes before them are broadcast.
     pub fn matmul(&self, other: &Self) -> Outcome<Self> {
         let (a, b) = (&self.shape, &other.shape);
         let expected = || format!("matrices whose inner lengths agree are expected, {a:?} and {b:?} found");
@@ -437,7 +440,7 @@ impl Array {
         })
     }
 
-    /// A layer of [`crate::layer`], with weights and bias.
+    /// A layer of [`crate::layer`], with its weights and bias.
     pub fn layer(&self, layer: crate::layer::Layer, weight: &Self, bias: &Self) -> Outcome<Self> {
         use crate::layer::{Kind as Layers, LayerOps};
         let (x, w) = (&self.shape, &weight.shape);
@@ -464,7 +467,7 @@ impl Array {
         })
     }
 
-    /// A convolution of pictures, `[N, C, H, W]`, whose window says strides, dilations and padding.
+    /// A convolution of pictures `[N, C, H, W]`, with the strides, dilations and padding of `window`.
     pub fn convolve(&self, weight: &Self, bias: Option<&Self>, window: &Window, groups: usize) -> Outcome<Self> {
         let (x, w) = (&self.shape, &weight.shape);
         let fits =
@@ -490,7 +493,7 @@ impl Array {
         })
     }
 
-    /// The largest value in every window.
+    /// The largest value of every window.
     pub fn max_pool(&self, window: &Window) -> Outcome<Self> {
         let (padded, window) = self.padded(window, f32::MIN)?;
         padded.pool(&window, |x, [height, width]| {
@@ -499,7 +502,7 @@ impl Array {
         })
     }
 
-    /// The mean of every window, over as many values as `counts` says, else over all.
+    /// The mean of every window. It counts the padding if `count_padding`.
     pub fn mean_pool(&self, window: &Window, count_padding: bool) -> Outcome<Self> {
         if window.dilation != [1, 1] {
             return Err("averages without dilation are expected".to_owned());
@@ -511,7 +514,7 @@ impl Array {
                 Dispatch::avg_pool2d(x, size, window.stride, padding, count_padding, false)
             });
         }
-        // The mean of the zeros around the picture too, by that of ones where values count.
+        // The mean with padded zeros, divided by the mean of a mask: 1 for values that count, else 0.
         let pads = self.pads(window)?;
         let [.., height, width] = self.shape[..] else {
             return Err("a picture is expected".to_owned());
@@ -529,7 +532,7 @@ impl Array {
         mean(&self.around(&pads, 0.0)?)?.pair(&mean(&ones)?, Kind::Float, Dispatch::float_div)
     }
 
-    /// It with the padding that Burn's pools do not do by themselves.
+    /// The array with the padding that Burn's pooling cannot do itself, and the window without that padding.
     fn padded(&self, window: &Window, value: f32) -> Outcome<(Self, Window)> {
         let pads = self.pads(window)?;
         let even = pads.iter().all(|(before, after)| before == after);
@@ -540,7 +543,7 @@ impl Array {
         Ok((self.around(&pads, value)?, Window { padding: [(0, 0); 2], ceil: false, ..window.clone() }))
     }
 
-    /// What a window needs around a picture: its padding, and as much as its last place reaches beyond.
+    /// The padding around a picture, including how far the last window reaches beyond it.
     fn pads(&self, window: &Window) -> Outcome<[(usize, usize); 2]> {
         let [_, _, height, width] = self.shape[..] else {
             return Err(format!("pictures [N, C, H, W] are expected, {:?} found", self.shape));
@@ -553,7 +556,7 @@ impl Array {
         }))
     }
 
-    /// A picture with `value` around it.
+    /// A picture padded with `value`.
     fn around(&self, pads: &[(usize, usize); 2], value: f32) -> Outcome<Self> {
         self.pad(&[(0, 0), (0, 0), pads[0], pads[1]], PadMode::Constant(value))
     }
@@ -567,13 +570,13 @@ impl Array {
         Self::make(&[self], shape, Kind::Float, |mut values| work(values.remove(0), window.size))
     }
 
-    /// The softmax of an axis, or its logarithm.
+    /// The softmax along an axis, or its logarithm.
     pub fn softmax(&self, axis: usize, logarithm: bool) -> Outcome<Self> {
         let softmax = if logarithm { Dispatch::log_softmax } else { Dispatch::softmax };
         self.map(|x| softmax(x, axis))
     }
 
-    /// The last axis with mean 0 and deviation 1, times `scale` and plus `shift`.
+    /// Normalises the last axis to mean 0 and standard deviation 1, then multiplies by `scale` and adds `shift`.
     pub fn normalise_last(&self, scale: &Self, shift: Option<&Self>, epsilon: f64) -> Outcome<Self> {
         let last = &self.shape[self.rank() - 1..];
         if scale.shape != last || shift.is_some_and(|shift| shift.shape != last) {
@@ -588,20 +591,20 @@ impl Array {
     }
 }
 
-/// A window that moves over a picture.
+/// A sliding window over a picture.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Window {
     pub size: [usize; 2],
     pub stride: [usize; 2],
     pub dilation: [usize; 2],
-    /// Before and after the rows, then the columns.
+    /// Before and after: for the rows, then for the columns.
     pub padding: [(usize, usize); 2],
-    /// Whether a last window may reach beyond the padding.
+    /// Whether the last window may reach beyond the padding.
     pub ceil: bool,
 }
 
 impl Window {
-    /// How many places it has on a picture.
+    /// The number of its positions, along rows and columns of a picture.
     pub fn output(&self, input: [usize; 2]) -> Outcome<[usize; 2]> {
         let mut output = [0; 2];
         for axis in 0..2 {
@@ -614,7 +617,7 @@ impl Window {
             }
             let room = length - reach;
             output[axis] = if self.ceil { room.div_ceil(stride) } else { room / stride } + 1;
-            // A window that would begin behind the picture and what lies before it does not count.
+            // A window that would begin in the padding after the picture does not count.
             if self.ceil && (output[axis] - 1) * stride >= input[axis] + before {
                 output[axis] -= 1;
             }
@@ -623,28 +626,28 @@ impl Window {
     }
 }
 
-/// How many values an array of `shape` has.
+/// The number of values of an array of `shape`, if it is not too large.
 pub(super) fn count(shape: &[usize]) -> Outcome<usize> {
     let product = shape.iter().try_fold(1_usize, |product, &length| product.checked_mul(length));
     product.filter(|&count| count <= LARGEST).ok_or_else(|| format!("an array of {shape:?} is too large"))
 }
 
-/// The same of a constant that is made of next to nothing.
+/// The same for a constant that is made of almost nothing.
 pub(super) fn within_growth(shape: &[usize]) -> Outcome<usize> {
     let count = count(shape)?;
     if count <= GROWTH {
         Ok(count)
     } else {
-        Err(format!("a constant of {shape:?} is too large for what it is made of"))
+        Err(format!("a constant of {shape:?} is too large compared with its inputs"))
     }
 }
 
-/// The same of an array that there is.
+/// The number of values of an existing array.
 fn elements(shape: &[usize]) -> usize {
     shape.iter().product()
 }
 
-/// The shape to which both are stretched.
+/// The shape to which both are broadcast.
 pub(super) fn broadcast(a: &[usize], b: &[usize]) -> Outcome<Vec<usize>> {
     let rank = a.len().max(b.len());
     let longer = [aligned(a, rank), aligned(b, rank)];
@@ -658,12 +661,12 @@ pub(super) fn broadcast(a: &[usize], b: &[usize]) -> Outcome<Vec<usize>> {
         .ok_or_else(|| format!("shapes that fit each other are expected, {a:?} and {b:?} found"))
 }
 
-/// A shape with axes of length 1 before it.
+/// The shape with axes of length 1 added in front.
 fn aligned(shape: &[usize], rank: usize) -> Vec<usize> {
     std::iter::repeat_n(1, rank.saturating_sub(shape.len())).chain(shape.iter().copied()).collect()
 }
 
-/// Values in a shape; a single one without axes has one axis below.
+/// The values in a shape. A single value without axes gets one axis in Burn.
 fn shaped(values: DispatchTensor, shape: &[usize]) -> DispatchTensor {
     let shape = if shape.is_empty() { Shape::new([1]) } else { Shape::from(shape.to_vec()) };
     if values.shape() == shape { values } else { Dispatch::float_reshape(values, shape) }

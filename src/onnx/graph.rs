@@ -1,4 +1,4 @@
-//! The graph of a network: read, folded, and put into the order in which it runs.
+//! The graph of a network: read, simplified, and run in order.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,10 +12,10 @@ use super::proto;
 use crate::error::Error;
 use crate::layer::{Activation, Kind as LayerKind, Layer};
 
-/// Nodes of a graph, at most: ten times what large classifiers have.
+/// The largest number of nodes: ten times that of large classifiers.
 const NODES: usize = 20_000;
 
-/// A node, whose values have numbers in place of names.
+/// A node. Its values are numbered instead of named.
 struct Node {
     operator: String,
     name: String,
@@ -23,14 +23,14 @@ struct Node {
     inputs: Vec<Option<usize>>,
     outputs: Vec<Option<usize>>,
     run: Run,
-    /// The layer that it has become; its inputs are the picture, weights and bias.
+    /// The layer that replaces the node, if any; its inputs are then the picture, the weights and the bias.
     layer: Option<Layer>,
 }
 
 impl Node {
-    /// What of a node is wrong.
+    /// An error of this node, with its operator and name.
     fn error(&self, message: &str) -> Error {
-        told(&self.operator, &self.name, message)
+        node_error(&self.operator, &self.name, message)
     }
 
     fn attributes(&self) -> Attributes<'_> {
@@ -46,29 +46,29 @@ impl Node {
     }
 }
 
-fn told(operator: &str, name: &str, message: &str) -> Error {
+fn node_error(operator: &str, name: &str, message: &str) -> Error {
     let place = if name.is_empty() { String::new() } else { format!(" (node “{name}”)") };
     Error::Onnx(format!("{operator}{place}: {message}"))
 }
 
-/// Nodes in the order in which they run, and what they begin from.
+/// Nodes in the order in which they run, with their constants.
 pub(super) struct Graph {
     nodes: Vec<Node>,
-    /// The constants, by the number of their value.
+    /// The constants, indexed by the number of their value.
     constants: Vec<Option<Array>>,
     input: usize,
     output: usize,
     opset: i64,
-    /// Images that it was written for, where their number is written into its shapes.
-    pub baked: Option<usize>,
-    /// Values that its constants may still have, so that a small file does not make large ones.
-    left: usize,
-    /// Values to be forgotten after each node.
-    spent: Vec<Vec<usize>>,
+    /// The number of images that is written into the graph's shapes, if any.
+    pub fixed_batch: Option<usize>,
+    /// How many more values the constants may have. It limits what a small file can make.
+    budget: usize,
+    /// Values that are no longer needed after each node.
+    last_uses: Vec<Vec<usize>>,
 }
 
 impl Graph {
-    /// The part of `graph` between `input` and `output`, its names looked up and its weights read.
+    /// Reads the part of `graph` between `input` and `output`, with its weights. Names become numbers.
     pub fn read(graph: proto::Graph, input: &str, output: &str, opset: i64, size: usize) -> Result<Self, Error> {
         if graph.nodes.len() > NODES {
             return Err(Error::Onnx(format!("at most {NODES} nodes are expected, {} found", graph.nodes.len())));
@@ -108,7 +108,7 @@ impl Graph {
                     "operators of “{domain}” are not known: export the network with those of ONNX alone, without an optimiser \
                      for one runtime"
                 );
-                return Err(told(&kind, &name, &message));
+                return Err(node_error(&kind, &name, &message));
             }
             let mut look = |names: Vec<String>| -> Vec<Option<usize>> {
                 names.iter().map(|name| (!name.is_empty()).then(|| number(name))).collect()
@@ -116,11 +116,11 @@ impl Graph {
             let (inputs, outputs) = (look(node.inputs), look(node.outputs));
             let attributes = Attributes(&node.attributes);
             if kind == "Constant" {
-                let array = constant(&attributes).map_err(|message| told(&kind, &name, &message))?;
+                let array = constant(&attributes).map_err(|message| node_error(&kind, &name, &message))?;
                 constants.extend(outputs.first().copied().flatten().map(|output| (output, array)));
                 continue;
             }
-            let run = operator(&kind, &attributes, opset).map_err(|message| told(&kind, &name, &message))?;
+            let run = operator(&kind, &attributes, opset).map_err(|message| node_error(&kind, &name, &message))?;
             nodes.push(Node { operator: kind, name, attributes: node.attributes, inputs, outputs, run, layer: None });
         }
         let mut graph = Self {
@@ -129,9 +129,9 @@ impl Graph {
             input,
             output,
             opset,
-            baked: None,
-            left: 4 * size + GROWTH,
-            spent: Vec::new(),
+            fixed_batch: None,
+            budget: 4 * size + GROWTH,
+            last_uses: Vec::new(),
         };
         for (number, array) in constants {
             graph.constants[number] = Some(array);
@@ -145,7 +145,8 @@ impl Graph {
         self.constants.len() - 1
     }
 
-    /// Does `kind` to the pixels before all else: with a constant beside them, or as the node's attributes say.
+    /// Inserts the operator `kind` before all nodes. Its inputs are the pixels and, if given, the constant `beside`;
+    /// `ints` is an attribute.
     pub fn prepend(&mut self, kind: &str, beside: Option<Array>, ints: Option<(&str, Vec<i64>)>) -> Result<(), Error> {
         let pixels = self.new_value(None);
         let beside = beside.map(|array| self.new_value(Some(array)));
@@ -153,7 +154,8 @@ impl Graph {
             .into_iter()
             .map(|(name, ints)| proto::Attribute { name: Some(name.to_owned()), ints, ..Default::default() })
             .collect();
-        let run = operator(kind, &Attributes(&attributes), self.opset).map_err(|message| told(kind, "", &message))?;
+        let run =
+            operator(kind, &Attributes(&attributes), self.opset).map_err(|message| node_error(kind, "", &message))?;
         let inputs = [Some(pixels)].into_iter().chain(beside.map(Some)).collect();
         let (operator, outputs) = (kind.to_owned(), vec![Some(self.input)]);
         self.nodes.insert(0, Node { operator, name: String::new(), attributes, inputs, outputs, run, layer: None });
@@ -161,7 +163,7 @@ impl Graph {
         Ok(())
     }
 
-    /// Computes once what depends on constants alone.
+    /// Computes the nodes that depend only on constants, once.
     fn fold(&mut self) -> Result<(), Error> {
         let mut kept = Vec::new();
         for node in std::mem::take(&mut self.nodes) {
@@ -172,13 +174,13 @@ impl Graph {
                 kept.push(node);
                 continue;
             }
-            let inputs = Inputs { arrays: given, outputs: node.outputs.len(), batch: 1, baked: None };
+            let inputs = Inputs { arrays: given, outputs: node.outputs.len(), batch: 1, fixed_batch: None };
             let made = (node.run)(&inputs).map_err(|message| node.error(&message))?;
             for (output, array) in node.outputs.iter().zip(made) {
                 if let Some(output) = output {
                     let size = count(array.shape()).map_err(|message| node.error(&message))?;
-                    self.left = self
-                        .left
+                    self.budget = self
+                        .budget
                         .checked_sub(size)
                         .ok_or_else(|| node.error("far more constants than the file has weights are made"))?;
                     self.constants[*output] = Some(array);
@@ -189,7 +191,8 @@ impl Graph {
         Ok(())
     }
 
-    /// Every value for pixels of a shape, with their values or none; or the last alone, where `all` is not asked for.
+    /// Runs the graph on `input`, with or without values. Returns every value if `all`; otherwise a value is dropped
+    /// after its last use.
     fn trace(&self, input: Array, all: bool) -> Result<Vec<Option<Array>>, Error> {
         let batch = input.shape().first().copied().unwrap_or(1);
         let mut values: Vec<Option<Array>> = vec![None; self.constants.len()];
@@ -204,7 +207,7 @@ impl Graph {
                     },
                 };
                 let arrays = node.inputs.iter().map(find).collect::<Result<_, _>>()?;
-                let inputs = Inputs { arrays, outputs: node.outputs.len(), batch, baked: self.baked };
+                let inputs = Inputs { arrays, outputs: node.outputs.len(), batch, fixed_batch: self.fixed_batch };
                 (node.run)(&inputs).map_err(|message| node.error(&message))?
             };
             for (output, array) in node.outputs.iter().zip(made) {
@@ -213,7 +216,7 @@ impl Graph {
                 }
             }
             if !all {
-                for &value in self.spent.get(index).map_or(&[][..], |spent| spent) {
+                for &value in self.last_uses.get(index).map_or(&[][..], |values| values) {
                     values[value] = None;
                 }
             }
@@ -221,16 +224,16 @@ impl Graph {
         Ok(values)
     }
 
-    /// The output for an input.
+    /// The output for one input.
     pub fn run(&self, input: Array) -> Result<Array, Error> {
         let mut values = self.trace(input, false)?;
         let output = values[self.output].take().or_else(|| self.constants[self.output].clone());
         output.ok_or_else(|| Error::Onnx("the graph does not make its output".to_owned()))
     }
 
-    /// Makes the graph smaller where it is tried with `batches` images of `shape`: what is the same for all numbers of
-    /// images is computed once, a norm becomes part of the convolution before it, and convolutions, matrices and
-    /// activations become layers. Returns what is to be said of it.
+    /// Simplifies the graph, with trial runs for `batches` numbers of images of `shape`. Values that are the same for
+    /// all these numbers become constants, a BatchNorm is folded into the convolution before it, and convolutions,
+    /// matrices and activations become layers. Returns notes for the user.
     pub fn simplify(&mut self, shape: &[usize], batches: &[usize]) -> Result<Vec<String>, Error> {
         let mut traces = Vec::new();
         for &batch in batches {
@@ -266,7 +269,7 @@ impl Graph {
         Ok(notes)
     }
 
-    /// Leaves out what changes nothing.
+    /// Removes nodes that change nothing.
     fn skip(&mut self, shapes: &[Option<(Vec<usize>, Kind)>]) {
         let mut other: HashMap<usize, usize> = HashMap::new();
         let find = |other: &HashMap<usize, usize>, value: usize| other.get(&value).copied().unwrap_or(value);
@@ -302,19 +305,19 @@ impl Graph {
         let axis = node.attributes().int("axis", if self.opset < 13 { 1 } else { -1 });
         let axis = if axis < 0 { axis + shape.len() as i64 } else { axis };
         if axis == 1 && shape[2..].iter().all(|&length| length == 1) {
-            notes.push(format!("The {} at the end is taken off: attacks work on logits.", node.operator));
+            notes.push(format!("The {} at the end is removed: attacks work on logits.", node.operator));
             self.output = input;
             self.nodes.remove(last);
         }
     }
 
-    /// Who reads a value.
+    /// The nodes that read a value.
     fn readers(&self, value: usize) -> Vec<usize> {
         let reads = |node: &Node| node.inputs.contains(&Some(value));
         self.nodes.iter().enumerate().filter(|(_, node)| reads(node)).map(|(index, _)| index).collect()
     }
 
-    /// The node that makes `value` for `reader` alone.
+    /// The node that makes `value`, if only `reader` reads it.
     fn only_for(&self, value: Option<usize>, reader: usize) -> Option<usize> {
         let value = value.filter(|&value| value != self.output)?;
         let maker = self.nodes.iter().position(|node| node.output() == Some(value))?;
@@ -325,7 +328,7 @@ impl Graph {
         self.constants[value?].as_ref()
     }
 
-    /// BatchNorm becomes part of the convolution before it.
+    /// Folds every BatchNorm into the convolution before it.
     fn fold_norms(&mut self) -> Result<(), Error> {
         let mut index = 0;
         while index < self.nodes.len() {
@@ -338,7 +341,7 @@ impl Graph {
                     self.nodes[conv].inputs.truncate(1);
                     self.nodes[conv].inputs.extend([Some(weight), Some(bias)]);
                     self.nodes[conv].outputs = vec![norm.output()];
-                    // It runs where the norm ran; what it reads is there.
+                    // The convolution now runs in the BatchNorm's place, after the nodes whose values it reads.
                     index = conv + 1;
                 }
             }
@@ -346,7 +349,7 @@ impl Graph {
         Ok(())
     }
 
-    /// The convolution that the norm at `index` follows, and the weights and bias of both together.
+    /// The convolution before the BatchNorm at `index`, and the folded weights and bias.
     fn folded(&self, index: usize) -> Option<(usize, Outcome<[Array; 2]>)> {
         let node = &self.nodes[index];
         if node.operator != "BatchNormalization" {
@@ -379,7 +382,7 @@ impl Graph {
         Some((conv, fold()))
     }
 
-    /// Convolutions and matrices become layers where they fit.
+    /// Converts convolutions and matrices into layers where they fit.
     fn make_layers(&mut self, shapes: &[Option<(Vec<usize>, Kind)>]) -> Result<(), Error> {
         for index in 0..self.nodes.len() {
             let node = &self.nodes[index];
@@ -399,7 +402,7 @@ impl Graph {
             node.inputs.extend([Some(weight), Some(bias)]);
             node.become_layer(layer);
         }
-        // The bias that follows a matrix.
+        // Takes in the addition of a bias after a matrix.
         let mut index = 0;
         while index < self.nodes.len() {
             match self.biased(index) {
@@ -461,7 +464,7 @@ impl Graph {
         Some(make())
     }
 
-    /// The product of a matrix to which the node at `index` adds its bias, and the bias.
+    /// If the node at `index` adds a bias to a matrix product: the node of that product, and the bias.
     fn biased(&self, index: usize) -> Option<(usize, Array)> {
         let node = &self.nodes[index];
         if node.operator != "Add" {
@@ -481,7 +484,7 @@ impl Graph {
         Some((dense, bias.reshape(&[outputs]).and_then(|bias| bias.in_rows()).ok()?))
     }
 
-    /// An activation before layers becomes part of each.
+    /// Moves an activation into the layers that read it.
     fn merge_activations(&mut self) -> Result<(), Error> {
         let mut index = self.nodes.len();
         while index > 0 {
@@ -507,7 +510,7 @@ impl Graph {
         Ok(())
     }
 
-    /// The activation that a node is, and of what.
+    /// The input of a node and the activation that it applies, if it is one.
     fn activation(&self, node: &Node) -> Option<(usize, Activation)> {
         let scalar = |index: usize| self.constant(node.input(index)).and_then(Array::scalar).map(|value| value as f32);
         let bound = |index: usize, name: &str, none: f64| match node.input(index) {
@@ -534,27 +537,27 @@ impl Graph {
         })
     }
 
-    /// Brings the constants to `device`, and forgets those that are not needed any more.
-    pub fn settle(&mut self, device: &Device) {
+    /// Copies the constants to `device`, and drops those that are no longer needed.
+    pub fn move_constants(&mut self, device: &Device) {
         let used: HashSet<usize> =
             self.nodes.iter().flat_map(|node| node.inputs.iter().flatten().copied()).chain([self.output]).collect();
         for (number, constant) in self.constants.iter_mut().enumerate() {
             match constant {
-                Some(array) if used.contains(&number) => array.bring(device),
+                Some(array) if used.contains(&number) => array.copy_to(device),
                 _ => *constant = None,
             }
         }
         let mut seen = HashSet::from([self.output]);
-        self.spent = vec![Vec::new(); self.nodes.len()];
+        self.last_uses = vec![Vec::new(); self.nodes.len()];
         for (index, node) in self.nodes.iter().enumerate().rev() {
-            self.spent[index] = node.inputs.iter().flatten().copied().filter(|&input| seen.insert(input)).collect();
+            self.last_uses[index] = node.inputs.iter().flatten().copied().filter(|&input| seen.insert(input)).collect();
         }
     }
 }
 
 #[cfg(test)]
 impl Graph {
-    /// What the nodes do, in their order.
+    /// The operators of the nodes, in order.
     pub fn operators(&self) -> Vec<&str> {
         self.nodes.iter().map(|node| &*node.operator).collect()
     }
@@ -572,7 +575,7 @@ impl Node {
     }
 }
 
-/// One activation after another, if that is one.
+/// Two activations as one, if there is such an activation.
 fn composed(first: Activation, second: Activation) -> Option<Activation> {
     match (first, second) {
         (first, Activation::Identity) => Some(first),
@@ -583,7 +586,7 @@ fn composed(first: Activation, second: Activation) -> Option<Activation> {
     }
 }
 
-/// The value of a node that is a constant.
+/// The value of a `Constant` node.
 fn constant(a: &Attributes) -> Outcome<Array> {
     if let Some(value) = a.tensor("value") {
         return tensor(value);
@@ -602,7 +605,7 @@ fn constant(a: &Attributes) -> Outcome<Array> {
     }
 }
 
-/// The weights of a file.
+/// The values of a tensor in the file.
 pub(super) fn tensor(tensor: &proto::Tensor) -> Outcome<Array> {
     if tensor.location == Some(1) {
         return Err(
@@ -616,7 +619,7 @@ pub(super) fn tensor(tensor: &proto::Tensor) -> Outcome<Array> {
     let data_type = tensor.data_type.unwrap_or_default();
     let kind = kind_of(data_type.into())?;
     let raw = tensor.raw.as_deref();
-    /// `read` done to every `N` bytes.
+    /// Converts every `N` bytes by `read`.
     fn each<const N: usize, T>(raw: &[u8], read: impl Fn([u8; N]) -> T) -> Vec<T> {
         raw.chunks_exact(N).map(|bytes| read(bytes.try_into().expect("they are N"))).collect()
     }

@@ -1,4 +1,4 @@
-//! What every operator does: its attributes are read once, and what comes back is run on arrays.
+//! The operators. Each reads its attributes once and returns a function that runs on arrays.
 
 use burn::backend::Dispatch;
 use burn::backend::DispatchTensor;
@@ -11,15 +11,15 @@ use super::proto::Attribute;
 /// An operator ready to run.
 pub(super) type Run = Box<dyn Fn(&Inputs) -> Outcome<Vec<Array>>>;
 
-/// What an operator is given.
+/// The inputs of an operator.
 pub(super) struct Inputs<'a> {
     pub arrays: Vec<Option<&'a Array>>,
-    /// How many outputs the node has.
+    /// The number of outputs of the node.
     pub outputs: usize,
-    /// Images that are read at once.
+    /// The number of images in this run.
     pub batch: usize,
-    /// Images that the graph was written for, where their number is written into its shapes.
-    pub baked: Option<usize>,
+    /// The number of images that is written into the graph's shapes, if any.
+    pub fixed_batch: Option<usize>,
 }
 
 impl<'a> Inputs<'a> {
@@ -32,14 +32,14 @@ impl<'a> Inputs<'a> {
         self.arrays.get(index).copied().flatten()
     }
 
-    /// The whole numbers that are a constant's, from an input.
+    /// The integer values of a constant input, if it is given.
     fn whole(&self, index: usize) -> Outcome<Option<Vec<i64>>> {
         self.maybe(index).map(Array::whole_values).transpose()
     }
 
-    /// Whether a shape that was written for `baked` images is to hold for others.
+    /// Whether a fixed `length` stands for `fixed_batch` images and must become the number of images in this run.
     fn rewrites(&self, length: i64) -> bool {
-        self.baked.is_some_and(|baked| baked != self.batch && baked as i64 == length)
+        self.fixed_batch.is_some_and(|fixed| fixed != self.batch && fixed as i64 == length)
     }
 }
 
@@ -77,11 +77,11 @@ impl Attributes<'_> {
     }
 }
 
-/// Operators that are refused, and what can be done about each.
+/// Operators that are not supported, with advice for each.
 const REFUSED: [(&[&str], &str); 5] = [
     (
         &["If", "Loop", "Scan", "SequenceMap"],
-        "control flow is not read: export the network for inputs of one size, or simplify it with onnxsim",
+        "control flow is not supported: export the network for inputs of one size, or simplify it with onnxsim",
     ),
     (
         &[
@@ -94,7 +94,7 @@ const REFUSED: [(&[&str], &str); 5] = [
             "ConvInteger",
             "MatMulInteger",
         ],
-        "a quantised network has no gradient to follow: take the one that it was quantised from",
+        "a quantised network has no gradient to follow: use the network before quantisation",
     ),
     (
         &["ArgMax", "ArgMin", "TopK", "NonMaxSuppression", "Hardmax", "NonZero", "Compress"],
@@ -104,11 +104,11 @@ const REFUSED: [(&[&str], &str); 5] = [
     (&["LinearClassifier", "TreeEnsembleClassifier", "SVMClassifier"], "only networks of layers are read"),
 ];
 
-/// The operator that is called `kind`, in a version of the operator set.
+/// The operator named `kind`, in this version of the operator set.
 ///
 /// # Errors
 ///
-/// If it is not known, or has attributes that are not.
+/// If the operator or one of its attributes is not supported.
 pub(super) fn operator(kind: &str, attributes: &Attributes, opset: i64) -> Outcome<Run> {
     let a = attributes;
     if let Some((_, advice)) = REFUSED.iter().find(|(kinds, _)| kinds.contains(&kind)) {
@@ -135,7 +135,7 @@ fn one(work: impl Fn(&Inputs) -> Outcome<Array> + 'static) -> Run {
 
 type Work = Box<dyn Fn(&Array) -> Outcome<Array>>;
 
-/// Functions of every value by itself.
+/// Elementwise functions of one input.
 fn elementwise(kind: &str, a: &Attributes) -> Option<Work> {
     let simple: fn(DispatchTensor) -> DispatchTensor = match kind {
         "Relu" => Dispatch::relu,
@@ -209,17 +209,17 @@ fn composed(kind: &str, a: &Attributes) -> Option<Work> {
     })
 }
 
-/// x where it is positive, elsewhere `alpha` (exp(x) − 1).
+/// x where x > 0, else `alpha` · (exp(x) − 1).
 fn elu(x: Tensor<1>, alpha: f64) -> Tensor<1> {
     activation::relu(x.clone()) + (x.clamp_max(0.0).exp() - 1.0) * alpha
 }
 
-/// log(1 + exp(x)), which does not overflow.
+/// log(1 + exp(x)), without overflow.
 fn softplus(x: Tensor<1>) -> Tensor<1> {
     activation::relu(x.clone()) + x.abs().neg().exp().log1p()
 }
 
-/// Functions of pairs, and of many.
+/// Elementwise functions of two or more inputs.
 fn arithmetic(kind: &str) -> Option<Run> {
     Some(match kind {
         "Add" => one(|inputs| add(inputs.get(0)?, inputs.get(1)?)),
@@ -288,7 +288,7 @@ fn fold(inputs: &Inputs, work: impl Fn(&Array, &Array) -> Outcome<Array>) -> Out
     (1..inputs.arrays.len()).try_fold(inputs.get(0)?.clone(), |sum, index| work(&sum, inputs.get(index)?))
 }
 
-/// Whether an array with one value changes no shape beside `x`.
+/// Whether an array with a single value leaves the shape of `x` unchanged.
 fn is_plain(x: &Array, scalar: &Array) -> bool {
     !x.is_constant() && scalar.rank() <= x.rank()
 }
@@ -316,7 +316,7 @@ pub(super) fn multiply(a: &Array, b: &Array) -> Outcome<Array> {
     }
 }
 
-/// An axis, counted from the end where it is negative.
+/// The index of an axis; negative numbers count from the end.
 pub(super) fn axis_of(axis: i64, rank: usize) -> Outcome<usize> {
     let counted = if axis < 0 { axis + rank as i64 } else { axis };
     usize::try_from(counted)
@@ -325,7 +325,7 @@ pub(super) fn axis_of(axis: i64, rank: usize) -> Outcome<usize> {
         .ok_or_else(|| format!("an axis of {rank} is expected, {axis} found"))
 }
 
-/// Axes by rising number.
+/// Axes in ascending order.
 fn axes_of(axes: &[i64], rank: usize) -> Outcome<Vec<usize>> {
     let mut axes = axes.iter().map(|&axis| axis_of(axis, rank)).collect::<Outcome<Vec<_>>>()?;
     axes.sort_unstable();
@@ -337,7 +337,7 @@ fn length_of(value: i64) -> Outcome<usize> {
     usize::try_from(value).map_err(|_| format!("a length is expected, {value} found"))
 }
 
-/// What changes shapes, and what is computed of them.
+/// Operators that change shapes, and operators on shapes.
 fn shaping(kind: &str, a: &Attributes) -> Outcome<Option<Run>> {
     let axis = move |default| a.int("axis", default);
     let axes = a.ints("axes");
@@ -413,7 +413,7 @@ fn shaping(kind: &str, a: &Attributes) -> Outcome<Option<Run>> {
             one(move |inputs| {
                 let arrays = (0..inputs.arrays.len()).map(|index| inputs.get(index)).collect::<Outcome<Vec<_>>>()?;
                 let axis = axis_of(axis, arrays.first().ok_or("at least one input is expected")?.rank())?;
-                // What was written for one image beside what depends on many.
+                // A constant that was written for one image, next to values for several images.
                 let written = |x: &Array| axis > 0 && x.is_constant() && x.shape()[0] == 1 && inputs.rewrites(1);
                 if arrays.iter().any(|array| written(array)) && arrays.iter().any(|array| !array.is_constant()) {
                     let mut shape = vec![1; arrays[0].rank()];
@@ -627,7 +627,7 @@ fn shaping(kind: &str, a: &Attributes) -> Outcome<Option<Run>> {
     }))
 }
 
-/// The shape that is asked for, where 0 stands for the length as it is and −1 for what is left.
+/// The requested shape, where 0 keeps a length and −1 is replaced by the length that is left.
 fn target(x: &Array, mut shape: Vec<i64>, keep_zeros: bool, inputs: &Inputs) -> Outcome<Vec<usize>> {
     if !x.is_constant() && shape.first().is_some_and(|&first| inputs.rewrites(first)) {
         shape[0] = inputs.batch as i64;
@@ -654,10 +654,10 @@ fn target(x: &Array, mut shape: Vec<i64>, keep_zeros: bool, inputs: &Inputs) -> 
     Ok(known)
 }
 
-/// The indices from `start` to before `end`, as [`Array::slice`] takes them.
+/// The indices from `start` up to but not including `end`, in the form of [`Array::slice`].
 fn range(start: i64, end: i64, step: i64, length: usize) -> Outcome<(usize, usize, i64)> {
     let length = length as i64;
-    let step = step.clamp(-length.max(1), length.max(1)); // more is the same
+    let step = step.clamp(-length.max(1), length.max(1)); // a larger step gives the same
     let counted = |index: i64| if index < 0 { index.saturating_add(length) } else { index };
     let (start, end) = (counted(start), counted(end));
     Ok(match step {
@@ -674,7 +674,7 @@ fn range(start: i64, end: i64, step: i64, length: usize) -> Outcome<(usize, usiz
     })
 }
 
-/// What an ONNX number for a type is here.
+/// The type of numbers for an ONNX data type.
 pub(super) fn kind_of(data_type: i64) -> Outcome<Kind> {
     match data_type {
         1 | 10 | 11 | 16 => Ok(Kind::Float),
@@ -684,7 +684,7 @@ pub(super) fn kind_of(data_type: i64) -> Outcome<Kind> {
     }
 }
 
-/// Before, along an axis, and after.
+/// Work before the reduction, the reduction along an axis, and work after it.
 type Reduction =
     (fn(&Array) -> Outcome<Array>, fn(DispatchTensor, usize) -> DispatchTensor, fn(&Array) -> Outcome<Array>);
 
@@ -714,7 +714,7 @@ fn reduce(x: &Array, axes: &[usize], keep: bool, (before, along, after): &Reduct
     let shape: Vec<usize> = (0..x.rank()).map(|axis| if axes.contains(&axis) { 1 } else { x.shape()[axis] }).collect();
     let shape: Vec<usize> = (0..x.rank()).filter(kept).map(|axis| shape[axis]).collect();
     let mut x = before(x)?;
-    // Neighbouring axes are one.
+    // Neighbouring axes are reduced as one.
     let joined = axes.len() > 1 && axes.windows(2).all(|pair| pair[1] == pair[0] + 1);
     let mut axes = axes.to_vec();
     if joined {
@@ -730,7 +730,7 @@ fn reduce(x: &Array, axes: &[usize], keep: bool, (before, along, after): &Reduct
     after(&x.reshape(&shape)?)
 }
 
-/// Convolutions, matrices, pools and norms.
+/// Convolutions, matrices, pooling and normalisation.
 fn layers(kind: &str, a: &Attributes, opset: i64) -> Outcome<Option<Run>> {
     let epsilon = a.float("epsilon", 1e-5);
     Ok(Some(match kind {
@@ -812,7 +812,7 @@ fn layers(kind: &str, a: &Attributes, opset: i64) -> Outcome<Option<Run>> {
                 let [n, c, ..] = x.shape()[..] else {
                     return Err(format!("pictures [N, C, H, W] are expected, {:?} found", x.shape()));
                 };
-                // The sum over neighbouring channels is a mean over windows.
+                // The sum over neighbouring channels is computed as a mean over windows.
                 let rows = x.reshape(&[n, 1, c, count(&x.shape()[2..])?])?;
                 let squares = rows.map(|x| Dispatch::float_mul(x.clone(), x))?;
                 let window = Window {
@@ -837,7 +837,7 @@ fn layers(kind: &str, a: &Attributes, opset: i64) -> Outcome<Option<Run>> {
                 if opset >= 13 {
                     return x.softmax(axis, logarithm);
                 }
-                // Before, it was over all axes from there on.
+                // Before version 13 the softmax runs over all axes from `axis` on.
                 let (before, after) = x.shape().split_at(axis);
                 x.reshape(&[count(before)?, count(after)?])?.softmax(1, logarithm)?.reshape(x.shape())
             })
@@ -878,7 +878,7 @@ fn global(kind: &'static str) -> Run {
     })
 }
 
-/// The shape of what is the same in all of a channel.
+/// The shape of one value per channel, for broadcasting.
 fn channels(x: &Array) -> Outcome<Vec<usize>> {
     let &[_, channels, ..] = x.shape() else {
         return Err(format!("an input with channels is expected, {:?} found", x.shape()));
@@ -888,7 +888,7 @@ fn channels(x: &Array) -> Outcome<Vec<usize>> {
     Ok(shape)
 }
 
-/// Factor and summand of a BatchNorm, of its five inputs.
+/// The factor and the summand of a BatchNorm, from its five inputs.
 pub(super) fn folded_norm(inputs: &[Option<&Array>], epsilon: f64) -> Outcome<[Array; 2]> {
     let get = |index: usize| inputs.get(index).copied().flatten().ok_or("five inputs are expected");
     let (scale, shift, mean, variance) = (get(1)?, get(2)?, get(3)?, get(4)?);
@@ -898,7 +898,7 @@ pub(super) fn folded_norm(inputs: &[Option<&Array>], epsilon: f64) -> Outcome<[A
     Ok([factor, shift.pair(&moved, Kind::Float, Dispatch::float_sub)?])
 }
 
-/// Every group of channels with mean 0 and deviation 1.
+/// Normalises every group of channels to mean 0 and standard deviation 1.
 fn grouped(x: &Array, groups: usize, scale: &Array, shift: &Array, epsilon: f64) -> Outcome<Array> {
     let images = x.shape().first().copied().unwrap_or(1);
     let all = count(&[images, groups])?;
@@ -914,7 +914,7 @@ fn grouped(x: &Array, groups: usize, scale: &Array, shift: &Array, epsilon: f64)
     add(&multiply(&normal, &each(scale)?)?, &each(shift)?)
 }
 
-/// Rows `[N, C, L]` as pictures `[N, C, 1, L]`, and back.
+/// Applies `work` to rows `[N, C, L]` as pictures `[N, C, 1, L]`.
 fn flat_pictures(x: &Array, work: impl Fn(&Array) -> Outcome<Array>) -> Outcome<Array> {
     match x.shape()[..] {
         [n, c, length] => {
@@ -927,7 +927,7 @@ fn flat_pictures(x: &Array, work: impl Fn(&Array) -> Outcome<Array>) -> Outcome<
     }
 }
 
-/// A window whose padding may follow from the picture.
+/// The attributes of a window. Its padding may depend on the size of the picture.
 pub(super) struct Frame {
     strides: Vec<i64>,
     dilations: Vec<i64>,
@@ -947,7 +947,7 @@ impl Frame {
         }
     }
 
-    /// The window of `size` on pictures of the shape `x`.
+    /// The window of `size`, for pictures of the shape `x`.
     pub fn window(&self, size: &[usize], x: &[usize]) -> Outcome<Window> {
         let &[height, width] = size else {
             return Err(format!("a window with height and width is expected, {size:?} found"));

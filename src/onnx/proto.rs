@@ -1,7 +1,7 @@
-//! The parts of an ONNX file that are read and written, by the numbers that `onnx.proto` gives them.
+//! The parts of an ONNX file that are read and written, with the field numbers of `onnx.proto`.
 //!
-//! Prost refuses what is nested deeply and allocates only what the file holds. Graphs inside of nodes are kept as bytes:
-//! control flow is refused by its name.
+//! Prost refuses deep nesting and allocates only what the file holds. Subgraphs of nodes stay undecoded: control flow
+//! is refused by the operator's name.
 
 use prost::Message;
 

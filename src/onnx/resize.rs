@@ -1,14 +1,14 @@
-//! Pictures made larger or smaller: along each axis a product with a matrix, so that the way back is one too.
+//! Resizes pictures. Each axis is a matrix product, so the gradient is one too.
 
 use super::array::{Array, Outcome, within_growth};
 use super::operators::Attributes;
 
-/// How pictures are resized.
+/// The attributes of a resize.
 pub(super) struct Resize {
     linear: bool,
     coordinates: String,
     nearest: String,
-    /// Where the factors are written into the node.
+    /// The factors, if they are an attribute of the node.
     scales: Option<Vec<f64>>,
     upsample: bool,
 }
@@ -30,8 +30,8 @@ impl Resize {
         Ok(Self { linear, coordinates, nearest, scales: a.floats("scales"), upsample: kind == "Upsample" })
     }
 
-    /// `inputs` are those of the node: the picture, then in old versions the factors, in new ones a region, the factors and
-    /// the sizes.
+    /// Resizes `x`. `inputs` are the node's inputs: the picture, and in old versions the factors, or in new versions
+    /// the region of interest, the factors and the sizes.
     pub fn run(&self, x: &Array, inputs: &[Option<&Array>]) -> Outcome<Array> {
         let old = self.upsample || inputs.len() == 2;
         let given = |index: usize| inputs.get(index).copied().flatten().filter(|array| !array.shape().contains(&0));
@@ -74,7 +74,7 @@ impl Resize {
         Ok(y)
     }
 
-    /// What every place before gives to every place after, `[from, to]`.
+    /// The matrix `[from, to]` of weights from every old index to every new one.
     fn matrix(&self, from: usize, to: usize, scale: f64, old: bool) -> Outcome<Array> {
         let mut values = vec![0.0; within_growth(&[from, to])?];
         let last = from as f64 - 1.0;

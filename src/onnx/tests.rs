@@ -1,4 +1,4 @@
-//! Operators beside ONNX's own tests, and their gradients beside differences.
+//! Tests operators against ONNX's own tests, and their gradients against finite differences.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,14 +13,14 @@ use super::proto;
 use super::{Options, load};
 use crate::classifier::Classifier;
 
-/// What became of a case.
+/// The result of a case.
 enum Verdict {
     Passed,
     Refused(String),
     Failed(String),
 }
 
-/// Values `[…]` on the device, as a graph takes its pixels.
+/// The values of a constant as a variable on the device, as a graph takes its pixels.
 fn variable(constant: &Array) -> Array {
     let values: Vec<f32> = constant.values().expect("it is a constant").into_iter().map(|value| value as f32).collect();
     let device = Device::flex();
@@ -30,7 +30,7 @@ fn variable(constant: &Array) -> Array {
     row.reshape(constant.shape()).expect("it has as many values")
 }
 
-/// The values of a result, wherever they are.
+/// The values of a result, on the CPU or on the device.
 fn values(array: &Array) -> Vec<f64> {
     match array.tensor().filter(|_| !array.is_constant()) {
         None => array.values().expect("it is a constant"),
@@ -55,7 +55,8 @@ fn differs(found: &Array, expected: &Array, rough: bool) -> Option<String> {
     Some(format!("{} is expected at {place}, {} found", expected[place], found[place]))
 }
 
-/// Runs `model` where the input number `free` is a variable, and all others are constants, as it is and made smaller.
+/// Runs `model` with the input number `free` as a variable and all others as constants; first unchanged, then
+/// simplified.
 fn run(model: &proto::Model, inputs: &[proto::Tensor], outputs: &[proto::Tensor], free: Option<usize>) -> Verdict {
     let opset = model.opsets.iter().find(|opset| opset.domain.as_deref().unwrap_or_default().is_empty());
     let opset = opset.and_then(|opset| opset.version).unwrap_or(1);
@@ -75,7 +76,7 @@ fn run(model: &proto::Model, inputs: &[proto::Tensor], outputs: &[proto::Tensor]
         None => Array::variable(&[1], None),
     };
     for (info, expected) in graph.outputs.iter().zip(outputs) {
-        let rough = expected.data_type == Some(16); // which has three digits of two
+        let rough = expected.data_type == Some(16); // bfloat16, which has two to three digits
         let expected = match tensor(expected) {
             Ok(expected) => expected,
             Err(error) => return Verdict::Refused(error),
@@ -89,14 +90,14 @@ fn run(model: &proto::Model, inputs: &[proto::Tensor], outputs: &[proto::Tensor]
                 if let Err(error) = read.simplify(&pixels.shape()[1..], &[pixels.shape()[0]]) {
                     return Verdict::Refused(error.to_string());
                 }
-                read.settle(&Device::flex());
+                read.move_constants(&Device::flex());
             }
             match read.run(pixels.clone()) {
                 Err(error) => return Verdict::Refused(error.to_string()),
                 Ok(found) => {
                     let softmax = graph.nodes.last().and_then(|node| node.operator.as_deref());
                     if smaller && matches!(softmax, Some("Softmax" | "LogSoftmax")) {
-                        continue; // It is taken off.
+                        continue; // The simplified graph has no softmax.
                     }
                     if let Some(difference) = differs(&found, &expected, rough) {
                         return Verdict::Failed(difference);
@@ -133,7 +134,8 @@ fn case(folder: &Path) -> Verdict {
     }
 }
 
-/// The tests of ONNX with numbers that make no sense in them: errors, never panics. `ONNX_HARM` says how many of each.
+/// ONNX's tests with random wrong numbers in them: they must give errors, never panics. `ONNX_HARM` is the number of
+/// variants of each.
 #[test]
 fn graphs_that_make_no_sense_do_no_harm() {
     let Some(root) = std::env::var_os("ONNX_TESTS").map(PathBuf::from) else {
@@ -180,7 +182,7 @@ fn graphs_that_make_no_sense_do_no_harm() {
                     input.int64s = (0..count).map(|_| NUMBERS[random(NUMBERS.len())]).collect();
                     input.raw = None;
                 }
-                // Another shape of as many values, or of more or fewer.
+                // Another shape, with as many values, more or fewer.
                 Some(input) if random(2) == 0 => {
                     let count: i64 = input.dims.iter().product();
                     input.dims = vec![vec![], vec![count], vec![1, count], vec![count, 1, 1], vec![0], vec![2]]
@@ -200,8 +202,9 @@ fn graphs_that_make_no_sense_do_no_harm() {
     assert!(harmed.is_empty(), "{} panics: {}", harmed.len(), harmed.join(", "));
 }
 
-/// One of the real architectures, whose weights are one value each: logits beside the outputs that are given.
-fn light(path: &Path) -> Verdict {
+/// Tests one of the real architectures, with weights that are each one repeated value: compares the logits with the
+/// given outputs.
+fn real_architecture(path: &Path) -> Verdict {
     let bytes = std::fs::read(path).expect("it is listed");
     let network = match load(&bytes, &Options::default(), &Device::flex()) {
         Ok(network) => network,
@@ -224,7 +227,8 @@ fn light(path: &Path) -> Verdict {
     differs(&found.expect("a constant"), &expected, false).map_or(Verdict::Passed, Verdict::Failed)
 }
 
-/// ONNX's own tests, from the folder that `ONNX_TESTS` names; `cargo xtask onnx` collects them and runs this. What is out of scope is listed with the reason.
+/// ONNX's own tests, from the folder in `ONNX_TESTS`. `cargo xtask onnx` collects them and runs this. What is not
+/// supported is listed with the reason.
 #[test]
 fn the_tests_of_onnx_pass_or_are_refused_with_a_reason() {
     let Some(root) = std::env::var_os("ONNX_TESTS").map(PathBuf::from) else {
@@ -246,7 +250,7 @@ fn the_tests_of_onnx_pass_or_are_refused_with_a_reason() {
             if !name.contains(&only) || kind == "light" && !name.ends_with(".onnx") {
                 continue;
             }
-            let work = AssertUnwindSafe(|| if kind == "light" { light(&path) } else { case(&path) });
+            let work = AssertUnwindSafe(|| if kind == "light" { real_architecture(&path) } else { case(&path) });
             match catch_unwind(work) {
                 Ok(Verdict::Passed) => passed += 1,
                 Ok(Verdict::Refused(reason)) => refused.entry(reason).or_default().push(name),
@@ -263,7 +267,7 @@ fn the_tests_of_onnx_pass_or_are_refused_with_a_reason() {
     assert!(failures.is_empty(), "{} failed:\n{}", failures.len(), failures.join("\n"));
 }
 
-/// An attribute.
+/// An attribute without a value.
 fn attribute(name: &str) -> proto::Attribute {
     proto::Attribute { name: Some(name.to_owned()), ..Default::default() }
 }
@@ -284,17 +288,17 @@ fn text(name: &str, value: &str) -> proto::Attribute {
     proto::Attribute { string: Some(value.as_bytes().to_vec()), ..attribute(name) }
 }
 
-/// A constant beside the input.
-enum Beside {
-    /// Values of a shape, all different.
+/// A constant input next to the pixels.
+enum ConstantInput {
+    /// Different values, in this shape.
     Floats(&'static [i64]),
     /// These values.
     Given(&'static [i64], &'static [f32]),
-    /// Whole numbers in a row.
+    /// A row of integers.
     Ints(&'static [i64]),
 }
 
-impl Beside {
+impl ConstantInput {
     fn tensor(&self, name: &str) -> proto::Tensor {
         let floats = |dims: &[i64], floats: Vec<f32>| proto::Tensor {
             dims: dims.to_vec(),
@@ -304,7 +308,9 @@ impl Beside {
             ..Default::default()
         };
         match self {
-            Self::Floats(dims) => floats(dims, wave(1 + dims.iter().product::<i64>() as usize, 0.9).split_off(1)),
+            Self::Floats(dims) => {
+                floats(dims, test_values(1 + dims.iter().product::<i64>() as usize, 0.9).split_off(1))
+            }
             Self::Given(dims, values) => floats(dims, values.to_vec()),
             Self::Ints(values) => proto::Tensor {
                 dims: vec![values.len() as i64],
@@ -317,13 +323,13 @@ impl Beside {
     }
 }
 
-/// Values that differ, none of them near a kink.
-fn wave(count: usize, speed: f32) -> Vec<f32> {
+/// Different values, none near a kink of an operator.
+fn test_values(count: usize, speed: f32) -> Vec<f32> {
     (0..count).map(|index| (index as f32 * speed + 0.4).sin() * 1.9 + 0.03).collect()
 }
 
-/// One node on an input and constants.
-fn single(operator: &str, attributes: &[proto::Attribute], beside: &[Beside]) -> proto::Graph {
+/// A graph of one node on an input and constants.
+fn single(operator: &str, attributes: &[proto::Attribute], beside: &[ConstantInput]) -> proto::Graph {
     let names: Vec<String> = (0..beside.len()).map(|index| format!("c{index}")).collect();
     proto::Graph {
         nodes: vec![proto::Node {
@@ -338,17 +344,17 @@ fn single(operator: &str, attributes: &[proto::Attribute], beside: &[Beside]) ->
     }
 }
 
-/// Holds the gradient in `x` to differences, in the graph as it is and made smaller.
-fn hold(case: &str, graph: &proto::Graph, opset: i64, shape: &[usize]) {
+/// Tests the gradient in `x` against finite differences, in the graph unchanged and simplified.
+fn assert_matches(case: &str, graph: &proto::Graph, opset: i64, shape: &[usize]) {
     for smaller in [false, true] {
         let mut read =
             Graph::read(graph.clone(), "x", "y", opset, 1 << 20).unwrap_or_else(|error| panic!("{case}: {error}"));
         if smaller {
             read.simplify(&shape[1..], &[shape[0]]).unwrap_or_else(|error| panic!("{case}: {error}"));
-            read.settle(&Device::flex());
+            read.move_constants(&Device::flex());
         }
         let count: usize = shape.iter().product();
-        let x = wave(count, 1.7);
+        let x = test_values(count, 1.7);
         let run = |x: &[f32]| -> (Tensor<1>, Tensor<1>) {
             let device = Device::flex();
             let x = Tensor::<1>::from_data(TensorData::new(x.to_vec(), [count]), &device).autodiff().require_grad();
@@ -375,7 +381,7 @@ fn hold(case: &str, graph: &proto::Graph, opset: i64, shape: &[usize]) {
                 x[index] += by;
                 sum(&x)
             };
-            // At a kink the slopes before and after differ, and each is right.
+            // At a kink the slopes on both sides differ, and both are right.
             let slopes = [moved(0.0) - moved(-step), moved(step) - moved(0.0)].map(|rise| rise / f64::from(step));
             let (low, high) = (slopes[0].min(slopes[1]), slopes[0].max(slopes[1]));
             let slack = 1e-2 * (1.0 + high.abs().max(low.abs()));
@@ -387,8 +393,8 @@ fn hold(case: &str, graph: &proto::Graph, opset: i64, shape: &[usize]) {
 
 #[test]
 fn gradients_are_those_of_differences() {
-    use Beside::{Floats, Given, Ints};
-    type Case = (&'static str, Vec<proto::Attribute>, Vec<Beside>, &'static [usize]);
+    use ConstantInput::{Floats, Given, Ints};
+    type Case = (&'static str, Vec<proto::Attribute>, Vec<ConstantInput>, &'static [usize]);
     let row: &[usize] = &[2, 5];
     let picture: &[usize] = &[2, 4, 5, 6];
     let small: &[usize] = &[1, 2, 4, 3];
@@ -527,12 +533,12 @@ fn gradients_are_those_of_differences() {
     ]);
     for (operator, attributes, beside, shape) in cases {
         let opset = if operator == "Upsample" { 9 } else { 18 };
-        hold(operator, &single(operator, &attributes, &beside), opset, shape);
+        assert_matches(operator, &single(operator, &attributes, &beside), opset, shape);
     }
 }
 
-/// A graph of nodes, each `operator inputs > output`, on an input `x`, with its output `y`.
-fn graph(nodes: &[&str], constants: &[(&str, Beside)]) -> proto::Graph {
+/// A graph of nodes, each written as `operator inputs > output`, with the input `x` and the output `y`.
+fn graph(nodes: &[&str], constants: &[(&str, ConstantInput)]) -> proto::Graph {
     let node = |text: &&str| {
         let (from, to) = text.split_once(" > ").expect("an output");
         let mut words = from.split(' ').map(str::to_owned);
@@ -552,7 +558,7 @@ fn graph(nodes: &[&str], constants: &[(&str, Beside)]) -> proto::Graph {
 
 #[test]
 fn graphs_made_smaller_keep_their_gradients() {
-    use Beside::{Floats, Given};
+    use ConstantInput::{Floats, Given};
     let norm =
         [("s", Floats(&[4])), ("b", Floats(&[4])), ("m", Floats(&[4])), ("v", Given(&[4], &[1.0, 0.4, 2.0, 0.9]))];
     let mut constants = vec![
@@ -580,14 +586,14 @@ fn graphs_made_smaller_keep_their_gradients() {
         "MatMul flat d > product",
         "Add product e > y",
     ];
-    hold("a residual block", &graph(&nodes, &constants), 18, &[2, 2, 5, 4]);
+    assert_matches("a residual block", &graph(&nodes, &constants), 18, &[2, 2, 5, 4]);
     let mut read = Graph::read(graph(&nodes, &constants), "x", "y", 18, 1 << 20).expect("it is read");
     read.simplify(&[2, 5, 4], &[1, 2]).expect("it is made smaller");
-    // The norm, the clip, the affine pair and the bias are gone; the activation that two take stays.
+    // The BatchNorm, the clip, the affine pair and the bias are gone. The activation with two readers stays.
     assert_eq!(read.operators(), ["Conv", "Relu", "Conv", "Conv", "Add", "GlobalAveragePool", "Flatten", "MatMul"]);
 }
 
-/// A file of `graph`, whose input `x` has these lengths, 0 where they are open.
+/// A file of `graph`, whose input `x` has these dimensions; 0 stands for an open one.
 fn file(graph: proto::Graph, lengths: &[i64], opset: i64) -> Vec<u8> {
     let dims =
         lengths.iter().map(|&length| proto::Dimension { value: (length > 0).then_some(length), name: None }).collect();
@@ -608,9 +614,10 @@ fn attributed(mut graph: proto::Graph, node: usize, attributes: &[proto::Attribu
 #[test]
 fn pictures_lie_as_the_graph_takes_them() {
     let device = Device::flex();
-    let pixels = Tensor::<1>::from_data(TensorData::from(&*wave(3 * 3 * 4 * 4, 1.7)), &device).reshape([3, 3, 4, 4]);
+    let pixels =
+        Tensor::<1>::from_data(TensorData::from(&*test_values(3 * 3 * 4 * 4, 1.7)), &device).reshape([3, 3, 4, 4]);
     let means = pixels.clone().flatten::<3>(2, 3).mean_dim(2).squeeze_dim::<2>(2).into_data();
-    let hold = |case: &str, bytes: Vec<u8>, note: Option<&str>| {
+    let assert_matches = |case: &str, bytes: Vec<u8>, note: Option<&str>| {
         let network = load(&bytes, &Options::default(), &device).unwrap_or_else(|error| panic!("{case}: {error}"));
         assert_eq!([network.channels(), network.height(), network.width(), network.classes()], [3, 4, 4, 3], "{case}");
         assert_eq!(network.notes().len(), usize::from(note.is_some()), "{case}: {:?}", network.notes());
@@ -619,34 +626,83 @@ fn pictures_lie_as_the_graph_takes_them() {
         found.assert_approx_eq::<f32>(&means, burn::tensor::Tolerance::default());
     };
     let first = graph(&["GlobalAveragePool x > pool", "Flatten pool > y"], &[]);
-    hold("[N, C, H, W]", file(first.clone(), &[0, 3, 4, 4], 13), None);
+    assert_matches("[N, C, H, W]", file(first.clone(), &[0, 3, 4, 4], 13), None);
     let mut soft = graph(&["GlobalAveragePool x > pool", "Flatten pool > flat", "Softmax flat > y"], &[]);
-    hold("probabilities", file(soft.clone(), &[0, 3, 4, 4], 13), Some("Softmax"));
+    assert_matches("probabilities", file(soft.clone(), &[0, 3, 4, 4], 13), Some("Softmax"));
     soft.nodes[2].operator = Some("LogSoftmax".to_owned());
-    hold("their logarithms", file(soft, &[1, 3, 4, 4], 11), Some("LogSoftmax"));
+    assert_matches("their logarithms", file(soft, &[1, 3, 4, 4], 11), Some("LogSoftmax"));
     let last = attributed(graph(&["ReduceMean x > y"], &[]), 0, &[ints("axes", &[1, 2]), int("keepdims", 0)]);
-    hold("[N, H, W, C]", file(last, &[0, 4, 4, 3], 13), Some("[N, H, W, C]"));
+    assert_matches("[N, H, W, C]", file(last, &[0, 4, 4, 3], 13), Some("[N, H, W, C]"));
     let flat = graph(
         &["Reshape x apart > a", "GlobalAveragePool a > pool", "Flatten pool > y"],
-        &[("apart", Beside::Ints(&[-1, 3, 4, 4]))],
+        &[("apart", ConstantInput::Ints(&[-1, 3, 4, 4]))],
     );
-    hold("[N, C · H · W]", file(flat, &[0, 48], 13), None);
+    assert_matches("[N, C · H · W]", file(flat, &[0, 48], 13), None);
 
-    // One image, written into the shapes.
-    let constants = || vec![("apart", Beside::Ints(&[1, 3, 16]))];
-    let baked = attributed(
+    // The number of images, 1, is written into the shapes.
+    let constants = || vec![("apart", ConstantInput::Ints(&[1, 3, 16]))];
+    let fixed = attributed(
         graph(&["Reshape x apart > rows", "ReduceMean rows > y"], &constants()),
         1,
         &[ints("axes", &[2]), int("keepdims", 0)],
     );
-    hold("one image that may be many", file(baked, &[1, 3, 4, 4], 13), None);
-    let constants = vec![("rows", Beside::Ints(&[3, 16])), ("one", Beside::Ints(&[1, 3]))];
+    assert_matches("one image that may be many", file(fixed, &[1, 3, 4, 4], 13), None);
+    let constants = vec![("rows", ConstantInput::Ints(&[3, 16])), ("one", ConstantInput::Ints(&[1, 3]))];
     let nodes = ["Transpose x > t", "Reshape t rows > r", "ReduceMean r > mean", "Reshape mean one > y"];
     let stuck = attributed(graph(&nodes, &constants), 0, &[ints("perm", &[1, 0, 2, 3])]);
     let stuck = attributed(stuck, 2, &[ints("axes", &[1])]);
-    hold("one image at a time", file(stuck.clone(), &[1, 3, 4, 4], 13), Some("1 at a time"));
+    assert_matches("one image at a time", file(stuck.clone(), &[1, 3, 4, 4], 13), Some("1 at a time"));
     let message = load(&file(stuck, &[0, 3, 4, 4], 13), &Options::default(), &device).err().expect("it is refused");
     assert!(message.to_string().contains("Reshape"), "{message}");
+}
+
+#[test]
+fn classifiers_of_scikit_learn_are_read() {
+    let device = Device::flex();
+    let floats = |name: &str, values: &[f32]| proto::Attribute { floats: values.to_vec(), ..attribute(name) };
+    let (coefficients, intercepts) = (test_values(3 * 4, 0.7), test_values(3, 2.1));
+    let values = [0.1_f32, 0.9, 0.4, 0.6];
+    let scores: Vec<f32> = coefficients
+        .chunks(4)
+        .zip(&intercepts)
+        .map(|(row, bias)| bias + row.iter().zip(values).map(|(weight, value)| weight * value).sum::<f32>())
+        .collect();
+    let shares =
+        |weights: Vec<f32>| weights.iter().map(|weight| weight / weights.iter().sum::<f32>()).collect::<Vec<_>>();
+    for (transform, weights) in [
+        ("NONE", scores.iter().map(|score| score.exp()).collect::<Vec<_>>()),
+        ("SOFTMAX", scores.iter().map(|score| score.exp()).collect()),
+        ("LOGISTIC", scores.iter().map(|score| 1.0 / (1.0 + (-score).exp())).collect()),
+    ] {
+        let norm = if transform == "NONE" { "Identity" } else { "Normalizer" };
+        let mut graph = graph(
+            &["LinearClassifier x > scores", &format!("{norm} scores > probabilities"), "ZipMap probabilities > list"],
+            &[],
+        );
+        graph.nodes[0].outputs.insert(0, "label".to_owned());
+        graph.nodes[0].attributes = vec![
+            floats("coefficients", &coefficients),
+            floats("intercepts", &intercepts),
+            text("post_transform", transform),
+        ];
+        let mut model = proto::Model::decode(&*file(graph, &[0, 4], 13)).expect("it is written here");
+        let whole =
+            |element| proto::ValueType { tensor: Some(proto::TensorType { element: Some(element), shape: None }) };
+        for (name, kind) in [("probabilities", Some(whole(1))), ("list", None)] {
+            let info = |name: &str, kind| proto::ValueInfo { name: Some(name.to_owned()), kind };
+            model.graph.as_mut().expect("it has one").outputs = vec![info("label", Some(whole(7))), info(name, kind)];
+            let network = load(&model.encode_to_vec(), &Options::default(), &device).expect(transform);
+            assert_eq!([network.channels(), network.height(), network.width(), network.classes()], [1, 2, 2, 3]);
+            let pixels = Tensor::<1>::from_data(values, &device).reshape([1, 1, 2, 2]);
+            let logits = network.logits(pixels).into_data().try_to_vec::<f32>().expect("floats");
+            let found = shares(logits.iter().map(|logit| logit.exp()).collect());
+            let expected = shares(weights.clone());
+            assert!(
+                found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-5),
+                "{transform}: {found:?}, {expected:?}"
+            );
+        }
+    }
 }
 
 #[test]
@@ -686,35 +742,35 @@ fn what_is_out_of_scope_is_named() {
     foreign.nodes[0].domain = Some("com.microsoft".to_owned());
     says(refusal(foreign, 13), &["FusedConv", "com.microsoft"]);
     says(refusal(graph(&["Add x far > y"], &[]), 13), &["Add", "made before"]);
-    let misfit = graph(&["MatMul x w > y"], &[("w", Beside::Floats(&[5, 2]))]);
+    let misfit = graph(&["MatMul x w > y"], &[("w", ConstantInput::Floats(&[5, 2]))]);
     says(refusal(misfit, 13), &["MatMul", "[1, 3, 4, 4]", "[5, 2]"]);
-    let mut outside = graph(&["Add x w > y"], &[("w", Beside::Floats(&[1]))]);
+    let mut outside = graph(&["Add x w > y"], &[("w", ConstantInput::Floats(&[1]))]);
     outside.initializers[0].location = Some(1);
     says(refusal(outside, 13), &["“w”", "another file"]);
-    let mut short = graph(&["Add x w > y"], &[("w", Beside::Floats(&[3]))]);
+    let mut short = graph(&["Add x w > y"], &[("w", ConstantInput::Floats(&[3]))]);
     short.initializers[0].dims = vec![1 << 40, 1 << 40];
     says(refusal(short, 13), &["“w”", "too large"]);
-    let endless = graph(&["ConstantOfShape s > c", "Add x c > y"], &[("s", Beside::Ints(&[1 << 40]))]);
+    let endless = graph(&["ConstantOfShape s > c", "Add x c > y"], &[("s", ConstantInput::Ints(&[1 << 40]))]);
     says(refusal(endless, 13), &["ConstantOfShape", "too large"]);
 }
 
-/// A damaged file is an error or another network, never a panic.
+/// A damaged file gives an error or another network, never a panic.
 #[test]
 fn damaged_files_do_no_harm() {
     let mut files = vec![
         crate::onnx::export(
             &crate::model::CompactConfig { side: 8, classes: 3 }.init(&Device::flex()),
-            crate::catalog::Input { channels: 1, height: 8, width: 8 },
+            crate::classifier::Input { channels: 1, height: 8, width: 8 },
         )
         .expect("it is written"),
     ];
     let nodes =
         ["Conv x w > a", "BatchNormalization a s s s s > b", "MaxPool b > p", "Reshape p r > f", "Gemm f g > y"];
     let constants = [
-        ("w", Beside::Floats(&[4, 3, 2, 2])),
-        ("s", Beside::Given(&[4], &[1.0, 2.0, 3.0, 4.0])),
-        ("r", Beside::Ints(&[0, -1])),
-        ("g", Beside::Floats(&[16, 5])),
+        ("w", ConstantInput::Floats(&[4, 3, 2, 2])),
+        ("s", ConstantInput::Given(&[4], &[1.0, 2.0, 3.0, 4.0])),
+        ("r", ConstantInput::Ints(&[0, -1])),
+        ("g", ConstantInput::Floats(&[16, 5])),
     ];
     let whole = attributed(graph(&nodes, &constants), 0, &[ints("pads", &[1, 1, 0, 0]), text("auto_pad", "NOTSET")]);
     let window = [ints("kernel_shape", &[2, 2]), ints("strides", &[2, 2]), int("ceil_mode", 1)];
@@ -728,7 +784,7 @@ fn damaged_files_do_no_harm() {
     let mut read = 0;
     for round in 0..rounds {
         let whole = &files[round as usize % files.len()];
-        // The names and numbers of a graph stand before its weights.
+        // The first 1500 bytes hold the names and numbers of the graph, before the weights.
         let mut bytes = whole.clone();
         for _ in 0..1 + random(3) {
             let place = random(bytes.len().min(1500));

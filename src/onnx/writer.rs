@@ -1,4 +1,4 @@
-//! Networks as ONNX files.
+//! Writes networks as ONNX files.
 
 use burn::nn::conv::Conv2d;
 use burn::nn::{Linear, PaddingConfig2d};
@@ -6,20 +6,21 @@ use burn::tensor::Tensor;
 use prost::Message;
 
 use super::proto::{self, Attribute};
-use crate::catalog::Input;
+use crate::classifier::Input;
 use crate::error::Error;
 use crate::layer::Activation;
 
 /// The operator set that is written.
 const OPSET: i64 = 17;
-/// The version of the format that came with it.
+/// The version of the file format that belongs to this operator set.
 const VERSION: i64 = 8;
-/// Numbers of the types in ONNX.
+/// The number of the float type in ONNX.
 const FLOAT: i32 = 1;
 
-/// A network that can be written, normalisation inside.
+/// A network that can be written as ONNX, including its normalisation.
 pub trait Export {
-    /// Writes the network and names its logits `[N, K]`; `pixels` names its input `[N, C, H, W]`, in [0, 1].
+    /// Writes the network and returns the name of its logits `[N, K]`. `pixels` is the name of its input `[N, C, H,
+    /// W]`, in [0, 1].
     ///
     /// # Errors
     ///
@@ -30,8 +31,8 @@ pub trait Export {
     fn classes(&self) -> usize;
 }
 
-/// `network` as an ONNX file, whose input `pixels` `[N, C, H, W]` is in [0, 1], and whose output is `logits` `[N, K]`, for
-/// any number of images.
+/// `network` as an ONNX file. Its input `pixels` `[N, C, H, W]` is in [0, 1], its output is `logits` `[N, K]`; the
+/// number of images N is free.
 ///
 /// # Errors
 ///
@@ -58,7 +59,7 @@ pub fn export(network: &(impl Export + ?Sized), input: Input) -> Result<Vec<u8>,
     Ok(model.encode_to_vec())
 }
 
-/// What a value is: floats, with the number of images before `lengths`.
+/// The type of a value: floats, with the dimensions N and then `lengths`.
 fn described(name: &str, lengths: &[usize]) -> proto::ValueInfo {
     let images = proto::Dimension { name: Some("N".to_owned()), ..Default::default() };
     let fixed = lengths.iter().map(|&length| proto::Dimension { value: Some(length as i64), ..Default::default() });
@@ -67,14 +68,14 @@ fn described(name: &str, lengths: &[usize]) -> proto::ValueInfo {
     proto::ValueInfo { name: Some(name.to_owned()), kind: Some(proto::ValueType { tensor: Some(tensor) }) }
 }
 
-/// The nodes of a network, as they are written one after the other. Everything that makes a value returns its name.
+/// Writes the nodes of a network one after another. A method that makes a value returns its name.
 #[derive(Default)]
 pub struct Writer {
     graph: proto::Graph,
 }
 
 impl Writer {
-    /// An operator of ONNX on `inputs`, with attributes that are lists of whole numbers, or one number alone.
+    /// An ONNX operator on `inputs`. Its attributes are lists of integers; `group` and `axis` are single integers.
     pub fn node(&mut self, operator: &str, inputs: &[&str], attributes: &[(&str, &[i64])]) -> String {
         let output = format!("{operator}_{}", self.graph.nodes.len());
         let attribute = |&(name, values): &(&str, &[i64])| {
@@ -95,7 +96,7 @@ impl Writer {
         output
     }
 
-    /// Weights of a shape.
+    /// A constant with these values, in this shape.
     fn constant(&mut self, values: Vec<f32>, shape: &[usize]) -> String {
         let name = format!("weights_{}", self.graph.initializers.len());
         self.graph.initializers.push(proto::Tensor {
@@ -115,7 +116,7 @@ impl Writer {
         Ok(self.constant(values, &shape))
     }
 
-    /// `activation` of `x`.
+    /// Applies `activation` to `x`.
     pub fn activate(&mut self, activation: Activation, x: &str) -> String {
         match activation {
             Activation::Identity => x.to_owned(),
@@ -132,7 +133,7 @@ impl Writer {
         }
     }
 
-    /// What [`crate::layer::convolve`] does.
+    /// The layer of [`crate::layer::convolve`].
     ///
     /// # Errors
     ///
@@ -140,7 +141,7 @@ impl Writer {
     ///
     /// # Panics
     ///
-    /// If `conv` pads by “same”.
+    /// If the padding of `conv` is “same”.
     pub fn convolve(&mut self, conv: &Conv2d, activation: Activation, x: &str) -> Result<String, Error> {
         let x = self.activate(activation, x);
         let weight = self.weights(conv.weight.val())?;
@@ -161,7 +162,7 @@ impl Writer {
         Ok(self.node("Conv", &inputs, &attributes))
     }
 
-    /// What [`crate::layer::connect`] does.
+    /// The layer of [`crate::layer::connect`].
     ///
     /// # Errors
     ///
@@ -180,7 +181,7 @@ impl Writer {
         self.flatten(&x)
     }
 
-    /// All that there is of an image in a row, `[N, …]`.
+    /// All values of an image in one row, `[N, …]`.
     pub fn flatten(&mut self, x: &str) -> String {
         self.node("Flatten", &[x], &[("axis", &[1])])
     }

@@ -7,13 +7,13 @@ use image::{DynamicImage, ImageDecoder, codecs::bmp::BmpDecoder};
 
 use super::{
     PhotoError,
-    read::{Lying, check_size, is_blank, still, wrong},
+    read::{StoredPicture, check_size, is_blank, still, wrong},
 };
 
 const NAME: &str = "BMP";
 
-// Where a file says where its pixels are, and how long its header is; then, unless that is the oldest, the picture's size,
-// planes, bits a pixel, compression and colours.
+// Offsets in a BMP file: where the pixels begin, the length of the header, and in all but the oldest header the width,
+// height, planes, bits per pixel, compression and number of colours.
 const PIXELS: usize = 10;
 const HEADER: usize = 14;
 const WIDTH: usize = 18;
@@ -23,18 +23,18 @@ const BITS: usize = 28;
 const COMPRESSION: usize = 30;
 const COLORS: usize = 46;
 
-/// The length of the oldest header, whose planes stand four bytes before those of the others.
+/// The length of the oldest header. Its number of planes is four bytes before that of the others.
 const OLDEST: u32 = 12;
 
-pub(super) fn read(bytes: &[u8]) -> Result<Lying, PhotoError> {
-    let bmp = mended(bytes);
+pub(super) fn read(bytes: &[u8]) -> Result<StoredPicture, PhotoError> {
+    let bmp = corrected(bytes);
     let decoder = BmpDecoder::new(Cursor::new(&*bmp)).map_err(|error| wrong(NAME, &error))?;
-    let mut lying = still(decoder, NAME)?;
-    if is_blank(&lying.picture) {
-        // Programs that know no alpha leave 0 where others have it.
-        lying.picture = DynamicImage::ImageRgb8(lying.picture.into_rgb8());
+    let mut stored = still(decoder, NAME)?;
+    if is_blank(&stored.picture) {
+        // Programs without alpha channel write 0 in its place.
+        stored.picture = DynamicImage::ImageRgb8(stored.picture.into_rgb8());
     }
-    Ok(lying)
+    Ok(stored)
 }
 
 pub(super) fn is_for_browser(bytes: &[u8]) -> Result<bool, PhotoError> {
@@ -44,13 +44,13 @@ pub(super) fn is_for_browser(bytes: &[u8]) -> Result<bool, PhotoError> {
     Ok(true)
 }
 
-/// The same picture without what the decoder takes offence at and viewers do not.
-fn mended(bytes: &[u8]) -> Cow<'_, [u8]> {
+/// The same file, with corrections where the decoder is stricter than picture viewers.
+fn corrected(bytes: &[u8]) -> Cow<'_, [u8]> {
     let bmp = one_plane(bytes);
-    unrolled(&bmp).map_or(bmp, Cow::Owned)
+    decode_rle(&bmp).map_or(bmp, Cow::Owned)
 }
 
-/// One plane, as the format has it, whatever the header says.
+/// Sets the number of planes to 1, the only value that the format allows.
 fn one_plane(bytes: &[u8]) -> Cow<'_, [u8]> {
     let place = if number(bytes, HEADER) == Some(OLDEST) { PLANES - 4 } else { PLANES };
     match bytes.get(place..place + 2) {
@@ -67,9 +67,9 @@ fn number(bmp: &[u8], place: usize) -> Option<u32> {
     Some(u32::from_le_bytes(*bmp.get(place..)?.first_chunk()?))
 }
 
-/// A picture of runs (RLE) as one of 8 bits a pixel; none if it is something else, or ends before its end. What is too
-/// much for a row is left out.
-fn unrolled(bmp: &[u8]) -> Option<Vec<u8>> {
+/// A run-length encoded picture (RLE) as one with 8 bits per pixel. `None` if it has another encoding or is incomplete.
+/// Pixels beyond the end of a row are dropped.
+fn decode_rle(bmp: &[u8]) -> Option<Vec<u8>> {
     let half = match (bmp.get(BITS)?, number(bmp, COMPRESSION)?) {
         (8, 1) => false,
         (4, 2) => true,
@@ -85,7 +85,7 @@ fn unrolled(bmp: &[u8]) -> Option<Vec<u8>> {
             indices[y * stride + x] = index;
         }
     };
-    // Of a byte, the first of two pixels is the upper half.
+    // The first of two pixels is the upper half of the byte.
     let pixel = |bytes: &[u8], i: usize| if half { bytes[i / 2] >> (4 * (1 - i % 2)) & 15 } else { bytes[i] };
 
     let (mut x, mut y) = (0, 0);

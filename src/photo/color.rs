@@ -1,4 +1,4 @@
-//! Colours as a screen shows them: what a profile says of the numbers in a file, in sRGB.
+//! Converts the colours of a picture from its colour profile to sRGB.
 
 use image::{DynamicImage, ImageBuffer, Pixel};
 use moxcms::{ColorProfile, DataColorSpace, Layout, Transform8BitExecutor, TransformOptions};
@@ -6,15 +6,15 @@ use moxcms::{ColorProfile, DataColorSpace, Layout, Transform8BitExecutor, Transf
 /// Pixels converted at once.
 const CHUNK: usize = 4096;
 
-/// Levels apart at which a profile is taken for sRGB: its own rounding.
+/// A profile whose levels differ from sRGB by at most this much counts as sRGB: it is a rounding difference.
 const SAME: u8 = 1;
 
-/// The profile of a file, unless it cannot be read: browsers leave such a profile aside as well.
+/// The profile in a file. `None` if it cannot be read: browsers ignore such a profile too.
 pub(super) fn profile(icc: &[u8]) -> Option<ColorProfile> {
     ColorProfile::new_from_slice(icc).ok()
 }
 
-/// Grey or RGB with 8 bits, with alpha where the picture has it.
+/// Converts to 8 bits: grey or RGB, with alpha if the picture has it.
 pub(super) fn eight_bit(picture: DynamicImage) -> DynamicImage {
     match (picture.color().has_color(), picture.color().has_alpha()) {
         (true, true) => picture.into_rgba8().into(),
@@ -24,7 +24,7 @@ pub(super) fn eight_bit(picture: DynamicImage) -> DynamicImage {
     }
 }
 
-/// A picture of 8 bits in sRGB, if it has a profile that says something else of it.
+/// Converts an 8-bit picture to sRGB, if its profile is another one.
 pub(super) fn to_srgb(mut picture: DynamicImage, profile: Option<&ColorProfile>) -> DynamicImage {
     let Some(profile) = profile else { return picture };
     let is_rgb = profile.color_space == DataColorSpace::Rgb;
@@ -38,7 +38,7 @@ pub(super) fn to_srgb(mut picture: DynamicImage, profile: Option<&ColorProfile>)
     picture
 }
 
-/// Ink in CMYK, 255 for all of it, as RGB; without a profile that knows it as if inks were filters.
+/// CMYK values (255 is full ink) as RGB. Without a profile for CMYK, inks are treated as ideal filters.
 pub(super) fn inks_to_rgb(inks: &[u8], profile: Option<&ColorProfile>) -> Vec<u8> {
     if let Some(transform) = profile
         .filter(|profile| profile.color_space == DataColorSpace::Cmyk)
@@ -62,7 +62,7 @@ fn convert<P: Pixel<Subpixel = u8>>(pixels: &mut ImageBuffer<P, Vec<u8>>, profil
     let Some(transform) = transform(profile, layout, layout) else { return };
     let channels = usize::from(P::CHANNEL_COUNT);
 
-    // Most profiles are sRGB, and what is in sRGB stays as it is, pixel by pixel.
+    // Most profiles are sRGB. Such pictures are left unchanged.
     let levels = || (0..=255).step_by(51);
     let colors = levels().flat_map(|r| levels().flat_map(move |g| levels().map(move |b| [r, g, b, 255])));
     let colors: Vec<u8> = colors.flat_map(|color| color.into_iter().take(channels)).collect();
@@ -79,7 +79,7 @@ fn convert<P: Pixel<Subpixel = u8>>(pixels: &mut ImageBuffer<P, Vec<u8>>, profil
     }
 }
 
-/// Grey has 256 levels, of which each becomes another.
+/// Grey has only 256 levels, so a table converts them.
 fn look_up<P: Pixel<Subpixel = u8>>(pixels: &mut ImageBuffer<P, Vec<u8>>, profile: &ColorProfile) {
     let levels: Vec<u8> = (0..=255).collect();
     let (levels, layout) = match profile.color_space {

@@ -1,17 +1,17 @@
-//! What can be wrong with a picture.
+//! The errors of pictures.
 
 #[cfg(doc)]
 use super::MAX_BYTES;
 use super::{MAX_PIXELS, MAX_SIDE, MIN_SIDE};
 
-/// Who gives memory.
-const GIVEN: &str = if cfg!(target_family = "wasm") { "this browser gives" } else { "there is" };
+/// Where the memory comes from, for messages.
+const MEMORY_SOURCE: &str = if cfg!(target_family = "wasm") { "this browser gives" } else { "there is" };
 
-/// Why a picture cannot be used: every message is a sentence a person can act on.
+/// Why a picture cannot be used. Every message is a sentence that tells the user what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PhotoError {
-    /// A file of no bytes.
+    /// An empty file.
     #[error("This file is empty. Choose a PNG, JPEG, WebP, GIF or BMP picture.")]
     Empty,
 
@@ -24,28 +24,28 @@ pub enum PhotoError {
         limit: usize,
     },
 
-    /// A file that is something else.
+    /// A file that is not a picture.
     #[error("This file is {what}. Choose a PNG, JPEG, WebP, GIF or BMP picture.")]
     NotAPicture {
-        /// What it is by its first bytes, such as `an SVG drawing`.
+        /// What the file is, from its first bytes, such as `an SVG drawing`.
         what: &'static str,
     },
 
-    /// A picture in a format that is not read.
+    /// A picture in an unsupported format.
     #[error("Pictures in the format {format} cannot be read here. Save this one as PNG or JPEG and choose that.")]
     UnsupportedFormat {
         /// The format, such as `HEIC`.
         format: String,
     },
 
-    /// A picture that ends too early, or is wrong inside.
-    #[error("This {format} picture is damaged or incomplete. Choose another, or save it anew.")]
+    /// A picture file that is cut off or has errors inside.
+    #[error("This {format} picture is damaged or incomplete. Choose another, or save it again.")]
     Damaged {
         /// The format, such as `PNG`.
         format: &'static str,
     },
 
-    /// A picture of which nothing is to be seen.
+    /// A picture that is transparent everywhere.
     #[error("This picture is transparent everywhere, so that there is nothing to see. Choose another.")]
     Blank,
 
@@ -63,7 +63,7 @@ pub enum PhotoError {
 
     /// A picture that does not fit into memory.
     #[error(
-        "This picture has {width}×{height} pixels, which is too large for the memory {GIVEN}. Choose a smaller one."
+        "This picture has {width}×{height} pixels, which is too large for the memory {MEMORY_SOURCE}. Choose a smaller one."
     )]
     Memory {
         /// Its width in pixels.
@@ -83,7 +83,7 @@ pub enum PhotoError {
         height: u32,
     },
 
-    /// A crop that is no part of its picture.
+    /// A crop that is not inside its picture.
     #[error(
         "The part to cut out does not lie inside the picture of {width}×{height} pixels. Move the frame back into it."
     )]
@@ -94,7 +94,7 @@ pub enum PhotoError {
         height: u32,
     },
 
-    /// A shape that no photo has.
+    /// A number of channels or a size that a photo cannot have.
     #[error("A photo has 1 or 3 channels and 1 to {MAX_SIDE} pixels a side, not {channels} and {width}×{height}.")]
     Shape {
         /// The channels asked for.
@@ -105,7 +105,7 @@ pub enum PhotoError {
         width: usize,
     },
 
-    /// Values that are too few or too many for their shape.
+    /// More or fewer values than the shape has.
     #[error("A photo of this shape has {expected} values, not {found}.")]
     Length {
         /// How many the shape has.

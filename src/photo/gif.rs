@@ -6,29 +6,30 @@ use image::{AnimationDecoder, ImageResult, codecs::gif::GifDecoder};
 
 use super::{
     PhotoError,
-    read::{Lying, check_size, or_first_shown, still, wrong},
+    read::{StoredPicture, check_size, or_first_visible, still, wrong},
 };
 
 const NAME: &str = "GIF";
 
-pub(super) fn read(bytes: &[u8]) -> Result<Lying, PhotoError> {
-    let gif = with_room(bytes);
+pub(super) fn read(bytes: &[u8]) -> Result<StoredPicture, PhotoError> {
+    let gif = with_enlarged_screen(bytes);
     let decoder = || GifDecoder::new(Cursor::new(&*gif));
     let first = still(decoder().map_err(|error| wrong(NAME, &error))?, NAME)?;
-    or_first_shown(first, || -> ImageResult<_> { Ok(decoder()?.into_frames()) })
+    or_first_visible(first, || -> ImageResult<_> { Ok(decoder()?.into_frames()) })
 }
 
 pub(super) fn is_for_browser(bytes: &[u8]) -> Result<bool, PhotoError> {
-    if let [w0, w1, h0, h1] = with_room(bytes)[6..10] {
+    if let [w0, w1, h0, h1] = with_enlarged_screen(bytes)[6..10] {
         check_size((u16::from_le_bytes([w0, w1]).into(), u16::from_le_bytes([h0, h1]).into()))?;
     }
     Ok(true)
 }
 
-/// The same file with a screen that has room for its first frame: some have none. Browsers widen it as well.
-fn with_room(bytes: &[u8]) -> Vec<u8> {
+/// Makes the screen of the file large enough for its first frame. In some files it is too small; browsers enlarge it
+/// too.
+fn with_enlarged_screen(bytes: &[u8]) -> Vec<u8> {
     let mut gif = bytes.to_vec();
-    gif.resize(gif.len().max(13), 0); // a header, whatever is missing behind
+    gif.resize(gif.len().max(13), 0); // room for the whole header, even if parts of it are missing
     if let Some([left, top, width, height]) = first_frame(bytes) {
         for (place, needed) in [(6, left.saturating_add(width)), (8, top.saturating_add(height))] {
             let side = u16::from_le_bytes([gif[place], gif[place + 1]]).max(needed);
@@ -38,7 +39,7 @@ fn with_room(bytes: &[u8]) -> Vec<u8> {
     gif
 }
 
-/// Left, top, width and height of the first frame.
+/// The left edge, top edge, width and height of the first frame.
 fn first_frame(gif: &[u8]) -> Option<[u16; 4]> {
     let flags = *gif.get(10)?;
     let colors = if flags & 0x80 == 0 { 0 } else { 3 << (1 + (flags & 7)) };

@@ -7,22 +7,22 @@ use jpeg_decoder::{CodingProcess, ColorTransform, Decoder, Error, ImageInfo, Pix
 
 use super::{
     KEPT_SIDE, PhotoError, color,
-    read::{Lying, check_memory, check_size, turn},
+    read::{StoredPicture, check_memory, check_size, turn},
 };
 
 const NAME: &str = "JPEG";
 
-/// The most pixels of a picture that a browser is given at once: what it decodes it holds in full size, and a telephone
-/// has little memory.
+/// The most pixels of a picture that is left to the browser: a browser decodes at full size, and phones have little
+/// memory.
 const BROWSER_PIXELS: u64 = 50_000_000;
 
-/// The most pixels in all scans of a picture. Each scan takes as long as a picture of one; cameras write one, programs
-/// about ten.
+/// The most pixels in all scans of a picture together. Each scan takes about as long as a picture with a single scan.
+/// Cameras write one scan, other programs about ten.
 const MAX_SCANNED: u64 = 20 * 50_000_000;
 
-/// What is read behind the end of the picture: 1s, which no code for colours consists of. So a picture that ends too
-/// early cannot be read to its end, and the decoder looks ahead into nothing else.
-const BEYOND: [u8; 66] = {
+/// Read after the end of the picture: bits of value 1, which are not a valid code. So an incomplete picture gives an
+/// error, and the decoder has nothing else to look ahead into.
+const TRAILER: [u8; 66] = {
     let mut ones = [0; 66];
     let mut i = 0;
     while i < 64 {
@@ -34,22 +34,22 @@ const BEYOND: [u8; 66] = {
     ones
 };
 
-pub(super) fn read(bytes: &[u8]) -> Result<Lying, PhotoError> {
+pub(super) fn read(bytes: &[u8]) -> Result<StoredPicture, PhotoError> {
     let outline = Outline::of(bytes);
-    let mut decoder = Decoder::new(outline.picture.chain(&BEYOND[..]));
+    let mut decoder = Decoder::new(outline.picture.chain(&TRAILER[..]));
     decoder.read_info().map_err(wrong)?;
     let info = decoder.info().ok_or(PhotoError::Damaged { format: NAME })?;
     let size @ (width, height) = (info.width.into(), info.height.into());
     check_size(size)?;
     let pixels = u64::from(width) * u64::from(height);
     if info.coding_process == CodingProcess::Lossless {
-        return Err(PhotoError::UnsupportedFormat { format: format!("{NAME} without loss") });
+        return Err(PhotoError::UnsupportedFormat { format: format!("lossless {NAME}") });
     }
     if outline.scans as u64 * pixels > MAX_SCANNED {
         return Err(PhotoError::Damaged { format: NAME });
     }
 
-    // What would be reduced anyway is decoded smaller, to a half, a quarter or an eighth.
+    // Pictures that would be reduced anyway are decoded smaller: to a half, a quarter or an eighth.
     let halvings = (width.min(height).div_ceil(KEPT_SIDE)).ilog2().min(3);
     let smaller = |side: u16| side.div_ceil(1 << halvings);
     check_memory(memory(&info, halvings), size)?;
@@ -68,14 +68,14 @@ pub(super) fn read(bytes: &[u8]) -> Result<Lying, PhotoError> {
         _ => (RgbImage::from_raw(columns, rows, samples).map(DynamicImage::from), profile),
     };
     let picture = picture.ok_or(PhotoError::Damaged { format: NAME })?;
-    Ok(Lying { picture, size, turn: turn(outline.exif), profile })
+    Ok(StoredPicture { picture, size, turn: turn(outline.exif), profile })
 }
 
-/// A browser shows a part of a picture as if it were all of it, so that is refused first. Large pictures are decoded
-/// smaller here.
+/// Browsers show an incomplete picture as if it were complete, so such a file is refused first. Large pictures are not
+/// for the browser: they are decoded at a smaller size here.
 pub(super) fn is_for_browser(bytes: &[u8]) -> Result<bool, PhotoError> {
     let outline = Outline::of(bytes);
-    let mut rest = outline.picture.chain(&BEYOND[..]);
+    let mut rest = outline.picture.chain(&TRAILER[..]);
     let mut decoder = Decoder::new(&mut rest);
     let Some(info) = decoder.read_info().ok().and_then(|()| decoder.info()) else { return Ok(true) };
     let size @ (width, height) = (info.width.into(), info.height.into());
@@ -95,7 +95,7 @@ pub(super) fn is_for_browser(bytes: &[u8]) -> Result<bool, PhotoError> {
     Ok(true)
 }
 
-/// What a picture takes in memory, in bytes: its channels apart and together, and of one in several passes all
+/// The memory that a picture needs, in bytes: its channels separately and together and, if it is progressive, all
 /// coefficients.
 fn memory(info: &ImageInfo, halvings: u32) -> u64 {
     let values = u64::from(info.width) * u64::from(info.height) * info.pixel_format.pixel_bytes() as u64;
@@ -103,19 +103,20 @@ fn memory(info: &ImageInfo, halvings: u32) -> u64 {
     3 * (values >> (2 * halvings)) + coefficients
 }
 
-/// What the decoder does not say, or not as browsers take it.
+/// What the decoder does not report, or not as browsers interpret it.
 #[derive(Default)]
 struct Outline<'a> {
-    /// The file up to the end of the picture: a maker of telephones forgets the mark at the end and writes records
-    /// behind, others a second picture.
+    /// The file up to the end of the picture. Some phones omit the end mark and write other data after the picture;
+    /// other programs append a second picture.
     picture: &'a [u8],
     scans: usize,
-    /// Of several, the first: what an editor has turned upright may lie on its side in what the camera wrote.
+    /// The first EXIF segment. An editor that has turned the picture upright may leave the camera's segment after its
+    /// own.
     exif: Option<&'a [u8]>,
     is_jfif: bool,
-    /// Adobe's code for the colours.
+    /// Adobe's code for the colour space.
     adobe: Option<u8>,
-    /// The names of the colours, a byte each.
+    /// The identifiers of the colour components, one byte each.
     components: Vec<u8>,
 }
 
@@ -152,11 +153,11 @@ impl<'a> Outline<'a> {
         outline
     }
 
-    /// A segment before or between scans.
+    /// Records a segment before or between scans.
     fn add(&mut self, kind: u8, content: &'a [u8]) {
         match kind {
             0xDA => self.scans += 1,
-            // Four bytes for bits and size, one for the number of colours, three for each.
+            // Four bytes for bits and size, one for the number of components, then three for each component.
             0xC0..=0xC2 if content.len() > 6 => self.components = content[6..].iter().step_by(3).copied().collect(),
             0xE0 if content.starts_with(b"JFIF\0") => self.is_jfif = true,
             0xE1 if content.starts_with(b"Exif\0\0") => self.exif = self.exif.or(Some(content)),
@@ -165,7 +166,7 @@ impl<'a> Outline<'a> {
         }
     }
 
-    /// What the numbers are, as libjpeg finds it out, and with it browsers.
+    /// The colour space of the components, by the rules of libjpeg and of browsers.
     fn colors(&self) -> ColorTransform {
         match (&*self.components, self.adobe) {
             ([_], _) => ColorTransform::Grayscale,
@@ -178,12 +179,12 @@ impl<'a> Outline<'a> {
     }
 }
 
-/// Whether a segment belongs between two scans: tables, scans, comments. What else is there is no longer the picture.
+/// Whether a segment may come between two scans: tables, scans, comments. Any other segment ends the picture.
 fn may_follow_a_scan(kind: u8) -> bool {
     matches!(kind, 0xC4 | 0xDA..=0xDD | 0xE0..=0xEF | 0xFE)
 }
 
-/// How long the colours of a scan are: up to a mark that is neither a restart nor a byte of theirs.
+/// The length of the entropy-coded data of a scan: up to a marker that is neither a restart nor an escaped byte.
 fn end_of_scan(scan: &[u8]) -> usize {
     let end = |pair: &[u8]| pair[0] == 0xFF && !matches!(pair[1], 0 | 0xD0..=0xD7 | 0xFF);
     scan.windows(2).position(end).unwrap_or(scan.len())

@@ -1,4 +1,4 @@
-//! PNG files, animated ones among them.
+//! PNG files, including animated ones.
 
 use std::io::Cursor;
 
@@ -11,18 +11,18 @@ use png::{CodingIndependentCodePoints, Info, ScaledFloat, SourceChromaticities};
 
 use super::{
     PhotoError, color,
-    read::{Lying, MAX_MEMORY, check_size, or_first_shown, still, turn, wrong},
+    read::{MAX_MEMORY, StoredPicture, check_size, or_first_visible, still, turn, wrong},
 };
 
 const NAME: &str = "PNG";
 
-/// What a screen makes of a picture, and by how much of it a gamma alone may differ and still mean sRGB.
+/// The gamma of a screen, and the relative difference up to which a gamma alone still counts as sRGB.
 const SCREEN_GAMMA: f32 = 2.2;
 const SAME_GAMMA: f32 = 0.05;
 
-pub(super) fn read(bytes: &[u8]) -> Result<Lying, PhotoError> {
+pub(super) fn read(bytes: &[u8]) -> Result<StoredPicture, PhotoError> {
     let damaged = || PhotoError::Damaged { format: NAME };
-    // The decoder panics at a part of a colour; where a panic aborts, as in the browser, nothing catches it.
+    // The decoder panics if the palette ends within a colour. In a browser a panic aborts and cannot be caught.
     if !palette_is_whole(bytes) {
         return Err(damaged());
     }
@@ -30,21 +30,21 @@ pub(super) fn read(bytes: &[u8]) -> Result<Lying, PhotoError> {
     let info = reader.info();
     let profile = profile(info)?;
     let decoder = || PngDecoder::new(Cursor::new(bytes));
-    let still = Lying { profile, ..still(decoder().map_err(|error| wrong(NAME, &error))?, NAME)? };
+    let still = StoredPicture { profile, ..still(decoder().map_err(|error| wrong(NAME, &error))?, NAME)? };
     let frames = || -> ImageResult<_> { Ok(decoder()?.apng()?.into_frames()) };
     if info.animation_control.is_none() {
         Ok(still)
     } else if info.frame_control.is_some() {
-        or_first_shown(still, frames)
+        or_first_visible(still, frames)
     } else {
-        // A card for programs that know no animations, and no part of this one.
+        // The still picture is a placeholder for programs without animations, and not part of the animation.
         let first = frames().map_err(|error| wrong(NAME, &error))?.next().ok_or_else(damaged)?;
         let picture = first.map_err(|error| wrong(NAME, &error))?.into_buffer().into();
-        or_first_shown(Lying { picture, ..still }, frames)
+        or_first_visible(StoredPicture { picture, ..still }, frames)
     }
 }
 
-/// Some browsers do not turn what EXIF says is to be turned.
+/// False if EXIF asks for a turn: some browsers ignore it.
 pub(super) fn is_for_browser(bytes: &[u8]) -> Result<bool, PhotoError> {
     match header(bytes) {
         Ok(reader) => Ok(turn(reader.info().exif_metadata.as_deref()) == Orientation::NoTransforms),
@@ -53,7 +53,7 @@ pub(super) fn is_for_browser(bytes: &[u8]) -> Result<bool, PhotoError> {
     }
 }
 
-/// What is known before the first pixel.
+/// Reads everything before the first pixel.
 fn header(bytes: &[u8]) -> Result<png::Reader<Cursor<&[u8]>>, PhotoError> {
     let damaged = |_| PhotoError::Damaged { format: NAME };
     let limits = png::Limits { bytes: MAX_MEMORY as usize };
@@ -62,7 +62,7 @@ fn header(bytes: &[u8]) -> Result<png::Reader<Cursor<&[u8]>>, PhotoError> {
     decoder.read_info().map_err(damaged)
 }
 
-/// What the numbers of a picture mean, if that is not sRGB: of several answers the first that browsers take.
+/// The colour profile, if it is not sRGB. If the file has several, the one that browsers prefer.
 fn profile(info: &Info) -> Result<Option<ColorProfile>, PhotoError> {
     if let Some(points) = info.coding_independent_code_points {
         return code_points(points);
@@ -92,7 +92,7 @@ fn profile(info: &Info) -> Result<Option<ColorProfile>, PhotoError> {
     Ok(Some(profile))
 }
 
-/// A video's code for colours. What is brighter than white on a screen has no level here.
+/// A profile from the code points of a video's colours. HDR is refused: 8-bit sRGB has no levels for it.
 fn code_points(points: CodingIndependentCodePoints) -> Result<Option<ColorProfile>, PhotoError> {
     use TransferCharacteristics::{Bt601, Bt709, Bt202010bit, Bt202012bit, Hlg, Smpte2084, Srgb};
 
@@ -101,7 +101,7 @@ fn code_points(points: CodingIndependentCodePoints) -> Result<Option<ColorProfil
         return Err(PhotoError::UnsupportedFormat { format: format!("{NAME} with HDR colours") });
     }
     let (Ok(color_primaries), Ok(transfer)) = (points.color_primaries.try_into(), transfer) else { return Ok(None) };
-    // Browsers show video as if it were made for screens.
+    // Browsers show video transfer curves as sRGB.
     let transfer_characteristics = match transfer {
         Bt709 | Bt601 | Bt202010bit | Bt202012bit => Srgb,
         other => other,
@@ -112,10 +112,10 @@ fn code_points(points: CodingIndependentCodePoints) -> Result<Option<ColorProfil
         matrix_coefficients: MatrixCoefficients::Identity,
         full_range: true,
     });
-    Ok(profile.red_trc.is_some().then_some(profile)) // without a curve the code says nothing
+    Ok(profile.red_trc.is_some().then_some(profile)) // without a curve the code gives no profile
 }
 
-/// Whether the palette, if there is one, ends with a whole colour.
+/// Whether the palette, if there is one, is a whole number of colours.
 fn palette_is_whole(bytes: &[u8]) -> bool {
     let mut chunks = bytes.get(8..).unwrap_or_default();
     while let Some(([l0, l1, l2, l3, kind @ ..], rest)) = chunks.split_first_chunk::<8>() {
@@ -123,7 +123,7 @@ fn palette_is_whole(bytes: &[u8]) -> bool {
         if kind == b"PLTE" {
             return length.is_multiple_of(3);
         }
-        chunks = rest.get(length.saturating_add(4)..).unwrap_or_default(); // after its checksum
+        chunks = rest.get(length.saturating_add(4)..).unwrap_or_default(); // after the checksum
     }
     true
 }

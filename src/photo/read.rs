@@ -1,4 +1,4 @@
-//! From the bytes of a file to a picture as it lies in it, in the colours that a screen shows.
+//! From the bytes of a file to a picture, not yet turned upright, in sRGB.
 
 use std::hint::black_box;
 
@@ -7,37 +7,37 @@ use moxcms::ColorProfile;
 
 use super::{MAX_BYTES, MAX_PIXELS, MAX_SIDE, MIN_SIDE, PhotoError, bmp, color, gif, jpeg, png, webp};
 
-/// The most memory a decoder may take beside the picture's own, in bytes.
+/// The most memory that a decoder may use besides the picture itself, in bytes.
 pub(super) const MAX_MEMORY: u64 = 512 << 20;
 
-/// How many pixels of empty frames are looked through for one that shows something.
+/// The number of pixels of blank frames after which the search for a visible frame stops.
 const EMPTY_PIXELS: u64 = 200_000_000;
 
-/// A picture as it lies in its file.
-pub(super) struct Lying {
-    /// Grey or RGB with 8 bits, perhaps with alpha; smaller than the file says where it was decoded smaller.
+/// A picture as it is stored in its file, not yet turned upright.
+pub(super) struct StoredPicture {
+    /// Grey or RGB with 8 bits, possibly with alpha. It may have been decoded at a smaller size than `size`.
     pub picture: DynamicImage,
-    /// Width and height as the file says.
+    /// Width and height that the file states.
     pub size: (u32, u32),
-    /// How it is to be turned.
+    /// The turn that makes it upright.
     pub turn: Orientation,
-    /// What its numbers mean, if that is not sRGB.
+    /// The colour profile, if it is not sRGB.
     pub profile: Option<ColorProfile>,
 }
 
-/// Reads any file; its colours are in sRGB then.
-pub(super) fn read(bytes: &[u8]) -> Result<Lying, PhotoError> {
-    let lying = match format(bytes)? {
+/// Reads a file of any supported format and converts its colours to sRGB.
+pub(super) fn read(bytes: &[u8]) -> Result<StoredPicture, PhotoError> {
+    let stored = match format(bytes)? {
         ImageFormat::Jpeg => jpeg::read(bytes),
         ImageFormat::Png => png::read(bytes),
         ImageFormat::WebP => webp::read(bytes),
         ImageFormat::Gif => gif::read(bytes),
         _ => bmp::read(bytes),
     }?;
-    Ok(Lying { picture: color::to_srgb(lying.picture, lying.profile.as_ref()), profile: None, ..lying })
+    Ok(StoredPicture { picture: color::to_srgb(stored.picture, stored.profile.as_ref()), profile: None, ..stored })
 }
 
-/// Whether a browser shows this file better than it is read here. Unknown formats are for the browser.
+/// Whether the browser should decode this file. Unknown formats are left to the browser.
 pub(super) fn is_for_browser(bytes: &[u8]) -> Result<bool, PhotoError> {
     match format(bytes) {
         Ok(ImageFormat::Jpeg) => jpeg::is_for_browser(bytes),
@@ -50,7 +50,7 @@ pub(super) fn is_for_browser(bytes: &[u8]) -> Result<bool, PhotoError> {
     }
 }
 
-/// The format of a file that is read.
+/// The format of a file, if it is supported.
 fn format(bytes: &[u8]) -> Result<ImageFormat, PhotoError> {
     use ImageFormat::{Bmp, Gif, Jpeg, Png, WebP};
 
@@ -66,7 +66,7 @@ fn format(bytes: &[u8]) -> Result<ImageFormat, PhotoError> {
     }
 }
 
-/// What a file is that is not read, by its first bytes.
+/// The error for an unsupported file: says what it is, from its first bytes.
 fn recognise(bytes: &[u8]) -> PhotoError {
     let unsupported = |format: &str| PhotoError::UnsupportedFormat { format: format.into() };
     let not_a_picture = |what| PhotoError::NotAPicture { what };
@@ -107,7 +107,7 @@ fn recognise(bytes: &[u8]) -> PhotoError {
     }
 }
 
-/// Whether pictures of this size are read.
+/// Checks that a picture has a supported size.
 pub(super) fn check_size((width, height): (u32, u32)) -> Result<(), PhotoError> {
     if width.max(height) > MAX_SIDE || u64::from(width) * u64::from(height) > MAX_PIXELS {
         return Err(PhotoError::TooLarge { width, height });
@@ -118,8 +118,8 @@ pub(super) fn check_size((width, height): (u32, u32)) -> Result<(), PhotoError> 
     Ok(())
 }
 
-/// Whether there is memory for `bytes` more, that a picture of this size needs. A browser gives little, and what asks
-/// for more than there is ends the whole module.
+/// Checks that there is memory for `bytes` more, for a picture of this size. In a browser there is little, and a failed
+/// allocation would end the whole module.
 pub(super) fn check_memory(bytes: u64, (width, height): (u32, u32)) -> Result<(), PhotoError> {
     let there_is = |bytes: usize| black_box(Vec::<u8>::new()).try_reserve_exact(bytes).is_ok();
     match usize::try_from(bytes) {
@@ -128,9 +128,9 @@ pub(super) fn check_memory(bytes: u64, (width, height): (u32, u32)) -> Result<()
     }
 }
 
-/// The picture that a decoder of the image library gives.
-pub(super) fn still(mut decoder: impl ImageDecoder, name: &'static str) -> Result<Lying, PhotoError> {
-    let mut limits = Limits::no_limits(); // the sides are checked here, in our own words
+/// Decodes a picture with a decoder of the image library.
+pub(super) fn still(mut decoder: impl ImageDecoder, name: &'static str) -> Result<StoredPicture, PhotoError> {
+    let mut limits = Limits::no_limits(); // the sides are checked below, with our own messages
     limits.max_alloc = Some(MAX_MEMORY);
     decoder.set_limits(limits).map_err(|error| wrong(name, &error))?;
     let size = decoder.dimensions();
@@ -139,14 +139,14 @@ pub(super) fn still(mut decoder: impl ImageDecoder, name: &'static str) -> Resul
     let turn = turn(decoder.exif_metadata().ok().flatten().as_deref());
     let profile = decoder.icc_profile().ok().flatten().and_then(|icc| color::profile(&icc));
     let picture = DynamicImage::from_decoder(decoder).map_err(|error| wrong(name, &error))?;
-    Ok(Lying { picture: color::eight_bit(picture), size, turn, profile })
+    Ok(StoredPicture { picture: color::eight_bit(picture), size, turn, profile })
 }
 
-/// The same picture, or where it shows nothing the first frame that does.
-pub(super) fn or_first_shown<'a>(
-    still: Lying,
+/// `still`, or if that is blank, the first of `frames` that is not.
+pub(super) fn or_first_visible<'a>(
+    still: StoredPicture,
     frames: impl FnOnce() -> ImageResult<Frames<'a>>,
-) -> Result<Lying, PhotoError> {
+) -> Result<StoredPicture, PhotoError> {
     if !is_blank(&still.picture) {
         return Ok(still);
     }
@@ -155,10 +155,10 @@ pub(super) fn or_first_shown<'a>(
     let worth_a_look = (EMPTY_PIXELS / (u64::from(width) * u64::from(height))).clamp(1, 100);
     let pictures = frames().into_iter().flatten().take(worth_a_look as usize).map_while(Result::ok);
     let shown = pictures.map(|frame| frame.into_buffer().into()).find(|picture| !is_blank(picture));
-    Ok(Lying { picture: shown.unwrap_or(still.picture), ..still })
+    Ok(StoredPicture { picture: shown.unwrap_or(still.picture), ..still })
 }
 
-/// Whether nothing of a picture is to be seen.
+/// Whether a picture is transparent everywhere.
 pub(super) fn is_blank(picture: &DynamicImage) -> bool {
     match picture {
         DynamicImage::ImageRgba8(picture) => picture.pixels().all(|pixel| pixel.0[3] == 0),
@@ -167,13 +167,13 @@ pub(super) fn is_blank(picture: &DynamicImage) -> bool {
     }
 }
 
-/// How EXIF says that a picture is to be turned. In some files it begins as in a JPEG.
+/// The turn that EXIF asks for. In some files the EXIF data has the prefix that JPEG uses.
 pub(super) fn turn(exif: Option<&[u8]>) -> Orientation {
     let exif = exif.unwrap_or_default();
     Orientation::from_exif_chunk(exif.strip_prefix(b"Exif\0\0").unwrap_or(exif)).unwrap_or(Orientation::NoTransforms)
 }
 
-/// What an error of the image library means for a person.
+/// The error for users, from an error of the image library.
 pub(super) fn wrong(name: &'static str, error: &ImageError) -> PhotoError {
     match error {
         ImageError::Unsupported(_) => PhotoError::UnsupportedFormat { format: format!("{name} of this kind") },

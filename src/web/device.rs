@@ -1,4 +1,4 @@
-//! The device of a session: WebGPU where it is there and computes rightly, else the CPU.
+//! The device of a session: WebGPU if it is available and computes correctly, else the CPU.
 
 use std::cell::RefCell;
 
@@ -11,13 +11,12 @@ use web_time::Instant;
 use wgpu::DeviceType;
 
 use super::watch;
-use crate::catalog::Input;
-use crate::classifier::{Criterion, Frozen, Goal, Slope};
+use crate::classifier::{Criterion, Frozen, Goal, Input, Slope};
 use crate::error::Error;
 use crate::norm::Norm;
 use crate::tensors::{broadcast, read};
 
-/// Where the tensors live.
+/// The device on which the tensors are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Tsify)]
 #[tsify(missing_as_null)]
 pub struct DeviceReport {
@@ -26,49 +25,49 @@ pub struct DeviceReport {
     pub kind: String,
     /// Name of the adapter, or “CPU”.
     pub name: String,
-    /// Why it is not the one asked for, in a sentence.
+    /// Why it is not the device that was asked for, in one sentence.
     pub notice: Option<String>,
-    /// How WebGPU compares with the CPU, once the first network is loaded.
+    /// The comparison of WebGPU with the CPU, once the first network is loaded.
     pub check: Option<DeviceCheck>,
 }
 
 /// A comparison of WebGPU with the CPU on one picture and one network.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, Tsify)]
 pub struct DeviceCheck {
-    /// Largest difference of a logit, relative to the largest logit.
+    /// Largest difference of a logit, divided by the largest logit.
     pub logits: f32,
-    /// Length of the difference of the gradients, relative to the gradient's.
+    /// L2 length of the difference of the gradients, divided by that of the gradient.
     pub gradient: f32,
-    /// Whether both are within rounding.
+    /// Whether both are within their tolerances.
     pub agrees: bool,
 }
 
-/// Rounding in another order moves logits by 1e-6 of the largest; a wrong kernel by far more than this.
+/// Another order of rounding changes logits by 1e-6 of the largest. A wrong kernel changes them by far more than this.
 const LOGITS_TOLERANCE: f32 = 1e-3;
 
-/// Rounding moves gradients further, since a ReLU that was barely open may be shut: by a hundredth at single pixels of a
-/// deep network. A wrong kernel or a mistaken layout makes another gradient altogether.
+/// Rounding changes gradients more, since it can switch off a ReLU whose input is almost 0: at single pixels of a deep
+/// network by a hundredth. A wrong kernel or layout gives a completely different gradient.
 const GRADIENT_TOLERANCE: f32 = 0.05;
 
 #[derive(Clone)]
 pub struct ActiveDevice {
     pub device: Device,
     pub report: DeviceReport,
-    /// Whether the device may be another than WebGPU if that is faster.
-    free: bool,
+    /// Whether another device may be used if it is faster than WebGPU.
+    may_switch: bool,
 }
 
-/// A device opened by Burn's WebGPU runtime.
+/// A device that Burn's WebGPU runtime has opened.
 #[derive(Clone)]
 struct WebGpu {
     device: Device,
     name: String,
-    /// Whether the browser emulates it on the processor.
+    /// Whether the browser emulates the GPU on the processor.
     software: bool,
 }
 
 thread_local! {
-    /// Burn's WebGPU runtime can be opened once for each module.
+    /// The open device. Burn's WebGPU runtime can be opened only once per wasm module.
     static WEBGPU: RefCell<Option<WebGpu>> = const { RefCell::new(None) };
 }
 
@@ -79,15 +78,15 @@ impl ActiveDevice {
             "cpu" => Ok(Self::cpu()),
             "auto" | "webgpu" => Ok(match webgpu().await {
                 Ok(WebGpu { software: true, name, .. }) if choice == "auto" => Self::cpu_because(format!(
-                    "The only WebGPU here is {name}, which is itself computed by the processor and slower than it, so \
-                     the processor computes."
+                    "The only WebGPU here is {name}, which is itself computed by the CPU and slower than it, so the \
+                     CPU is used."
                 )),
                 Ok(WebGpu { device, name, .. }) => Self {
                     device,
                     report: DeviceReport { kind: "webgpu".to_owned(), name, notice: None, check: None },
-                    free: choice == "auto",
+                    may_switch: choice == "auto",
                 },
-                Err(why) => Self::cpu_because(format!("{why}, so the processor computes; the results are the same.")),
+                Err(why) => Self::cpu_because(format!("{why}, so the CPU is used; the results are the same.")),
             }),
             _ => Err(JsError::new(&format!("the device is “{choice}”: expected auto, webgpu or cpu"))),
         }
@@ -97,7 +96,7 @@ impl ActiveDevice {
         Self {
             device: Device::flex(),
             report: DeviceReport { kind: "cpu".to_owned(), name: "CPU".to_owned(), notice: None, check: None },
-            free: false,
+            may_switch: false,
         }
     }
 
@@ -111,25 +110,27 @@ impl ActiveDevice {
         self.report.kind == "webgpu"
     }
 
-    /// Whether it is still to be compared with the CPU.
+    /// Whether it must still be compared with the CPU.
     pub fn unchecked(&self) -> bool {
         self.is_webgpu() && self.report.check.is_none()
     }
 
-    /// Waits for `work` on this device: on a GPU, as long as that rejects nothing and answers within `limit` seconds.
+    /// Awaits `work` on this device. On a GPU this is an error if the GPU rejects anything, or does not answer within
+    /// `limit` seconds.
     pub async fn watched<T>(&self, limit: u32, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         if self.is_webgpu() { watch::watched(limit, work).await } else { work.await }
     }
 
-    /// Compares `network`, which is on this device, with the same one on the CPU. Returns this device with the result,
-    /// or the CPU if they differ, or if it is free to be chosen and takes half the time.
+    /// Compares `network`, which is on this device, with the same network on the CPU. Returns this device with the
+    /// comparison. Returns the CPU if they differ, or if another device may be chosen and the CPU takes less than half
+    /// of the time.
     pub async fn check(mut self, network: &Frozen, reference: &Frozen, input: Input) -> Result<Self, Error> {
-        let (logits, gradient) = match self.watched(watch::FIRST_PASS, look(network, input)).await {
-            Err(Error::Device(why)) => return Ok(Self::cpu_because(format!("{why}, so the processor computes."))),
-            looked => looked?,
+        let (logits, gradient) = match self.watched(watch::FIRST_PASS, test_pass(network, input)).await {
+            Err(Error::Device(why)) => return Ok(Self::cpu_because(format!("{why}, so the CPU is used."))),
+            result => result?,
         };
         let began = Instant::now();
-        let (expected_logits, expected_gradient) = look(reference, input).await?;
+        let (expected_logits, expected_gradient) = test_pass(reference, input).await?;
         let on_cpu = began.elapsed();
         let mut check = DeviceCheck {
             logits: largest_difference(&logits, &expected_logits),
@@ -139,18 +140,16 @@ impl ActiveDevice {
         check.agrees = check.logits < LOGITS_TOLERANCE && check.gradient < GRADIENT_TOLERANCE;
         if !check.agrees {
             let name = self.report.name;
-            self = Self::cpu_because(format!(
-                "WebGPU on {name} computes other numbers than the processor, so the processor is used."
-            ));
-        } else if self.free {
-            // The first look has compiled the shaders; the second one tells how long a step takes.
+            self = Self::cpu_because(format!("WebGPU on {name} gives other results than the CPU, so the CPU is used."));
+        } else if self.may_switch {
+            // The first call also compiles the shaders, so only the second one measures the time of a step.
             let began = Instant::now();
-            self.watched(watch::WORKING, look(network, input)).await?;
+            self.watched(watch::WORKING, test_pass(network, input)).await?;
             let on_gpu = began.elapsed();
             if on_gpu > 2 * on_cpu {
                 let name = self.report.name;
                 self = Self::cpu_because(format!(
-                    "A step takes {} ms on {name} and {} ms on the processor, so the processor computes.",
+                    "A step takes {} ms on {name} and {} ms on the CPU, so the CPU is used.",
                     on_gpu.as_millis(),
                     on_cpu.as_millis()
                 ));
@@ -161,7 +160,7 @@ impl ActiveDevice {
     }
 }
 
-/// The GPU, or why there is none, in words that a sentence can begin with.
+/// The GPU, or why there is none, in words for the beginning of a sentence.
 async fn webgpu() -> Result<WebGpu, String> {
     if let Some(failure) = watch::failure() {
         return Err(failure);
@@ -174,7 +173,7 @@ async fn webgpu() -> Result<WebGpu, String> {
         let opened = options.init_with_setup_async().await;
         let (device, setup) = opened.map_err(|error| Error::Device(error.to_string()))?;
         watch::listen(setup.device.clone());
-        // What takes commands may still never give anything back.
+        // A device may accept commands and still never return a result.
         read(Tensor::<1>::from_data([0.0_f32], &device)).await?;
         Ok((device, setup))
     };
@@ -195,9 +194,9 @@ fn adapter_name(setup: &WgpuSetup) -> String {
         .unwrap_or_else(|| "a GPU without a name".to_owned())
 }
 
-/// Logits of a smooth picture with some of everything in it, and the gradient, as a step along it has it: the gradient
-/// read back by itself would not show a kernel that mistakes its layout.
-async fn look(network: &Frozen, input: Input) -> Result<(Vec<f32>, Vec<f32>), Error> {
+/// The logits of a smooth test picture, and the change of its pixels after a step along the gradient. The gradient read
+/// back by itself would not show a kernel that uses a wrong layout.
+async fn test_pass(network: &Frozen, input: Input) -> Result<(Vec<f32>, Vec<f32>), Error> {
     let shape = [1, input.channels, input.height, input.width];
     let values: Vec<f32> =
         (0..shape.iter().product()).map(|index: usize| 0.5 + 0.5 * (index as f32 * 0.37).sin()).collect();
@@ -210,7 +209,7 @@ async fn look(network: &Frozen, input: Input) -> Result<(Vec<f32>, Vec<f32>), Er
     Ok((read(logits).await?, moved.iter().zip(values).map(|(after, before)| after - before).collect()))
 }
 
-/// The largest difference, relative to the largest expected value; infinite where a value is not a number.
+/// The largest difference, divided by the largest expected value; infinite if a value is NaN.
 fn largest_difference(found: &[f32], expected: &[f32]) -> f32 {
     let largest = expected.iter().fold(f32::MIN_POSITIVE, |largest, value| largest.max(value.abs()));
     found
@@ -220,7 +219,7 @@ fn largest_difference(found: &[f32], expected: &[f32]) -> f32 {
         .fold(0.0, |worst, next| if next.is_nan() { f32::INFINITY } else { worst.max(next) })
 }
 
-/// The length of the difference, relative to that of `expected`; infinite where a value is not a number.
+/// The L2 length of the difference, divided by that of `expected`; infinite if a value is NaN.
 fn distance(found: &[f32], expected: &[f32]) -> f32 {
     let length = |values: &mut dyn Iterator<Item = f32>| values.map(|value| value * value).sum::<f32>().sqrt();
     let difference = length(&mut found.iter().zip(expected).map(|(found, expected)| found - expected));

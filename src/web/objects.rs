@@ -1,4 +1,4 @@
-//! The plain objects that cross into JavaScript, where a typed array takes the place of a list of numbers.
+//! The plain objects passed to and from JavaScript. Lists of numbers are typed arrays.
 
 use js_sys::{Error as JsErrorObject, Object, Reflect, Uint8Array, Uint8ClampedArray};
 use serde::Serialize;
@@ -7,7 +7,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::AbortSignal;
 
 use crate::attack;
-use crate::catalog::Input;
+use crate::classifier::Input;
 use crate::photo::Photo;
 use crate::report::{AttackProgress, AttackReport, Prediction};
 
@@ -21,12 +21,26 @@ export interface Picture {
     rgba: Uint8ClampedArray<ArrayBuffer>;
 }
 
-/** Which attack; the norm to keep small, where it has a choice; the label to be read, or any wrong one; the probability it shall have; the part of the picture that may change, `LEFT,TOP,WIDTH,HEIGHT` in pixels as the network sees it, or all of it; and its parameters by name. What is left out has its default. */
-export type AttackOptions = { attack: string; norm?: Norm; target?: string; sure?: number; region?: string } & { [parameter: string]: number | string | undefined };
+/** An attack and its parameters. What is left out has its default. */
+export type AttackOptions = {
+    /** The attack's name. */
+    attack: string;
+    /** The norm to keep small, if the attack supports several. */
+    norm?: Norm;
+    /** The label to be read; by default any wrong one. */
+    target?: string;
+    /** The least probability of the wrong label or the target. */
+    sure?: number;
+    /** The part that may change, `LEFT,TOP,WIDTH,HEIGHT` in pixels of the network's input; by default all of it. */
+    region?: string;
+} & {
+    /** The attack's parameters by name. */
+    [parameter: string]: number | string | undefined;
+};
 
 /** How far an attack is. */
 export interface LiveProgress extends AttackProgress {
-    /** The smallest change that fools so far, as a picture; told about twice a second, when there is a smaller one. */
+    /** The smallest change that fools so far, as a picture, updated about twice a second; null if it is the same as before. */
     best: Picture | null;
 }
 
@@ -58,11 +72,11 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     fn rgba(this: &Picture) -> Uint8ClampedArray;
 
-    /// Which attack, and its parameters.
+    /// An attack and its parameters.
     #[wasm_bindgen(typescript_type = "AttackOptions")]
     pub type AttackOptions;
 
-    /// What an attack on one picture achieved.
+    /// The result of an attack on one picture.
     #[wasm_bindgen(typescript_type = "AttackResult")]
     pub type AttackResult;
 
@@ -76,7 +90,7 @@ extern "C" {
 }
 
 impl AttackOptions {
-    /// The same as the library takes it.
+    /// The options in the form of the library.
     pub fn to_rust(&self) -> Result<attack::AttackOptions, JsError> {
         Ok(serde_wasm_bindgen::from_value(self.into())?)
     }
@@ -107,7 +121,7 @@ impl AttackParts {
     }
 }
 
-/// A photo as JavaScript sees it.
+/// A photo as an object for JavaScript.
 pub fn picture(photo: &Photo) -> Picture {
     object([
         ("width", photo.width().into()),
@@ -117,7 +131,7 @@ pub fn picture(photo: &Photo) -> Picture {
     .unchecked_into()
 }
 
-/// A picture from JavaScript, if it has the size and the values that `input` needs.
+/// A picture from JavaScript, if it has the size and the number of values of `input`.
 pub fn photo(picture: &Picture, input: Input) -> Result<Photo, JsError> {
     if (picture.width(), picture.height()) != (input.width, input.height) {
         return Err(JsError::new(&format!(
@@ -131,7 +145,7 @@ pub fn photo(picture: &Picture, input: Input) -> Result<Photo, JsError> {
     Ok(Photo::from_rgba(&picture.rgba().to_vec(), input.channels, input.height, input.width)?)
 }
 
-/// Progress, with the best picture so far where there is a new one.
+/// The progress, with the best picture so far if there is a new one.
 pub fn live_progress(progress: &AttackProgress, best: Option<&Photo>) -> Result<JsValue, JsError> {
     let value = plain(progress)?;
     Reflect::set(&value, &"best".into(), &best.map_or(JsValue::NULL, |best| picture(best).into()))
@@ -139,12 +153,12 @@ pub fn live_progress(progress: &AttackProgress, best: Option<&Photo>) -> Result<
     Ok(value)
 }
 
-/// A list of plain objects, as the type of list that is asked for.
+/// A list of plain objects, with the list type of the caller.
 pub fn list<T: Serialize, L: JsCast>(values: &[T]) -> Result<L, JsError> {
     Ok(plain(values)?.unchecked_into())
 }
 
-/// Whether the caller wants no more of it.
+/// Whether the caller has cancelled.
 pub fn aborted(signal: Option<&AbortSignal>) -> bool {
     signal.is_some_and(AbortSignal::aborted)
 }

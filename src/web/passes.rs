@@ -1,4 +1,4 @@
-//! Passes through a network without an attack around them, for measuring how fast a device is.
+//! Forward and backward passes without an attack, to measure how fast a device is.
 
 use burn::tensor::{Tensor, TensorData};
 use wasm_bindgen::prelude::*;
@@ -12,21 +12,21 @@ use crate::tensors::read;
 
 #[wasm_bindgen]
 impl Decoy {
-    /// The logits of a batch, row by row, after `times` forward passes and one read-back. `pixels` are in [0, 1], image by
-    /// image, channel by channel, row by row.
+    /// The logits of a batch, row by row, after `times` forward passes and one read-back. `pixels` are in [0, 1], in
+    /// the order `[N, C, H, W]`.
     pub async fn forward(&self, model: String, pixels: Vec<f32>, times: usize) -> Result<Vec<f32>, JsError> {
         let (family, network) = self.network(&model)?;
         let pixels = self.batch(family, pixels)?;
         let mut logits = network.logits(pixels.clone());
         for _ in 1..times {
-            // No pass is left out, since each looks at an image that the one before had a part in.
+            // The input of every pass depends on the logits of the pass before, so that no pass can be skipped.
             let nothing = logits.sum() * 0.0;
             logits = network.logits(pixels.clone() + nothing.reshape([1, 1, 1, 1]));
         }
         Ok(self.read(logits).await?)
     }
 
-    /// The gradient of every image's cross-entropy in its pixels, after the logits of the batch.
+    /// The gradient of each image's cross-entropy in its pixels, after the logits of the batch.
     pub async fn gradient(&self, model: String, pixels: Vec<f32>, classes: Vec<u32>) -> Result<Vec<f32>, JsError> {
         let (family, network) = self.network(&model)?;
         let pixels = self.batch(family, pixels)?;

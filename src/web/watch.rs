@@ -1,4 +1,4 @@
-//! Watches over the GPU: what it cannot do, that it is gone, and that it does not answer, become errors of the work.
+//! Watches the GPU. If it rejects something, is lost, or does not answer, the current work ends with an error.
 
 use std::cell::OnceCell;
 use std::sync::Arc;
@@ -10,26 +10,26 @@ use wgpu::{Error as GpuError, ErrorFilter};
 
 use crate::error::Error;
 
-/// For how long a GPU that is asked for may be silent, in seconds.
+/// Timeout in seconds for opening a GPU.
 pub const OPENING: u32 = 10;
 
-/// For how long it may be silent at the first pass, which compiles most shaders.
+/// Timeout in seconds for the first pass, which compiles most shaders.
 pub const FIRST_PASS: u32 = 60;
 
-/// For how long it may be silent later on. A processor has made many steps by then.
+/// Timeout in seconds for later work. A CPU computes many steps in this time.
 pub const WORKING: u32 = 30;
 
-/// Where the caller chooses how much is computed before anything is read back.
+/// No timeout: the caller chooses how much is computed before a read-back.
 pub const UNLIMITED: u32 = u32::MAX;
 
 thread_local! {
-    /// The GPU, once it is listened to.
+    /// The GPU that is watched.
     static GPU: OnceCell<wgpu::Device> = const { OnceCell::new() };
-    /// What has gone wrong, in words: what this module computes on the GPU from then on is worth nothing.
+    /// The first failure, in words. After it, results from the GPU are not used.
     static FAILURE: OnceCell<String> = const { OnceCell::new() };
 }
 
-/// Listens to all that `device` complains about. CubeCL, which listens until then, would end the whole module.
+/// Receives all errors of `device`. CubeCL's own handler, which this one replaces, would abort the whole module.
 pub fn listen(device: wgpu::Device) {
     device.on_uncaptured_error(Arc::new(|error| match error {
         GpuError::OutOfMemory { .. } => fail("The GPU’s memory is full"),
@@ -42,30 +42,31 @@ pub fn listen(device: wgpu::Device) {
     let _ = GPU.with(|gpu| gpu.set(device));
 }
 
-/// What has gone wrong with the GPU, in words that a sentence can begin with.
+/// The failure of the GPU, in words for the beginning of a sentence.
 pub fn failure() -> Option<String> {
     FAILURE.with(|failure| failure.get().cloned())
 }
 
-/// Waits for `work` on the GPU, as long as that is there, for `limit` seconds at most.
+/// Awaits `work` on the GPU, for at most `limit` seconds, and only while the GPU works.
 ///
 /// # Errors
 ///
-/// If the GPU has failed, also where `work` has not noticed.
+/// If the GPU has failed, even if `work` has not noticed it.
 pub async fn watched<T>(limit: u32, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let settled = async {
         let done = work.await;
-        // Answers come in the order of the questions: what there was to complain about has been told before this one.
+        // The GPU answers in order: when this answer arrives, all earlier errors have been reported.
         if let Some(gpu) = GPU.with(|gpu| gpu.get().cloned()) {
             gpu.push_error_scope(ErrorFilter::Validation).pop().await;
         }
         failure().map_or(done, |failure| Err(Error::Device(failure)))
     };
-    settled.or(async { Err(silence(limit).await) }).await
+    settled.or(async { Err(timeout(limit).await) }).await
 }
 
-/// Waits until the GPU has failed. Where the browser stops its clocks, as in a page in the background, no time passes.
-async fn silence(limit: u32) -> Error {
+/// Waits until the GPU fails or `limit` seconds pass. Where the browser stops its timers, as in a background tab, no
+/// time passes.
+async fn timeout(limit: u32) -> Error {
     for _ in 0..limit {
         TimeoutFuture::new(1000).await;
         if let Some(failure) = failure() {
@@ -80,12 +81,12 @@ fn rejected() {
     fail("The GPU’s driver rejected a part of the computation");
 }
 
-/// The first failure counts; others follow from it.
+/// Records the first failure. Later ones are its consequences.
 fn fail(words: &str) {
     let _ = FAILURE.with(|failure| failure.set(words.to_owned()));
 }
 
-/// CubeCL does no more than log a shader that is rejected, and goes on without it (tracel-ai/cubecl#1641).
+/// Catches shaders that are rejected: CubeCL only logs them and goes on without them (tracel-ai/cubecl#1641).
 struct Rejections;
 
 impl Log for Rejections {

@@ -43,7 +43,7 @@ for (const width of [390, 1280]) {
         await inspect(page, 'every line of the chart');
         await page.getByLabel('Show').selectOption('share still read correctly');
         await inspect(page, 'the share still read correctly');
-        await page.getByRole('alert').getByRole('button', { name: 'Dismiss' }).click(); // it lies over what is chosen next
+        await page.getByRole('alert').getByRole('button', { name: 'Dismiss' }).click(); // it covers what is clicked next
         if (!withoutObjects) {
           await page.getByAltText('duck').click();
           await says(page, /The network sees “duck”/);
@@ -159,7 +159,7 @@ for (const locale of ['de-DE', 'ar-EG', 'hi-IN']) {
   });
 }
 
-/** Presses Tab until the element has the focus, which must show. @param {Page} page @param {Locator} element @param {'Tab' | 'Shift+Tab'} [key] */
+/** Presses Tab until the element has the focus, which must be visible. @param {Page} page @param {Locator} element @param {'Tab' | 'Shift+Tab'} [key] */
 async function tabTo(page, element, key = 'Tab') {
   for (let presses = 0; presses < 80; presses += 1) {
     await page.keyboard.press(key);

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { launch, parts, visit } from './site.js';
 
-/** Written by tests/golden.rs: a network, a picture, and what it computes natively. */
+/** Written by tests/golden.rs: a network, a picture, and its native logits and gradient. */
 const fixture = (/** @type {string} */ name) => readFile(new URL(`../fixtures/${name}`, import.meta.url));
 const golden = JSON.parse((await fixture('golden.json')).toString());
 const image = [...(await fixture(golden.image))];
@@ -34,7 +34,7 @@ for (const kind of /** @type {const} */ (['cpu', 'webgpu'])) {
       }, { golden, image, kind, parts });
 
       assert.equal(report.kind, kind, report.notice ?? '');
-      // Sums of thousands of f32 products in another order differ in the last digits, never in the fourth.
+      // Sums of thousands of f32 products in another order differ only in the last digits, not in the fourth.
       close(logits, golden.logits, 1e-4, 'logits');
       close(gradient.filter((_, index) => index % golden.gradient_stride === 0), golden.gradient, 1e-3, 'gradient');
     });
@@ -62,7 +62,7 @@ test('the photo network stays on WebGPU and has the gradient there that it has o
     }, parts);
     assert.deepEqual([cpu.kind, webgpu.kind], ['cpu', 'webgpu']);
     close(webgpu.logits, cpu.logits, 1e-4, 'logits');
-    // Rounding shuts a ReLU here and there that was barely open, so that single values may differ by more.
+    // Rounding switches off a few ReLUs whose input is nearly 0, so that single values may differ by more.
     const length = (/** @type {number[]} */ values) => Math.sqrt(values.reduce((sum, value) => sum + value ** 2, 0));
     const difference = length(webgpu.gradient.map((value, index) => value - cpu.gradient[index])) / length(cpu.gradient);
     assert.ok(difference < 0.02, `the gradients differ by ${difference} of their length`);
@@ -76,7 +76,7 @@ test('every attack does on WebGPU what it does on the CPU', async () => {
       const { default: init, Decoy } = await import(new URL(`${parts}pkg/decoy.js`, location.href).href);
       await init({ module_or_path: new URL(`${parts}pkg/decoy_bg.wasm`, location.href) });
       const catalog = await (await fetch(`${parts}models/models.json`)).text();
-      /** What every attack finds in every norm, in a few steps. @param {'cpu' | 'webgpu'} kind */
+      /** The size found by every attack in every norm, in a few steps. @param {'cpu' | 'webgpu'} kind */
       const all = async (kind) => {
         const decoy = await Decoy.create(catalog, kind);
         const family = decoy.catalog().families.find(({ models }) => models.some(({ id }) => id === golden.model));
@@ -88,9 +88,9 @@ test('every attack does on WebGPU what it does on the CPU', async () => {
           for (const { norm, parameters } of forms) {
             const few = { steps: 4, candidates: 2, targets: 2 };
             const known = Object.entries(few).filter(([parameter]) => parameters.some((each) => each.name === parameter));
-            // A run for the smallest radius, too, where there is one.
+            // Also searches for the smallest radius, if the attack can.
             const searches = parameters.some((each) => each.name === 'searches') && norm === 'linf' ? { searches: 2 } : {};
-            if (name === 'ensemble') continue; // it is made of the others
+            if (name === 'ensemble') continue; // it consists of the other attacks
             const options = { attack: name, norm, ...Object.fromEntries(known), ...searches };
             const { report } = await decoy.attack(golden.model, picture, options);
             found.push({ what: JSON.stringify(options), size: report.norms[norm], flags: report.flags });
@@ -105,13 +105,13 @@ test('every attack does on WebGPU what it does on the CPU', async () => {
     for (const [index, { what, size, flags }] of webgpu.found.entries()) {
       assert.deepEqual(flags, [], what);
       const expected = cpu.found[index].size;
-      // The sign of a slope that is nearly flat may differ, and with it a few of the pixels.
+      // The sign of a gradient near 0 may differ, and so may a few pixels.
       assert.ok(Math.abs(size - expected) <= 0.02 * expected, `${what}: ${size} on WebGPU, ${expected} on the CPU`);
     }
   });
 });
 
-/** @param {number[]} found @param {number[]} expected @param {number} tolerance a share of the largest @param {string} what */
+/** @param {number[]} found @param {number[]} expected @param {number} tolerance relative to the largest value @param {string} what */
 function close(found, expected, tolerance, what) {
   assert.equal(found.length, expected.length, what);
   const largest = Math.max(...expected.map(Math.abs));

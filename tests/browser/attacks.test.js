@@ -1,4 +1,4 @@
-// The attack as a person chooses it: a short list and more of them, each with its norm, parameters and cost.
+// Choosing an attack: a short list and a long one, each attack with its norm, parameters and cost.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -17,9 +17,9 @@ const norm = (/** @type {Page} */ page) => page.getByLabel('Norm', { exact: true
 const epsilon = (/** @type {Page} */ page) => page.getByLabel('Distance ε', { exact: true });
 const target = (/** @type {Page} */ page) => page.getByRole('combobox', { name: 'Make it see' });
 const longer = (/** @type {Page} */ page) => page.getByRole('button', { name: 'Search longer' });
-/** What the link says. @param {Page} page @returns {Promise<Record<string, string>>} */
+/** The parameters in the page's link. @param {Page} page @returns {Promise<Record<string, string>>} */
 const link = (page) => page.evaluate(() => Object.fromEntries(new URLSearchParams(location.hash.slice(1))));
-/** The number that a sentence has there, or none. @param {string} text @param {RegExp} place */
+/** The number at a place in a sentence; 0 without one. @param {string} text @param {RegExp} place */
 const count = (text, place) => Number(place.exec(text)?.[1].replaceAll(',', '') ?? 0);
 const toy = { skip: withoutObjects };
 const outcome = /^(Fooled|Not fooled)/;
@@ -69,7 +69,7 @@ test('the cost follows the parameters', toy, async () => {
     assert.match(await cost(page), /^Keeps ‖Δx‖∞ small\. Up to 30 gradients/);
     await choose(page, 'square');
     await search(page, 200);
-    assert.match(await cost(page), /^Keeps ‖Δx‖∞ within ε\. Asks the network up to 200 times, without gradients\./);
+    assert.match(await cost(page), /^Keeps ‖Δx‖∞ within ε\. Up to 200 predictions a picture, without gradients\./);
   }, { at: duck });
 });
 
@@ -109,14 +109,14 @@ test('a target that is seen already is told before the search', toy, async () =>
   }, { at: duck });
 });
 
-test('an attack that cannot be aimed hides the target, and brings it back for the next', toy, async () => {
+test('an attack without a target hides the field, and the next attack shows it again', toy, async () => {
   await visit(browser, async (page) => {
     await ready(page);
     await target(page).fill('cup');
     assert.equal((await link(page)).target, 'cup');
     await choose(page, 'deepfool');
     assert.ok(await target(page).isHidden());
-    await page.getByText('this attack cannot be aimed').waitFor();
+    await page.getByText('this attack has no target').waitFor();
     assert.equal((await link(page)).target, undefined);
     await fool(page);
     await choose(page, 'ddn');

@@ -1,4 +1,4 @@
-// The chart says what the result files say, in every view and for every family.
+// The chart shows the values of the result files, in every view and for every family.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -23,16 +23,16 @@ const list = (/** @type {Page} */ page) => page.locator('#legend').getByRole('li
 const predicted = (/** @type {Page} */ page) => page.getByRole('checkbox', { name: 'What accuracy under noise predicts' });
 const limit = (/** @type {Page} */ page) => page.getByRole('checkbox', { name: 'The limit of any network' });
 
-/** The numbers in a text; infinite ones are null, as in the file. @param {string} text */
+/** The numbers in a text; null for ∞, as in the file. @param {string} text */
 const numbers = (text) => text.match(/[\d.,]+|∞/g)?.map((word) => (word === '∞' ? null : Number(word.replaceAll(',', '')))) ?? [];
 
-/** The table writes three digits. @param {number | null | undefined} written @param {number | null} expected @param {string} what */
+/** Compares with the three digits in the table. @param {number | null | undefined} written @param {number | null} expected @param {string} what */
 function agrees(written, expected, what) {
   if (expected === null) assert.equal(written ?? null, null, what);
   else assert.ok(Math.abs(expected - (written ?? NaN)) <= 0.006 * Math.abs(expected), `${what}: ${written}, measured ${expected}`);
 }
 
-/** What the row of the table with this heading says. @param {Page} page @param {string} name */
+/** The cells of the table row with this heading. @param {Page} page @param {string} name */
 async function row(page, name) {
   const cells = page.getByRole('row').filter({ has: page.getByRole('rowheader', { name, exact: true }) }).getByRole('cell');
   return cells.allTextContents();
@@ -95,7 +95,7 @@ for (const { family, evaluations, transfer } of measured) {
           assert.ok(Math.abs(Number.parseFloat(cells[place]) - 100 * share) <= 0.051, `${cells[place]}, measured ${share}`);
         }
       }
-      // The lines of a mean length are not there.
+      // The options for lines of a mean size are hidden.
       assert.deepEqual([await predicted(page).isVisible(), await limit(page).isVisible()], [false, false]);
     }, { at });
   });

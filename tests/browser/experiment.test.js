@@ -1,4 +1,4 @@
-// The experiment on the toy objects as a person makes it: the duck, the button, the dial, the chart.
+// The experiment with the toy objects: choose the duck, fool the network, turn the dial, see the chart.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -94,7 +94,7 @@ test('the dial changes the network', { skip: withoutObjects }, async () => {
     await dial.fill('5');
     assert.equal(await dial.getAttribute('aria-valuetext'), `σ = ${models[5].sigma.toFixed(2)}`);
     await fetched;
-    // What was done to the one network is done to the other.
+    // The attack on one network is repeated on the other.
     await page.locator('td.picture:not(:empty)').nth(1).waitFor({ state: 'attached' });
     await page.getByText('The same figures as a table').click();
     const own = await page.getByRole('row').filter({ has: page.locator('td.picture:not(:empty)') }).getByRole('rowheader').allTextContents();

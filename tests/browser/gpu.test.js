@@ -1,5 +1,5 @@
-// What a GPU can do wrong: not come, not answer, reject what it is given, be lost, find what the CPU does not see. Each
-// time the page says so, and the CPU goes on with the same picture and the same settings.
+// Failures of a GPU: no adapter, no answer, rejected commands, a lost device, results that the CPU does not confirm.
+// Each time the page says so, and the CPU continues with the same picture and settings.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -14,7 +14,7 @@ after(() => browser.close());
 
 const alert = (/** @type {Page} */ page) => page.getByRole('alert').locator('p');
 const device = async (/** @type {Page} */ page) => (await page.locator('#device-report').textContent()) ?? '';
-/** Has the worker begin with a line of its own. @param {string} line */
+/** Adds a line at the start of the worker's script. @param {string} line */
 const worker = (line) => (/** @type {Page} */ page) => patch(page, '**/worker.js', line, 'before');
 
 for (const choice of /** @type {const} */ (['automatic', 'WebGPU'])) {
@@ -27,7 +27,7 @@ for (const choice of /** @type {const} */ (['automatic', 'WebGPU'])) {
       await visit(browser, async (page) => {
         if (choice !== 'automatic') await runOn(page, choice);
         await ready(page);
-        assert.equal(await device(page), 'Running on the CPU. The GPU has not answered for 10 seconds, so the processor computes; the results are the same.');
+        assert.equal(await device(page), 'Running on the CPU. The GPU has not answered for 10 seconds, so the CPU is used; the results are the same.');
         await search(page, 6);
         await fool(page);
       }, { at: duck, before: worker(line) });
@@ -41,7 +41,7 @@ const REJECTING = `
     return create.call(this, self.rejecting ? { ...description, code: 'no shader' } : description);
   };`;
 
-/** The same, where nothing but the question after it tells so. */
+/** Rejects shaders without a visible error: only a later query reports it. */
 const QUIETLY_REJECTING = `
   const create = GPUDevice.prototype.createShaderModule;
   const pop = GPUDevice.prototype.popErrorScope;
@@ -97,7 +97,7 @@ for (const [what, line, harm, words] of [
   });
 }
 
-test('what a GPU has found is seen by the CPU too', { skip: withoutObjects }, async () => {
+test('a GPU result is checked on the CPU', { skip: withoutObjects }, async () => {
   await visit(browser, async (page) => {
     await runOn(page, 'WebGPU');
     await ready(page);
@@ -107,13 +107,13 @@ test('what a GPU has found is seen by the CPU too', { skip: withoutObjects }, as
     await says(page, /^Fooled/);
     await page.locator('#legend').getByText('this picture').waitFor();
     await page.getByRole('slider', { name: 'Noise in training' }).fill('1');
-    // What was done to the one network is done to the other.
+    // The attack on one network is repeated on the other.
     await page.locator('td.picture:not(:empty)').nth(1).waitFor({ state: 'attached' });
     await page.locator('#eight-bit').filter({ hasText: /The CPU sees the same/ }).waitFor();
   }, { at: duck });
 });
 
-test('what the CPU does not see in it is not called fooled', { skip: withoutObjects }, async () => {
+test('an unconfirmed result does not count as fooled', { skip: withoutObjects }, async () => {
   const wrong = 'const attack = Decoy.prototype.attack; Decoy.prototype.attack = async function (model, picture, ...more) { return { ...(await attack.call(this, model, picture, ...more)), adversarial: { ...picture } }; };';
   await visit(browser, async (page) => {
     await runOn(page, 'WebGPU');

@@ -1,4 +1,4 @@
-// One act on one screen: what belongs together is seen together, before and after an attack, and works as it looks.
+// Everything needed for an attack is on one screen, before and after it, and the controls do what they show.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -17,14 +17,14 @@ const dial = (/** @type {Page} */ page) => page.getByRole('slider', { name: 'Noi
 const target = (/** @type {Page} */ page) => page.getByRole('combobox', { name: 'Make it see' });
 const stop = (/** @type {Page} */ page, /** @type {{ sigma: number }} */ { sigma }) => page.locator('#dial-marks').getByText(sigma.toFixed(2).replace(/^0/, ''), { exact: true });
 
-/** What belongs together is on the first screen, whole. @param {Page} page @param {{ width: number, height: number }} screen @param {RegExp} picture */
+/** Checks that the parts needed for an attack are completely visible on the first screen. @param {Page} page @param {{ width: number, height: number }} screen @param {RegExp} picture */
 async function together(page, screen, picture) {
   assert.equal(await page.evaluate(() => scrollY), 0);
   for (const element of [page.getByRole('img', { name: picture }), dial(page), target(page), page.getByLabel('How sure'), button(page), page.getByRole('button', { name: 'Fool every network' }), verdict(page)]) {
     const box = await element.boundingBox();
     const seen = box && box.x >= 0 && box.y >= 0 && box.x + box.width <= screen.width && box.y + box.height <= screen.height;
     assert.ok(seen, `${element} at ${screen.width}×${screen.height}: ${JSON.stringify(box)}`);
-    // Nothing lies over it.
+    // Nothing covers it.
     assert.ok(await element.evaluate((node) => {
       const { left, top, width, height } = node.getBoundingClientRect();
       return [0.1, 0.9].every((share) => {
@@ -51,7 +51,7 @@ for (const viewport of SCREENS) {
   }
 }
 
-test('the Tab key goes where the eye goes, in both layouts', async () => {
+test('Tab order follows the visual order, in both layouts', async () => {
   for (const viewport of [SCREENS[1], SCREENS[2]]) {
     await visit(browser, async (page) => {
       await ready(page);
@@ -90,11 +90,11 @@ test('on a phone one picture is seen at a time, the fooled one when it comes; a 
     await page.locator('.difference .frame').tap();
     await page.locator('.adversarial .frame').tap();
     assert.deepEqual(await seen(), ['original']);
-    // With the keyboard as well.
+    // The same with the keyboard.
     await page.getByRole('radio', { name: 'Original' }).focus();
     await page.keyboard.press('ArrowRight');
     assert.deepEqual(await seen(), ['difference']);
-    // Another picture is looked at as it is.
+    // Another picture is first shown unchanged.
     await page.getByAltText(gallery[1].title).click();
     await page.getByRole('img', { name: `The original picture: ${gallery[1].title}` }).waitFor();
     assert.deepEqual(await seen(), ['original']);

@@ -118,7 +118,7 @@ test('what a link asks for in vain is left out, with a sentence', async () => {
   }, { at: `#picture=${first.id}&crop=5000,0,100` });
 });
 
-test('a picture of one’s own is not in the link, and the page says so', async () => {
+test('the user’s own picture is not in the link, and the page says so', async () => {
   await visit(browser, async (page) => {
     await ready(page);
     await give(page, await photo(page, 'image/png'));
@@ -140,7 +140,7 @@ test('a bad attack in a link is told with all else that is bad, and the one befo
     const sentence = page.getByRole('alert').locator('p');
     await sentence.filter({ hasText: 'attack “magic”' }).filter({ hasText: 'target “unicorn”' }).filter({ hasText: 'sure “2”' }).waitFor();
     assert.deepEqual([await attacks(page).inputValue(), await steps(page).inputValue()], ['ddn', '9']);
-    // The notice is about that link, and goes with it.
+    // The notice belongs to that link, and disappears with it.
     await page.getByAltText(second.title).click();
     await page.getByRole('img', { name: `The original picture: ${second.title}` }).waitFor();
     await sentence.waitFor({ state: 'detached' });
@@ -174,7 +174,7 @@ test('Back leads to the picture, the network and the target before, and not away
     await page.waitForTimeout(600);
     await target(page).fill('teapot');
     await page.waitForFunction(() => location.hash.includes('teapot'));
-    // What is no choice of these is no step.
+    // Changes of other settings add no step to the history.
     await search(page, 7);
     await page.getByLabel('How sure').selectOption('0.9');
 
@@ -194,7 +194,7 @@ test('Back leads to the picture, the network and the target before, and not away
   });
 });
 
-test('Back leads to a picture of one’s own as well; after a reload it is said to be gone', async () => {
+test('Back leads to the user’s own picture as well; after a reload the page says that it is gone', async () => {
   await visit(browser, async (page) => {
     await ready(page);
     await give(page, await photo(page, 'image/png'));
@@ -208,7 +208,7 @@ test('Back leads to a picture of one’s own as well; after a reload it is said 
     await page.getByRole('img', { name: /^The original picture: drawn/ }).waitFor();
     await ready(page);
     await page.reload();
-    await page.getByRole('alert').getByText('Your own picture is gone').waitFor();
+    await page.getByRole('alert').getByText('Your own picture is no longer here').waitFor();
     await page.getByRole('img', { name: `The original picture: ${first.title}` }).waitFor();
     await ready(page);
   });
@@ -232,10 +232,10 @@ test('a link can be copied before anything was done, and says whether it repeats
       await page.getByText('repeats the attack at once').waitFor();
       const link = await copy(page);
       assert.match(link, /&run$/);
-      // The form says something else than what was found.
+      // The form's settings differ from those of the result.
       await page.getByText('This was found with').waitFor({ state: 'hidden' });
       await choose(page, 'deepfool');
-      await page.getByText(/^This was found with DDN.*, 6 steps; the form now says DeepFool/).waitFor();
+      await page.getByText(/^This was found with DDN.*, 6 steps; the settings are now DeepFool/).waitFor();
       assert.doesNotMatch(await copy(page), /run$/);
       await page.goto('about:blank');
       await page.goto(link);

@@ -1,4 +1,4 @@
-// What the page says while it loads: of what, how large it is, and how much of it is here.
+// The page's progress while it loads: which file, its size, and how much has arrived.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';

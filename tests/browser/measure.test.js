@@ -1,4 +1,4 @@
-// “Measure here”: a short measurement completes for every family that has pictures, a long one is cancelled.
+// “Measure here”: a short measurement completes for every family that has pictures, a long one can be cancelled.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -86,7 +86,7 @@ test('a long measurement is cancelled, and what conflicts with it waits', { skip
     await page.getByText(/^[1-9]\d* of \d+ attacks/).waitFor();
     assert.ok(await page.getByRole('button', { name: 'Fool the network' }).isDisabled());
     assert.ok(await page.getByRole('slider', { name: 'Noise in training' }).isDisabled());
-    // The focus goes from the one button to the other and back.
+    // The focus moves from one button to the other and back.
     await page.keyboard.press('Enter');
     await page.getByText(/^Cancelled/).waitFor();
     assert.equal(await page.locator(':focus').textContent(), 'Measure here');

@@ -1,4 +1,4 @@
-// The page without a connection, after one visit; and what becomes of pages that are open while the site is renewed.
+// The page without a connection, after one visit; and pages that are open while a new version is published.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -11,7 +11,7 @@ let browser;
 before(async () => (browser = await launch({ webgpu: false })));
 after(() => browser.close());
 
-/** The browser itself logs a file that it cannot get. */
+/** Messages of the browser itself about a file that it cannot load. */
 const expected = /Failed to load resource|net::ERR/;
 const folder = parts.replace('/', '');
 const reload = (/** @type {Page} */ page) => page.getByRole('button', { name: 'Reload' });
@@ -23,7 +23,7 @@ async function works(page) {
   await fool(page);
 }
 
-/** Waits until the browser has kept the page and what was shown. @param {Page} page @param {string} [version] */
+/** Waits until the page and the pictures shown are in the browser's cache. @param {Page} page @param {string} [version] */
 const kept = (page, version = folder) => until(page, async ({ version, shown }) => {
   const name = (await caches.keys()).find((name) => name.endsWith(version));
   const cache = name && (await caches.open(name));
@@ -31,7 +31,7 @@ const kept = (page, version = folder) => until(page, async ({ version, shown }) 
   return addresses.some((url) => url.endsWith('figures.json')) && addresses.some((url) => url.endsWith(shown));
 }, { version, shown: gallery[0].file });
 
-/** The site in a folder of another server, which sends no headers of its own, and can be renewed or fail. @param {(at: string, site: { version: string, gone: boolean }) => Promise<unknown>} use */
+/** Serves the site in a folder of another server, without its headers; its version can change, and it can fail. @param {(at: string, site: { version: string, gone: boolean }) => Promise<unknown>} use */
 async function elsewhere(use) {
   const site = { version: folder, gone: false };
   await through(async (request, response) => {
@@ -97,7 +97,7 @@ test('a site that is renewed is opened as it is now, and offline too; a page tha
     await before.getByLabel('Run on').selectOption('CPU'); // starts a worker of its own
     await works(before);
   }, { at });
-  // Outside of the page, where nothing of it is open.
+  // From an address outside of the page's folder, so that no page of the site is open.
   await visit(context, async (page) => {
     await until(page, async (version) => {
       const worker = (await navigator.serviceWorker.getRegistration('/some/folder/'))?.active;

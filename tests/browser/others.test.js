@@ -1,4 +1,4 @@
-// “Does it fool the others?”: every network of the dial looks at the picture that fools one of them.
+// “Does it fool the others?”: every network of the dial classifies the picture that fools one of them.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';

@@ -1,4 +1,4 @@
-// A network of one's own: an ONNX file becomes one more network of the page, and stays with the person.
+// The user's own networks: files become networks of the page, and are not uploaded anywhere.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -13,19 +13,23 @@ import { fool, launch, quoted, ready, runOn, runsOn, says, search, small, visit,
 
 /** @type {import('./site.js').Browser} */
 let browser;
-/** A shipped network, as other programs would have written it. @type {Upload} */
+/** Two shipped networks, as ONNX files. @type {Upload} */
 let network;
+/** @type {Upload} */
+let second;
 before(async () => {
   const folder = mkdtempSync(join(tmpdir(), 'decoy-'));
-  const file = join(folder, 'mine.onnx');
-  execFileSync(process.env.DECOY ?? 'target/release/decoy', ['export', '--model', small.models[0].id, file]);
-  network = { name: 'mine.onnx', mimeType: 'application/octet-stream', buffer: readFileSync(file) };
+  [network, second] = ['mine.onnx', 'other.onnx'].map((name, index) => {
+    const file = join(folder, name);
+    execFileSync(process.env.DECOY ?? 'target/release/decoy', ['export', '--model', small.models[index].id, file]);
+    return { name, mimeType: 'application/octet-stream', buffer: readFileSync(file) };
+  });
   rmSync(folder, { recursive: true });
   browser = await launch();
 });
 after(() => browser.close());
 
-const choose = (/** @type {Page} */ page, /** @type {Upload} */ file) => page.getByLabel('Choose an ONNX file').setInputFiles(file);
+const choose = (/** @type {Page} */ page, /** @type {Upload} */ file) => page.getByLabel('Choose a network file').setInputFiles(file);
 const status = (/** @type {Page} */ page, /** @type {RegExp} */ words) => page.locator('#own-status').filter({ hasText: words }).waitFor();
 const picture = `#model=${small.models[0].id}`;
 
@@ -36,7 +40,7 @@ for (const device of /** @type {const} */ (['CPU', 'WebGPU'])) {
       const shipped = await ready(page);
       await choose(page, network);
       await status(page, /^mine\.onnx: pictures of 32×32, in colour, 10 classes\. In the picture above it sees “.+”, .+ % sure; /);
-      await page.getByText(`Its 10 classes are called as those of “${small.title}”.`).waitFor();
+      await page.getByText(`Its 10 class names are those of “${small.title}”.`).waitFor();
       await runsOn(page, new RegExp(device === 'CPU' ? 'CPU' : 'WebGPU|GPU'));
       assert.equal(await ready(page), shipped, 'the same network says the same');
       assert.ok(await page.getByRole('slider', { name: 'Noise in training' }).isHidden(), 'there is one network');
@@ -50,7 +54,7 @@ for (const device of /** @type {const} */ (['CPU', 'WebGPU'])) {
       await page.getByText('The same on the command line').click();
       assert.match((await page.locator('#command-words').textContent()) ?? '', /^decoy attack --network mine\.onnx --normalise none /);
 
-      // Other pictures are read by it too, and it is left and taken again.
+      // It classifies other pictures too, and can be left and chosen again.
       await page.getByRole('radiogroup', { name: 'Photograph' }).getByRole('img').first().click();
       await page.locator('#original-name').filter({ hasText: 'red panda' }).waitFor();
       assert.ok(small.labels.includes(quoted(await ready(page)) ?? ''));
@@ -94,6 +98,77 @@ test('how it takes its pixels, and the names of its classes, are the person’s 
   }, { at: picture });
 });
 
+test('a second network for the same pictures joins the first on the dial', { skip: withoutSheet }, async () => {
+  await visit(browser, async (page) => {
+    await runOn(page, 'CPU');
+    await ready(page);
+    await choose(page, network);
+    await status(page, /^mine\.onnx: .+ In the picture above it sees/);
+    const seen = await ready(page);
+    await choose(page, second);
+    await status(page, /^other\.onnx: .+ In the picture above it sees/);
+    const dial = page.getByRole('slider', { name: 'Your own networks' });
+    assert.equal(await dial.getAttribute('aria-valuetext'), 'other.onnx');
+    await dial.fill('0');
+    await status(page, /^mine\.onnx: .+ In the picture above it sees/);
+    assert.equal(await ready(page), seen);
+
+    await search(page, 20);
+    await page.getByRole('button', { name: 'Fool every network' }).click();
+    await page.getByText(/: 2 networks in /).waitFor();
+    assert.deepEqual(await page.locator('.strip-results h4').allTextContents(), ['mine.onnx', 'other.onnx']);
+    await page.getByRole('button', { name: 'Look at the network other.onnx' }).click();
+    await page.locator('#dial-value').filter({ hasText: 'other.onnx' }).waitFor();
+    assert.match((await page.locator('#tried-table').textContent()) ?? '', /mine\.onnx.*other\.onnx/);
+  }, { at: picture });
+});
+
+test('the browser keeps it if the person says so, and only then', { skip: withoutSheet }, async () => {
+  await visit(browser, async (page) => {
+    await runOn(page, 'CPU');
+    await ready(page);
+    const again = page.getByRole('button', { name: /^Use .*again$/ });
+    const keep = page.getByLabel('Keep it in this browser for the next visit');
+    await choose(page, network);
+    await status(page, /In the picture above it sees/);
+    await page.reload();
+    await ready(page);
+    assert.ok(await again.isHidden(), 'nobody asked for it');
+
+    await choose(page, network);
+    await status(page, /In the picture above it sees/);
+    await keep.check();
+    await choose(page, second);
+    await status(page, /^other\.onnx: .+ In the picture above it sees/);
+    await page.reload();
+    await ready(page);
+    await page.getByRole('button', { name: 'Use mine.onnx and other.onnx again' }).click();
+    await status(page, /^other\.onnx: .+ In the picture above it sees/);
+    assert.equal(await page.getByRole('slider', { name: 'Your own networks' }).inputValue(), '1');
+    await keep.uncheck();
+    await page.reload();
+    await ready(page);
+    assert.ok(await again.isHidden(), 'it is forgotten');
+  }, { at: picture });
+});
+
+test('weights in safetensors are taken where they fit a network of the page', { skip: withoutSheet }, async () => {
+  await visit(browser, async (page) => {
+    await runOn(page, 'CPU');
+    const shipped = await ready(page);
+    const file = { name: 'tuned.safetensors', mimeType: 'application/octet-stream', buffer: readFileSync(`www/models/${small.models[0].file}`) };
+    await choose(page, file);
+    await status(page, /^tuned\.safetensors: pictures of 32×32, in colour, 10 classes\. In the picture above it sees/);
+    await page.getByText(`Weights for a network of “${small.title}”`).waitFor();
+    assert.equal(await ready(page), shipped);
+    const header = Buffer.from('{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}');
+    const length = Buffer.alloc(8);
+    length.writeUInt32LE(header.length);
+    await choose(page, { ...file, name: 'strange.safetensors', buffer: Buffer.concat([length, header, Buffer.alloc(4)]) });
+    await status(page, /^“strange\.safetensors” cannot be used: the weights of strange\.safetensors: expected the tensors of a network of “/);
+  }, { at: picture });
+});
+
 test('what is no network is refused with words, and the page stays as it was', { skip: withoutSheet }, async () => {
   const bytes = (/** @type {string} */ name, /** @type {Buffer} */ buffer) => ({ name, mimeType: 'application/octet-stream', buffer });
   await visit(browser, async (page) => {
@@ -110,7 +185,7 @@ test('what is no network is refused with words, and the page stays as it was', {
       assert.equal(await ready(page), shipped);
     }
     await fool(page);
-    // Dropped anywhere, a network is one.
+    // A network can be dropped anywhere on the page.
     await page.evaluate((bytes) => {
       const transfer = new DataTransfer();
       transfer.items.add(new File([new Uint8Array(bytes)], 'dropped.onnx'));

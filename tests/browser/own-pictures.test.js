@@ -1,4 +1,5 @@
-// Pictures of one's own as the network sees them: in their colours, upright, whole, and as the crop frame shows them.
+// The user's own pictures as the network sees them: with the right colours, upright, complete, and as in the crop
+// frame.
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
@@ -13,13 +14,13 @@ let browser;
 before(async () => (browser = await launch({ webgpu: false })));
 after(() => browser.close());
 
-/** Makes a browser of this one that decodes no picture. */
+/** Makes the browser unable to decode pictures. */
 const REFUSE = 'self.createImageBitmap = () => Promise.reject();';
 
 /** @param {string} name */
 const fixture = async (name) => ({ name, mimeType: 'application/octet-stream', buffer: await readFile(new URL(`../fixtures/pictures/${name}`, import.meta.url)) });
 
-/** A picture, those that show the same, and how many levels they may be away from it in the mean: another turn is 50 away, other colours 12. */
+/** A picture, the largest mean difference allowed in levels, and files with the same picture. A wrong orientation differs by 50, wrong colours by 12. */
 const GROUPS = /** @type {const} */ ([
   ['ok-rgb.png', 1.5, [
     'ok-rgb.bmp', 'ok-interlaced.png', 'ok-16-bit.png', 'ok-animated.png', 'ok-card-first.png', 'ok-empty-first.png', 'ok-empty-first.webp',
@@ -137,7 +138,7 @@ function greyJpeg(side) {
     ...segment(0xC4, [...code(0), ...code(0x10)]),
     ...segment(0xDA, [3, 1, 0, 2, 0, 3, 0, 0, 63, 0]),
   ];
-  // Two bits a block.
+  // Two bits for each block.
   const blocks = 3 * Math.ceil(side / 8) ** 2;
   return Buffer.concat([Buffer.from(head), Buffer.alloc(Math.ceil((2 * blocks) / 8)), Buffer.from([0xFF, 0xD9])]);
 }
@@ -158,7 +159,7 @@ function blackPng(side) {
   return Buffer.concat([Buffer.from([0x89, 0x50, 0x4E, 0x47, 13, 10, 26, 10]), chunk('IHDR', header), chunk('IDAT', rows), chunk('IEND', Buffer.alloc(0))]);
 }
 
-/** Gives a picture, waits until the network has looked, and returns what it has seen. @param {Page} page @param {import('./site.js').Upload} upload */
+/** Gives a picture, waits for the prediction, and returns the pixels that the network sees. @param {Page} page @param {import('./site.js').Upload} upload */
 async function seen(page, upload) {
   await give(page, upload);
   await page.getByRole('img', { name: `The original picture: ${upload.name}` }).waitFor();
@@ -166,7 +167,7 @@ async function seen(page, upload) {
   return levels(page);
 }
 
-/** Red, green and blue of the picture that the network sees. @param {Page} page */
+/** The RGB values of the picture that the network sees. @param {Page} page */
 const levels = (page) => page.locator('#original').evaluate((element) => {
   const canvas = /** @type {HTMLCanvasElement} */ (element);
   const { data } = canvas.getContext('2d')?.getImageData(0, 0, canvas.width, canvas.height) ?? { data: [] };
@@ -179,7 +180,7 @@ function apart(a, b) {
   return a.reduce((sum, level, place) => sum + Math.abs(level - b[place]), 0) / a.length;
 }
 
-/** The whole picture on the page: its width and height there. @param {Page} page @returns {Promise<[number, number]>} */
+/** Width and height, on the page, of the whole picture. @param {Page} page @returns {Promise<[number, number]>} */
 async function whole(page) {
   const box = await page.getByRole('img', { name: 'The whole picture' }).boundingBox();
   return [box?.width ?? 0, box?.height ?? 0];
@@ -188,7 +189,7 @@ async function whole(page) {
 /** @param {Page} page */
 const inFrame = (page) => page.locator('.crop-frame').evaluate((frame) => frame.getBoundingClientRect());
 
-/** How far what the frame shows is from what the network sees, in the mean, in levels. @param {Page} page */
+/** The mean difference between the picture in the frame and the one that the network sees, in levels. @param {Page} page */
 const framed = (page) => page.evaluate(() => {
   const picture = /** @type {HTMLCanvasElement} */ (document.querySelector('.crop-picture canvas'));
   const frame = /** @type {HTMLElement} */ (document.querySelector('.crop-frame'));

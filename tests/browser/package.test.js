@@ -1,5 +1,5 @@
-// The npm package as others use it: packed, installed into an empty project, and used from a page as it is and through a
-// bundler.
+// The npm package as users get it: packed, installed into an empty project, and used from a page, directly and through
+// a bundler.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -14,10 +14,10 @@ const KINDS = /** @type {Record<string, string>} */ ({ '.html': 'text/html', '.j
 const root = join(import.meta.dirname, '../..');
 const project = mkdtempSync(join(tmpdir(), 'decoy-package-'));
 
-/** The examples of the package's README, as they stand there. */
+/** The code of the examples in the package's README. */
 const examples = [...readFileSync(join(root, 'pkg/README.md'), 'utf8').matchAll(/^```js\n(.*?)^```$/gms)].map(([, code]) => code);
 
-/** A user's page: it says what the network sees, and what it sees after an attack. @param {string} from where the package is imported from */
+/** A user's page: it prints the prediction before and after an attack. @param {string} from where the package is imported from */
 const page = (from) => `<!doctype html><html lang="en"><title>mine</title><p role="status"></p><script type="module">
 import init, { Decoy } from ${JSON.stringify(from)};
 await init();
@@ -48,7 +48,7 @@ after(async () => {
   rmSync(project, { recursive: true });
 });
 
-/** Serves a folder, and the site's networks beside it. @param {string} folder @param {(url: string) => Promise<unknown>} use */
+/** Serves a folder together with the site's networks. @param {string} folder @param {(url: string) => Promise<unknown>} use */
 async function served(folder, use) {
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url ?? '/', address);

@@ -1,4 +1,4 @@
-// What a person does with a photo: crop it, take it, aim the attack, compare the pictures, and fool every network.
+// Actions with a photo: crop it, take one with the camera, choose a target, compare the pictures, fool every network.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -7,7 +7,7 @@ import { fool, give, launch, late, photos, ready, runOn, says, search, visit } f
 /** @typedef {import('./site.js').Page} Page */
 /** @typedef {import('playwright-core').Locator} Locator */
 
-/** Sees moving stripes; whether the page may see them is the page's permission. */
+/** A fake camera with moving stripes. The page still needs the permission to use it. */
 const CAMERA = '--use-fake-device-for-media-stream';
 
 /** @type {import('./site.js').Browser} */
@@ -57,7 +57,7 @@ test('the square is dragged, and the wheel zooms', async () => {
     await page.mouse.move(x + box.width / 4, y, { steps: 4 });
     await page.mouse.up();
     await sees(page, { red: false, blue: true });
-    // Beside the square: it comes there.
+    // A click outside of the square moves the square there.
     await page.mouse.click(box.x + box.width / 8, y);
     await sees(page, { red: true, blue: false });
   });
@@ -183,10 +183,10 @@ test('of two names that begin alike the shorter one comes first, and near names 
     await page.keyboard.press('Enter');
     assert.equal(await field.inputValue(), 'espresso');
     await field.fill('latte');
-    await page.getByRole('paragraph').getByText('No name has these letters. Those above are spelled alike.').waitFor();
+    await page.getByRole('paragraph').getByText('No name has these letters. Those above are spelled similarly.').waitFor();
     const near = await options(page).allTextContents();
     assert.ok(near.length > 0 && near.length <= 5 && near.every((label) => photos.labels.includes(label)), near.join(', '));
-    // A guess is not taken for an answer.
+    // A suggestion is not chosen automatically.
     await page.keyboard.press('Enter');
     await page.getByText(`The network knows no “latte”. It knows “${near[0]}”`).waitFor();
     await page.keyboard.press('ArrowDown');
@@ -234,7 +234,7 @@ test('a name that is no label is told, and nothing is attacked', async () => {
     await page.getByRole('button', { name: 'Fool the network' }).click();
     await page.getByText('The network knows no “flying carpet”.').waitFor();
     assert.ok(await field.evaluate((node) => node === document.activeElement));
-    await page.waitForTimeout(1000); // what is told does not go again
+    await page.waitForTimeout(1000); // the message stays
     assert.equal(await field.getAttribute('aria-invalid'), 'true');
     assert.equal(await says(page, /./), before);
   });
@@ -242,7 +242,7 @@ test('a name that is no label is told, and nothing is attacked', async () => {
 
 // ---- compare
 
-/** Fools the network, so that there are two pictures to compare; the slider that wipes between them. @param {import('playwright-core').Page} page */
+/** Fools the network, so that there are two pictures to compare; returns the slider between them. @param {import('playwright-core').Page} page */
 async function compared(page) {
   await runOn(page, 'CPU');
   await ready(page);
@@ -262,7 +262,7 @@ test('the line wipes between the pictures and the zoom shows their pixels', asyn
 
     for (const [key, name] of [['End', /^The original picture/], ['Home', /^The changed picture/]]) {
       await wipe.press(/** @type {string} */ (key));
-      // One pixel is a square of one colour; the first ones lie under the round corner.
+      // One pixel is a square of one colour. The first pixels are hidden by the round corner.
       for (const [x, y] of [[2, 2], [3, 2], [2, 3], [9, 9]]) {
         const colour = await pixel(page.getByRole('img', { name }).first(), x, y);
         for (const [dx, dy] of [[0.2, 0.2], [0.5, 0.5], [0.8, 0.8]]) {
@@ -300,7 +300,7 @@ test('the line and the detail are dragged', async () => {
     const left = page.getByRole('slider', { name: 'Move the detail left and right' });
     const before = Number(await left.inputValue());
     await drag(0.8, 0.6);
-    // A fifth of what is seen, which is a quarter of the picture.
+    // A fifth of the visible part, which is a quarter of the picture.
     assert.ok(Math.abs(Number(await left.inputValue()) - before - 0.05) < 0.005);
     assert.equal(await wipe.inputValue(), '26');
     await drag(0.26, 0.9);
@@ -316,7 +316,7 @@ function pixel(canvas, x, y) {
   }, [x, y]);
 }
 
-/** The colour on the screen there in the comparison. @param {Page} page @param {number} x a share of its width @param {number} y of its height */
+/** The colour shown at a place of the comparison. @param {Page} page @param {number} x a share of its width @param {number} y of its height */
 async function lit(page, x, y) {
   const view = page.locator('#wipe').getByRole('img').locator('..');
   const image = await view.screenshot({ animations: 'disabled' });
@@ -362,7 +362,7 @@ test('the strip shows one result for every σ', async () => {
     const ratios = sizes.slice(1).map(({ size }) => size / sizes[0].size);
     assert.ok(Math.abs(low - Math.min(...ratios)) < 0.06 && Math.abs(high - Math.max(...ratios)) < 0.06, `${said} of ${ratios}`);
 
-    // A picture of the strip opens its network, with what was found.
+    // A picture of the strip opens its network with the result.
     const last = /** @type {{ id: string, sigma: number }} */ (models.at(-1));
     await page.getByRole('button', { name: `Look at the network trained with σ = ${last.sigma.toFixed(2)}` }).click();
     const verdict = await says(page, /^Fooled/);
@@ -386,12 +386,12 @@ test('the strip is cancelled, and what was found stays', async () => {
     assert.ok(await places.nth(0).getByRole('img').isVisible());
     assert.ok(await places.last().getByRole('img').isHidden());
 
-    // Turning the dial stops it as well: what is said is true, and it goes on from there.
+    // Turning the dial stops it as well; the message says so, and a new start continues from there.
     await page.getByRole('button', { name: 'Fool every network' }).click();
     assert.ok(await places.nth(0).getByRole('img').isVisible(), 'it is not searched again');
     await page.getByText(/^step \d+ of/).waitFor();
     await page.getByRole('slider', { name: 'Noise in training' }).fill('1');
-    await page.getByText(`Stopped after 1 of ${models.length} networks. “Fool every network” goes on from here.`).waitFor();
+    await page.getByText(`Stopped after 1 of ${models.length} networks. “Fool every network” continues from here.`).waitFor();
     await ready(page);
     assert.ok(await places.nth(0).getByRole('img').isVisible());
     await page.getByRole('button', { name: 'Fool every network' }).click();

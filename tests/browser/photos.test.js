@@ -1,5 +1,5 @@
-// The photo network as a person meets it: the first photo is there at once, is read, and is fooled; what is found is
-// taken along. All of it on the CPU, which every machine has.
+// The photo network: the first photo is shown at once, classified, and attacked; the results can be downloaded. All on
+// the CPU, which every machine has.
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -92,7 +92,7 @@ test('a search that is cancelled keeps what it has found, and a longer one takes
     assert.equal(await page.locator(':focus').textContent(), 'Fool the network', 'the keyboard is not lost');
     assert.match((await page.locator('#detail').textContent()) ?? '', /^Cancelled; smallest found in \d+ of 1,000 steps: ‖Δx‖₂ = [\d.]+/);
     await page.getByRole('img', { name: /^The changed picture/ }).waitFor();
-    // What was found is a result, which is taken along.
+    // The result can be downloaded.
     const downloading = page.waitForEvent('download');
     await page.getByRole('link', { name: 'Download the report (JSON)' }).click();
     const report = JSON.parse((await readFile(await (await downloading).path())).toString());
@@ -212,7 +212,7 @@ async function fingerprint(page, png) {
   return hash(Buffer.from(rgba.filter((_, index) => index % 4 < 3)));
 }
 
-/** Whether two pictures look the same: the browser's own way of making one smaller differs a little. @param {Page} page @param {string} a @param {string} b */
+/** Whether two pictures look the same. Browsers scale pictures down slightly differently. @param {Page} page @param {string} a @param {string} b */
 function alike(page, a, b) {
   return page.evaluate(async (urls) => {
     const [one, other] = await Promise.all(urls.map(async (url) => {

@@ -33,7 +33,7 @@ await visit(browser, async (page) => {
   await ready(page);
   const caption = page.locator('#chart-caption').filter({ hasText: 'against σ' });
   await caption.waitFor();
-  // The chart and what it says of itself, and no picture of the data set.
+  // The chart and its caption, without pictures of the data set.
   await picture('robustness', page.locator('#chart'), caption);
 }, { at: duck, ...look });
 

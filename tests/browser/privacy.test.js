@@ -1,4 +1,4 @@
-// Nothing is sent anywhere: what the page asks for while a photo is uploaded and attacked.
+// Nothing is sent anywhere: checks all requests of the page while a photo is chosen and attacked.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -22,7 +22,7 @@ test('the page says that nothing is sent, asks only its own site for files, and 
       await page.getByText('It never leaves this page.').waitFor();
       await page.getByText('sends nothing anywhere').waitFor();
       await ready(page);
-      // What is kept for later is fetched first, too.
+      // Waits for the files that are fetched for offline use.
       await until(page, async () => {
         const shown = performance.getEntriesByType('resource').map(({ name }) => name).filter((name) => /\/gallery\/.+\.(jpg|png)$/.test(name));
         const kept = await Promise.all(shown.map((name) => caches.match(name)));
@@ -33,7 +33,7 @@ test('the page says that nothing is sent, asks only its own site for files, and 
       assert.ok(requests.some((request) => request.url().includes('.safetensors')), 'those of the worker, too');
       const { origin } = new URL(address);
       for (const request of requests) {
-        // A blob or data address is the page's own memory.
+        // Addresses of blobs and data are in the page's own memory.
         if (['blob:', 'data:'].includes(new URL(request.url()).protocol)) continue;
         assert.equal(`${request.method()} ${new URL(request.url()).origin}`, `GET ${origin}`, request.url());
         assert.equal(request.postData(), null);

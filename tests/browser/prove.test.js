@@ -1,4 +1,5 @@
-// “Prove it”: votes as they come in, the radius beside what fools, and the way to stop.
+// “Prove it”: the votes while they are counted, the certified radius compared with the adversarial size, and
+// cancelling.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -29,7 +30,7 @@ test('a proof is a radius, drawn beside what fools the network', { skip: without
     assert.match(words, /Fooled: the network by itself, without noise, from ‖Δx‖₂ = \d/);
     if (words.startsWith('Proved')) {
       const radius = Number(/below ‖Δx‖₂ = ([\d.]+)/.exec(words)?.[1]);
-      // Of so many votes no more than 3.8 σ can be proved (100 000 of 100 000).
+      // Even 100 000 of 100 000 votes prove no more than 3.8 σ.
       assert.ok(radius > 0 && radius < 3.9 * small.models[2].sigma, words);
       await proof(page).getByRole('img', { name: /^Proved up to ‖Δx‖₂ = .*, fooled from ‖Δx‖₂ = / }).waitFor();
     }

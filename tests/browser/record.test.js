@@ -1,4 +1,4 @@
-// What is noted and taken along: what was tried, the figures as files, the command, and what JPEG does.
+// Records and downloads: the list of attacks tried, the figures as files, the command line, and the effect of JPEG.
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
@@ -16,13 +16,13 @@ const dial = (/** @type {Page} */ page) => page.getByRole('slider', { name: 'Noi
 const list = (/** @type {Page} */ page) => page.getByRole('region', { name: 'Tried on this picture' }).getByRole('table');
 const tried = (/** @type {Page} */ page) => list(page).locator('tbody').getByRole('row');
 
-/** What a button saves. @param {Page} page @param {string} name */
+/** The file that a button saves. @param {Page} page @param {string} name */
 async function saved(page, name) {
   const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name, exact: true }).click()]);
   return { name: download.suggestedFilename(), text: await readFile(await download.path(), 'utf8') };
 }
 
-/** The figures as both kinds of files. @param {Page} page @param {string} what */
+/** The figures in both file formats, CSV and JSON. @param {Page} page @param {string} what */
 async function figures(page, what) {
   const csv = await saved(page, `Save ${what} as CSV`);
   const json = await saved(page, `Save ${what} as JSON`);
@@ -129,7 +129,7 @@ test('the command that does the same natively can be copied, and is in the repor
   }
 });
 
-test('the command names what was aimed at, the crop, and one’s own file, as a shell takes them', async () => {
+test('the command names what was aimed at, the crop, and the user’s own file, as a shell takes them', async () => {
   await visit(browser, async (page) => {
     await ready(page);
     await give(page, { ...(await photo(page, 'image/jpeg')), name: "it's me.jpg" });

@@ -1,4 +1,5 @@
-// A change of only a part of the picture: dragged or typed, on both devices, kept in link, list and command.
+// Changing only a part of the picture: the rectangle is dragged or typed, on both devices, and kept in link, list and
+// command.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -14,7 +15,7 @@ after(() => browser.close());
 const part = (/** @type {Page} */ page) => page.getByLabel('Change only a part of the picture');
 const field = (/** @type {Page} */ page, /** @type {string} */ name) => page.getByLabel(name, { exact: true });
 
-/** How many pixels differ between the original and what fools it, inside and outside of a rectangle. @param {Page} page @param {number[]} rectangle */
+/** How many pixels differ between the original and the adversarial picture, inside and outside of a rectangle. @param {Page} page @param {number[]} rectangle */
 const changed = (page, rectangle) => page.evaluate(([left, top, width, height]) => {
   const [before, after] = ['original', 'adversarial'].map((id) => {
     const canvas = /** @type {HTMLCanvasElement} */ (document.getElementById(id));

@@ -1,5 +1,5 @@
-// What can go wrong around the page: files that are missing, cut short or slow, no connection, a lost GPU, and people
-// who change their mind. Each time there is a clear sentence, and the page goes on working.
+// Failures around the page: files that are missing, truncated or slow, no connection, a lost GPU, and users who change
+// their mind. Each time there is a clear message, and the page still works.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -19,24 +19,24 @@ const alert = (/** @type {Page} */ page) => page.getByRole('alert').locator('p')
 const again = (/** @type {Page} */ page) => page.getByRole('button', { name: 'Try again' });
 const cancel = (/** @type {Page} */ page) => page.getByRole('button', { name: 'Cancel', exact: true });
 const dial = (/** @type {Page} */ page) => page.getByRole('slider', { name: 'Noise in training' });
-/** The browser itself logs a file that it cannot get. */
+/** Messages of the browser itself about a file that it cannot load. */
 const expected = /Failed to load resource|net::ERR/;
 
-/** The page works: the network looks, and is fooled. @param {Page} page */
+/** Checks that the page works: the picture is classified, and the network is fooled. @param {Page} page */
 async function works(page) {
   await ready(page);
   await search(page, 6);
   await fool(page);
 }
 
-/** Begins a search that lasts, and waits until it is under way. @param {Page} page */
+/** Starts a long search, and waits until it has begun. @param {Page} page */
 async function searching(page) {
   await search(page, 1000);
   await page.getByRole('button', { name: 'Fool the network' }).click();
   await page.getByText(/^Step \d+ of 1000/).first().waitFor();
 }
 
-/** Lets requests to a path wait until they are released. @param {Page} page @param {string} path */
+/** Delays requests to a path until they are released. @param {Page} page @param {string} path */
 async function hold(page, path) {
   /** @type {() => void} */
   let release = () => {};
@@ -125,7 +125,7 @@ for (const [what, line] of [
   ['has no room', 'Cache.prototype.put = () => Promise.reject(new DOMException("full", "QuotaExceededError"));'],
   ['is not there', 'Object.defineProperty(self, "caches", { value: undefined });'],
 ]) {
-  test(`a store of the browser that ${what} is done without`, async () => {
+  test(`the page works without a store that ${what}`, async () => {
     const context = await browser.newContext({ serviceWorkers: 'block' });
     try {
       await visit(context, ready);
@@ -147,12 +147,12 @@ test('two visits at the same time keep the same network', async () => {
 
 // ---- the program
 
-/** Answers with a file as another type. @param {Page} page @param {string} path @param {string} type */
+/** Serves a file with another content type. @param {Page} page @param {string} path @param {string} type */
 const called = (page, path, type) => page.route(path, async (route) => {
   const response = await route.fetch();
   await route.fulfill({ response, headers: { ...response.headers(), 'content-type': type } });
 });
-/** The browser itself logs a script that it does not run. */
+/** Messages of the browser itself about a script that it does not run. */
 const scripts = /Failed to load module script|Failed to load resource/;
 
 for (const path of ['main.js', 'view/dom.js']) {
@@ -237,7 +237,7 @@ test('weights that broke off go on where they broke off, where the server can', 
   }, { at, expected }));
 });
 
-/** The site over a slow line, which can break. @param {(site: { address: string, line: { cut: boolean } }) => Promise<unknown>} use */
+/** Serves the site over a slow connection, which can break. @param {(site: { address: string, line: { cut: boolean } }) => Promise<unknown>} use */
 async function slowly(use) {
   const line = { cut: false };
   await through(async (request, response) => {
@@ -245,7 +245,7 @@ async function slowly(use) {
     const bytes = Buffer.from(await answer.arrayBuffer());
     response.writeHead(answer.status, { 'Content-Type': answer.headers.get('Content-Type') ?? '', 'Content-Length': bytes.length });
     const slow = request.url?.includes('.safetensors');
-    const piece = Math.ceil(bytes.length / (slow ? 25 : 1)); // a network takes five seconds, however large it is
+    const piece = Math.ceil(bytes.length / (slow ? 25 : 1)); // a network of any size takes five seconds
     for (let sent = 0; sent < bytes.length && !response.destroyed; sent += piece) {
       if (slow && line.cut && sent > bytes.length / 2) response.destroy();
       else response.write(bytes.subarray(sent, sent + piece));
@@ -314,7 +314,7 @@ test('the program can be cancelled on its way, and fetched after all', async () 
     await cancel(page).click();
     await says(page, /^Cancelled\. The network has not looked/);
     await page.unroute('**/pkg/decoy_bg.wasm');
-    // The button looks first, and then attacks with what it finds in the form.
+    // The button first classifies the picture, then attacks with the settings of the form.
     await page.getByRole('button', { name: 'Fool the network' }).click();
     await page.getByText(/^Step \d+ of 40/).first().waitFor();
     await cancel(page).click();
@@ -335,7 +335,7 @@ test('a network can be cancelled on its way: the one before stays', async () => 
   }, { expected, before: (page) => hold(page, weights(noisy)) });
 });
 
-test('a look can be cancelled', async () => {
+test('a classification can be cancelled', async () => {
   const slow = 'const look = Decoy.prototype.predict; Decoy.prototype.predict = async function (...args) { if (self.slow) await new Promise((done) => setTimeout(done, 3000)); return look.apply(this, args); };';
   await visit(browser, async (page) => {
     const before = await ready(page);

@@ -1,4 +1,4 @@
-// What every browser test shares: a browser, a page that must stay free of errors, and pictures to give it.
+// Shared by all browser tests: a browser, a page that must stay free of errors, and pictures to give it.
 
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
@@ -13,10 +13,10 @@ export { launch } from './launch.js';
 
 export const address = process.env.DECOY_URL ?? 'http://127.0.0.1:8080/';
 
-/** Software WebGPU takes seconds where a graphics card takes none. */
+/** Time limit in milliseconds. Software WebGPU is far slower than a graphics card. */
 const PATIENCE = 180_000;
 
-/** The folder of the page's own files, which is called by their checksum: the page knows it. */
+/** The folder of the page's own files, which is named by their checksum; read from the page. */
 export const parts = /src="([^"]*)main\.js"/.exec(await (await fetch(address)).text())?.[1] ?? '';
 
 /** One of the page's own files. @param {string} path */
@@ -35,8 +35,8 @@ const { galleries } = await json('gallery/gallery.json');
 const contents = new Map(await Promise.all(galleries.filter(({ present }) => present).map(async ({ family }) => /** @type {const} */ ([family, await json(`gallery/${family}/gallery.json`)]))));
 
 /**
- * The family whose pictures are kept in this way, and its `gallery.json`. Where the site has no such gallery, `skip` is
- * the reason, and the rest is not to be used.
+ * The family whose gallery is of this kind, and its `gallery.json`. Where the site has no such gallery, `skip` is the
+ * reason, and the rest must not be used.
  * @param {'photographs' | 'turntable' | 'sheet'} kind
  */
 function shelf(kind) {
@@ -46,7 +46,7 @@ function shelf(kind) {
 
 const [photographs, turntable, sheet] = /** @type {const} */ (['photographs', 'turntable', 'sheet']).map(shelf);
 
-/** What the page opens with. */
+/** The family that the page shows first. */
 export const photos = photographs.family;
 
 /** @type {{ id: string, title: string, credit: string, licence: string, source: string, file: string }[]} */
@@ -54,12 +54,12 @@ export const gallery = photographs.gallery.photos;
 
 export const toys = turntable.family;
 
-/** Given as `skip` to a test that needs the objects: the reason, where they are not. */
+/** The option `skip` of tests that need the objects: the reason where the site has none. */
 export const withoutObjects = turntable.skip;
 
 export const small = sheet.family;
 
-/** Given as `skip` to a test that needs small pictures: the reason, where they are not. */
+/** The option `skip` of tests that need small pictures: the reason where the site has none. */
 export const withoutSheet = sheet.skip;
 
 /** @type {{ class: number, index: number }[]} */
@@ -72,8 +72,8 @@ export const duck = '#object=1';
  * Opens the page, uses it, and fails on any error that it or its worker has reported.
  * @param {Browser | BrowserContext} browser @param {(page: Page) => Promise<unknown>} use
  * @param {import('playwright-core').BrowserContextOptions & { at?: string, before?: (page: Page) => Promise<unknown>, expected?: RegExp }} [options]
- * `at`: another address than the page's own; `before`: done before it is opened; `expected`: errors that the test makes. Files are asked for
- * without a service worker, whose requests no test could change.
+ * `at`: relative to the page's address; `before`: runs before the page is opened; `expected`: errors that the test
+ * causes. The service worker is blocked, since tests cannot change its requests.
  */
 export async function visit(browser, use, { at = '', before, expected, ...options } = {}) {
   const page = await ('newContext' in browser ? browser.newPage({ serviceWorkers: 'block', ...options }) : browser.newPage());
@@ -102,13 +102,13 @@ export async function patch(page, path, line, place = 'after') {
   });
 }
 
-/** Keeps a file of the site back for two seconds. @param {Page} page @param {string} path */
+/** Delays a file of the site by two seconds. @param {Page} page @param {string} path */
 export const late = (page, path) => page.route(path, async (route) => {
   await sleep(2000);
   await route.continue();
 });
 
-/** Another server in front of the site. @param {(request: import('node:http').IncomingMessage, response: import('node:http').ServerResponse) => unknown} answer @param {(address: string) => Promise<unknown>} use */
+/** Starts another server in front of the site. @param {(request: import('node:http').IncomingMessage, response: import('node:http').ServerResponse) => unknown} answer @param {(address: string) => Promise<unknown>} use */
 export async function through(answer, use) {
   const server = createServer(answer);
   await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)));
@@ -122,17 +122,17 @@ export async function through(answer, use) {
 }
 
 /**
- * Waits until something holds in the page that takes time to find out, for which `waitForFunction` does not wait.
+ * Waits until an asynchronous condition holds in the page; `waitForFunction` does not wait for promises.
  * @template T @param {Page} page @param {(given: T) => Promise<boolean>} holds runs in the page @param {T} given
  */
 export async function until(page, holds, given) {
   while (!(await page.evaluate(/** @type {(given: any) => Promise<boolean>} */ (holds), given))) await sleep(100);
 }
 
-/** What the page says of the picture. @param {Page} page */
+/** The page's verdict on the picture. @param {Page} page */
 export const verdict = (page) => page.locator('#verdict');
 
-/** Waits until the page says this, and returns it. @param {Page} page @param {RegExp} words @returns {Promise<string>} */
+/** Waits until the verdict matches, and returns it. @param {Page} page @param {RegExp} words @returns {Promise<string>} */
 export async function says(page, words) {
   const line = verdict(page).filter({ hasText: words });
   await line.waitFor();
@@ -142,7 +142,7 @@ export async function says(page, words) {
 /** The label that the page quotes in “…”. @param {string} text */
 export const quoted = (text) => /“([^”]+)”/.exec(text)?.[1];
 
-/** Waits until the network has looked. @param {Page} page */
+/** Waits until the picture is classified. @param {Page} page */
 export const ready = (page) => says(page, /The network sees/);
 
 /** @param {Page} page @param {Upload} upload */
@@ -168,23 +168,23 @@ export async function search(page, steps) {
   await page.getByLabel('Steps', { exact: true }).fill(String(steps));
 }
 
-/** Waits until the page says that it runs there, behind a small sign. @param {Page} page @param {RegExp} words */
+/** Waits until the page names this device, in a text that may be folded. @param {Page} page @param {RegExp} words */
 export const runsOn = (page, words) => page.locator('#device-report').filter({ hasText: words }).waitFor({ state: 'attached' });
 
-/** What a person sees of the picture, pixels included. @param {Page} page @param {'original' | 'difference' | 'adversarial'} name */
+/** The pixels of a picture on the page, as a data URL. @param {Page} page @param {'original' | 'difference' | 'adversarial'} name */
 export const pixels = (page, name) => page.locator(`#${name}`).evaluate((canvas) => /** @type {HTMLCanvasElement} */ (canvas).toDataURL());
 
 /** @param {Page} page @param {'automatic' | 'WebGPU' | 'CPU'} device */
 export const runOn = (page, device) => page.getByLabel('Run on').selectOption(device);
 
-/** Presses the button and waits for the outcome. @param {Page} page @param {RegExp} [outcome] */
+/** Starts the attack and waits for the outcome. @param {Page} page @param {RegExp} [outcome] */
 export async function fool(page, outcome = /^Fooled/) {
   await page.getByRole('button', { name: 'Fool the network' }).click();
   return says(page, outcome);
 }
 
 /**
- * A photo of nothing in particular, drawn by the browser.
+ * A photo without a certain object, drawn by the browser.
  * @param {Page} page @param {'image/png' | 'image/jpeg'} mimeType @param {number} [width] @param {number} [height]
  * @returns {Promise<Upload>}
  */

@@ -1,4 +1,4 @@
-// Small pictures, many in one sheet: chosen by class and picture, read and shown pixel by pixel.
+// Small pictures, many in one sheet: chosen by class and number, classified, and shown pixel by pixel.
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
@@ -19,7 +19,7 @@ const of = (/** @type {number} */ type) => smallPictures.filter((picture) => pic
 const nameOf = (/** @type {{ class: number, index: number }} */ picture) => `${small.labels[picture.class]}, picture ${picture.index}`;
 const original = (/** @type {Page} */ page, /** @type {{ class: number, index: number }} */ picture) => page.getByRole('img', { name: `The original picture: ${nameOf(picture)}` });
 
-/** The pixels of a picture as the sheet has them. @param {Page} page @param {number} place in the sheet @returns {Promise<number[]>} */
+/** The pixels of a picture in the sheet. @param {Page} page @param {number} place in the sheet @returns {Promise<number[]>} */
 async function inSheet(page, place) {
   const { file, columns } = await json(`gallery/${small.id}/gallery.json`);
   return page.evaluate(async ({ url, left, top, side }) => {
@@ -116,7 +116,7 @@ test('a link opens one picture, and the report names it', { skip: withoutSheet }
   }, { at: `#picture=${small.id}-${picture?.index}&model=${small.models[1]?.id}` });
 });
 
-test('a picture of one’s own is read at this size, where that network is chosen', { skip: withoutSheet }, async () => {
+test('the user’s own picture is read at this size, where that network is chosen', { skip: withoutSheet }, async () => {
   await visit(browser, async (page) => {
     await runOn(page, 'CPU');
     await ready(page);

@@ -1,4 +1,4 @@
-// Pictures of one's own: read, attacked, saved and read again; and what is no picture is refused.
+// The user's own pictures: classified, attacked, saved and opened again; files that are no pictures are refused.
 
 import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
@@ -48,13 +48,13 @@ for (const { mimeType, device, family, at, skip } of WAYS) {
   });
 }
 
-/** Waits until the picture is one that the networks of this family take. @param {Page} page @param {{ input: { width: number } }} family */
+/** Waits until the picture has the input size of this family. @param {Page} page @param {{ input: { width: number } }} family */
 async function readBy(page, { input: { width } }) {
   await page.locator(`#original[width="${width}"]`).waitFor();
   await ready(page);
 }
 
-test('a picture of one’s own goes to the photo network, or to another where that is chosen', { skip: withoutObjects }, async () => {
+test('the user’s own picture goes to the photo network, or to another where that is chosen', { skip: withoutObjects }, async () => {
   await visit(browser, async (page) => {
     await runOn(page, 'CPU');
     await ready(page);
@@ -66,7 +66,7 @@ test('a picture of one’s own goes to the photo network, or to another where th
     const label = quoted(await ready(page)) ?? '';
     assert.ok(photos.labels.includes(label), label);
 
-    // The square stays where it was moved to.
+    // The square keeps its place when other networks are chosen.
     const middle = await pixels(page, 'original');
     await page.getByRole('slider', { name: 'Move the square left and right' }).press('Home');
     await page.waitForFunction((before) => /** @type {HTMLCanvasElement} */ (document.getElementById('original')).toDataURL() !== before, middle);
@@ -99,7 +99,7 @@ test('a picture can be dropped and pasted', async () => {
   });
 });
 
-/** How a person gives something to an element, with the texts and pictures in it; whether the page keeps the browser from doing its own. @param {import('playwright-core').Locator} at @param {'paste' | 'drop' | 'dragover'} way @param {Record<string, string>} texts @param {Buffer[]} [pictures] */
+/** Pastes or drops texts and pictures on an element; returns whether the page prevents the browser's default action. @param {import('playwright-core').Locator} at @param {'paste' | 'drop' | 'dragover'} way @param {Record<string, string>} texts @param {Buffer[]} [pictures] */
 const send = (at, way, texts, pictures = []) => at.evaluate((element, { way, texts, pictures }) => {
   const transfer = new DataTransfer();
   for (const [type, text] of Object.entries(texts)) transfer.setData(type, text);
@@ -126,7 +126,7 @@ test('text that is pasted or dragged into a field stays text, though a picture o
     assert.equal(await page.locator('#original').getAttribute('aria-label'), name, 'the picture stays');
     assert.ok(await page.getByRole('alert').locator('p').isHidden());
 
-    // No text comes along, so that the field has no use for it.
+    // It contains no plain text, so the text field cannot use it.
     await send(page.getByLabel('Make it see'), 'paste', { 'text/html': '<img src="sent.png">' }, [buffer]);
     await page.getByRole('img', { name: 'The original picture: sent.png' }).waitFor();
   });
@@ -156,7 +156,7 @@ test('what is no picture is refused with words, and the page stays as it was', a
     await ready(page);
     await search(page, 10);
     await fool(page);
-    await page.getByText('Tried with this one').waitFor(); // the last that comes in by itself
+    await page.getByText('For this picture:').waitFor(); // the last text that appears by itself
     const before = await state(page);
     const { buffer: png } = await photo(page, 'image/png');
     /** @type {[string, string, Buffer][]} */
@@ -192,7 +192,7 @@ test('whatever file is given, it is looked at or refused with a sentence', async
     const alert = page.getByRole('alert');
     for (const name of names) {
       await give(page, { name, mimeType: 'application/octet-stream', buffer: await readFile(new URL(name, folder)) });
-      // Browsers leave aside a colour of which a part is missing.
+      // Browsers ignore an incomplete palette entry.
       if (name.startsWith('ok') || name === 'refused-palette.png') {
         await page.getByRole('img', { name: `The original picture: ${name}` }).waitFor();
         await ready(page);
@@ -205,7 +205,7 @@ test('whatever file is given, it is looked at or refused with a sentence', async
   });
 });
 
-/** What a person sees of the experiment, pixels included. @param {Page} page */
+/** The visible state of the experiment: texts and pixels. @param {Page} page */
 async function state(page) {
   const pictures = await page.locator('#stage canvas').evaluateAll((canvases) => canvases.map((canvas) => /** @type {HTMLCanvasElement} */ (canvas).toDataURL()));
   return { pictures, verdict: await verdict(page).textContent(), words: await page.locator('#stage').innerText() };

@@ -25,16 +25,16 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// Random weights for so many pixels; the bias makes the logits of middle grey zero, so that the boundaries lie near
-    /// it, inside the box.
+    /// Random weights. The bias makes the logits of middle grey zero, so that the boundaries lie near it, inside [0,
+    /// 1].
     pub fn new(pixels: usize, classes: usize, seed: u64, device: &Device) -> Self {
         let weight: Tensor<2> = random([pixels, classes], seed, device);
         let bias = weight.clone().sum_dim(0) * -0.5;
         Self { weight: Param::from_tensor(weight), bias: Param::from_tensor(bias) }
     }
 
-    /// min_k (z_y − z_k) / ‖w_k − w_y‖_q for every row of `pixels`, with the norm q that is dual to `norm`: the exact size
-    /// of the smallest perturbation where the box does not bound it.
+    /// min_k (z_y − z_k) / ‖w_k − w_y‖_q for every row of `pixels`, where q is dual to `norm`: the exact size of the
+    /// smallest perturbation if the limits of [0, 1] do not matter.
     pub fn smallest(&self, pixels: &Tensor<4>, classes: &[usize], norm: Norm) -> Vec<f32> {
         let logits = rows(self.logits(pixels.clone()));
         let nearest = |(logits, &y): (&Vec<f32>, &usize)| {
@@ -44,8 +44,8 @@ impl Linear {
         logits.iter().zip(classes).map(nearest).collect()
     }
 
-    /// The exact size of the smallest perturbation in L1 that stays in the box, for every row of `pixels`: the values with the
-    /// steepest slopes go to the edge of the box, one after the other.
+    /// The exact size of the smallest L1 perturbation within [0, 1], for every row of `pixels`: the values with the
+    /// largest slopes go to 0 or 1, one after the other.
     pub fn smallest_in_l1(&self, pixels: &Tensor<4>, classes: &[usize]) -> Vec<f32> {
         let weight = rows(self.weight.val().transpose());
         let images = rows(pixels.clone().flatten::<2>(1, 3));
@@ -74,7 +74,7 @@ impl Linear {
         images.iter().zip(&logits).zip(classes).map(nearest).collect()
     }
 
-    /// ‖w_k − w_y‖_q: how fast the logit of class k gains on that of class y at most.
+    /// ‖w_k − w_y‖_q, q dual to `norm`: the largest growth of z_k − z_y per unit of change.
     pub fn slope(&self, k: usize, y: usize, norm: Norm) -> f32 {
         let weight = rows(self.weight.val().transpose());
         let gaps = weight[k].iter().zip(&weight[y]).map(|(a, b)| (a - b).abs());
@@ -118,7 +118,7 @@ impl Classifier for Small {
     }
 }
 
-/// Normally distributed values that depend on the seed alone, whatever other tests draw.
+/// Standard normal values that depend only on the seed, and not on other tests.
 pub fn random<const D: usize>(shape: [usize; D], seed: u64, device: &Device) -> Tensor<D> {
     let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
     let mut normal = || {
@@ -168,7 +168,7 @@ pub fn pictures(count: usize, device: &Device) -> Tensor<4> {
     Tensor::from_data(TensorData::new(pixels, [count, 1, 128, 128]), device)
 }
 
-/// What `network` reads in `pixels`.
+/// The class that `network` predicts for each image of `pixels`.
 pub fn read(network: &Frozen, pixels: &Tensor<4>) -> Vec<usize> {
     let answers = pollster::block_on(network.predict(pixels.clone())).expect("the CPU does not fail");
     answers.iter().map(|answer| answer.class()).collect()

@@ -11,7 +11,7 @@ from onnx.backend.test.case.node import collect_testcases
 
 
 def write(path, value, name):
-    """Not every value is a tensor; a case with others is left out by whoever reads it."""
+    """Converts values that are not tensors; the caller skips a case where this fails."""
     tensor = value if isinstance(value, TensorProto) else numpy_helper.from_array(numpy.asarray(value), name)
     path.write_bytes(tensor.SerializeToString())
 
@@ -31,7 +31,7 @@ def main(folder):
                     for index, value in enumerate(values):
                         write(data / f"{kind}_{index}.pb", value, names[index].name)
             (place / "model.onnx").write_bytes(case.model.SerializeToString())
-        except (TypeError, ValueError, AttributeError, NotImplementedError) as error:  # sequences and optional values are no arrays
+        except (TypeError, ValueError, AttributeError, NotImplementedError) as error:  # sequences, optional values
             shutil.rmtree(place, ignore_errors=True)
             print(f"left out: {case.name}: {error}", file=sys.stderr)
 

@@ -1,6 +1,6 @@
-// The attack on the picture that is shown.
+// The attack on the shown picture.
 
-import { forgive } from '../view/alert.js';
+import { dismissErrorBefore } from '../view/alert.js';
 import { refutation } from '../view/keep.js';
 import * as run from '../view/run.js';
 import { percent } from '../words.js';
@@ -51,9 +51,9 @@ export function attackFlow(page, session, looks, form, onBest) {
         },
       }));
       const stopped = job.enough.signal.aborted && reached.step < reached.steps ? { step: reached.step, steps: reached.steps } : undefined;
-      // A shorter search is none of those that are compared.
-      if (!stopped) page.record(options, of.model.sigma, outcome.report);
-      forgive(job);
+      // A search that was stopped early is not comparable with others.
+      if (!stopped) page.record(options, of.model, outcome.report);
+      dismissErrorBefore(job);
       settle({ of, options, outcome, stopped, device: /** @type {NonNullable<typeof session.device>} */ (session.device) });
     } catch (error) {
       session.leaveGpu();
@@ -63,7 +63,7 @@ export function attackFlow(page, session, looks, form, onBest) {
     }
   }
 
-  /** This is what was found. What a GPU has found is looked at by the CPU too, once it is shown. @param {Result} result */
+  /** Shows the result. A result of a GPU is shown first, then checked on the CPU. @param {Result} result */
   async function settle(result) {
     const { of, options, outcome, device } = result;
     page.best = null;
@@ -74,7 +74,7 @@ export function attackFlow(page, session, looks, form, onBest) {
     const check = await seen.then((seen) => ({ seen }), ({ message }) => ({ failed: message }));
     if (page.result !== result) return;
     page.result = { ...result, check };
-    if (refutation(page.result)) page.record(options, of.model.sigma, { ...outcome.report, success: false });
+    if (refutation(page.result)) page.record(options, of.model, { ...outcome.report, success: false });
     page.changed();
   }
 

@@ -1,4 +1,4 @@
-// What the chart shows: measured before, measured here, and the shown picture's own results.
+// The chart's data: shipped results, results measured here, and those of the shown picture.
 
 import { MEASURES, curve, exact, intervalWords, measured as fetchMeasured, measuredHere, predictions, seedCurves, trainingsOf } from '../robustness.js';
 import { levelRows, shareRows, sweepRows } from '../rows.js';
@@ -16,10 +16,10 @@ import { attackWords, counted } from '../words.js';
 /** @typedef {import('../robustness.js').Measure} Measure */
 /** @typedef {import('./sweep.js').Live} Live */
 
-/** The choice beside the measures: the share still read correctly against ‖Δx‖. */
+/** The chart's other view, besides the measures: the share still classified correctly by ‖Δx‖. */
 const READ = 'read';
 
-/** What a chart means, before anything else is said of it. */
+/** The first sentences of the caption: how to read the chart. */
 const MEANING = {
   measure: 'Each point is a strength of noise. Further right, networks were trained with more noise; higher up, a picture must be changed more before it is fooled, so the networks are more robust.',
   read: 'Each line is a strength of noise in training. It says how many pictures are still read correctly when each may be changed by so much; a line further up and right is a more robust network.',
@@ -35,15 +35,15 @@ export function chartFlow(page, form) {
   const view = find('measure', HTMLSelectElement);
   const predictedBox = find('predicted', HTMLInputElement);
   const limitBox = find('limit', HTMLInputElement);
-  /** Of all families, once they are here. @type {Map<string, import('../robustness.js').Measured> | null} */
+  /** The results of all families, once fetched. @type {Map<string, import('../robustness.js').Measured> | null} */
   let all = null;
-  /** Of the family shown. @type {Evaluation[]} */
+  /** The results of the shown family. @type {Evaluation[]} */
   let measured = [];
   /** @type {Live | null} */
   let live = null;
   const data = dataButtons('chart-data', 'the chart’s figures', 'robustness', () => (view.value === READ ? shareRows : levelRows)(measured[chosen.selectedIndex]));
   const hereData = dataButtons('sweep-data', 'what was measured here', 'measured-here', () => (live ? sweepRows(live) : []));
-  /** What the list of results was made of. */
+  /** The content that the list of results was made from. */
   let listed = '';
 
   view.replaceChildren(...Object.entries(MEASURES).map(([name, { words }]) => new Option(words, name)), new Option('share still read correctly', READ));
@@ -59,7 +59,7 @@ export function chartFlow(page, form) {
     return `${study}${attackWords(attack, form.info(attack.attack))}, on ${counted(pictures, split === 'test' ? 'held-out picture' : 'picture')}`;
   }
 
-  /** Lists the results of the family; the choice stays while the list does. */
+  /** Lists the results of the family; keeps the choice if the list is unchanged. */
   function list() {
     const found = all?.get(page.wanted.family.id);
     measured = found?.evaluations ?? [];
@@ -82,7 +82,7 @@ export function chartFlow(page, form) {
   function draw() {
     const evaluation = measured[chosen.selectedIndex];
     const read = view.value === READ;
-    // Both are of the mean length, and no other measure can be compared with them.
+    // Both are means of ‖Δx‖₂, and cannot be compared with another measure.
     predictedBox.parentElement?.toggleAttribute('hidden', view.value !== 'mean_l2' || !evaluation?.levels.some(({ predicted }) => predicted));
     limitBox.parentElement?.toggleAttribute('hidden', view.value !== 'mean_l2' || evaluation?.limit == null);
     find('chart-meaning', HTMLElement).textContent = MEANING[read ? 'read' : 'measure'];
@@ -169,7 +169,7 @@ export function chartFlow(page, form) {
   };
 }
 
-/** @param {(string | false | null | undefined | 0)[]} sentences those that are to be said */
+/** @param {(string | false | null | undefined | 0)[]} sentences the caption's sentences; falsy ones are left out */
 function caption(sentences) {
   find('chart-caption', HTMLElement).textContent = sentences.filter(Boolean).join(' ');
 }

@@ -1,17 +1,17 @@
-// What the network would read if the picture that fools it were saved as JPEG.
+// The network's prediction if the adversarial picture were saved as JPEG.
 
 import { find } from '../view/dom.js';
 import { percent } from '../words.js';
 
 /** @typedef {import('../page.js').Result} Result */
 
-/** In percent: what cameras write, and what is sent by messengers. */
+/** JPEG qualities in percent: typical of cameras, and of messengers. */
 const QUALITIES = [95, 75];
 
 /** @param {import('../page.js').Page} page @param {import('../session.js').Session} session */
 export function jpegFlow(page, session) {
   const line = find('jpeg', HTMLElement);
-  /** The picture that was looked at last. @type {import('../page.js').Picture | null} */
+  /** The last picture that was classified as JPEG. @type {import('../page.js').Picture | null} */
   let asked = null;
 
   /** @param {Result} result */
@@ -28,9 +28,9 @@ export function jpegFlow(page, session) {
         const words = seen.class === report.original.class ? 'undone, it reads' : seen.class === report.eight_bit.class ? 'still fooled, it reads' : 'it reads';
         found.push(`at quality ${quality}, ${words} “${seen.label}”, ${percent(seen.probability)} sure`);
       }
-      if (asked === adversarial) line.textContent = `${advice} Tried with this one: as JPEG ${found.join('; ')}.`;
+      if (asked === adversarial) line.textContent = `${advice} For this picture: as JPEG ${found.join('; ')}.`;
     } catch {
-      // Another device was chosen meanwhile, or the computation stopped: whoever needs it next tells.
+      // Another device was chosen, or the computation stopped. No message here: the next use of the device reports it.
     }
   }
 

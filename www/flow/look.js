@@ -1,8 +1,8 @@
-// A network looks at a picture: the picture was chosen, opened or cropped, or the network changed.
+// Classifies the picture, after it was chosen, opened or cropped, or after the network changed.
 
 import { own } from '../pictures.js';
 import { arrival, watch } from '../program.js';
-import { complain, forgive, remark } from '../view/alert.js';
+import { complain, dismissErrorBefore, remark } from '../view/alert.js';
 import * as run from '../view/run.js';
 
 /** @typedef {import('../page.js').Job} Job */
@@ -14,12 +14,12 @@ import * as run from '../view/run.js';
  * @param {import('../pictures.js').Pictures} pictures
  */
 export function lookFlow(page, session, pictures) {
-  /** Whether the network has looked, once the last look is over. @type {Promise<boolean>} */
+  /** Resolves when the last classification ends: whether it succeeded. @type {Promise<boolean>} */
   let looked = Promise.resolve(false);
-  /** Counts what was asked for: of several files given, the last one counts. */
+  /** Number of requests so far: if several files are given, only the last one is used. */
   let asked = 0;
 
-  /** If it fails, the page stays as it was. @param {Partial<Wish>} change */
+  /** Classifies with a changed picture, crop or network. If this fails, the page stays as it was. @param {Partial<Wish>} change */
   function look(change) {
     asked += 1;
     page.wanted = { ...page.wanted, ...change };
@@ -44,8 +44,8 @@ export function lookFlow(page, session, pictures) {
       const predictions = await job.wait(bridge.predict(model.id, picture, { signal, loading }));
       page.wanted = { family, model, subject, crop };
       page.show({ family, model, subject, crop, picture, predictions });
-      forgive(job);
-      if (wish.crop && crop !== wish.crop) remark('The crop in the link lies outside of the picture: this is its middle.');
+      dismissErrorBefore(job);
+      if (wish.crop && crop !== wish.crop) remark('The crop in the link lies outside of the picture: the middle is shown instead.');
       return true;
     } catch (error) {
       if (job === page.job && session.leaveGpu()) return look({});
@@ -72,10 +72,10 @@ export function lookFlow(page, session, pictures) {
   return {
     look,
 
-    /** Whether the network has looked, once it is over; if it was given up before, it looks now. */
+    /** Resolves when the picture is classified, or could not be. Starts a new classification if none is running. */
     done: () => (page.job?.kind === 'look' ? looked : look({})),
 
-    /** A picture of one's own. The page is not touched before it is known to be one. @param {File} file @param {Wish['family']} family */
+    /** Opens the user's own picture. The page does not change until the file is known to be a picture. @param {File} file @param {Wish['family']} family */
     async open(file, family) {
       if (!page.allows('look')) return complain('Another picture has to wait until the measuring is done or cancelled.');
       const turn = (asked += 1);

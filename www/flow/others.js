@@ -1,4 +1,4 @@
-// Whether the picture that fools this network fools the others of its family.
+// Whether the picture that fools this network also fools the others of its family.
 
 import { otherNetworks } from '../view/others.js';
 import * as run from '../view/run.js';
@@ -10,7 +10,7 @@ import { counted } from '../words.js';
 /** @param {import('../page.js').Page} page @param {import('../session.js').Session} session */
 export function othersFlow(page, session) {
   const widget = otherNetworks(look, () => page.job?.abort());
-  /** Of which result, and what each network sees. @type {{ outcome: Result['outcome'], seen: Map<string, Seen> } | null} */
+  /** The result, and the predictions of each network for it. @type {{ outcome: Result['outcome'], seen: Map<string, Seen> } | null} */
   let asked = null;
 
   async function look() {

@@ -1,24 +1,31 @@
-// A network of one's own, from an ONNX file: it becomes a family of one network, and everything on the page works on it.
+// The user's own networks, from ONNX files or weights in safetensors: they become a family that works with everything
+// on the page. A second network for the same pictures joins the first.
 
+import * as shelf from '../shelf.js';
 import { complain } from '../view/alert.js';
 import { ownForm } from '../view/own.js';
 import { percent } from '../words.js';
 
 /** @typedef {import('../page.js').Family} Family */
+/** @typedef {import('../page.js').ModelEntry} ModelEntry */
 
-/** More does not fit into the module's memory beside what an attack needs, in bytes. */
+/** Largest file, in bytes: a larger one would not fit into the module's memory together with an attack. */
 const LARGEST = 500e6;
 
-/** How a file is called that holds a network. */
-const NETWORK = /\.onnx$/i;
+/** The file names of networks. */
+const NETWORK = /\.(onnx|safetensors)$/i;
 
-/** Whether it is a network and no picture. @param {File} file */
+/** Whether a file is a network, not a picture. @param {File} file */
 export const isNetwork = ({ name }) => NETWORK.test(name);
+
+/** Whether networks of both families can be on the same dial. @param {Family} one @param {Family} other */
+const alike = (one, other) => one.architecture === other.architecture && one.labels.length === other.labels.length
+  && JSON.stringify(one.input) === JSON.stringify(other.input);
 
 /**
  * @param {import('../page.js').Page} page @param {import('../session.js').Session} session
- * @param {(family: Family) => void} use has a family look at the picture
- * @param {() => void} leave back to the networks of the page
+ * @param {(family: Family, model?: ModelEntry) => void} use classifies the picture with a network of this family
+ * @param {() => void} leave returns to the networks of the page
  */
 export function ownFlow(page, session, use, leave) {
   const widget = ownForm({
@@ -28,48 +35,68 @@ export function ownFlow(page, session, use, leave) {
       read();
     },
     onChange: read,
+    onKeep: keep,
     onLeave: leave,
-    onReturn: () => family && use(family),
+    onReturn: () => (family ? use(family) : reopen()),
   });
-  /** @type {File | null} */
+  /** The file given last. @type {{ name: string, file: Blob } | null} */
   let given = null;
   /** The text of a file of labels. @type {string | undefined} */
   let labels;
-  /** The network, once it is read. @type {Family | null} */
+  /** The networks, once one is read. @type {Family | null} */
   let family = null;
+  /** The files of the networks, by name. @type {Map<string, Blob>} */
+  const files = new Map();
+  /** The networks that the browser has stored at an earlier visit. @type {import('../shelf.js').Shelf | undefined} */
+  let kept;
   /** @type {string[]} */
   let notes = [];
-  /** Why the file given last cannot be used. */
+  /** Why the last file cannot be used or stored; empty if it can. */
   let problem = '';
-  /** Counts what was asked for: the last one counts. */
+  /** Number of requests so far: only the last one is used. */
   let asked = 0;
+
+  shelf.read().then((found) => {
+    kept = found;
+    page.changed();
+  });
 
   /** @param {File} file */
   function open(file) {
     if (!page.allows('look')) return complain('Another network has to wait until the measuring is done or cancelled.');
-    given = file;
+    given = { name: file.name, file };
     labels = undefined;
     read();
   }
 
-  /** What cannot be read leaves the page as it was. */
+  /** Opens the stored networks again, each as if the user gave its file. */
+  async function reopen() {
+    if (!kept) return;
+    const { options } = kept;
+    ({ labels } = options);
+    widget.restore(options);
+    for (const [name, file] of kept.files) {
+      given = { name, file };
+      await read();
+    }
+    widget.keep(true); // not before: every network read in the meantime would be stored without those after it
+  }
+
+  /** Reads the file. If it cannot be read, the page stays as it was. */
   async function read() {
     if (!given) return;
-    const { name, size } = given;
+    const { name, file } = given;
     const turn = (asked += 1);
     widget.tell(`Reading ${name}…`);
     try {
-      if (size > LARGEST) throw new Error(`it has ${Math.round(size / 1e6)} MB, and at most ${LARGEST / 1e6} MB are read`);
-      const bytes = new Uint8Array(await given.arrayBuffer());
+      if (file.size > LARGEST) throw new Error(`it has ${Math.round(file.size / 1e6)} MB, and at most ${LARGEST / 1e6} MB are read`);
+      const bytes = new Uint8Array(await file.arrayBuffer());
       const bridge = await session.worker();
       const own = await bridge.network(name, bytes, { ...widget.options(), labels });
       if (turn !== asked) return;
-      if (family) URL.revokeObjectURL(family.models[0].file);
-      own.family.models[0].file = URL.createObjectURL(given);
-      ({ family, notes } = own);
       problem = '';
-      session.adopt(own.family);
-      use(own.family);
+      adopt(file, own);
+      if (widget.keeps()) await keep(true);
     } catch (error) {
       if (turn !== asked) return;
       const words = error instanceof Error ? error.message : String(error);
@@ -78,10 +105,40 @@ export function ownFlow(page, session, use, leave) {
     }
   }
 
-  /** What it is, and what it sees: whether its pixels are taken rightly is best seen by that. @param {Family} own */
-  function describe({ title, input: { channels, height, width }, labels }) {
+  /** Adds the network to those before; replaces them if they are for other pictures. @param {Blob} file @param {import('../../pkg/decoy.js').Own} own */
+  function adopt(file, own) {
+    const [model] = own.family.models;
+    const others = family && alike(family, own.family) ? family.models.filter(({ id }) => id !== model.id) : [];
+    for (const { id, file } of family?.models ?? []) {
+      if (others.every((other) => other.id !== id)) URL.revokeObjectURL(file);
+    }
+    model.file = URL.createObjectURL(file);
+    for (const name of files.keys()) if (others.every(({ id }) => id !== name)) files.delete(name);
+    files.set(model.id, file);
+    family = { ...own.family, models: [...others, model], ...(family && others.length && labels === undefined && { labels: family.labels }) };
+    ({ notes } = own);
+    session.adopt(family);
+    use(family, model);
+  }
+
+  /** @param {boolean} wanted */
+  async function keep(wanted) {
+    if (!wanted) {
+      await shelf.clear();
+      return;
+    }
+    const options = { ...widget.options(), labels: JSON.stringify(family?.labels) };
+    if (await shelf.write({ options, files })) return;
+    widget.keep(false);
+    problem = 'This browser has no room for it, or keeps nothing: it is here until the page is closed.';
+    page.changed();
+  }
+
+  /** Describes the network and its prediction, which shows best whether its pixels are normalised correctly. @param {Family} own */
+  function describe({ input: { channels, height, width }, labels }) {
     const colours = channels === 1 ? 'grey' : 'in colour';
-    const what = `${title}: pictures of ${width}×${height}, ${colours}, ${labels.length} classes.`;
+    const model = page.wanted.family === family ? page.wanted.model : family?.models[0];
+    const what = `${model?.id}: pictures of ${width}×${height}, ${colours}, ${labels.length} classes.`;
     if (page.shown?.family !== family) return what;
     const [first, second] = page.shown.predictions;
     const seen = [first, second].map(({ label, probability }) => `“${label}”, ${percent(probability)} sure`).join('; ');
@@ -95,8 +152,7 @@ export function ownFlow(page, session, use, leave) {
       const used = family === null ? 'never' : page.wanted.family === family ? 'now' : 'before';
       if (problem) widget.tell(problem);
       else if (family && page.job?.kind !== 'look') widget.tell(describe(family), notes);
-      widget.show({ given: given !== null, used, allowed: page.allows('look') });
+      widget.show({ given: given !== null, used, kept: family ? [] : [...(kept?.files.keys() ?? [])], allowed: page.allows('look') });
     },
   };
 }
-

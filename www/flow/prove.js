@@ -1,14 +1,14 @@
-// What votes under noise prove of the shown picture, beside what an attack has found.
+// A certificate for the shown picture by votes under noise, compared with the result of an attack.
 
 import { proof } from '../view/prove.js';
 
-/** How long the votes take that nobody asked for more of, in milliseconds. */
+/** Approximate time of the first round of votes, in milliseconds. */
 const PATIENCE = 10_000;
 
-/** Votes that choose the name, and the least and the most that are counted for it. */
+/** Votes that choose the class, and the smallest and largest number of votes counted for it. */
 const [CHOOSE, LEAST, MOST] = [100, 100, 10_000];
 
-/** The probability with which a proof may be wrong. */
+/** The probability that a certificate is wrong is at most this. */
 const ALPHA = 0.001;
 
 /** @typedef {import('../page.js').Shown} Shown */
@@ -16,15 +16,15 @@ const ALPHA = 0.001;
 /** @param {import('../page.js').Page} page @param {import('../session.js').Session} session */
 export function proveFlow(page, session) {
   const widget = proof(() => prove(1), () => prove(10), () => page.job?.abort());
-  /** What was proved last, and of what. @type {{ of: Shown, sigma: number, certificate: import('../../pkg/decoy.js').Certificate } | null} */
+  /** The last certificate, and its picture. @type {{ of: Shown, sigma: number, certificate: import('../../pkg/decoy.js').Certificate } | null} */
   let proved = null;
 
-  /** The noise under which a network votes: that of its training, or of the next network where it had none. @param {Shown} shown */
+  /** The σ of the votes: that of the network's training, or, if it had no noise, that of the next network. @param {Shown} shown */
   function noiseOf({ family, model }) {
     return model.sigma || (family.models.find(({ sigma }) => sigma > 0)?.sigma ?? 0.1);
   }
 
-  /** As many votes as fit into ten seconds, so many times; fixed before the first is counted. @param {number} times */
+  /** Counts `times` as many votes as fit into ten seconds. Their number is fixed before the first is counted. @param {number} times */
   async function prove(times) {
     const of = page.shown;
     if (!of) return;

@@ -4,13 +4,13 @@ import { trialRow } from '../rows.js';
 import { dataButtons } from '../view/data.js';
 import { strip } from '../view/strip.js';
 import * as run from '../view/run.js';
-import { attackWords, counted, duration } from '../words.js';
+import { attackWords, counted, duration, isOwnFile } from '../words.js';
 
 /** @typedef {import('../page.js').AttackOptions} AttackOptions */
 /** @typedef {import('../page.js').Family} Family */
 /** @typedef {import('../page.js').Picture} Picture */
 /** @typedef {import('../page.js').Result} Result */
-/** @typedef {Pick<Result, 'options' | 'outcome' | 'device'> & { sigma: number }} Found */
+/** @typedef {Pick<Result, 'options' | 'outcome' | 'device'> & { model: Family['models'][number] }} Found */
 
 /**
  * @param {import('../page.js').Page} page @param {import('../session.js').Session} session
@@ -24,18 +24,18 @@ export function stripFlow(page, session, form, looks, attacks) {
   let family = null;
   /** @type {Picture | null} */
   let picture = null;
-  /** The attack of what was found. */
+  /** The attack with which the strip was made, as JSON. */
   let attack = '';
-  /** By network. @type {Map<string, Found>} */
+  /** Results by network. @type {Map<string, Found>} */
   const found = new Map();
-  const data = dataButtons('strip-data', 'the strip', 'noise-strip', () => [...found.values()].map(({ options, sigma, outcome: { report } }) => trialRow({ options, sigma, report })));
+  const data = dataButtons('strip-data', 'the strip', 'noise-strip', () => [...found.values()].map(({ options, model, outcome: { report } }) => trialRow({ options, model, report })));
 
   function clear() {
     found.clear();
     widget.clear();
   }
 
-  /** Goes on where it was stopped, if nothing else is asked for. */
+  /** Attacks all networks. Continues a stopped run if the settings are the same. */
   async function fill() {
     const options = form.read();
     if (!page.shown || !options) return;
@@ -47,7 +47,8 @@ export function stripFlow(page, session, form, looks, attacks) {
     const began = performance.now();
     page.changed();
     widget.begin();
-    for (const { id, sigma } of models.filter(({ id }) => !found.has(id))) {
+    for (const model of models.filter(({ id }) => !found.has(id))) {
+      const { id } = model;
       const tell = (/** @type {string} */ words) => signal.aborted || widget.progress(id, { words });
       try {
         tell('preparing');
@@ -57,8 +58,8 @@ export function stripFlow(page, session, form, looks, attacks) {
           loading: (state) => tell(run.loadingShare(state)),
           progress: ({ step, steps }) => tell(`step ${step} of ${steps}`),
         }));
-        page.record(options, sigma, outcome.report);
-        found.set(id, { options, sigma, outcome, device: /** @type {NonNullable<typeof session.device>} */ (session.device) });
+        page.record(options, model, outcome.report);
+        found.set(id, { options, model, outcome, device: /** @type {NonNullable<typeof session.device>} */ (session.device) });
         widget.result(id, resultOf(outcome));
       } catch (error) {
         if (signal.aborted) break;
@@ -69,23 +70,22 @@ export function stripFlow(page, session, form, looks, attacks) {
     const all = counted(models.length, 'network');
     widget.end(
       !signal.aborted ? `${attackWords(options, form.info(options.attack))}: ${all} in ${duration(performance.now() - began)}.`
-      : found.size ? `Stopped after ${found.size} of ${all}. “Fool every network” goes on from here.`
+      : found.size ? `Stopped after ${found.size} of ${all}. “Fool every network” continues from here.`
       : '',
       signal.aborted ? '' : growth(models, found),
     );
     page.end(job);
   }
 
-  /** The network and what was found with it. @param {string} id */
+  /** Shows a network and its result. @param {string} id */
   async function open(id) {
     const kept = found.get(id);
-    const model = page.shown?.family.models.find((model) => model.id === id);
-    if (!kept || !model || !(await looks.look({ model })) || !page.shown) return;
+    if (!kept || !(await looks.look({ model: kept.model })) || !page.shown) return;
     attacks.settle({ of: page.shown, ...kept });
     page.changed();
   }
 
-  /** What the network sees now; and before, if it was something else than the network on the page sees. @param {Result['outcome']} outcome */
+  /** The new prediction; and the one before, if it differs from that of the network on the page. @param {Result['outcome']} outcome */
   function resultOf({ adversarial, report: { original, norm, eight_bit: { success, label, probability, norms } } }) {
     if (!success) return { failed: 'not fooled' };
     const before = page.shown?.predictions[0].label;
@@ -99,7 +99,7 @@ export function stripFlow(page, session, form, looks, attacks) {
         found.clear();
         widget.show(family.models);
       }
-      // Another picture has other results.
+      // The results of another picture are discarded.
       if (picture !== (page.shown?.picture ?? null)) {
         picture = page.shown?.picture ?? null;
         clear();
@@ -110,7 +110,7 @@ export function stripFlow(page, session, form, looks, attacks) {
   };
 }
 
-/** What noise in training did, in a sentence. @param {Family['models']} models by rising σ @param {Map<string, Found>} found */
+/** The effect of noise in training, in a sentence. @param {Family['models']} models sorted by σ @param {Map<string, Found>} found */
 function growth([clean, ...noisy], found) {
   const sizes = (/** @type {Family['models']} */ models) => models.flatMap(({ id }) => {
     const report = found.get(id)?.outcome.report;
@@ -118,7 +118,7 @@ function growth([clean, ...noisy], found) {
   });
   const [first] = sizes([clean]);
   const others = sizes(noisy);
-  if (!first || !others.length) return '';
+  if (!first || !others.length || isOwnFile(clean)) return '';
   const times = others.map((size) => (size / first).toFixed(1)).sort((a, b) => Number(a) - Number(b));
   const range = times[0] === times.at(-1) ? times[0] : `${times[0]} to ${times.at(-1)}`;
   const missed = noisy.length - others.length;

@@ -10,7 +10,7 @@ import { counted, duration } from '../words.js';
 /** @typedef {import('../page.js').Picture} Picture */
 /** @typedef {import('../bridge.js').Bridge} Bridge */
 /** @typedef {import('../pictures.js').Subject} Subject */
-/** @typedef {{ family: Family, options: AttackOptions, images: number, points: import('../../pkg/decoy.js').SweepPoint[] }} Live what was measured here */
+/** @typedef {{ family: Family, options: AttackOptions, images: number, points: import('../../pkg/decoy.js').SweepPoint[] }} Live the results measured here */
 
 /**
  * @param {import('../page.js').Page} page @param {import('../session.js').Session} session
@@ -19,7 +19,7 @@ import { counted, duration } from '../words.js';
  * @param {(live: Live) => void} onPoints
  */
 export function sweepFlow(page, session, galleries, pictures, form, onPoints) {
-  const widget = sweepForm(sweep, () => page.job?.abort(), weigh);
+  const widget = sweepForm(sweep, () => page.job?.abort(), estimate);
   const galleryOf = (/** @type {Family} */ { id }) => galleries.here.find(({ family }) => family === id);
 
   /** @param {number} images */
@@ -29,7 +29,7 @@ export function sweepFlow(page, session, galleries, pictures, form, onPoints) {
     const gallery = galleryOf(family);
     if (!gallery || !chosen) return;
     const { models } = family;
-    // The curve is that of the nearest misread picture, whatever it is misread as, and wherever it changes.
+    // The curve is for the smallest change, so target and region are not used.
     const { target, region, ...options } = chosen;
     const job = page.begin('sweep');
     const { signal } = job;
@@ -66,12 +66,12 @@ export function sweepFlow(page, session, galleries, pictures, form, onPoints) {
     }
   }
 
-  /** How long it will take, as far as the searches until now tell. @param {number} images */
-  function weigh(images) {
+  /** The expected duration in words, from the speed of the last search. @param {number} images */
+  function estimate(images) {
     const { family } = page.wanted;
     const cost = form.cost();
     const pace = page.pace(family);
-    if (!cost || !pace || !(images > 0)) return 'Fool the network once, and here stands how long this takes.';
+    if (!cost || !pace || !(images > 0)) return 'Fool the network once to see how long this takes.';
     return `About ${duration(pace * cost * images * family.models.length)} at the pace of your last search.`;
   }
 
@@ -86,7 +86,7 @@ export function sweepFlow(page, session, galleries, pictures, form, onPoints) {
   };
 }
 
-/** What a picture shows; where that is not known, what the first network sees in it. @param {Bridge} bridge @param {Family} family @param {Subject} subject @param {Picture} picture */
+/** The class of a picture; if it is unknown, the prediction of the family's first network. @param {Bridge} bridge @param {Family} family @param {Subject} subject @param {Picture} picture */
 async function classOf(bridge, { labels, models }, { label }, picture) {
   return label === null ? (await bridge.predict(models[0].id, picture))[0].class : labels.indexOf(label);
 }

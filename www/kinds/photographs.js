@@ -1,4 +1,4 @@
-// Photographs of their own, each with its author; what they show is not written down.
+// Single photographs, each with its author; their classes are not known.
 
 import { siteFile } from '../pictures.js';
 import { slug } from '../words.js';

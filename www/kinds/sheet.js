@@ -1,4 +1,4 @@
-// Many small pictures in one file, row by row, class by class.
+// Many small pictures in one file, row by row, sorted by class.
 
 import { siteFile } from '../pictures.js';
 import { slug } from '../words.js';

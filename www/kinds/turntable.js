@@ -1,4 +1,4 @@
-// Objects on a turntable: every object from all sides, a file for each.
+// Objects on a turntable: every object from all sides, one file for each pose.
 
 import { siteFile } from '../pictures.js';
 import { slug } from '../words.js';

@@ -1,15 +1,15 @@
-// What went wrong, in a sentence, until it is dismissed or something goes right.
+// An error message, shown until it is dismissed or a later job succeeds.
 
 import { isGone } from '../renew.js';
 import { find, make } from './dom.js';
 
 const region = find('alert', HTMLElement);
-/** Whether it stays until it is dismissed. */
-let standing = false;
-/** When it was said. */
-let said = 0;
+/** Whether the message stays until it is dismissed. */
+let sticky = false;
+/** When the message was shown, as `performance.now()`. */
+let shownAt = 0;
 
-/** @param {unknown} error @param {() => void} [retry] what failed, once more */
+/** @param {unknown} error @param {() => void} [retry] repeats what failed */
 export function complain(error, retry) {
   const words = error instanceof Error ? error.message : String(error);
   const sentence = words.replace(/^./, (first) => first.toUpperCase()).replace(/[^.!?]$/, '$&.');
@@ -17,8 +17,8 @@ export function complain(error, retry) {
     dismiss();
     retry?.();
   };
-  standing = false;
-  said = performance.now();
+  sticky = false;
+  shownAt = performance.now();
   region.replaceChildren(
     make('p', {}, sentence),
     make('div', { className: 'buttons' },
@@ -28,23 +28,23 @@ export function complain(error, retry) {
   );
 }
 
-/** What is no failure, so that no success makes it obsolete. @param {string} sentence */
+/** Shows a remark that is not a failure: it stays even after a success. @param {string} sentence */
 export function remark(sentence) {
   complain(sentence);
-  standing = true;
+  sticky = true;
 }
 
-/** Something went right, which makes obsolete what was said before it began. @param {{ began: number }} job */
-export function forgive({ began }) {
-  if (!standing && said < began) dismiss();
+/** Called after a success: removes an error from before the job began. @param {{ began: number }} job */
+export function dismissErrorBefore({ began }) {
+  if (!sticky && shownAt < began) dismiss();
 }
 
-/** What was remarked was about a link, or a picture, that the page has left. */
-export function retract() {
-  if (standing) dismiss();
+/** Removes a remark, after the page has left the link or picture it was about. */
+export function dismissRemark() {
+  if (sticky) dismiss();
 }
 
 function dismiss() {
-  standing = false;
+  sticky = false;
   region.replaceChildren();
 }

@@ -1,4 +1,4 @@
-// Which attack, in which norm, with which parameters, towards what.
+// The form of the attack: its name, norm, parameters and target.
 
 import { find, make } from './dom.js';
 import { regionField } from './region.js';
@@ -11,11 +11,11 @@ import { NORMS, attackWords, counted, work } from '../words.js';
 /** @typedef {import('../../pkg/decoy.js').Norm} Norm */
 /** @typedef {import('../../pkg/decoy.js').Parameter} Parameter */
 
-/** Where an attack has more parameters than two, these are seen at once. They are always named, the others where they are not as usual. */
-const FOREMOST = ['steps', 'epsilon'];
+/** With more than two parameters, only these are visible at first. They are always in the options; others only if not at the default. */
+const PRIMARY = ['steps', 'epsilon'];
 
-/** What is done this many times over: the cost of most attacks is the product of those they have. */
-const TIMES = ['steps', 'searches', 'candidates', 'targets'];
+/** Parameters that count repetitions: the cost of most attacks is their product. */
+const COST_FACTORS = ['steps', 'searches', 'candidates', 'targets'];
 
 /** @param {() => void} onChange */
 export function attackForm(onChange) {
@@ -28,10 +28,10 @@ export function attackForm(onChange) {
   const target = targetField(onChange);
   const sure = find('sure', HTMLSelectElement);
   const region = regionField(() => {
-    weigh();
+    showCost();
     onChange();
   });
-  /** None before the program is here. @type {AttackInfo[]} */
+  /** Empty until the program has loaded. @type {AttackInfo[]} */
   let attacks = [];
   /** @type {Family | null} */
   let family = null;
@@ -49,14 +49,14 @@ export function attackForm(onChange) {
     onChange();
   };
   normSelect.onchange = () => {
-    lay();
+    renderParameters();
     onChange();
   };
   sure.onchange = onChange;
-  shown.oninput = folded.oninput = weigh;
+  shown.oninput = folded.oninput = showCost;
   shown.onchange = folded.onchange = onChange;
 
-  /** @param {string} name of an attack that there is */
+  /** @param {string} name of an existing attack */
   function choose(name) {
     select.value = name;
     const { summary, forms, targeted } = chosen();
@@ -64,17 +64,17 @@ export function attackForm(onChange) {
     normSelect.replaceChildren(...forms.map(({ norm }) => new Option(`${NORMS[norm].name}: ${NORMS[norm].words}`, norm)));
     find('attack-norm-field', HTMLElement).hidden = forms.length < 2;
     target.offer(targeted);
-    lay();
+    renderParameters();
   }
 
-  /** Lays out the parameters, at their usual values. */
-  function lay() {
+  /** Lays out the parameters, at their default values. */
+  function renderParameters() {
     const { parameters } = form();
-    const foremost = (/** @type {Parameter} */ { name }) => parameters.length <= 2 || FOREMOST.includes(name);
-    shown.replaceChildren(...parameters.filter(foremost).map(parameterField));
-    folded.replaceChildren(...parameters.filter((parameter) => !foremost(parameter)).map(parameterField));
+    const primary = (/** @type {Parameter} */ { name }) => parameters.length <= 2 || PRIMARY.includes(name);
+    shown.replaceChildren(...parameters.filter(primary).map(parameterField));
+    folded.replaceChildren(...parameters.filter((parameter) => !primary(parameter)).map(parameterField));
     more.hidden = !folded.hasChildNodes();
-    weigh();
+    showCost();
   }
 
   /** @param {Parameter} parameter */
@@ -87,30 +87,30 @@ export function attackForm(onChange) {
     return make('div', {}, make('label', { htmlFor: input.id }, label), input, note);
   }
 
-  /** Whether any change within ε will do. */
+  /** Whether any change within ε is a success, without a search for the smallest. */
   const within = () => field('epsilon') !== undefined && !field('searches')?.valueAsNumber;
 
-  /** What a picture costs at most with the parameters as they are, as far as that is known. */
+  /** The largest cost of a picture with the present parameters; where it does not follow from them, with the default ones. */
   function most() {
     const { passes, parameters } = form();
-    const factors = parameters.filter(({ name }) => TIMES.includes(name)).map(({ name, default: usual }) => ({ usual, now: field(name)?.valueAsNumber ?? usual }));
-    // No searches are one, as it is.
+    const factors = parameters.filter(({ name }) => COST_FACTORS.includes(name)).map(({ name, default: usual }) => ({ usual, now: field(name)?.valueAsNumber ?? usual }));
+    // 0 searches means one run.
     const product = (/** @type {number[]} */ values) => values.reduce((product, value) => product * Math.max(value, 1), 1);
     const usual = passes.backward || passes.forward;
     const follows = usual === product(factors.map((factor) => factor.usual));
     return { passes, usual, follows, count: follows ? product(factors.map(({ now }) => now)) : usual };
   }
 
-  /** Says which attack it is, what it keeps small, and what it costs. */
-  function weigh() {
+  /** Shows the attack, the norm it keeps small, and its cost. */
+  function showCost() {
     if (!attacks.length) return;
     const { norm } = form();
     const { passes, follows, count } = most();
     find('attack-words', HTMLElement).textContent = attackWords({ ...options(), target: undefined, sure: undefined }, chosen());
-    const cost = passes.backward ? `Up to ${counted(count, 'gradient')} a picture` : `Asks the network up to ${counted(count, 'time')}, without gradients`;
+    const cost = passes.backward ? `Up to ${counted(count, 'gradient')} a picture` : `Up to ${counted(count, 'prediction')} a picture, without gradients`;
     find('attack-cost', HTMLElement).textContent = [
       `Keeps ${NORMS[norm].symbol} ${within() ? 'within ε' : 'small'}.`,
-      // Nothing is known while a field is empty.
+      // The cost is unknown while a field is empty.
       count > 0 && `${cost}${follows ? '' : ', with the usual parameters'}.`,
     ].filter(Boolean).join(' ');
   }
@@ -121,7 +121,7 @@ export function attackForm(onChange) {
     const [label, part] = [target.value(), region.value()];
     const values = form().parameters
       .map(({ name, default: usual }) => ({ name, usual, value: field(name)?.valueAsNumber ?? usual }))
-      .filter(({ name, usual, value }) => FOREMOST.includes(name) || value !== usual);
+      .filter(({ name, usual, value }) => PRIMARY.includes(name) || value !== usual);
     return {
       attack: name,
       ...(forms.length > 1 && { norm: form().norm }),
@@ -132,7 +132,7 @@ export function attackForm(onChange) {
     };
   }
 
-  /** Whether every field holds what it may; one that does not says so itself, which it can only where it is seen. */
+  /** Whether every field is valid; an invalid one shows its message, for which its section is opened. */
   function valid() {
     if (fields().some((input) => !input.validity.valid) || region.wrong()) root.open = true;
     if (folded.querySelector(':invalid')) more.open = true;
@@ -140,7 +140,7 @@ export function attackForm(onChange) {
   }
 
   return {
-    /** The attacks there are. @param {AttackInfo[]} infos */
+    /** Sets the list of attacks. @param {AttackInfo[]} infos */
     offer(infos) {
       if (attacks.length) return;
       attacks = infos;
@@ -154,33 +154,33 @@ export function attackForm(onChange) {
 
     ready: () => attacks.length > 0,
 
-    /** The networks that are attacked: each family has its own names and its own patience. @param {Family} next */
+    /** Sets the family of the networks: each has its own labels and largest default number of steps. @param {Family} next */
     attacking(next) {
       if (next === family) return;
       family = next;
       target.set(null);
       target.labels(next.labels);
       region.of(next.input);
-      if (attacks.length) lay();
+      if (attacks.length) renderParameters();
     },
 
-    /** What a picture costs, in the work of passes; nothing, where a field is empty. */
+    /** The cost of a picture, in forward passes; 0 where a field is empty. */
     cost() {
       if (!attacks.length) return 0;
       const { passes, usual, count } = most();
       return count > 0 ? (work(passes) * count) / usual : 0;
     },
 
-    /** What is chosen, whether it may be or not. */
+    /** The chosen options, valid or not. */
     peek: () => (attacks.length ? options() : null),
 
-    /** What is chosen, or nothing: then a field that holds what it may not says so itself. */
+    /** The chosen options; null if a field is invalid, which then shows its message. */
     read: () => (attacks.length && valid() ? options() : null),
 
     /**
-     * Chooses what is asked for, as far as it is there, and the usual for all else.
+     * Chooses the given options that exist, and the defaults for all others.
      * @param {Record<string, string | undefined>} wish by the names of `AttackOptions`
-     * @returns {string[]} the names of what is not
+     * @returns {string[]} the names of those that do not exist
      */
     restore({ attack = attacks[0].name, norm, target: label, sure: probability = '', region: part, ...values }) {
       const there = info(attack) !== undefined;
@@ -189,7 +189,7 @@ export function attackForm(onChange) {
       const formed = norm === undefined || forms.some((form) => form.norm === norm);
       if (norm !== undefined && formed) {
         normSelect.value = norm;
-        lay();
+        renderParameters();
       }
       const bad = Object.entries(values).filter(([name, value]) => {
         const input = field(name);
@@ -200,25 +200,25 @@ export function attackForm(onChange) {
         input.value = usual ?? '';
         return true;
       });
-      weigh();
+      showCost();
       const known = [...sure.options].some(({ value }) => value === probability);
       sure.value = known ? probability : '';
       const named = label === undefined || (targeted && (family?.labels.includes(label) ?? false));
       target.set((named && label) || null);
       const fits = region.set(part);
-      weigh();
+      showCost();
       return [...(fits ? [] : ['region']), ...(there ? [] : ['attack']), ...(formed ? [] : ['norm']), ...bad.map(([name]) => name), ...(named ? [] : ['target']), ...(known ? [] : ['sure'])];
     },
 
-    /** Whether more steps may achieve more. @param {boolean} fooled what there is fools the network */
+    /** Whether more steps may improve the result. @param {boolean} fooled whether the present result fools the network */
     improves: (fooled) => field('steps') !== undefined && !(fooled && within()),
 
-    /** Twice as many steps. */
+    /** Doubles the number of steps. */
     lengthen() {
       const steps = field('steps');
       if (!steps) return;
       steps.value = String(Math.min(2 * steps.valueAsNumber, Number(steps.max)));
-      weigh();
+      showCost();
       onChange();
     },
 

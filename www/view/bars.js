@@ -6,7 +6,7 @@ import { percent } from '../words.js';
 /**
  * @param {HTMLElement} list
  * @param {import('../../pkg/decoy.js').Prediction[]} predictions most probable first
- * @param {{ before: number, after?: number }} classes what the network sees before and after the attack: each has its colour in both lists
+ * @param {{ before: number, after?: number }} classes predicted before and after the attack: each has its colour in both lists
  */
 export function bars(list, predictions, { before, after }) {
   list.replaceChildren(

@@ -1,8 +1,8 @@
-// A picture from the camera: a dialog with what the camera sees, and a button to take it.
+// A picture from the camera: a dialog with the camera's image, and a button to take the picture.
 
 import { find, make } from './dom.js';
 
-/** What to say of the errors that `getUserMedia` names. @type {Record<string, string>} */
+/** Messages for the errors of `getUserMedia`, by name. @type {Record<string, string>} */
 const REASONS = {
   NotAllowedError: 'The camera may not be used here. To allow it, change the permission for this page in the browser, then try again.',
   NotFoundError: 'No camera was found.',
@@ -29,7 +29,7 @@ export function camera(onFile, onError) {
 
   /** @type {MediaStream | null} */
   let stream = null;
-  /** Counts the times the dialog has opened: a camera that comes after its dialog has closed is switched off. */
+  /** How often the dialog was opened: a camera that starts after its dialog was closed is switched off. */
   let opened = 0;
 
   button.onclick = async () => {
@@ -89,7 +89,7 @@ function reason(error) {
   return REASONS[name] ?? `The camera could not be used: ${message}`;
 }
 
-/** Without loss: what was taken is what the network gets. @param {HTMLVideoElement} video @returns {Promise<File | null>} */
+/** A lossless PNG of the video, so that the network gets exactly this image. @param {HTMLVideoElement} video @returns {Promise<File | null>} */
 function snapshot(video) {
   const canvas = make('canvas', { width: video.videoWidth, height: video.videoHeight });
   canvas.getContext('2d')?.drawImage(video, 0, 0);

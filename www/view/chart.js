@@ -1,11 +1,12 @@
-// A chart with its legend, and what stands under the pointer in words.
+// A chart with its legend, and the values under the pointer in words.
 
-import uPlot from '../vendor/uPlot.js';
 import { find, make } from './dom.js';
+
+/** @typedef {import('../vendor/uPlot.js').default} uPlot */
 
 /**
  * @typedef {object} Line
- * @property {(number | null)[]} values one for each x; a line goes on where one is missing
+ * @property {(number | null)[]} values one for each x; the line continues over missing ones
  * @property {string} colour
  * @property {number} [width]
  * @property {number[]} [dash]
@@ -16,16 +17,16 @@ import { find, make } from './dom.js';
  * @typedef {object} Plot
  * @property {{ label: string, reach: [number, number], words: (value: number) => string }} across
  * @property {{ label: string, reach: [number, number], words: (value: number) => string }} up
- * @property {number[]} xs rising
+ * @property {number[]} xs in rising order
  * @property {Line[]} lines
  * @property {{ high: (number | null)[], low: (number | null)[] } | null} band
  * @property {(u: uPlot) => void} [below] draws under the lines
  * @property {(u: uPlot) => void} [above] draws over them
- * @property {(index: number) => string} read what stands at one of the xs
+ * @property {(index: number) => string} read the values at one of the xs, in words
  * @property {{ swatch: string, words: string, colour?: string }[]} legend
  */
 
-/** A colour of the page, by its name in the style sheet. @typedef {(name: string) => string} Palette */
+/** Returns a colour of the page by its name in the style sheet. @typedef {(name: string) => string} Palette */
 
 const HEIGHT = 340;
 
@@ -37,12 +38,18 @@ export function chart() {
   let shown = null;
   /** @type {uPlot | null} */
   let drawn = null;
+  /** The chart library. The page does not wait for it, and works without it. @type {typeof import('../vendor/uPlot.js').default | null} */
+  let library = null;
 
+  import('../vendor/uPlot.js').then(({ default: loaded }) => {
+    library = loaded;
+    draw();
+  }, () => root.replaceChildren(make('p', { className: 'note' }, 'This browser cannot draw the chart. The table below has its figures.')));
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
   new ResizeObserver(() => drawn?.setSize({ width: root.clientWidth, height: HEIGHT })).observe(root);
 
   function draw() {
-    if (!shown) return;
+    if (!shown || !library) return;
     const style = getComputedStyle(root);
     const colour = (/** @type {string} */ name) => style.getPropertyValue(`--${name}`).trim();
     const plot = shown(colour);
@@ -50,7 +57,7 @@ export function chart() {
     drawn?.destroy();
     readout.textContent = '';
     const { xs, lines, band } = plot;
-    drawn = new uPlot(
+    drawn = new library(
       options(plot, { width: root.clientWidth, font: `12px ${style.fontFamily}`, colour, pointer }, (words) => (readout.textContent = words)),
       [xs, ...lines.map(({ values }) => values), ...(band ? [band.high, band.low] : [])],
       root,
@@ -63,7 +70,7 @@ export function chart() {
   }
 
   return {
-    /** Drawn again where the colours of the page change. @param {(colour: Palette) => Plot} plot */
+    /** Shows a plot; it is drawn again when the colours of the page change. @param {(colour: Palette) => Plot} plot */
     show(plot) {
       shown = plot;
       draw();
@@ -89,7 +96,7 @@ function options({ across, up, lines, band, below, above, read }, { width, font,
     series: [
       {},
       ...lines.map(({ colour, width = 1, dash, dots }) => ({
-        pxAlign: 0, // a fine curve has no steps
+        pxAlign: 0, // without rounding to whole pixels, curves are smooth
         stroke: colour, width, dash, spanGaps: true, points: dots ? { show: true, size: 6, width: 0, fill: colour } : { show: false },
       })),
       ...(band ? [hidden, hidden] : []),
@@ -98,7 +105,7 @@ function options({ across, up, lines, band, below, above, read }, { width, font,
     hooks: {
       drawAxes: below ? [below] : [],
       draw: above ? [above] : [],
-      // What is said of the place under the pointer survives a new drawing.
+      // Keeps the words for the place under the pointer when the chart is drawn again.
       ready: [(u) => pointer && u.setCursor({ left: pointer.left ?? -1, top: pointer.top ?? -1 })],
       setCursor: [(u) => tell(u.cursor.idx == null ? '' : read(u.cursor.idx))],
     },

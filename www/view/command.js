@@ -1,4 +1,4 @@
-// The command that does the same natively, to be copied.
+// Shows the command that repeats the attack natively, for copying.
 
 import { command } from '../command.js';
 import { find } from './dom.js';

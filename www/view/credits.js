@@ -1,18 +1,18 @@
-// Whom the pictures of the site are from.
+// The authors of the site's pictures.
 
 import { everything } from '../galleries.js';
 import { find, make } from './dom.js';
 
 /** @typedef {import('../galleries.js').Credit} Credit */
 
-/** In one line. @param {Credit | null} credit @param {string} name of the picture, where it is of one alone */
+/** A credit in one line. @param {Credit | null} credit @param {string} name of the picture, if the credit is for one picture only */
 export function byline(credit, name) {
   if (!credit) return [];
   const { words, source, licence } = credit;
   return [name && `${name}: `, make('a', { href: source, rel: 'noreferrer' }, words), licence ? `, ${licence}` : ''];
 }
 
-/** All of them, at the foot of the page. @param {import('../galleries.js').Gallery[]} galleries */
+/** Lists all credits at the foot of the page. @param {import('../galleries.js').Gallery[]} galleries */
 export function listCredits(galleries) {
   const lines = galleries.flatMap((gallery) => [
     ...(gallery.credit ? [byline(gallery.credit, '')] : []),

@@ -7,16 +7,16 @@ import { plane } from './plane.js';
 /** @typedef {import('../../pkg/decoy.js').Crop} Crop */
 /** @typedef {import('../../pkg/decoy.js').Picture} Picture */
 
-/** The frame is not made smaller than this many pixels of the picture, unless it begins so, nor than this part of it. */
+/** Smallest side of the frame: this many pixels, unless it begins smaller; and largest zoom, relative to the shorter side. */
 const SMALLEST = 32;
 const MOST = 8;
-/** A movement is over when nothing has moved for this long, in milliseconds. */
+/** A movement has ended when nothing has moved for this long, in milliseconds. */
 const REST = 120;
 
 /** @param {number} value @param {number} low @param {number} high */
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
-/** @param {(crop: Crop) => void} onChange called when a movement is over */
+/** @param {(crop: Crop) => void} onChange called when a movement has ended */
 export function cropFrame(onChange) {
   const root = find('crop', HTMLElement);
   const canvas = make('canvas', { role: 'img', ariaLabel: 'The whole picture' });
@@ -34,9 +34,9 @@ export function cropFrame(onChange) {
   root.hidden = true;
 
   let [width, height] = [0, 0];
-  // The centre and the side of the square, finer than the pixels of `crop`.
+  // Centre and side of the square in pixels, with fractions; `crop` has whole pixels.
   let [x, y, side] = [0, 0, 0];
-  /** The side that it begins with. */
+  /** The side at the beginning. */
   let first = SMALLEST;
   /** @type {Crop | null} */
   let crop = null;
@@ -46,12 +46,12 @@ export function cropFrame(onChange) {
   const shorter = () => Math.min(width, height);
   const mostZoom = () => clamp(shorter() / Math.min(SMALLEST, first), 1, MOST);
 
-  /** Puts the square there, as far as the picture reaches. @param {number} newX @param {number} newY @param {number} newSide @returns {Crop} */
+  /** Moves the square, limited to the picture. @param {number} newX @param {number} newY @param {number} newSide @returns {Crop} */
   function place(newX, newY, newSide) {
     side = clamp(newSide, shorter() / mostZoom(), shorter());
     x = clamp(newX, side / 2, width - side / 2);
     y = clamp(newY, side / 2, height - side / 2);
-    // Whole pixels, certain to lie inside.
+    // Whole pixels, always inside the picture.
     const whole = clamp(Math.round(side), 1, shorter());
     const from = (/** @type {number} */ centre, /** @type {number} */ length) => clamp(Math.floor(centre - whole / 2), 0, length - whole);
     crop = { left: from(x, width), top: from(y, height), side: whole };
@@ -85,7 +85,7 @@ export function cropFrame(onChange) {
 
   zoom.oninput = () => move(x, y, shorter() / mostZoom() ** zoom.valueAsNumber);
 
-  // Fingers on the picture, in its pixels: one moves the square, two zoom.
+  // Pointers on the picture, in its pixels: one moves the square, two zoom.
 
   /** @type {Map<number, { x: number, y: number }>} */
   const fingers = new Map();
@@ -96,7 +96,7 @@ export function cropFrame(onChange) {
     const box = canvas.getBoundingClientRect();
     return { x: ((clientX - box.left) / box.width) * width, y: ((clientY - box.top) / box.height) * height };
   };
-  /** Where the fingers are, and how far apart. */
+  /** The centre of the pointers, and their distance. */
   const grip = () => {
     const [a, b = a] = fingers.values();
     return { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2, spread: Math.max(Math.hypot(a.x - b.x, a.y - b.y), 1) };
@@ -107,13 +107,13 @@ export function cropFrame(onChange) {
 
   picture.onpointerdown = (event) => {
     if (event.button !== 0 || fingers.size === 2) return;
-    // The keys move the square from here on; the browser would give the focus to nothing.
+    // From now on the arrow keys move the square; by default no element would get the focus.
     event.preventDefault();
     arrows.focus();
     picture.setPointerCapture(event.pointerId);
     const at = point(event);
     fingers.set(event.pointerId, at);
-    // A mouse can point beside the square; the first of two fingers is often there.
+    // A mouse click outside of the square moves it there; a touch does not, since it may be the first of two fingers.
     if (event.pointerType === 'mouse' && event.target === canvas) move(at.x, at.y);
     grasp();
   };
@@ -128,7 +128,7 @@ export function cropFrame(onChange) {
     grasp();
   };
   picture.addEventListener('wheel', (event) => {
-    // The wheel scrolls the page until the square has been touched; a pinch on a trackpad comes as a wheel with Ctrl.
+    // The wheel scrolls the page until the square has the focus; a pinch on a trackpad is a wheel event with Ctrl.
     if (!event.ctrlKey && !picture.contains(document.activeElement)) return;
     event.preventDefault();
     move(x, y, side * (event.ctrlKey ? 1.01 : 1.001) ** event.deltaY);
@@ -136,9 +136,9 @@ export function cropFrame(onChange) {
 
   return {
     /**
-     * Another picture, or none. It is no change: nobody is told.
-     * @param {{ width: number, height: number, preview: Picture } | null} source its upright size, and the whole of it small
-     * @param {Crop | null} given the square, where there is a picture
+     * Shows another picture, or none. `onChange` is not called.
+     * @param {{ width: number, height: number, preview: Picture } | null} source its upright size, and a small copy of the whole
+     * @param {Crop | null} given the square, if there is a picture
      */
     show(source, given) {
       clearTimeout(resting);

@@ -1,4 +1,4 @@
-// The crop frame beside the picture: opened by its button, and by itself for a picture of one's own.
+// The crop frame beside the picture: opened by its button, and automatically for the user's own picture.
 
 import { centre } from '../pictures.js';
 import { cropFrame } from './crop.js';
@@ -17,9 +17,9 @@ export function cropField(onCrop) {
     framed.crop = crop;
     onCrop(crop);
   });
-  /** What the frame shows. @type {{ subject: Subject | null, crop: Crop | null }} */
+  /** Picture and crop in the frame. @type {{ subject: Subject | null, crop: Crop | null }} */
   const framed = { subject: null, crop: null };
-  /** A search has begun or ended, and its pictures have taken the place of the frame. */
+  /** Whether a search is running or has ended; at its start the frame is closed, to make room for its pictures. */
   let covered = false;
 
   button.onclick = () => reveal(Boolean(panel.hidden));

@@ -9,20 +9,20 @@ import { figure, sigma as sigmaWords } from '../words.js';
 
 /**
  * @typedef {object} Curves
- * @property {Point[]} measured the shipped curve, with its intervals
- * @property {Point[][]} seeds the same of single training seeds
- * @property {Point[]} predicted what accuracy under noise foretells
- * @property {number | null} limit what no network can exceed
+ * @property {Point[]} measured the shipped curve, with intervals
+ * @property {Point[][]} seeds a curve for each training seed
+ * @property {Point[]} predicted the change predicted from the accuracy under noise
+ * @property {number | null} limit upper limit for any network
  * @property {Point[]} here measured on this machine
- * @property {Point[]} picture the current picture's own
- * @property {number} sigma where the dial stands
- * @property {number} reach the largest σ there is
- * @property {string} axis what the ordinate shows
+ * @property {Point[]} picture of the current picture
+ * @property {number} sigma of the dial
+ * @property {number} reach the largest σ
+ * @property {string} axis label of the vertical axis
  * @property {Record<'measured' | 'band' | 'seeds' | 'predicted' | 'limit' | 'here' | 'picture', string>} names
  */
 
-/** An interval counts this many times the largest value at most: those over two trainings reach very far. */
-const FAR = 1.5;
+/** The chart shows intervals up to this many times the largest value; those over two trainings are very long. */
+const LONGEST_INTERVAL = 1.5;
 
 /** @param {Curves} curves @returns {(colour: Palette) => Plot} */
 export const curvesPlot = (curves) => (colour) => {
@@ -39,7 +39,7 @@ export const curvesPlot = (curves) => (colour) => {
   const margin = 0.03 * curves.reach;
   return {
     across: { label: 'σ, noise in training', reach: [-margin, curves.reach + margin], words: (value) => value.toFixed(2) },
-    up: { label: curves.axis, reach: [0, 1.08 * Math.max(largest, ...highs.map((high) => Math.min(high, FAR * largest)))], words: (value) => (value === 0 ? '0' : String(+value.toPrecision(3))) },
+    up: { label: curves.axis, reach: [0, 1.08 * Math.max(largest, ...highs.map((high) => Math.min(high, LONGEST_INTERVAL * largest)))], words: (value) => (value === 0 ? '0' : String(+value.toPrecision(3))) },
     xs,
     lines: [
       ...seeds.map((points) => ({ values: column(points, 'value'), colour: colour('faint') })),
@@ -74,17 +74,17 @@ export const curvesPlot = (curves) => (colour) => {
   };
 };
 
-/** Every σ of any curve, rising. @param {Curves} curves */
+/** Every σ of any curve, in rising order. @param {Curves} curves */
 function sigmasOf({ measured, seeds, predicted, here, picture }) {
   return [...new Set([measured, predicted, here, picture, ...seeds].flat().map((point) => point.sigma))].sort((a, b) => a - b);
 }
 
-/** A value with its interval, where it has one. @param {Point} point */
+/** A value with its interval, if it has one, in words. @param {Point} point */
 export function interval({ value, low, high }) {
   return Object.is(low, high) ? figure(value) : `${figure(value)} (${figure(low)} to ${figure(high)})`;
 }
 
-/** Across the whole chart. @param {uPlot} u @param {number} at in the canvas's pixels @param {'vertical' | 'horizontal'} way @param {string} colour @param {number[]} dash */
+/** Draws a line across the whole chart. @param {uPlot} u @param {number} at in the canvas's pixels @param {'vertical' | 'horizontal'} way @param {string} colour @param {number[]} dash */
 function drawLine(u, at, way, colour, dash) {
   const { left, top, width, height } = u.bbox;
   const [x, y] = way === 'vertical' ? [Math.round(at), top] : [left, Math.round(at)];
@@ -102,7 +102,7 @@ function drawLine(u, at, way, colour, dash) {
 /** @param {uPlot} u @param {number} x @param {number} y @returns {[number, number]} on the canvas */
 const place = (u, x, y) => [u.valToPos(x, 'x', true), u.valToPos(y, 'y', true)];
 
-/** A ring with its interval. @param {uPlot} u @param {Point} point @param {string} colour */
+/** Draws a ring with its interval. @param {uPlot} u @param {Point} point @param {string} colour */
 function drawWhisker(u, { sigma, value, low, high }, colour) {
   if (!Number.isFinite(value)) return;
   const [x, y] = place(u, sigma, value);

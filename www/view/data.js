@@ -6,8 +6,8 @@ import { find, make } from './dom.js';
 /** @typedef {import('../data.js').Row} Row */
 
 /**
- * @param {string} place the id of where they stand @param {string} what the figures, in a few words, for who cannot see what they stand beside
- * @param {string} name of the files @param {() => Row[]} rows as they are when a button is pressed
+ * @param {string} place id of the element for the buttons @param {string} what the figures in a few words, for screen readers
+ * @param {string} name of the files @param {() => Row[]} rows called when a button is pressed
  */
 export function dataButtons(place, what, name, rows) {
   const save = (/** @type {string} */ ending, /** @type {string} */ type, /** @type {(rows: Row[]) => string} */ write) => make('button', {

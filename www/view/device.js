@@ -1,4 +1,4 @@
-// Which device computes: the choice, and what became of it.
+// The choice of the device, and the device that is really used.
 
 import { find } from './dom.js';
 

@@ -1,7 +1,7 @@
 // The noise dial: one stop for each network of the family.
 
 import { find, make } from './dom.js';
-import { percent, sigma } from '../words.js';
+import { isOwnFile, networkName, percent } from '../words.js';
 
 /** @typedef {import('../../pkg/decoy.js').ModelEntry} ModelEntry */
 
@@ -23,7 +23,7 @@ export function dial(onChange) {
     range.max = String(last);
     marks.replaceChildren(
       ...models.map((model, index) => {
-        const mark = make('span', { onclick: () => turn(index) }, model.sigma.toFixed(2).replace(/^0(?=\.)/, ''));
+        const mark = make('span', { onclick: () => turn(index) }, isOwnFile(model) ? String(index + 1) : model.sigma.toFixed(2).replace(/^0(?=\.)/, ''));
         mark.style.setProperty('--at', String(last ? index / last : 0));
         return mark;
       }),
@@ -39,27 +39,24 @@ export function dial(onChange) {
   }
   range.oninput = () => turn(range.valueAsNumber);
 
-  /** @param {import('../../pkg/decoy.js').Family} shown its models by rising σ @param {ModelEntry} model */
+  /** @param {import('../../pkg/decoy.js').Family} shown its models sorted by σ @param {ModelEntry} model */
   function show(shown, model) {
-    const { models, title } = shown;
+    const { models } = shown;
+    const own = isOwnFile(model);
     if (shown !== family) mark(models);
     family = shown;
     range.hidden = marks.hidden = models.length < 2;
-    label.textContent = range.hidden ? 'Your own network' : 'Noise in training';
-    if (range.hidden) {
-      value.textContent = title;
-      words.textContent = note.textContent = recipe.textContent = '';
-      return;
-    }
+    label.textContent = !own ? 'Noise in training' : range.hidden ? 'Your own network' : 'Your own networks';
+    value.textContent = range.ariaValueText = networkName(model);
     const index = models.indexOf(model);
     range.value = String(index);
     for (const [place, mark] of [...marks.children].entries()) mark.classList.toggle('here', place === index);
-    range.ariaValueText = sigma(model.sigma);
-    value.textContent = sigma(model.sigma);
+    words.textContent = note.textContent = recipe.textContent = '';
+    if (own) return; // nobody has measured it
     words.textContent = model.sigma ? 'trained with noise' : 'no noise';
     const { clean, noisy } = model.accuracy.test;
-    const own = model.sigma ? ` (${percent(noisy)} with its own noise on them)` : '';
-    note.textContent = `This one names ${percent(clean)} of the pictures it was not trained on${own}.`;
+    const noise = model.sigma ? ` (${percent(noisy)} with its own noise on them)` : '';
+    note.textContent = `This one names ${percent(clean)} of the pictures it was not trained on${noise}.`;
     recipe.textContent = model.recipe;
   }
   return { show };

@@ -1,7 +1,7 @@
-// The two ways in which the widgets touch the document.
+// The two functions with which the widgets access the document.
 
 /**
- * The element with this id, which is one of this type.
+ * The element with this id and type; an error if there is none.
  * @template {HTMLElement} T
  * @param {string} id @param {{ new (): T, prototype: T }} type
  * @returns {T}

@@ -1,4 +1,4 @@
-// On a narrow screen one of the three pictures is seen at a time: a row of names over it, or a tap for the next one.
+// On a narrow screen only one of the three pictures is visible: choose it by name, or tap for the next one.
 
 import { find } from './dom.js';
 
@@ -10,7 +10,7 @@ export function frames() {
 
   for (const frame of root.querySelectorAll('.frame')) {
     frame.addEventListener('click', () => {
-      if (frame.classList.contains('choosing')) return; // a rectangle is dragged on it
+      if (frame.classList.contains('choosing')) return; // a rectangle is being drawn on it
       const index = radios.findIndex(({ checked }) => checked);
       radios[(index + 1) % radios.length].checked = true;
     });

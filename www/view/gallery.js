@@ -1,4 +1,4 @@
-// One gallery of the site: a row of its photographs, objects or classes, and a way to choose among the pictures of one.
+// A gallery of the site: a row of photographs, objects or classes, and a way to choose a picture of the chosen one.
 
 import { find, make } from './dom.js';
 import { byline } from './credits.js';
@@ -8,7 +8,7 @@ import { thumb } from './thumb.js';
 /** @typedef {import('../pictures.js').Subject} Subject */
 /** @typedef {import('../pictures.js').Place} Place */
 
-/** What is moved sideways to the chosen thumb. */
+/** Rows that scroll sideways to the chosen thumbnail. */
 const ROW = '.galleries, .inner > .thumbs';
 
 /**
@@ -28,14 +28,14 @@ export function galleryView(gallery, title, onChoice) {
 
   for (const [place, radio] of first.radios.entries()) radio.onchange = () => choose(place, index);
 
-  /** @param {number} newGroup @param {number} newIndex as far as the group has so many */
+  /** @param {number} newGroup @param {number} newIndex limited to the size of the group */
   function choose(newGroup, newIndex) {
     const { pictures } = groups[newGroup];
     onChoice(pictures[Math.min(newIndex, pictures.length - 1)]);
   }
 
   return {
-    /** @param {Subject | null} subject @param {boolean} open whether there is more of it to see than its first picture */
+    /** @param {Subject | null} subject @param {boolean} open whether the other pictures of its group can be chosen */
     show(subject, open) {
       const here = subject?.place?.family === family ? subject.place : null;
       if (here) ({ group, index } = here);
@@ -72,7 +72,7 @@ function slider({ family, inner, groups }, choose) {
   };
 }
 
-/** The pictures of a group as thumbs. @param {Gallery} gallery @param {string} label @param {(group: number, index: number) => void} choose */
+/** The pictures of a group as thumbnails. @param {Gallery} gallery @param {string} label @param {(group: number, index: number) => void} choose */
 function row({ family, groups }, label, choose) {
   const root = make('div', { className: 'thumbs', role: 'radiogroup' });
   let shown = -1;
@@ -98,8 +98,8 @@ function row({ family, groups }, label, choose) {
 }
 
 /**
- * Thumbs of which one can be chosen.
- * @param {string} group the radios' name @param {{ picture: Subject, name: string }[]} entries @param {boolean} captioned whether the names are written below
+ * Thumbnails of which one can be chosen.
+ * @param {string} group the radios' name @param {{ picture: Subject, name: string }[]} entries @param {boolean} captioned whether the names are shown below
  */
 function radios(group, entries, captioned) {
   const inputs = entries.map((_, index) => make('input', { type: 'radio', name: group, className: 'unseen', value: String(index) }));
@@ -109,12 +109,12 @@ function radios(group, entries, captioned) {
   return {
     radios: inputs,
     labels,
-    /** @param {number} index none is checked where there is no such */
+    /** @param {number} index without such a thumbnail, none is checked */
     check(index) {
       for (const [place, input] of inputs.entries()) input.checked = place === index;
       const list = labels[index]?.closest(ROW);
       if (!list) return;
-      // The row is moved sideways to the chosen one; the page itself stays where it is.
+      // Scrolls only the row, not the page.
       const [view, own] = [list.getBoundingClientRect(), labels[index].getBoundingClientRect()];
       if (own.left < view.left || own.right > view.right) list.scrollLeft += own.left - view.left - (view.width - own.width) / 2;
     },

@@ -1,21 +1,21 @@
-// What a person takes along: the picture, the report, a link.
+// What the user can save: the picture, the report, a link.
 
 import { report } from '../report.js';
 import { find } from './dom.js';
-import { deviceName, percent, size } from '../words.js';
+import { deviceName, isOwnFile, percent, size } from '../words.js';
 
 /** @typedef {import('../page.js').Result} Result */
 
-/** That the CPU sees something else in what the GPU has found: then the network is not called fooled. @param {Result} result */
+/** The sentence if the CPU predicts another class for the GPU's result; then the network does not count as fooled. Else empty. @param {Result} result */
 export function refutation({ check, device, outcome: { report: { eight_bit } } }) {
   if (!check || 'failed' in check || check.seen.class === eight_bit.class) return '';
   return `Not called fooled: ${deviceName(device)} and the CPU disagree. In the saved picture the one sees “${eight_bit.label}”, the other “${check.seen.label}”, ${percent(check.seen.probability)} sure.`;
 }
 
-/** What the CPU says of what a GPU has found. @param {Result} result */
+/** The CPU's prediction for the result of a GPU, in words. @param {Result} result */
 function second(result) {
   if (result.device.kind === 'cpu') return '';
-  if (!result.check) return 'The CPU is about to look at it, too.';
+  if (!result.check) return 'The CPU checks it now.';
   if ('failed' in result.check) return `It could not be checked on the CPU: ${result.check.failed}`;
   return refutation(result) || `The CPU sees the same, ${percent(result.check.seen.probability)} sure.`;
 }
@@ -27,7 +27,7 @@ export function keep() {
   const copied = find('copied', HTMLElement);
   /** @type {Result | null} */
   let offered = null;
-  /** Where the link leads. */
+  /** The address of the link. */
   let address = '';
 
   copy.onclick = async () => {
@@ -51,7 +51,8 @@ export function keep() {
   /** @param {Result} result */
   async function offerResult(result) {
     const { of, outcome } = result;
-    const name = `${of.subject.slug}-sigma-${of.model.sigma.toFixed(2)}-${outcome.report.attack}`;
+    const network = isOwnFile(of.model) ? of.model.id.replace(/\W+/g, '-') : `sigma-${of.model.sigma.toFixed(2)}`;
+    const name = `${of.subject.slug}-${network}-${outcome.report.attack}`;
     const { norm, eight_bit: { success, label, probability, norms } } = outcome.report;
     offer(picture, new Blob([new Uint8Array(outcome.png)], { type: 'image/png' }), `${name}.png`);
     const first = success
@@ -63,7 +64,7 @@ export function keep() {
   }
 
   return {
-    /** @param {Result | null} result @param {{ words: string, missing: string, run: boolean }} link after the page's own address; what it cannot name, and whether it begins the attack */
+    /** @param {Result | null} result @param {{ words: string, missing: string, run: boolean }} link the part of the address from # on; what it cannot contain, in words; and whether it starts the attack */
     show(result, { words, missing, run }) {
       const { report } = result?.outcome ?? {};
       picture.hidden = !report || (!report.success && report.eight_bit.class === report.original.class);

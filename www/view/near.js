@@ -1,12 +1,12 @@
-// Names that are spelled much like a text.
+// Names with a spelling similar to a text.
 
-/** From here on two spellings are alike, of 1 for the same. */
+/** Spellings from this similarity on count as alike; 1 is equal. */
 const ALIKE = 0.4;
 
-/** The pairs of letters that follow each other. @param {string} text */
+/** The pairs of neighbouring letters. @param {string} text */
 const pairs = (text) => Array.from({ length: Math.max(text.length - 1, 0) }, (_, index) => text.slice(index, index + 2));
 
-/** The share of pairs that two words have in common: Dice's coefficient. @param {string} a @param {string} b */
+/** The similarity of two words, 0 to 1: Dice's coefficient of their pairs of letters. @param {string} a @param {string} b */
 function likeness(a, b) {
   const [own, other] = [pairs(a), pairs(b)];
   const common = own.filter((pair) => {
@@ -17,8 +17,8 @@ function likeness(a, b) {
 }
 
 /**
- * The nearest come first.
- * @param {string[]} names @param {string} text @param {(text: string) => string} fold what is compared of a name
+ * The names similar to `text`, most similar first.
+ * @param {string[]} names @param {string} text @param {(text: string) => string} fold normalises a name for the comparison
  */
 export function near(names, text, fold) {
   const wanted = fold(text);

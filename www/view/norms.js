@@ -1,11 +1,11 @@
-// The four sizes of the change, each with what it counts.
+// The four norms of the change, each with its meaning.
 
 import { find, make } from './dom.js';
 import { NORMS, average, figure, normFigure, percent, size } from '../words.js';
 
 /** @typedef {import('../../pkg/decoy.js').Norm} Norm */
 
-/** Those of the picture that can be saved; the attack's own norm comes first. @param {HTMLElement} list @param {import('../../pkg/decoy.js').AttackReport} report @param {number} values how many values the picture has */
+/** Lists the norms of the 8-bit picture; the attack's own norm comes first. @param {HTMLElement} list @param {import('../../pkg/decoy.js').AttackReport} report @param {number} values how many values the picture has */
 export function norms(list, { norm: own, norms: exact, eight_bit: { norms: { l0, l1, l2, linf } } }, values) {
   /** @type {[Norm, string, number, string][]} */
   const rows = [

@@ -1,4 +1,4 @@
-// That a result was found with another attack than the form now says.
+// Says that a result was found with other settings than those now in the form.
 
 import { find } from './dom.js';
 import { attackWords } from '../words.js';
@@ -8,7 +8,7 @@ import { attackWords } from '../words.js';
 const line = find('older', HTMLElement);
 
 /**
- * @param {AttackOptions | undefined} found what the result was found with, if there is one @param {AttackOptions | null} now what the form says
+ * @param {AttackOptions | undefined} found options of the result, if there is one @param {AttackOptions | null} now options in the form
  * @param {(name: string) => import('../../pkg/decoy.js').AttackInfo | undefined} info
  * @returns {boolean} whether they differ
  */
@@ -17,8 +17,8 @@ export function showOlder(found, now, info) {
   line.hidden = !differ;
   if (!found || !now || !differ) return false;
   const words = (/** @type {AttackOptions} */ options) => attackWords(options, info(options.attack));
-  // A field that is empty says nothing yet.
+  // An empty field is NaN: the options are not complete yet.
   const wish = Object.values(now).some((value) => Number.isNaN(value)) ? 'something else' : words(now);
-  line.textContent = `This was found with ${words(found)}; the form now says ${wish}.`;
+  line.textContent = `This was found with ${words(found)}; the settings are now ${wish}.`;
   return true;
 }

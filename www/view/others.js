@@ -1,11 +1,11 @@
-// What the other networks of the dial see in the picture that fools this one: a line for each.
+// The predictions of the other networks of the dial for the picture that fools this one: a line for each.
 
 import { find, make } from './dom.js';
-import { percent, sigma } from '../words.js';
+import { networkName, percent } from '../words.js';
 
 /** @typedef {import('../../pkg/decoy.js').Prediction} Prediction */
 /** @typedef {import('../../pkg/decoy.js').ModelEntry} ModelEntry */
-/** @typedef {{ before: Prediction, after: Prediction }} Seen in the original and in the picture that fools */
+/** @typedef {{ before: Prediction, after: Prediction }} Seen predictions for the original and the adversarial picture */
 
 /** @param {() => void} onStart @param {() => void} onCancel */
 export function otherNetworks(onStart, onCancel) {
@@ -40,7 +40,7 @@ export function otherNetworks(onStart, onCancel) {
       start.disabled = !allowed;
       cancel.hidden = !running;
       if (focused) (running ? cancel : start).focus({ preventScroll: true });
-      list.replaceChildren(...(seen ? models : []).map((model) => make('li', {}, make('strong', {}, sigma(model.sigma)), ` ${words(seen?.get(model.id), model === made)}`)));
+      list.replaceChildren(...(seen ? models : []).map((model) => make('li', {}, make('strong', {}, networkName(model)), ` ${words(seen?.get(model.id), model === made)}`)));
     },
   };
 }

@@ -1,20 +1,22 @@
-// A network of one's own: its file, how it takes its pictures, and what became of it.
+// The user's own networks: their files, their input format, and whether they could be read.
 
 import { find, make } from './dom.js';
 
 /** @typedef {import('../../pkg/decoy.js').OwnOptions} OwnOptions */
 
 /**
- * @param {{ onNetwork: (file: File) => void, onLabels: (file: File) => void, onChange: () => void, onLeave: () => void, onReturn: () => void }} actions
- * another file of a network or of labels, another way to take pixels, away from it, and back to it
+ * @param {{ onNetwork: (file: File) => void, onLabels: (file: File) => void, onChange: () => void, onKeep: (wanted: boolean) => void, onLeave: () => void, onReturn: () => void }} actions
+ * called for a new network file, a file of labels, a changed input format, whether the browser shall keep the networks,
+ * leaving the networks, and returning to them
  */
-export function ownForm({ onNetwork, onLabels, onChange, onLeave, onReturn }) {
+export function ownForm({ onNetwork, onLabels, onChange, onKeep, onLeave, onReturn }) {
   const fields = find('own-fields', HTMLFieldSetElement);
   const normalisation = find('own-normalisation', HTMLSelectElement);
   const numbers = find('own-numbers', HTMLInputElement);
   const size = find('own-size', HTMLInputElement);
   const status = find('own-status', HTMLElement);
   const notes = find('own-notes', HTMLUListElement);
+  const keep = find('own-keep', HTMLInputElement);
   const leave = find('own-leave', HTMLButtonElement);
   const again = find('own-return', HTMLButtonElement);
 
@@ -26,19 +28,37 @@ export function ownForm({ onNetwork, onLabels, onChange, onLeave, onReturn }) {
       if (file) take(file);
     };
   }
+  const showNumbers = () => numbers.parentElement?.toggleAttribute('hidden', normalisation.value !== '');
   normalisation.onchange = () => {
-    numbers.parentElement?.toggleAttribute('hidden', normalisation.value !== '');
+    showNumbers();
     if (normalisation.value || numbers.value) onChange();
   };
   numbers.onchange = size.onchange = onChange;
+  keep.onchange = () => onKeep(keep.checked);
   leave.onclick = onLeave;
   again.onclick = onReturn;
 
   return {
-    /** What a person says of it, but for the labels. @returns {OwnOptions} */
+    /** The user's settings for it, except the labels. @returns {OwnOptions} */
     options() {
       const [height, width = height] = (size.value.match(/\d+/g) ?? []).map(Number);
       return { normalisation: normalisation.value || numbers.value, ...(height && { input_size: [height, width] }) };
+    },
+
+    /** Restores the user's earlier settings. @param {OwnOptions} options */
+    restore({ normalisation: how = 'none', input_size }) {
+      const listed = [...normalisation.options].some(({ value }) => value === how);
+      normalisation.value = listed ? how : '';
+      numbers.value = listed ? '' : how;
+      size.value = input_size?.join('×') ?? '';
+      showNumbers();
+    },
+
+    keeps: () => keep.checked,
+
+    /** @param {boolean} on */
+    keep(on) {
+      keep.checked = on;
     },
 
     /** @param {string} words @param {string[]} [told] */
@@ -47,12 +67,13 @@ export function ownForm({ onNetwork, onLabels, onChange, onLeave, onReturn }) {
       notes.replaceChildren(...told.map((note) => make('li', {}, note)));
     },
 
-    /** @param {{ given: boolean, used: 'now' | 'before' | 'never', allowed: boolean }} state */
-    show({ given, used, allowed }) {
+    /** @param {{ given: boolean, used: 'now' | 'before' | 'never', kept: string[], allowed: boolean }} state `kept`: the names of the stored networks */
+    show({ given, used, kept, allowed }) {
       fields.hidden = !given;
       fields.disabled = !allowed;
       leave.hidden = used !== 'now';
-      again.hidden = used !== 'before';
+      again.hidden = used !== 'before' && !kept.length;
+      again.textContent = kept.length ? `Use ${kept.join(' and ')} again` : 'Use it again';
     },
   };
 }

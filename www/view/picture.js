@@ -1,4 +1,4 @@
-// One framed picture, or the words that stand in its place.
+// A framed picture, or a text in its place.
 
 import { find } from './dom.js';
 import { magnify, paint } from './paint.js';
@@ -30,8 +30,8 @@ export function framed(name) {
     },
 
     /**
-     * A picture that the page has before the network has seen it.
-     * @param {HTMLImageElement} image @param {import('../../pkg/decoy.js').Crop} square what of it @param {number} side how large @param {string} words @param {string} label
+     * Shows a picture before it is classified.
+     * @param {HTMLImageElement} image @param {import('../../pkg/decoy.js').Crop} square its visible part @param {number} side size of the canvas @param {string} words @param {string} label
      */
     preview(image, { left, top, side: length }, side, words, label) {
       say(words, label);

@@ -1,4 +1,4 @@
-// Moving something in two directions by keyboard: two sliders that are heard and not seen.
+// Moves something in two directions by keyboard: two invisible sliders, for screen readers.
 
 import { make } from './dom.js';
 
@@ -6,9 +6,9 @@ import { make } from './dom.js';
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /**
- * On either slider the arrow keys move in both directions, with Shift ten times as far; so Tab stops at one of them.
- * @param {string} across its name @param {string} down its name
- * @param {(x: number, y: number) => void} onMove where to, not yet limited
+ * On either slider the arrow keys move in both directions, with Shift ten times as far; so Tab stops at only one.
+ * @param {string} across name of the horizontal slider @param {string} down name of the vertical one
+ * @param {(x: number, y: number) => void} onMove the new position, not yet limited
  */
 export function plane(across, down, onMove) {
   let place = { x: 0, y: 0, step: 0 };
@@ -33,7 +33,7 @@ export function plane(across, down, onMove) {
     focus: () => horizontal.focus({ preventScroll: true }),
 
     /**
-     * @param {{ x: number, y: number, step: number }} at where it is, and how far an arrow key moves it
+     * @param {{ x: number, y: number, step: number }} at its position, and the step of an arrow key
      * @param {number} width the largest x @param {number} height the largest y
      */
     show(at, width, height) {

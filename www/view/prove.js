@@ -1,4 +1,4 @@
-// “Prove it”: the votes as they come in, and what is proved beside what fools, on one line.
+// “Prove it”: the votes while they are counted, and the certified radius and the adversarial size on one line.
 
 import { find } from './dom.js';
 import { counted, percent, size } from '../words.js';
@@ -20,7 +20,7 @@ export function proof(onStart, onMore, onCancel) {
   more.onclick = onMore;
   cancel.onclick = onCancel;
 
-  /** The two bounds to scale. @param {number} radius @param {number | null} fooled */
+  /** Draws both sizes to scale. @param {number} radius @param {number | null} fooled */
   function draw(radius, fooled) {
     const whole = 1.15 * Math.max(radius, fooled ?? 0);
     line.hidden = whole === 0;

@@ -1,4 +1,4 @@
-// Which network reads a picture of one's own.
+// The choice of the family that classifies the user's own picture.
 
 import { isOwn } from '../contents.js';
 import { find, make } from './dom.js';
@@ -23,7 +23,7 @@ export function readerChoice(families, onChange) {
   return {
     family: () => known.find(({ radio }) => radio.checked)?.family ?? families[0],
 
-    /** The choice is there at a picture of one's own, and holds for the next one; a network of one's own joins it. @param {Family} family @param {boolean} own */
+    /** The choice is visible for the user's own picture, and stays for the next one. It includes the user's own network. @param {Family} family @param {boolean} own */
     show(family, own) {
       if (known.every((one) => one.family !== family)) {
         const before = known.findIndex((one) => one.family.id === family.id);

@@ -1,10 +1,10 @@
-// The part of the picture that may change: a rectangle, dragged on the original or typed.
+// The region of the picture that may change: a rectangle, drawn on the original or typed.
 
 import { find, make } from './dom.js';
 
-/** @typedef {{ left: number, top: number, width: number, height: number }} Rectangle in pixels, as the network sees the picture */
+/** @typedef {{ left: number, top: number, width: number, height: number }} Rectangle in pixels of the network's input */
 
-/** The part is this share of the picture, in its middle, until another is chosen. */
+/** At first the region is in the middle of the picture, with this share of its width and height. */
 const FIRST = 0.5;
 
 /** @param {() => void} onChange */
@@ -17,7 +17,7 @@ export function regionField(onChange) {
   frame.append(outline);
   /** The size of the pictures that the network sees. */
   let size = { width: 0, height: 0 };
-  /** Where a finger has begun. @type {{ x: number, y: number } | null} */
+  /** Where a drag has begun, in pixels. @type {{ x: number, y: number } | null} */
   let start = null;
 
   const inputs = { left: number('Left', 'left'), top: number('Top', 'top'), width: number('Width', 'width', 1), height: number('Height', 'height', 1) };
@@ -45,7 +45,7 @@ export function regionField(onChange) {
     inputs.height.value = String(height);
   }
 
-  /** The part that a person begins with. */
+  /** The region at the beginning. */
   function middle() {
     const width = Math.max(1, Math.round(FIRST * size.width));
     const height = Math.max(1, Math.round(FIRST * size.height));
@@ -74,7 +74,7 @@ export function regionField(onChange) {
     });
   }
 
-  /** The pixel under a finger. @param {PointerEvent} event */
+  /** The pixel under the pointer. @param {PointerEvent} event */
   function pixel({ clientX, clientY }) {
     const box = canvas.getBoundingClientRect();
     const at = (/** @type {number} */ share, /** @type {number} */ length) => Math.min(Math.max(Math.floor(share * length), 0), length - 1);
@@ -111,7 +111,7 @@ export function regionField(onChange) {
   frame.addEventListener('pointercancel', () => (start = null));
 
   return {
-    /** The pictures that are attacked; a part of pictures of another size is none of these. @param {import('../../pkg/decoy.js').Input} input */
+    /** Sets the input size; a region of pictures of another size is removed. @param {import('../../pkg/decoy.js').Input} input */
     of({ width, height }) {
       if (width === size.width && height === size.height) return;
       size = { width, height };
@@ -121,13 +121,13 @@ export function regionField(onChange) {
       render();
     },
 
-    /** What is chosen, `LEFT,TOP,WIDTH,HEIGHT`, or nothing. */
+    /** The chosen region, `LEFT,TOP,WIDTH,HEIGHT`, or null. */
     value() {
       const { left, top, width, height } = typed();
       return on.checked ? [left, top, width, height].join(',') : null;
     },
 
-    /** Chooses a part, or the whole picture. @param {string | undefined} text @returns {boolean} whether the picture has it */
+    /** Chooses a region, or the whole picture. @param {string | undefined} text @returns {boolean} whether it fits into the picture */
     set(text) {
       const [left, top, width, height, ...rest] = (text ?? '').split(',').map(Number);
       const part = { left, top, width, height };
@@ -139,9 +139,9 @@ export function regionField(onChange) {
       return there || text === undefined;
     },
 
-    /** Whether what is typed is a part of the picture; a field says so itself. */
+    /** Whether the typed region is valid; an invalid field shows its message. */
     valid: () => !on.checked || Object.values(inputs).every((input) => input.reportValidity()),
-    /** Whether something is wrong, which can be said only where it is seen. */
+    /** Whether the region is invalid; a message can be shown only if the fields are visible. */
     wrong: () => on.checked && !fits(typed()),
   };
 }

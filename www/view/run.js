@@ -1,4 +1,4 @@
-// What goes on right now: the verdict, the search while it runs, and what a screen reader hears of it.
+// The verdict, the progress of a running search, and its announcements for screen readers.
 
 import { find, make } from './dom.js';
 import { percent, size } from '../words.js';
@@ -14,7 +14,7 @@ const steps = find('run-steps', HTMLProgressElement);
 const note = find('run-note', HTMLElement);
 const spoken = find('spoken', HTMLElement);
 
-/** Screen readers hear the falling confidence at most this often. */
+/** Least time between two announcements of the confidence for screen readers, in milliseconds. */
 const SPOKEN_EVERY = 3000;
 let spokenAt = 0;
 
@@ -22,7 +22,7 @@ let spokenAt = 0;
 export function tell(words, more = '', tone = '', reservations = []) {
   run.hidden = true;
   verdict.className = tone;
-  // The same words again are not news.
+  // Screen readers would announce unchanged words again.
   if (verdict.textContent !== words) verdict.textContent = words;
   detail.textContent = more;
   doubts.replaceChildren(...reservations.map((reservation) => make('li', {}, reservation)));
@@ -61,7 +61,7 @@ export function advance(progress) {
   }
 }
 
-/** A person has ended the search, and what is found is measured. */
+/** The user has ended the search; its best result is being measured. */
 export function stopping() {
   note.textContent = 'Cancelled. What is found is measured…';
 }

@@ -1,5 +1,5 @@
-// The share of pictures still read correctly against the size of a change, as a plot: one line for each σ, and one more
-// for what is proved.
+// The share of pictures still classified correctly by the size of a change, as a plot: one line for each σ, and one
+// more for the certified share.
 
 import { figure, percent, sigma as sigmaWords } from '../words.js';
 
@@ -7,10 +7,10 @@ import { figure, percent, sigma as sigmaWords } from '../words.js';
 /** @typedef {import('./chart.js').Palette} Palette */
 /** @typedef {import('./chart.js').Plot} Plot */
 
-/** A share that is not told from none in the chart, which ends where all are smaller. */
-const NONE = 0.002;
+/** A smaller share looks like 0 in the chart, which ends where all shares are smaller. */
+const INVISIBLE_SHARE = 0.002;
 
-/** @param {Pick<Evaluation, 'radii' | 'levels'>} evaluation @param {number} sigma where the dial stands @returns {(colour: Palette) => Plot} */
+/** @param {Pick<Evaluation, 'radii' | 'levels'>} evaluation @param {number} sigma of the dial @returns {(colour: Palette) => Plot} */
 export const sharesPlot = ({ radii, levels }, sigma) => (colour) => {
   const shades = levels.map((_, index) => mix(colour('after'), colour('before'), levels.length > 1 ? index / (levels.length - 1) : 1));
   const width = (/** @type {number} */ own) => (own === sigma ? 4 : 1.5);
@@ -18,7 +18,7 @@ export const sharesPlot = ({ radii, levels }, sigma) => (colour) => {
     ...levels.map(({ sigma: own, read }, index) => ({ values: read, colour: shades[index], width: width(own) })),
     ...levels.flatMap(({ sigma: own, certified }, index) => (certified ? [{ values: certified, colour: shades[index], width: width(own) / 2, dash: [4, 4] }] : [])),
   ];
-  const last = radii.findLastIndex((_, index) => levels.some(({ read }) => read[index] > NONE));
+  const last = radii.findLastIndex((_, index) => levels.some(({ read }) => read[index] > INVISIBLE_SHARE));
   return {
     across: { label: '‖Δx‖₂, size of the change', reach: [0, radii[last + 1] || radii.at(-1) || 1], words: (value) => String(+value.toPrecision(3)) },
     up: { label: 'still read correctly', reach: [0, 1.04], words: (value) => (value > 1 ? '' : `${Math.round(100 * value)} %`) },

@@ -1,4 +1,4 @@
-// The experiment as it is seen: the picture, the change, what fools the network, and what it sees before and after.
+// The visible experiment: the original, the change, the adversarial picture, and the predictions before and after.
 
 import { bars } from './bars.js';
 import { wipeView } from './wipe.js';
@@ -25,7 +25,7 @@ export function stage() {
   const adversarial = framed('adversarial');
   const closer = wipeView();
   const frame = frames();
-  /** What the pictures below show. @type {Shown | Result | Best | null} */
+  /** What the pictures show now. @type {Shown | Result | Best | null} */
   let seen = null;
 
   /** @param {Result} result */
@@ -68,7 +68,7 @@ export function stage() {
   }
 
   return {
-    /** What the page has found, and the verdict. @param {Page} page */
+    /** Shows pictures, predictions and the verdict. @param {Page} page */
     show(page) {
       const next = page.result ?? page.best ?? page.shown;
       if (next !== seen) showPictures(page);
@@ -76,13 +76,13 @@ export function stage() {
       if (page.job?.kind !== 'attack') tell(page);
     },
 
-    /** A smaller change, while the search goes on. @param {Best} best */
+    /** Shows a smaller change while the search is running. @param {Best} best */
     showBest(best) {
       showBest(best);
       seen = best;
     },
 
-    /** The picture before there is a network to look at it: a square of an image, at the network's size. @param {HTMLImageElement} image @param {import('../page.js').Crop} square @param {number} side @param {string} name */
+    /** Shows the picture before the network has loaded: a square of an image, at the network's size. @param {HTMLImageElement} image @param {import('../page.js').Crop} square @param {number} side @param {string} name */
     preview(image, square, side, name) {
       if (!seen) original.preview(image, square, side, name, `The original picture: ${name}`);
     },
@@ -107,7 +107,7 @@ function tell({ wanted, shown, result, best, aside }) {
   run.tell(`${aside}The network sees “${label}”, ${percent(probability)} sure.${wrong}`);
 }
 
-/** What the network sees in the picture that can be saved. @param {Result} result */
+/** Shows the prediction for the 8-bit picture. @param {Result} result */
 function tellResult(result) {
   const { of, outcome: { report }, device } = result;
   const [{ label }] = of.predictions;
@@ -131,10 +131,10 @@ function tellResult(result) {
   }
 }
 
-/** How far the search went that found a change. @param {Result} result */
+/** How many steps the search took, in words. @param {Result} result */
 function searched({ options, stopped }) {
   if (stopped) return `Cancelled; smallest found in ${stopped.step} of ${counted(stopped.steps, 'step')}`;
-  // Where any change within ε will do, the smallest is not looked for.
+  // If any change within ε is a success, it does not search for the smallest.
   const what = options.epsilon !== undefined && !options.searches ? 'Found' : 'Smallest found';
   return options.steps === undefined ? what : `${what} in ${counted(Number(options.steps), 'step')}`;
 }

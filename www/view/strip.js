@@ -2,11 +2,12 @@
 
 import { find, make } from './dom.js';
 import { paint } from './paint.js';
-import { counted, percent, sigma, size as sizeWords } from '../words.js';
+import { counted, isOwnFile, networkName, percent, size as sizeWords } from '../words.js';
 
+/** @typedef {import('../../pkg/decoy.js').ModelEntry} ModelEntry */
 /** @typedef {{ picture: import('../../pkg/decoy.js').Picture, label: string, probability: number, norm: import('../../pkg/decoy.js').Norm, size: number }} Fooled */
 
-/** @param {() => void} onStart @param {() => void} onCancel @param {(model: string) => void} onOpen a network is to be looked at */
+/** @param {() => void} onStart @param {() => void} onCancel @param {(model: string) => void} onOpen shows the network with this name */
 export function strip(onStart, onCancel, onOpen) {
   const root = find('strip', HTMLElement);
   const start = find('every', HTMLButtonElement);
@@ -17,10 +18,10 @@ export function strip(onStart, onCancel, onOpen) {
   find('strip-data', HTMLElement).before(make('div', { className: 'strip-action' }, cancel, status), list, finding);
   start.onclick = onStart;
 
-  /** One for each network. @type {Map<string, ReturnType<typeof place>>} */
+  /** The place of each network's result, by network. @type {Map<string, ReturnType<typeof place>>} */
   let places = new Map();
 
-  /** The keyboard stays where it was pressed: on the button that takes the other's place. @param {boolean} running */
+  /** Start and cancel replace each other, and the focus moves to the one that is visible. @param {boolean} running */
   function run(running) {
     const focused = document.activeElement === start || document.activeElement === cancel;
     start.hidden = cancel.hidden = false;
@@ -29,7 +30,7 @@ export function strip(onStart, onCancel, onOpen) {
     cancel.hidden = !running;
   }
 
-  /** Bars are compared with the longest. */
+  /** The longest bar is full. */
   function scale() {
     const most = Math.max(...[...places.values()].map((place) => place.size()));
     for (const place of places.values()) place.scale(most);
@@ -42,15 +43,15 @@ export function strip(onStart, onCancel, onOpen) {
   }
 
   return {
-    /** @param {{ id: string, sigma: number }[]} models in the order of the strip */
+    /** @param {ModelEntry[]} models in the order of the strip */
     show(models) {
-      places = new Map(models.map(({ id, sigma }) => [id, place(sigma, () => onOpen(id))]));
+      places = new Map(models.map((model) => [model.id, place(model, () => onOpen(model.id))]));
       list.replaceChildren(...[...places.values()].map(({ item }) => item));
       list.style.setProperty('--count', String(places.size));
       clear();
     },
 
-    /** What is found already stays. */
+    /** Results found already stay. */
     begin() {
       for (const place of places.values()) if (!place.finished()) place.empty('waiting');
       root.hidden = false;
@@ -71,7 +72,7 @@ export function strip(onStart, onCancel, onOpen) {
       scale();
     },
 
-    /** @param {string} words @param {string} sentence what it says of noise */
+    /** @param {string} words @param {string} sentence the effect of noise */
     end(words, sentence) {
       for (const place of places.values()) if (!place.finished()) place.empty('not yet');
       run(false);
@@ -89,18 +90,20 @@ export function strip(onStart, onCancel, onOpen) {
   };
 }
 
-/** The place of one network's result. @param {number} noise its σ @param {() => void} onOpen */
-function place(noise, onOpen) {
+/** The place of one network's result. @param {ModelEntry} model @param {() => void} onOpen */
+function place(model, onOpen) {
+  const name = networkName(model);
+  const trained = isOwnFile(model) ? name : `trained with ${name}`;
   const canvas = make('canvas', { role: 'img', hidden: true });
   const words = make('p', { className: 'strip-words' });
-  const open = make('button', { type: 'button', className: 'strip-open', title: 'Look at this network', ariaLabel: `Look at the network trained with ${sigma(noise)}`, hidden: true, onclick: onOpen });
+  const open = make('button', { type: 'button', className: 'strip-open', title: 'Look at this network', ariaLabel: `Look at the network ${trained}`, hidden: true, onclick: onOpen });
   const seen = make('p');
   const size = make('p');
   const fill = make('div', { className: 'fill' });
   const result = make('div', { className: 'strip-result', hidden: true }, make('div', { className: 'track' }, fill), size, seen);
   const item = make('li', {},
     make('div', { className: 'strip-picture' }, canvas, words, open),
-    make('h4', {}, sigma(noise)),
+    make('h4', {}, name),
     result);
   let length = 0;
   let finished = false;
@@ -117,7 +120,7 @@ function place(noise, onOpen) {
     finished: () => finished,
     size: () => length,
 
-    /** @param {string} text what stands in its place */
+    /** @param {string} text shown in place of a result */
     empty(text) {
       [length, finished] = [0, false];
       reveal(false, text);
@@ -133,7 +136,7 @@ function place(noise, onOpen) {
       length = outcome.size;
       reveal(true, '');
       paint(canvas, outcome.picture);
-      canvas.ariaLabel = `The changed picture, trained with ${sigma(noise)}`;
+      canvas.ariaLabel = `The changed picture, ${trained}`;
       seen.replaceChildren(make('strong', {}, outcome.label), ` ${percent(outcome.probability)}`);
       size.textContent = sizeWords(outcome.norm, length);
     },

@@ -1,4 +1,4 @@
-// “Measure here”: how many pictures, how far it is, and the way to stop.
+// “Measure here”: the number of pictures, the progress, and a button to cancel.
 
 import { find, make } from './dom.js';
 import { duration } from '../words.js';
@@ -14,31 +14,31 @@ const count = find('sweep-count', HTMLElement);
 const status = find('sweep-status', HTMLElement);
 const cost = find('sweep-cost', HTMLElement);
 
-/** Pictures that are measured if nobody says how many, and the most that one has the patience for. */
+/** Pictures to measure: default and largest number. */
 const USUAL = 20;
 const MOST = 200;
 
-/** @param {(images: number) => void} onStart @param {() => void} onCancel @param {(images: number) => string} weigh says how long it takes */
-export function sweepForm(onStart, onCancel, weigh) {
-  /** Whose pictures are offered. */
+/** @param {(images: number) => void} onStart @param {() => void} onCancel @param {(images: number) => string} estimate returns the expected duration in words */
+export function sweepForm(onStart, onCancel, estimate) {
+  /** The family whose pictures are offered. */
   let offered = '';
 
   form.onsubmit = (event) => {
     event.preventDefault();
     onStart(images.valueAsNumber);
   };
-  images.oninput = () => (cost.textContent = weigh(images.valueAsNumber));
+  images.oninput = () => (cost.textContent = estimate(images.valueAsNumber));
   cancel.onclick = () => {
     status.textContent = 'Stopping…';
     onCancel();
   };
 
   return {
-    /** @param {string} family @param {number} all how many pictures there are @param {boolean} unlabelled whether it is not known what they show @param {string} why they are not here */
+    /** @param {string} family @param {number} all number of pictures @param {boolean} unlabelled whether their classes are unknown @param {string} why they are missing; empty if they are not */
     offer(family, all, unlabelled, why) {
       find('sweep-truth', HTMLElement).hidden = !unlabelled;
       find('sweep-why', HTMLElement).hidden = !why;
-      // What is to be typed stands between backticks.
+      // Text between backticks is a command to type.
       find('sweep-why', HTMLElement).replaceChildren(...why.split('`').map((part, index) => (index % 2 ? make('code', {}, part) : part)));
       cost.hidden = why !== '';
       if (family !== offered) {
@@ -47,13 +47,13 @@ export function sweepForm(onStart, onCancel, weigh) {
         images.value = String(Math.min(USUAL, all));
         status.textContent = '';
       }
-      cost.textContent = weigh(images.valueAsNumber);
+      cost.textContent = estimate(images.valueAsNumber);
     },
 
     /** @param {boolean} running @param {boolean} relevant @param {boolean} available */
     show(running, relevant, available) {
       form.hidden = !relevant;
-      // The keyboard stays where it was pressed: on the button that takes the other's place.
+      // Start and cancel replace each other, and the focus moves to the one that is visible.
       const focused = document.activeElement === start || document.activeElement === cancel;
       if (!running) fields.disabled = !available;
       start.hidden = cancel.hidden = false;
@@ -75,7 +75,7 @@ export function sweepForm(onStart, onCancel, weigh) {
       progress.max = total;
       progress.value = done;
       count.textContent = `${done} of ${total} attacks${done ? `, about ${duration((milliseconds * (total - done)) / done)} left` : ''}`;
-      // Told once a network: a live region that changes with every picture is noise.
+      // Announced once for each network: for each picture it would be too often for screen readers.
       this.tell(`Measuring network ${Math.max(points.length, 1)} of ${networks}…`);
     },
   };

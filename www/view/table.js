@@ -7,7 +7,7 @@ import { figure, percent, sigma as sigmaWords } from '../words.js';
 /** @typedef {import('../robustness.js').Level} Level */
 /** @typedef {import('../robustness.js').Point} Point */
 
-/** So many rows has the table of a curve at most, the first and the last point among them. */
+/** The table of a curve has about this many rows, with its first and last point. */
 const ROWS = 11;
 
 /**
@@ -37,13 +37,13 @@ export function figures({ measured, seeds, predicted, here, picture, names }, le
   }));
 }
 
-/** What else is known of a level. @param {Level} level */
+/** More about a level, in words. @param {Level} level */
 function described({ trainings, clean, noisy }) {
   const failures = trainings.reduce((sum, training) => sum + training.failures, 0);
   return [String(trainings.length), percent(clean), percent(noisy), failures.toLocaleString('en')];
 }
 
-/** The share still read correctly, by the size of the change. @param {Pick<import('../robustness.js').Evaluation, 'radii' | 'levels'>} evaluation @param {string} caption */
+/** The share still classified correctly, by the size of the change. @param {Pick<import('../robustness.js').Evaluation, 'radii' | 'levels'>} evaluation @param {string} caption */
 export function shares({ radii, levels }, caption) {
   const step = Math.max(1, Math.ceil((radii.length - 1) / (ROWS - 1)));
   const rows = radii.flatMap((radius, index) => (index % step === 0 || index === radii.length - 1 ? [{ radius, index }] : []));

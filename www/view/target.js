@@ -1,22 +1,22 @@
-// What the network shall be made to see: a search field over all labels, and nothing in it is anything else.
+// The target of the attack: a search field over all labels; empty means any other label.
 
 import { find, make } from './dom.js';
 import { near } from './near.js';
 import { counted } from '../words.js';
 
-/** So many matches are shown. */
+/** At most this many matches are shown. */
 const SHOWN = 50;
-/** A press of a button takes no longer, in milliseconds. */
-const PRESS = 300;
-/** And so many that are spelled alike, where nothing matches. */
+/** Longest time of pressing a button, in milliseconds. */
+const PRESS_MS = 300;
+/** If nothing matches, at most this many labels with similar spelling are shown. */
 const NEAR = 5;
 
-/** Lower case, words divided by one space: what is compared. @param {string} text */
+/** Normalises a text for comparison: lower case, one space between words. @param {string} text */
 const fold = (text) => text.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, ' ').trim();
 
 /**
- * The labels that contain the query, best first: the label itself, then those that start with it, then those with a
- * word that does; of two alike the shorter one.
+ * The labels that contain the query, best first: an equal label, then labels that start with the query, then those with
+ * a word that starts with it, then others; among equals the shorter label first.
  * @param {string[]} labels @param {string} query
  */
 function matches(labels, query) {
@@ -49,16 +49,16 @@ export function targetField(onChange) {
   const message = make('p', { id: 'target-message', className: 'target-message', role: 'status' });
   const spoken = make('p', { className: 'unseen', role: 'status' });
   const box = make('div', { className: 'target-box' }, field, clear, popup);
-  const unaimed = make('p', { className: 'target-unaimed note', hidden: true }, 'Anything else: this attack cannot be aimed.');
+  const unaimed = make('p', { className: 'target-unaimed note', hidden: true }, 'Anything else: this attack has no target.');
   field.setAttribute('aria-controls', list.id);
   field.setAttribute('aria-describedby', message.id);
   root.append(make('label', { htmlFor: field.id }, 'Make it see'), box, unaimed, message, spoken);
 
   /** @type {string[]} */
   let labels = [];
-  /** The option the arrow keys are at. @type {Element | null} */
+  /** The option selected with the arrow keys. @type {Element | null} */
   let active = null;
-  /** What was told last. @type {string | null} */
+  /** The last value passed to `onChange`. @type {string | null} */
   let told = null;
 
   const text = () => field.value.trim();
@@ -72,8 +72,8 @@ export function targetField(onChange) {
     onChange();
   }
 
-  /** Says what is wrong with the text, if it is to be said now. @param {boolean} now */
-  function judge(now) {
+  /** Shows the error message for the text, or with `now` false clears it. @param {boolean} now */
+  function showValidity(now) {
     const wrong = now && !valid();
     const known = wrong ? [...matches(labels, text()), ...near(labels, text(), fold)].slice(0, 3) : [];
     message.textContent = wrong ? `The network knows no “${text()}”. ${known.length ? `It knows ${known.map((label) => `“${label}”`).join(', ')}.` : 'Choose a name from the list.'}` : '';
@@ -102,7 +102,7 @@ export function targetField(onChange) {
       return option;
     }));
     list.hidden = found.length === 0;
-    more.textContent = matching.length === 0 ? (found.length ? 'No name has these letters. Those above are spelled alike.' : 'No name is like this.') : found.length > SHOWN ? `The first ${SHOWN} of ${found.length.toLocaleString('en')}. Type on to see others.` : '';
+    more.textContent = matching.length === 0 ? (found.length ? 'No name has these letters. Those above are spelled similarly.' : 'No similar name.') : found.length > SHOWN ? `The first ${SHOWN} of ${found.length.toLocaleString('en')}. Type more to see others.` : '';
     spoken.textContent = matching.length === 0 ? more.textContent : counted(found.length, 'label');
     popup.hidden = false;
     popup.scrollIntoView({ block: 'nearest' });
@@ -123,28 +123,29 @@ export function targetField(onChange) {
   function choose(label) {
     field.value = label;
     close();
-    judge(true);
+    showValidity(true);
     tell();
   }
 
-  /** To the next option, from the last to the first. */
+  /** Selects the next option; after the last comes the first. */
   const next = () => activate(active?.nextElementSibling ?? list.firstElementChild);
   const previous = () => activate(active?.previousElementSibling ?? list.lastElementChild);
 
-  // ---- what a person does
+  // ---- events
 
   field.oninput = () => {
-    judge(false);
+    showValidity(false);
     const matching = open(field.value);
-    // Typing is at the best match, so that Enter takes it; an empty field is an answer already, and a guess is none.
+    // Selects the best match, so that Enter takes it. Not for an empty field, which is valid, nor for similar
+    // spellings.
     if (text() && matching) activate(list.firstElementChild);
     tell();
   };
   field.onclick = () => popup.hidden && open(value() ? '' : field.value);
   field.onblur = () => {
     close();
-    // Not while a pointer is down: the words would move from under it what it presses.
-    setTimeout(() => document.activeElement === field || judge(true), PRESS);
+    // Not while a pointer is pressed: the message would move the button away from under it.
+    setTimeout(() => document.activeElement === field || showValidity(true), PRESS_MS);
   };
   field.onkeydown = (event) => {
     const shut = popup.hidden;
@@ -153,9 +154,9 @@ export function targetField(onChange) {
       if (!event.altKey) (event.key === 'ArrowDown' ? next : previous)();
     } else if (event.key === 'Enter') {
       if (active?.textContent) choose(active.textContent);
-      else judge(true);
+      else showValidity(true);
     } else if (event.key === 'Escape' && (!shut || field.value)) {
-      // First the list goes, then the text; what else Escape does has to wait.
+      // Escape first closes the list, then clears the text, and has no other effect before that.
       event.stopPropagation();
       if (shut) choose('');
       else close();
@@ -173,19 +174,19 @@ export function targetField(onChange) {
   };
 
   return {
-    /** The names that can be asked for; a text that is none of them goes. @param {string[]} list */
+    /** Sets the labels; a text that is not one of them is cleared. @param {string[]} list */
     labels(list) {
       labels = list;
       if (!valid()) this.set(null);
     },
 
-    /** Whether the attack can be aimed at all: if not, the label waits for one that can. @param {boolean} on */
+    /** Sets whether the attack can be targeted; if not, the field is hidden and keeps its text. @param {boolean} on */
     offer(on) {
       box.hidden = message.hidden = !on;
       unaimed.hidden = on;
     },
 
-    /** The label, or nothing for anything else. */
+    /** The target label; null for any other label. */
     value: () => (box.hidden ? null : value()),
 
     /** @param {string | null} label */
@@ -193,14 +194,14 @@ export function targetField(onChange) {
       field.value = label ?? '';
       told = value();
       close();
-      judge(true);
+      showValidity(true);
       tell();
     },
 
-    /** Whether the text is a label or empty. If not, the field says so and takes the focus. */
+    /** Whether the text is a label or empty. If not, the field shows a message and takes the focus. */
     valid() {
       if (box.hidden) return true;
-      judge(true);
+      showValidity(true);
       if (!valid()) field.focus();
       return valid();
     },

@@ -1,11 +1,11 @@
-// A small image of a picture: its file, or the part of it that the picture is, pixel by pixel.
+// A thumbnail of a picture: its file, or a part of a sheet, pixel by pixel.
 
 import { make } from './dom.js';
 
-/** Sheets on their way, by address: many thumbs are parts of one. @type {Map<string, Promise<HTMLImageElement>>} */
+/** Sheets being loaded or loaded, by address: many thumbnails are parts of one sheet. @type {Map<string, Promise<HTMLImageElement>>} */
 const sheets = new Map();
 
-/** @param {import('../pictures.js').Subject} picture of the site @param {string} name empty where it is written beside it */
+/** @param {import('../pictures.js').Subject} picture of the site @param {string} name empty where it is shown beside it */
 export function thumb({ file, region }, name) {
   const address = file.address ?? '';
   if (!region) {

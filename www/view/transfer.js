@@ -1,4 +1,4 @@
-// Whether what fools one network fools the others: a table of all pairs.
+// Whether pictures that fool one network fool the others: a table of all pairs.
 
 import { find, make } from './dom.js';
 import { sigma } from '../words.js';
@@ -10,7 +10,7 @@ export function transferTable(transfer, attack) {
   const { pictures, sigmas, shares } = transfer;
   const share = (/** @type {number | null} */ value, /** @type {boolean} */ same) => {
     const cell = make('td', { className: 'share' }, value === null ? '–' : `${Math.round(100 * value)} %`);
-    // The words say it; the shade helps to find it.
+    // The number is in the text; the shade only helps to find it.
     cell.style.setProperty('--share', String(same ? 0 : value ?? 0));
     return cell;
   };

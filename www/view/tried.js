@@ -1,9 +1,9 @@
-// “Tried on this picture”: every attack on the shown picture, in the order in which they were made.
+// “Tried on this picture”: every attack on the shown picture, in order.
 
-import { readAs, trialRow } from '../rows.js';
+import { shownResult, trialRow } from '../rows.js';
 import { dataButtons } from './data.js';
 import { find, make } from './dom.js';
-import { NORMS, attackWords, duration, normFigure, percent, sigma, spent } from '../words.js';
+import { NORMS, attackWords, duration, networkName, normFigure, percent, spent } from '../words.js';
 
 /** @typedef {import('../page.js').Trial} Trial */
 
@@ -20,10 +20,10 @@ export function triedList(form) {
   const heads = ['Attack', 'Network', 'Result', ...COLUMNS.map((norm) => NORMS[norm].symbol), 'Passes', 'Time'];
 
   /** @param {Trial} trial */
-  function line({ options, sigma: noise, report }) {
-    const { label, probability, norms } = readAs(report);
+  function line({ options, model, report }) {
+    const { label, probability, norms } = shownResult(report);
     const cells = [
-      sigma(noise),
+      networkName(model),
       `${report.success ? 'fooled' : 'not fooled'}: “${label}”, ${percent(probability)}`,
       ...COLUMNS.map((norm) => normFigure(norm, norms[norm])),
       spent(report.passes),

@@ -1,8 +1,8 @@
-// A picture of one's own: chosen, dropped anywhere, or pasted.
+// The user's own picture: chosen, dropped anywhere, or pasted.
 
 import { find } from './dom.js';
 
-/** @param {(file: File) => void} onFile @param {(sentence: string) => void} onNone there is no file in what was given */
+/** @param {(file: File) => void} onFile @param {(sentence: string) => void} onNone called if no file was given */
 export function upload(onFile, onNone) {
   const input = find('file', HTMLInputElement);
   const drop = find('drop', HTMLElement);
@@ -18,12 +18,12 @@ export function upload(onFile, onNone) {
 
   const choose = () => {
     const file = input.files?.[0];
-    // Emptied, so that the same file can be chosen again.
+    // Cleared, so that the same file can be chosen again.
     if (file) onFile(file);
     input.value = '';
   };
   input.onchange = choose;
-  // It may have been chosen before this program was here.
+  // A file may have been chosen before this script ran.
   choose();
   document.addEventListener('paste', (event) => take(event, event.clipboardData, 'pasted'));
   document.addEventListener('dragover', (event) => {
@@ -31,7 +31,7 @@ export function upload(onFile, onNone) {
     if (!dataTransfer) return;
     const text = isText(event, dataTransfer);
     drop.hidden = text || !dataTransfer.types.includes('Files');
-    // What is left to the browser, an address too, may be opened in the page's place.
+    // Without this the browser may leave the page and open what was dropped, such as an address.
     if (!text) event.preventDefault();
   });
   document.addEventListener('dragleave', (event) => {
@@ -43,7 +43,7 @@ export function upload(onFile, onNone) {
   });
 }
 
-/** Whether it is text for a field: what office programs copy has a picture of the text beside it. @param {Event} event @param {DataTransfer} transfer */
+/** Whether it is text for a text field. Office programs copy a picture together with the text. @param {Event} event @param {DataTransfer} transfer */
 function isText({ target }, { types }) {
   return types.includes('text/plain') && target instanceof Element && target.matches(':read-write');
 }

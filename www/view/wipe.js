@@ -1,4 +1,4 @@
-// The original and the changed picture on top of each other: a line to wipe between them, and a zoom to the pixels.
+// The original and the changed picture on top of each other: a line to move between them, and a zoom to the pixels.
 
 import { find, make } from './dom.js';
 import { paint } from './paint.js';
@@ -8,7 +8,7 @@ import { plane } from './plane.js';
 
 const ZOOMS = [1, 4, 8, 16];
 
-/** A detail has at least so many pixels in a row. */
+/** A zoomed detail shows at least this many pixels in a row. */
 const FEWEST = 8;
 
 /** @param {number} value @param {number} high */
@@ -40,7 +40,7 @@ export function wipeView() {
   root.hidden = true;
 
   let zoom = 1;
-  // The left upper corner of the detail that is seen, as shares of the picture.
+  // The upper left corner of the visible detail, as shares of the picture.
   let [x, y] = [0, 0];
   const rest = () => 1 - 1 / zoom;
 
@@ -61,14 +61,14 @@ export function wipeView() {
   wipe.oninput = render;
   for (const radio of zooms) radio.onchange = () => enlarge(Number(radio.value));
 
-  /** The middle stays where it is. @param {number} factor */
+  /** Zooms; the middle stays in place. @param {number} factor */
   function enlarge(factor) {
     const middle = [x, y].map((corner) => corner + 0.5 / zoom);
     zoom = factor;
     pan(middle[0] - 0.5 / zoom, middle[1] - 0.5 / zoom);
   }
 
-  // The pointer drags the line; where a detail is seen, it drags the line by the line, and else the detail.
+  // The pointer drags the line. When zoomed, it drags the line only if pressed on it, and else the detail.
 
   /** @type {((event: PointerEvent) => void) | null} */
   let drag = null;
@@ -86,7 +86,7 @@ export function wipeView() {
 
   view.onpointerdown = (event) => {
     if (event.button !== 0 || drag) return;
-    // The keys go on where the pointer began; the browser would give the focus to nothing.
+    // The keys continue what the pointer began; by default no element would get the focus.
     event.preventDefault();
     view.setPointerCapture(event.pointerId);
     const wiping = zoom === 1 || event.target === line;
@@ -101,7 +101,7 @@ export function wipeView() {
   };
 
   return {
-    /** The line, the zoom and the place stay as they were. @param {Picture} original @param {Picture} changed @param {string} label what is seen */
+    /** Shows other pictures; line, zoom and place stay. @param {Picture} original @param {Picture} changed @param {string} label of the picture */
     show(original, changed, label) {
       paint(before, original);
       paint(after, changed);

@@ -1,4 +1,4 @@
-//! What is measured: passes and scaling natively, and Decoy beside its opponents in the browser.
+//! Benchmarks: passes and scaling natively, and Decoy compared with other libraries in the browser.
 
 use std::{path::Path, process::Command};
 
@@ -14,7 +14,7 @@ use crate::{
     wasm::Profile,
 };
 
-/// The opponents and the npm packages they need.
+/// Folder of the browser benchmarks: Decoy, the libraries it is compared with, and their npm packages.
 const PEERS: &str = "benches/browser";
 
 /// A benchmark.
@@ -61,7 +61,7 @@ pub fn measure(only: Option<Bench>, guests: &[Guest]) -> Result<()> {
     Ok(())
 }
 
-/// Installs the opponents and makes scripts of them that a browser can load.
+/// Installs the libraries to compare with, and bundles each as a script for the browser.
 fn peers() -> Result<()> {
     site::npm_packages(Path::new(PEERS))?;
     step("Bundling the opponents", || run(npm().args(["run", "build"]).current_dir(PEERS)))

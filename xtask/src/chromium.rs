@@ -6,10 +6,10 @@ use anyhow::{Context, Result, bail};
 
 use crate::command::{run, step};
 
-/// Names under which Chromium and its kin are installed.
+/// Names of the commands of Chromium and Chrome.
 const NAMES: [&str; 5] = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome"];
 
-/// The path in `CHROMIUM`, else an installed Chromium, else Debian's, installed now if that may be done.
+/// The path in `CHROMIUM`, else an installed Chromium, else Debian's package, installed now if possible.
 pub fn find() -> Result<PathBuf> {
     if let Some(path) = env::var_os("CHROMIUM").filter(|path| !path.is_empty()) {
         return which::which(&path).with_context(|| format!("CHROMIUM names no program: {}", path.display()));
@@ -34,7 +34,7 @@ fn installed() -> Option<PathBuf> {
     NAMES.iter().find_map(|name| which::which(name).ok())
 }
 
-/// Ubuntu's package of this name is not a browser, so kin of Debian do not count.
+/// Only Debian itself: on Ubuntu, which is based on it, the package of this name does not contain a browser.
 fn is_debian() -> bool {
     fs::read_to_string("/etc/os-release").is_ok_and(|text| text.lines().any(|line| line == "ID=debian"))
 }

@@ -1,4 +1,4 @@
-//! Commands and steps: said before they start, timed when they end.
+//! Runs commands and steps: each is announced before it starts, and timed.
 
 use std::{
     env,
@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use indicatif::HumanDuration;
 
-/// Announces a step, does it, and says how long it took.
+/// Announces a step, runs it, and prints how long it took.
 pub fn step<T>(title: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     println!("── {title}");
     let start = Instant::now();
@@ -23,20 +23,20 @@ pub fn step<T>(title: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     result
 }
 
-/// The cargo that runs this program.
+/// A command of the cargo that runs this program.
 pub fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
     command.args(arguments);
     command
 }
 
-/// Runs a command to its end; anything but success is an error.
+/// Runs a command to its end; an error if it fails.
 pub fn run(command: &mut Command) -> Result<()> {
     let status = command.stdin(Stdio::null()).status();
     succeeded(command, status.with_context(|| cannot_start(command))?)
 }
 
-/// Runs a command to its end, showing what it prints and returning it too.
+/// Runs a command to its end, and both prints and returns its output.
 pub fn run_and_listen(command: &mut Command) -> Result<(ExitStatus, String)> {
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
     let mut child = child.with_context(|| cannot_start(command))?;

@@ -1,4 +1,4 @@
-//! The compressed copies that a web server can send in place of the files of dist/, and their sizes.
+//! Compressed copies of the files in dist/, which a web server can send in their place, and their sizes.
 
 use std::{
     fs,
@@ -22,11 +22,11 @@ const ENDINGS: [&str; 6] = ["css", "html", "js", "json", "svg", "wasm"];
 pub enum Effort {
     /// A second or two, for daily work.
     Fast,
-    /// Minutes, for what is published.
+    /// Minutes, for the published site.
     Best,
 }
 
-/// Bytes of a file or of several: as they are, with gzip, with brotli.
+/// Total bytes of one or several files: uncompressed, with gzip, with brotli.
 #[derive(Clone, Copy, Default)]
 struct Sizes {
     raw: u64,
@@ -44,7 +44,7 @@ impl Sum for Sizes {
     }
 }
 
-/// Writes `.gz` and `.br` files beside the page and its code, and prints what they weigh where it was worth the time.
+/// Writes `.gz` and `.br` files beside the page and its code. With [`Effort::Best`] it prints their sizes.
 pub fn site(effort: Effort) -> Result<()> {
     let (mut wasm, mut glue, mut page) = (Sizes::default(), Sizes::default(), Sizes::default());
     step("Compressing the site", || {
@@ -54,7 +54,7 @@ pub fn site(effort: Effort) -> Result<()> {
                 Some("wasm") => &mut wasm,
                 _ if path.ends_with("pkg/decoy.js") => &mut glue,
                 Some("css" | "html" | "js") => &mut page,
-                _ => continue, // data: fetched after the page is there
+                _ => continue, // data: fetched after the page has loaded
             };
             *part = [*part, sizes].into_iter().sum();
         }
@@ -73,7 +73,7 @@ pub fn site(effort: Effort) -> Result<()> {
     Ok(())
 }
 
-/// The files to compress, but none of the gallery's: those are photographs.
+/// The files to compress. Those of the gallery are left out: photographs are compressed already.
 fn compressible(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {

@@ -1,4 +1,4 @@
-//! The data sets: for the galleries and the tests; nothing here is needed to build the site.
+//! The data sets, for the galleries and the tests. The site can be built without them.
 
 use std::{
     env, fs,
@@ -11,34 +11,34 @@ use decoy_data::{About, DataSet, Pictures, Split, by_id, sets};
 
 use crate::command::step;
 
-/// How long a command that can do without a data set waits for its download.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The time limit of a download for a command that also works without the data set.
+const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What `--data` is for.
+/// The help text of `--data`.
 pub fn help() -> String {
     let guests = sets().into_iter().map(|set| set.about()).filter(|about| about.missing.is_some());
-    let words = guests.map(|about| format!("{}; without it, what {} names", about.copy, about.variable));
+    let words = guests.map(|about| format!("{}; default: the path in {}", about.copy, about.variable));
     format!("Where it is: {}, or the copy downloaded earlier", words.collect::<Vec<_>>().join(", or "))
 }
 
-/// Where the user says that copies of data sets are; relative paths are those where the command was started.
+/// The user's copies of data sets. Relative paths start from the folder in which the command was started.
 pub struct Given {
-    /// That folder.
+    /// The folder in which the command was started.
     pub start: PathBuf,
     /// The value of `--data`.
     pub path: Option<PathBuf>,
 }
 
 impl Given {
-    /// The copy of a data set that `--data` or the set's variable names; `--data` is for a set whose pictures do not
-    /// come with the repository.
+    /// The path of a data set in `--data`, else in its environment variable. `--data` is only for a data set whose
+    /// pictures do not come with the repository.
     pub fn copy(&self, about: &About) -> Option<PathBuf> {
         let variable = || env::var_os(about.variable).filter(|value| !value.is_empty()).map(PathBuf::from);
         let path = self.path.clone().filter(|_| about.missing.is_some()).or_else(variable);
         path.map(|path| self.start.join(path))
     }
 
-    /// The variables of all data sets a copy is given of, each with it, for other programs.
+    /// Environment variables for other programs: of each data set with a copy, the variable's name and the path.
     pub fn variables(&self) -> impl Iterator<Item = (&'static str, PathBuf)> {
         sets().into_iter().filter_map(|set| Some((set.about().variable, self.copy(set.about())?)))
     }
@@ -52,23 +52,23 @@ pub struct Guest {
     pub pictures: Option<Pictures>,
 }
 
-/// Copies of the data sets whose pictures do not come with the repository: as given, else as downloaded before.
-pub fn at_hand(given: &Given) -> Result<Vec<Guest>> {
+/// The data sets whose pictures do not come with the repository, each with the copy given, else one downloaded before.
+pub fn local_copies(given: &Given) -> Result<Vec<Guest>> {
     let guests = sets().into_iter().filter(|set| set.about().missing.is_some());
     guests.map(|set| Ok(Guest { set, pictures: set.find(given.copy(set.about()).as_deref())? })).collect()
 }
 
-/// The same, else downloaded now if that is quick and did not fail before.
+/// The same, and missing copies are downloaded, if this takes at most [`DOWNLOAD_TIMEOUT`] and did not fail before.
 pub fn seek(given: &Given) -> Result<Vec<Guest>> {
-    let mut guests = at_hand(given)?;
+    let mut guests = local_copies(given)?;
     for Guest { set, pictures } in guests.iter_mut().filter(|guest| guest.pictures.is_none()) {
         let About { id, name, .. } = set.about();
-        // Left behind by a download that failed, so that later commands do not wait for it again.
+        // This file marks a download that failed, so that later commands do not wait for it again.
         let unreachable = format!("target/{id}-unreachable");
         if Path::new(&unreachable).exists() {
             continue;
         }
-        *pictures = step(&format!("Downloading {name} for the gallery"), || match set.download(PATIENCE) {
+        *pictures = step(&format!("Downloading {name} for the gallery"), || match set.download(DOWNLOAD_TIMEOUT) {
             Ok(pictures) => Ok(Some(pictures)),
             Err(error) => {
                 println!("   {error}");
@@ -80,7 +80,7 @@ pub fn seek(given: &Given) -> Result<Vec<Guest>> {
     Ok(guests)
 }
 
-/// Prints what each data set is and where its copy is; the named one is downloaded if there is none.
+/// Prints each data set and where its copy is; the data set `name` is downloaded if there is no copy.
 pub fn describe(name: Option<&str>, start: PathBuf, path: Option<PathBuf>) -> Result<()> {
     let given = Given { start: start.clone(), path: None };
     let Some(name) = name else {

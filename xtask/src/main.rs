@@ -54,18 +54,18 @@ enum Task {
         #[command(flatten)]
         data: Data,
     },
-    /// Say which data sets are here, or find one or download it, check every picture, and print what there is.
+    /// List the data sets that are here; or find or download one, check every picture, and print a summary.
     Data {
-        /// The data set alone, such as cifar10.
+        /// Only this data set, such as cifar10.
         name: Option<String>,
-        /// Its folder or archive; without it, what its variable names, or the copy downloaded earlier.
+        /// Its folder or archive; default: the path in its environment variable, or the copy downloaded earlier.
         #[arg(long, value_name = "PATH", requires = "name")]
         data: Option<PathBuf>,
-        /// Write its gallery in www/gallery anew.
+        /// Write its gallery in www/gallery again.
         #[arg(long, requires = "name")]
         gallery: bool,
     },
-    /// Make all networks, results and tables of a family anew (hours), or train what the arguments for `decoy train` say.
+    /// Make all networks, results and tables of a family again (hours), or train with arguments for `decoy train`.
     Train {
         /// The family, as `decoy train --help` lists them.
         family: String,
@@ -73,20 +73,24 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Train one network of each family again (minutes to hours), and say how far its figures lie from the committed.
+    /// Train one network of each family again (minutes to hours), and compare its figures with the committed ones.
     Reproduce(Reproduce),
-    /// Measure what passes, steps and visits cost (an hour), or one of it.
+    /// Measure the cost of passes, steps and visits (an hour), or of one of them.
     Bench {
-        /// Measure this alone.
+        /// Measure only this.
         bench: Option<Bench>,
         #[command(flatten)]
         data: Data,
     },
     /// Run ONNX's own tests on the reader of ONNX files (some minutes), and list what it does not read.
-    Onnx,
+    Onnx {
+        /// Test what PyTorch exports of torchvision's networks instead (PyTorch is installed for it).
+        #[arg(long)]
+        pytorch: bool,
+    },
     /// Compare the attacks with Foolbox, adv-lib and torchattacks, and write docs/oracle.md (an hour at first).
     Oracle {
-        /// Compare this attack alone, such as ddn, and print it.
+        /// Compare only this attack, such as ddn, and print the result.
         #[arg(long, value_name = "ATTACK")]
         only: Option<String>,
         #[command(flatten)]
@@ -116,17 +120,17 @@ fn run(task: Task) -> Result<ExitCode> {
     let manifest = env::var("CARGO_MANIFEST_DIR").context("run this as `cargo xtask`")?;
     // Every other path in this crate is relative to the repository's root.
     env::set_current_dir(PathBuf::from(manifest).join(".."))?;
-    fs::create_dir_all("target")?; // holds this crate's notes too, also when cargo's output goes elsewhere
+    fs::create_dir_all("target")?; // this crate writes there too, even if cargo's output goes elsewhere
     let given = |data: Data| Given { start: start.clone(), path: data.path };
 
     match task {
         Task::Serve { port, data } => {
-            let listener = serve::listen(port)?; // before the long build, so that a busy port is told at once
+            let listener = serve::listen(port)?; // before the long build, so that a busy port is reported at once
             site::build(Profile::Quick, &data::seek(&given(data))?)?;
             serve::forever(listener)?;
         }
         Task::Build { release, data } => {
-            let images = data::at_hand(&given(data))?;
+            let images = data::local_copies(&given(data))?;
             site::build(if release { Profile::Small } else { Profile::Quick }, &images)?;
         }
         Task::Test { data } => return Ok(test::everything(&given(data))),
@@ -135,8 +139,9 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Data { name, data, .. } => data::describe(name.as_deref(), start, data)?,
         Task::Train { family, arguments } => train::start(&family, &arguments)?,
         Task::Reproduce(args) => reproduce::compare(&args)?,
-        Task::Bench { bench, data } => bench::measure(bench, &data::at_hand(&given(data))?)?,
-        Task::Onnx => onnx::check()?,
+        Task::Bench { bench, data } => bench::measure(bench, &data::local_copies(&given(data))?)?,
+        Task::Onnx { pytorch: false } => onnx::check()?,
+        Task::Onnx { pytorch: true } => onnx::pytorch()?,
         Task::Oracle { only, data } => oracle::compare(&given(data), only.as_deref())?,
     }
     Ok(ExitCode::SUCCESS)

@@ -1,4 +1,4 @@
-//! The manual on the site: the README and the documents that it leads to, each as a page.
+//! The manual on the site: the README and the documents it links to, each as a page.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -15,13 +15,13 @@ const PAGES: [(&str, &str); 6] = [
     ("CHANGELOG.md", "changelog.html"),
 ];
 
-/// The pictures in them.
+/// The pictures in the documents.
 const PICTURES: [&str; 3] = ["docs/fooled.png", "docs/noise-strip.png", "docs/robustness.png"];
 
-/// Where the source is; empty where that is not known.
+/// Address of the repository; empty if it is not known.
 const SOURCE: &str = env!("CARGO_PKG_REPOSITORY");
 
-/// What stands around a document.
+/// The HTML around a document.
 const FRAME: &str = include_str!("../manual.html");
 
 /// Writes the pages into a folder.
@@ -44,9 +44,10 @@ fn framed(document: &str, text: &str) -> String {
     FRAME.replace("{title}", title).replace("{source}", &source).replace("{text}", &html(document, text))
 }
 
-/// A document as HTML. Its links lead to the pages of the manual; what is in the source alone is linked where that is.
+/// A document as HTML. Links to documents lead to the pages of the manual, links to other files to the repository; a
+/// link without a target becomes plain text.
 fn html(document: &str, text: &str) -> String {
-    let mut open = Vec::new(); // whether each link that has begun is one
+    let mut open = Vec::new(); // for each open link, whether it has a target
     let events = Parser::new_ext(text, Options::ENABLE_TABLES).filter_map(|event| match event {
         Event::Start(Tag::Link { link_type, dest_url, title, id }) => {
             let target = target(document, &dest_url);
@@ -65,7 +66,7 @@ fn html(document: &str, text: &str) -> String {
     page
 }
 
-/// Where a link of a document leads on the site, if anywhere.
+/// The address on the site of a document's link; `None` if there is none.
 fn target(document: &str, link: &str) -> Option<String> {
     if link.contains("://") || link.starts_with('#') {
         return Some(link.to_owned());

@@ -1,4 +1,4 @@
-//! ONNX's own tests on Decoy's reader.
+//! Tests Decoy's reader on ONNX's own tests and on what PyTorch exports.
 
 use std::{env, fs, path::Path, process::Command};
 
@@ -12,7 +12,7 @@ use crate::{
 /// Where the tests are written to.
 const TESTS: &str = "target/onnx/tests";
 
-/// Collects the tests from ONNX's package, once, and runs them; what is out of scope is printed with the reason.
+/// Collects the tests from ONNX's package, once, and runs them; tests out of scope are printed with the reason.
 pub fn check() -> Result<()> {
     let required: [(&str, &[&str]); 1] = [("tests/onnx/requirements.txt", &[])];
     let python = environment("target/onnx/venv", "Installing ONNX's package", &required)?;
@@ -25,4 +25,16 @@ pub fn check() -> Result<()> {
     }
     let mut command = cargo(&["test", "--release", "--workspace", "--lib", "onnx::tests", "--", "--nocapture"]);
     run(command.env("ONNX_TESTS", env::current_dir()?.join(TESTS)))
+}
+
+/// Exports networks of torchvision by both of PyTorch's exporters and compares what `decoy` computes of them with ONNX
+/// Runtime and PyTorch.
+pub fn pytorch() -> Result<()> {
+    let python = environment(
+        "target/onnx/pytorch",
+        "Installing PyTorch and ONNX Runtime",
+        &[("tests/onnx/pytorch.txt", &[])],
+    )?;
+    run(&mut cargo(&["build", "--release", "--workspace"]))?;
+    run(Command::new(python).args(["-B", "tests/onnx/pytorch.py", "target/onnx/exports"]))
 }

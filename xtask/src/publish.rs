@@ -1,6 +1,6 @@
-//! What the site is made of gets one folder, named by the checksum of its contents: an old page never meets a new script,
-//! and a browser keeps what is in it for as long as it likes. The page itself stays outside, and so do the weights of the
-//! networks, which are asked for by checksums of their own and outlive many versions of the page.
+//! All files of the site go into one folder, named by the checksum of its contents: an old page never loads a new
+//! script, and a browser may cache these files for ever. Only the page itself stays outside, and the weights of the
+//! networks: their addresses contain their own checksums, so that they can be reused by the next versions of the page.
 
 use std::{fs, path::Path};
 
@@ -11,31 +11,32 @@ use sha2::{Digest, Sha256};
 /// The page.
 const PAGE: &str = "index.html";
 
-/// What has to lie beside the page: the service worker, whose place says what it answers for, what installing needs, and
-/// the manual, whose address stays.
+/// What stays beside the page: the service worker, since it only handles addresses below its own; what installing the
+/// page needs; and the manual, whose address must not change.
 const BESIDE: [&str; 4] = ["sw.js", "manifest.webmanifest", "icons", "manual"];
 
-/// Weights and what is to be said of them.
+/// Folder of the weights and of files about them.
 const WEIGHTS: &str = "models";
 
-/// The only file in the folder of the weights that belongs to a version of the page.
+/// The only file in the folder of the weights that must fit the version of the page.
 const CATALOG: &str = "models.json";
 
-/// Pictures: the service worker keeps those that were looked at, and everything else from the first visit on.
+/// Folder of the pictures. The service worker caches a picture when it is first shown, all other files at the first
+/// visit.
 const PICTURES: &str = "gallery";
 
-/// What the service worker keeps from the first visit on.
+/// The list of files that the service worker caches at the first visit.
 const FILES: &str = "files.json";
 
-/// Hexadecimal digits of the folder's name.
+/// Number of hexadecimal digits in the folder's name.
 const DIGITS: usize = 16;
 
-/// Whether this is what a folder of parts is called.
+/// Whether this is the name of a checksum folder.
 pub fn is_parts(name: &str) -> bool {
     name.len() == DIGITS && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// Makes a site of a folder in which everything lies together.
+/// Moves the files of the folder `made`, where everything lies together, to their places in `site`.
 pub fn publish(made: &Path, site: &Path) -> Result<()> {
     fs::create_dir_all(site.join(WEIGHTS))?;
     for name in BESIDE {
@@ -57,7 +58,7 @@ pub fn publish(made: &Path, site: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The names in a folder, in order.
+/// The names in a folder, sorted.
 fn names(folder: &Path) -> Result<Vec<String>> {
     let entries = fs::read_dir(folder).with_context(|| folder.display().to_string())?;
     let mut names =
@@ -66,7 +67,7 @@ fn names(folder: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Every file in a folder and those in it, as a path with slashes, in order.
+/// Every file in a folder and its subfolders, as a path with slashes, sorted.
 fn files(root: &Path, folder: &Path) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for name in names(&root.join(folder))? {
@@ -97,7 +98,7 @@ fn is_picture(file: &str) -> bool {
     file.starts_with(PICTURES) && !file.ends_with(".json")
 }
 
-/// The page, with its links to parts leading into their folder, and the size of the module for who waits for it.
+/// The page, with links into the checksum folder, and with the size of the wasm module for the progress bar.
 fn linked(page: &str, folder: &str, made: &Path) -> Result<String> {
     let mut linked = String::new();
     let mut rest = page;
@@ -125,7 +126,7 @@ mod tests {
 
     use super::*;
 
-    /// A site of these files, and the folder of its parts.
+    /// A site of these files, and its checksum folder.
     fn published(name: &str, script: &str, weights: &str) -> (PathBuf, PathBuf) {
         let folder = env::temp_dir().join(format!("decoy-publish-{name}-{}", process::id()));
         let (made, site) = (folder.join("made"), folder.join("site"));

@@ -1,4 +1,4 @@
-//! Environments of Python for what compares Decoy with programs written in it.
+//! Python environments for comparisons of Decoy with Python programs.
 
 use std::{
     fs,
@@ -10,8 +10,8 @@ use anyhow::{Context, Result};
 
 use crate::command::{run, step};
 
-/// The Python of the environment in `folder`, which is made anew when other packages are required than it was made with.
-/// Each of the files in `required` is installed with its own options for pip.
+/// The path of Python in the environment `folder`, which is created again when the required packages have changed. Each
+/// file in `required` is installed with its own options for pip.
 pub fn environment(folder: &str, title: &str, required: &[(&str, &[&str])]) -> Result<PathBuf> {
     let folder = Path::new(folder);
     let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });

@@ -1,4 +1,4 @@
-//! One network of each family trained and measured again, beside the figures that are committed.
+//! Trains and measures one network of each family again, and compares it with the committed figures.
 
 use std::{fs, path::Path, process::Command};
 
@@ -11,21 +11,21 @@ use crate::{
     site::CATALOG,
 };
 
-/// Where the measured results are.
+/// Folder of the committed results.
 pub const RESULTS: &str = "www/robustness";
 
-/// Where the networks trained again and their results go.
+/// Folder for the networks trained again and their results.
 const FOLDER: &str = "target/reproduce";
 
 /// Which networks to train again.
 #[derive(Args)]
 pub struct Reproduce {
-    /// This family alone, such as coil20.
+    /// Only this family, such as coil20.
     family: Option<String>,
-    /// The network of this noise level; else of the lowest above 0.
+    /// The network of this noise level; default: the lowest above 0.
     #[arg(long)]
     sigma: Option<f64>,
-    /// The network of this seed; else the shipped one of that level.
+    /// The network of this seed; default: the shipped one of that level.
     #[arg(long)]
     seed: Option<u64>,
     /// Further arguments for `decoy train FAMILY`, behind `--`, such as those that the README names for photographs.
@@ -33,7 +33,7 @@ pub struct Reproduce {
     arguments: Vec<String>,
 }
 
-/// Trains them, measures them as they were measured, and says how far the figures lie apart.
+/// Trains the networks, measures them in the same way, and prints how far the figures differ from the committed ones.
 pub fn compare(args: &Reproduce) -> Result<()> {
     let figures = read(&format!("{RESULTS}/figures.json"))?;
     let catalog = read(CATALOG)?;
@@ -50,7 +50,8 @@ pub fn compare(args: &Reproduce) -> Result<()> {
         args.arguments.is_empty() || args.family.is_some(),
         "arguments for the training of every family: expected a FAMILY before --"
     );
-    let words: Vec<String> = families.iter().map(|family| again(family, &catalog, args)).collect::<Result<_>>()?;
+    let words: Vec<String> =
+        families.iter().map(|family| reproduce_one(family, &catalog, args)).collect::<Result<_>>()?;
     println!("\n{}", words.join("\n"));
     Ok(())
 }
@@ -59,18 +60,18 @@ fn is_wanted(family: &Value, args: &Reproduce) -> bool {
     args.family.as_deref().is_none_or(|wanted| family["family"] == wanted)
 }
 
-/// One network of a family again; returns what came out, in a sentence.
-fn again(family: &Value, catalog: &Value, args: &Reproduce) -> Result<String> {
+/// Trains and measures one network of a family again; returns the result in a sentence.
+fn reproduce_one(family: &Value, catalog: &Value, args: &Reproduce) -> Result<String> {
     let id = family["family"].as_str().context("a family without a name in figures.json")?;
     let evaluation = &family["evaluations"][0];
     let shipped = list(&catalog["families"]).find(|known| known["id"] == id).map(|known| &known["models"]);
     let shipped = shipped.with_context(|| format!("{CATALOG} has no family {id}"))?;
-    let (level, training) = chosen(evaluation, shipped, args)?;
+    let (level, training) = select(evaluation, shipped, args)?;
     let (model, sigma, seed) = (&training["model"], level["sigma"].to_string(), training["seed"].to_string());
     let committed = training["mean_l2"].as_f64().with_context(|| format!("{model} has no mean to compare with"))?;
 
     let folder = format!("{FOLDER}/{id}");
-    begin(&folder, id, catalog)?;
+    prepare_folder(&folder, id, catalog)?;
     step(&format!("Training {id} with σ {sigma} and seed {seed}"), || {
         let mut train = decoy(&["train", id, "--sigma", &sigma, "--seed", &seed, "--models", &folder]);
         run(train.args(["--checkpoints", &format!("{folder}/checkpoints")]).args(&args.arguments))
@@ -97,8 +98,8 @@ fn again(family: &Value, catalog: &Value, args: &Reproduce) -> Result<String> {
     Ok(verdict(network, found, committed, same, spread(evaluation, level)))
 }
 
-/// The level and the training in it that is made again.
-fn chosen<'a>(evaluation: &'a Value, shipped: &Value, args: &Reproduce) -> Result<(&'a Value, &'a Value)> {
+/// The noise level, and the training at that level, to repeat.
+fn select<'a>(evaluation: &'a Value, shipped: &Value, args: &Reproduce) -> Result<(&'a Value, &'a Value)> {
     let at = |level: &&Value| {
         let sigma = level["sigma"].as_f64().unwrap_or(0.0);
         args.sigma.map_or(sigma > 0.0, |wanted| sigma == wanted)
@@ -110,8 +111,8 @@ fn chosen<'a>(evaluation: &'a Value, shipped: &Value, args: &Reproduce) -> Resul
     Ok((level, training))
 }
 
-/// A folder with the network without noise, from which others of its family may be tuned.
-fn begin(folder: &str, family: &str, catalog: &Value) -> Result<()> {
+/// Creates the folder with the family's network of σ 0, which the training of photographs starts from.
+fn prepare_folder(folder: &str, family: &str, catalog: &Value) -> Result<()> {
     let path = Path::new(folder);
     if path.exists() {
         fs::remove_dir_all(path)?;
@@ -130,7 +131,7 @@ fn begin(folder: &str, family: &str, catalog: &Value) -> Result<()> {
     Ok(())
 }
 
-/// The standard deviation between trainings: at this level, else the root mean square of that at the others.
+/// The standard deviation between trainings at this level; where it is unknown, the root mean square over the others.
 fn spread(evaluation: &Value, level: &Value) -> Option<f64> {
     let here = variance(level);
     let others: Vec<f64> = list(&evaluation["levels"]).filter_map(variance).collect();
@@ -194,7 +195,7 @@ mod tests {
     #[test]
     fn the_shipped_network_of_the_lowest_noise_is_made_again() {
         let (evaluation, shipped) = (evaluation(), json!([{ "id": "a" }, { "id": "d" }, { "id": "f" }]));
-        let model = |sigma, seed| chosen(&evaluation, &shipped, &wanted(sigma, seed)).map(|found| &found.1["model"]);
+        let model = |sigma, seed| select(&evaluation, &shipped, &wanted(sigma, seed)).map(|found| &found.1["model"]);
         assert_eq!(model(None, None).expect("it is there"), "d");
         assert_eq!(model(Some(1.0), None).expect("it is there"), "f");
         assert_eq!(model(Some(0.5), Some(3)).expect("it is there"), "e");

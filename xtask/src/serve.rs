@@ -1,4 +1,4 @@
-//! A file server for dist/, for this machine alone.
+//! A file server for dist/, reachable only from this machine.
 
 use std::{io, net::TcpListener, path::Path, thread};
 
@@ -16,11 +16,11 @@ use tower_http::services::ServeDir;
 
 use crate::{publish::is_parts, site::SITE};
 
-/// The page has its process to itself; browsers grant it precise clocks and shared memory then.
+/// These headers give the page a process of its own; only then browsers allow precise clocks and shared memory.
 const ISOLATION: [(&str, &str); 2] =
     [("cross-origin-opener-policy", "same-origin"), ("cross-origin-embedder-policy", "require-corp")];
 
-/// Takes a port on 127.0.0.1: WebGPU needs a secure context, which browsers grant to the machine itself.
+/// Opens a port on 127.0.0.1: WebGPU needs a secure context, and browsers treat this address as secure.
 pub fn listen(port: u16) -> Result<TcpListener> {
     TcpListener::bind(("127.0.0.1", port)).map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => anyhow!("port {port} is in use; choose another with `--port N`"),
@@ -54,8 +54,8 @@ fn serve(folder: &Path, listener: TcpListener) -> io::Result<()> {
     })
 }
 
-/// A page built anew is seen at the next reload; what is asked for by its checksum never changes, and neither does what
-/// lies in a folder that is named by its own.
+/// Adds the headers for caching. Files whose address contains a checksum never change, in the query or as the folder,
+/// and are cached for ever. All others are checked again at every request, so that a reload shows a new build.
 async fn headers(request: Request, next: Next) -> Response {
     let folder = request.uri().path().split('/').nth(1);
     let named = request.uri().query().is_some_and(|query| query.starts_with("sha256=")) || folder.is_some_and(is_parts);
@@ -80,7 +80,7 @@ mod tests {
 
     use super::*;
 
-    /// The server, with this crate's own folder for a site.
+    /// The server, with this crate's folder as the site.
     fn server() -> SocketAddr {
         server_of(env!("CARGO_MANIFEST_DIR").into())
     }
@@ -96,7 +96,7 @@ mod tests {
         get_with(address, path, "")
     }
 
-    /// With further lines of the request's head.
+    /// As `get`, with more header lines.
     fn get_with(address: SocketAddr, path: &str, head: &str) -> String {
         let mut stream = TcpStream::connect(address).unwrap();
         write!(stream, "GET {path} HTTP/1.1\r\nHost: decoy\r\nConnection: close\r\n{head}\r\n").unwrap();
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn files_inside_the_folder_are_served() {
         let address = server();
-        let _idle: Vec<_> = (0..20).map(|_| TcpStream::connect(address).unwrap()).collect(); // hold nobody up
+        let _idle: Vec<_> = (0..20).map(|_| TcpStream::connect(address).unwrap()).collect(); // do not block others
         let answer = get(address, "/src/serve.rs?query");
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
         assert!(answer.contains("cache-control: no-cache\r\n"), "{answer}");
@@ -162,7 +162,7 @@ mod tests {
             assert!(answer.ends_with(&format!("\r\n\r\n{content}")), "{answer}");
         }
 
-        // Each copy has a name of its own, so that what the browser has kept is not sent again.
+        // Each copy has its own ETag, so that a copy in the browser's cache is not sent again.
         let compressed = ask("/a.wasm", "br");
         let tag = compressed.lines().find(|line| line.starts_with("etag: ")).unwrap().replace("etag", "If-None-Match");
         let again = |accepted| get_with(address, "/a.wasm", &format!("Accept-Encoding: {accepted}\r\n{tag}\r\n"));

@@ -17,19 +17,19 @@ use crate::{
 /// The assembled site.
 pub const SITE: &str = "dist";
 
-/// Where it is assembled.
+/// The folder in which it is assembled.
 const MADE: &str = "dist/made";
 
 /// The list of networks.
 pub const CATALOG: &str = "www/models/models.json";
 
-/// What the chart shows, made of the results of every picture.
+/// The chart's data, a summary of the results of all pictures.
 const FIGURES: &str = "figures.json";
 
-/// The chart library: a script, of which only the one that is no module is minified, and its styles.
+/// The chart library: its script, which is minified only in the version that is no module, and its styles.
 const CHART: [&str; 2] = ["node_modules/uplot/dist/uPlot.iife.min.js", "node_modules/uplot/dist/uPlot.min.css"];
 
-/// What the page takes from the npm package `decoy`.
+/// The files that the page uses from the npm package `decoy`.
 const WASM: [&str; 2] = ["decoy.js", "decoy_bg.wasm"];
 
 /// Builds the library and assembles the site around it.
@@ -78,8 +78,8 @@ fn assemble(guests: &[Guest], site: &Path) -> Result<()> {
     add_galleries(&site.join("gallery"), guests)
 }
 
-/// Adds the galleries that do not come with the repository, and lists for every family of the catalogue whether it has
-/// one, and why not.
+/// Adds the galleries that do not come with the repository. Writes for every family of the catalogue whether it has a
+/// gallery, and if not, why.
 fn add_galleries(folder: &Path, guests: &[Guest]) -> Result<()> {
     for Guest { set, pictures } in guests {
         let About { id, name, variable, .. } = set.about();
@@ -95,7 +95,8 @@ fn add_galleries(folder: &Path, guests: &[Guest]) -> Result<()> {
     write_json(&folder.join("gallery.json"), &listed_galleries(&catalog, guests, shipped))
 }
 
-/// For every family of the catalogue whether its gallery is present, and why not: as a guest, else as `shipped` says.
+/// For every family of the catalogue whether its gallery is present, and if not, why: from `guests`, else from
+/// `shipped`.
 fn listed_galleries(catalog: &Value, guests: &[Guest], shipped: impl Fn(&str) -> bool) -> Value {
     let families = catalog["families"].as_array().into_iter().flatten();
     let galleries = families.filter_map(|family| family["id"].as_str()).map(|family| {
@@ -110,7 +111,7 @@ fn listed_galleries(catalog: &Value, guests: &[Guest], shipped: impl Fn(&str) ->
     json!({ "galleries": galleries.collect::<Vec<_>>() })
 }
 
-/// Leaves behind what was measured picture by picture: the page reads the figures made of it.
+/// Removes the results of single pictures: the page only needs figures.json.
 fn keep_figures(folder: &Path) -> Result<()> {
     for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
         let path = entry?.path();

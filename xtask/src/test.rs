@@ -1,4 +1,4 @@
-//! Everything CI does, cheapest first: the first step that fails is the last.
+//! Everything CI does, cheapest first; it stops at the first step that fails.
 
 use std::{
     collections::BTreeSet,
@@ -20,10 +20,10 @@ use crate::{
 
 const BROWSER_TESTS: &str = "tests/browser";
 
-/// Where node writes its results for this program; people read them on the terminal.
+/// Node's results, written for this program to read; people see them on the terminal.
 const NODE_RESULTS: &str = "target/browser-tests.tap";
 
-/// Tests counted; a step without tests counts as one.
+/// Numbers of tests; a step without tests counts as one.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Counts {
     passed: u32,
@@ -38,7 +38,7 @@ pub fn everything(data: &Given) -> ExitCode {
     session.end(result)
 }
 
-/// Runs what needs no wasm build; types are checked when an earlier build has made those of the package.
+/// Runs the steps that need no wasm build. JavaScript types are checked if an earlier build has made the npm package.
 pub fn quick(data: &Given) -> ExitCode {
     let mut session = Session::default();
     let result = session.native(data).and_then(|_| session.types());
@@ -52,7 +52,7 @@ struct Session {
 }
 
 impl Session {
-    /// The steps on the machine itself; returns the data sets for those in the browser.
+    /// The native steps; returns the data sets for the steps in the browser.
     fn native(&mut self, data: &Given) -> Result<Vec<Guest>> {
         self.check("Format", || run(&mut cargo(&["fmt", "--all", "--check"])))?;
         self.check("Clippy", || {
@@ -61,7 +61,7 @@ impl Session {
         let guests = data::seek(data)?;
         self.tests("Native tests", || {
             let mut command = cargo(&["test", "--release", "--workspace", "--no-fail-fast"]);
-            command.envs(data.variables()); // whole paths: tests run in their package's folder
+            command.envs(data.variables()); // absolute paths: tests run in the folder of their package
             for Guest { set, pictures } in &guests {
                 command.envs(pictures.iter().map(|pictures| (set.about().variable, &pictures.source)));
             }
@@ -69,11 +69,11 @@ impl Session {
             Ok((cargo_counts(&printed), status.success()))
         })?;
         self.check("Documentation", || {
-            // Libraries alone: the command `decoy` would overwrite the pages of the library `decoy`.
+            // Only libraries: the docs of the command `decoy` would overwrite those of the library `decoy`.
             run(cargo(&["doc", "--release", "--no-deps", "--workspace", "--lib"]).env("RUSTDOCFLAGS", "-Dwarnings"))
         })?;
         self.check("Package", || {
-            // Their files and manifests alone; the code was built above, and commits are not this step's business.
+            // Checks only files and manifests: the code was built above. Uncommitted changes are allowed.
             let libraries = ["--package", "burn-decoy", "--package", "burn-decoy-cpu"];
             run(cargo(&["package"]).args(libraries).args(["--no-verify", "--allow-dirty", "--quiet"]))
         })?;
@@ -109,7 +109,7 @@ impl Session {
         Ok(())
     }
 
-    /// A step of many tests: how many, and whether their runner was content.
+    /// A step of many tests: `work` returns their counts, and whether the test runner succeeded.
     fn tests(&mut self, title: &str, work: impl FnOnce() -> Result<(Counts, bool)>) -> Result<()> {
         let (counts, content) = step(title, work)?;
         self.counts = [self.counts, counts].into_iter().sum();
@@ -118,7 +118,7 @@ impl Session {
         Ok(())
     }
 
-    /// Prints what went wrong and, as the last line, the sum.
+    /// Prints the error, if there is one, and as the last line the total counts.
     fn end(mut self, result: Result<()>) -> ExitCode {
         if let Err(error) = &result {
             eprintln!("error: {error:#}");
@@ -130,7 +130,7 @@ impl Session {
 }
 
 impl Counts {
-    /// These, where some of the tests were run a second time.
+    /// These counts, after the failed tests were run again with the counts `second`.
     fn after(self, second: Counts) -> Counts {
         let failed = second.failed;
         Counts { passed: (self.passed + self.failed).saturating_sub(failed), failed, ..self }
@@ -157,23 +157,23 @@ impl fmt::Display for Counts {
     }
 }
 
-/// Lints what is compiled for the browser only. `cargo clippy` would check all dependencies once more; clippy in the
-/// compiler's place takes those that are built.
+/// Lints the code that is compiled only for the browser. `cargo clippy` would check all dependencies again; clippy
+/// called in place of the compiler uses those already built.
 fn clippy_for_wasm() -> Result<()> {
     let mut command = cargo(&["rustc", "--release", "--target", TARGET, "--package", "burn-decoy", "--lib"]);
     command.args(["--crate-type", "rlib", "--", "--deny", "warnings"]);
     run(command.env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver"))
 }
 
-/// Two files at a time. Two browsers share the machine with a GPU made of software, so a file that fails then is given
-/// a second try alone; what needed one is told.
+/// Runs two test files at a time. Two browsers with a software GPU are a heavy load, so a file that fails is tried once
+/// more, alone; the output names the files that needed this.
 fn browser_tests(chromium: &Path) -> Result<(Counts, bool)> {
     let address = serve::start(serve::listen(0)?)?;
     let decoy = env::current_exe()?.with_file_name(format!("decoy{}", env::consts::EXE_SUFFIX)); // the native tests have built it
     let run = |files: &[PathBuf], at_once: u32| -> Result<(String, bool)> {
         let (status, _) = run_and_listen(
             Command::new("node")
-                .args(["--test", "--test-timeout=1800000"]) // a browser left open ends, too
+                .args(["--test", "--test-timeout=1800000"]) // ends a test whose browser stays open
                 .arg(format!("--test-concurrency={at_once}"))
                 .args(["--test-reporter=spec", "--test-reporter-destination=stdout"])
                 .args(["--test-reporter=tap", &format!("--test-reporter-destination={NODE_RESULTS}")])
@@ -195,14 +195,14 @@ fn browser_tests(chromium: &Path) -> Result<(Counts, bool)> {
     Ok((node_counts(&first).after(node_counts(&second)), content))
 }
 
-/// The files of the tests that failed, after node's TAP output, which has a location for these alone.
+/// The files of the failed tests, from node's TAP output: only failed tests have a location there.
 fn failing_files(tap: &str) -> Vec<PathBuf> {
     let locations = tap.lines().filter_map(|line| line.trim().strip_prefix("location: '")?.strip_suffix('\''));
     let files = locations.filter_map(|location| location.rsplitn(3, ':').nth(2)).map(PathBuf::from);
     files.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// `*.test.js` in a folder, in order; named one by one, since versions of node differ in what a folder means.
+/// The files `*.test.js` in a folder, sorted. They are listed, since versions of node treat a folder differently.
 fn test_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
     let is_test = |path: &PathBuf| path.to_string_lossy().ends_with(".test.js");
@@ -226,7 +226,8 @@ fn cargo_counts(printed: &str) -> Counts {
         .sum()
 }
 
-/// The closing lines of node's TAP output, `# pass 3` and so on; tests may print such lines too, before those.
+/// The counts in the last lines of node's TAP output, `# pass 3` and so on. Tests may print such lines too, but before
+/// these.
 fn node_counts(tap: &str) -> Counts {
     let number = |name: &str| {
         let lines = tap.lines().rev().filter_map(|line| line.strip_prefix("# ")?.strip_prefix(name));

@@ -1,4 +1,4 @@
-//! Everything a family's figures rest on, made anew; which networks that are stands in its results.
+//! Makes all networks, results and figures of a family again. The result files say which networks these are.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,11 +15,11 @@ use crate::{
     site::CATALOG,
 };
 
-/// Where networks of further seeds go, which are measured and not shipped; those of a family that is a study have a
-/// folder of their own.
+/// Folder for networks of further seeds, which are measured but not shipped. A family that is not shipped at all has a
+/// folder of its own.
 const SEEDS: &str = "target/seeds";
 
-/// Runs `decoy train` for a family with the given arguments, or without any makes all its networks, results and tables.
+/// With arguments, runs `decoy train` for a family; without, makes all its networks, results and tables.
 pub fn start(family: &str, arguments: &[String]) -> Result<()> {
     if !arguments.is_empty() {
         let mut command = cargo(&["run", "--release", "--package", "decoy-cli", "--", "train", family]);
@@ -75,7 +75,7 @@ fn results(family: &str) -> Result<BTreeMap<String, Value>> {
     Ok(results)
 }
 
-/// The noise levels that were trained with every seed.
+/// For each seed, the noise levels trained with it.
 fn trainings<'a>(results: impl Iterator<Item = &'a Value>) -> BTreeMap<String, Vec<String>> {
     let all: BTreeSet<(String, String)> = results
         .flat_map(|result| list(&result["models"]))

@@ -14,7 +14,7 @@ use wasm_bindgen_cli_support::Bindgen;
 
 use crate::command::{cargo, run, step, succeeded};
 
-/// The target of everything here.
+/// The compiler's target for the browser.
 pub const TARGET: &str = "wasm32-unknown-unknown";
 
 /// The npm package as it is published.
@@ -23,7 +23,7 @@ pub const PACKAGE: &str = "pkg";
 /// How the library is compiled.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Profile {
-    /// The profile of daily work.
+    /// The profile for daily work.
     Quick,
     /// The small build that is published.
     Small,
@@ -77,7 +77,7 @@ fn target_installed() -> Result<bool> {
     Ok(files.map(|file| file.file_name()).any(|name| name.to_string_lossy().starts_with("libstd-")))
 }
 
-/// True if rustup installed the target; a machine without rustup or without a way to its server is no error.
+/// Whether rustup installed the target; a machine without rustup, or without a connection to its server, is no error.
 fn rustup_target() -> Result<bool> {
     let rustup = Command::new("rustup").args(["target", "add", TARGET]).stdin(Stdio::null()).spawn();
     let Ok(mut child) = rustup else {
@@ -95,7 +95,7 @@ fn rustup_target() -> Result<bool> {
 fn compile(profile: Profile) -> Result<PathBuf> {
     let mut command = cargo(&["build", "--package", "burn-decoy", "--lib", "--target", TARGET]);
     command.args(["--profile", profile.name()]);
-    command.arg("--message-format=json-render-diagnostics"); // it alone tells where the file is
+    command.arg("--message-format=json-render-diagnostics"); // the only output with the path of the file
     let output = command.stderr(Stdio::inherit()).output()?;
     succeeded(&command, output.status)?;
 

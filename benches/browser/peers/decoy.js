@@ -1,4 +1,4 @@
-// Decoy's own npm package, as its opponents are given: see tfjs.js and jax.js.
+// Decoy's npm package behind the same interface as tfjs.js and jax.js.
 
 import { write } from '../safetensors.js';
 
@@ -34,7 +34,7 @@ export async function open(backend) {
 }
 
 /**
- * The catalogue of one network, at another size than the shipped one and with other weights.
+ * A catalogue with one network, whose input size and weights differ from the shipped one's.
  * @param {string} model @param {{ channels: number, height: number, width: number }} input @param {Uint8Array<ArrayBuffer>} weights
  */
 async function catalog(model, input, weights) {

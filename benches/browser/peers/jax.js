@@ -1,4 +1,4 @@
-// jax-js. Every function takes its arrays for good; `.ref` keeps one for another use.
+// jax-js. Every function consumes its arrays; `.ref` keeps an array for another use.
 
 import { blockUntilReady, defaultDevice, grad, init, jit, lax, nn, numpy as np, tree } from '@jax-js/jax';
 import { oneHot } from '../networks.js';
@@ -7,7 +7,7 @@ import manifest from '../package.json' with { type: 'json' };
 /** @import { Backend, Conv, Layer, Loaded, Network, Peer, Tensors } from '../networks.js' */
 /** @typedef {any} Tensor */
 /** @typedef {Record<string, Tensor>} Weights by the names of the tensors */
-/** @typedef {{ dense: boolean, depthwise: boolean }} Direct Which convolutions are the library's own. */
+/** @typedef {{ dense: boolean, depthwise: boolean }} Direct Which kinds of convolution use the library's own function. */
 
 /** jax-js on one of its devices. @param {Backend} backend @returns {Promise<Peer>} */
 export async function open(backend) {
@@ -53,7 +53,7 @@ async function load(backend, network, tensors) {
       const image = enter(pixels, batch);
       const passes = Array.from({ length: times }, () => forward(tree.ref(weights), image.ref));
       image.dispose();
-      // What nobody waits for is never computed.
+      // A result that is not awaited is never computed.
       await blockUntilReady(passes);
       const logits = passes.pop();
       tree.dispose(passes);
@@ -95,7 +95,7 @@ function run(layers, weights, input, direct) {
 }
 
 /**
- * A convolution as jax-js is quickest at it: its own, or the same as a matrix product or a sum of products.
+ * A convolution in the fastest way for jax-js: its own function, a matrix product, or a sum of products.
  * @param {Tensor} x @param {Tensor} weight @param {Conv} layer @param {Direct} direct @returns {Tensor}
  */
 function convolve(x, weight, { stride, padding, depthwise }, direct) {
@@ -112,13 +112,13 @@ function convolve(x, weight, { stride, padding, depthwise }, direct) {
     return products.reduce((sum, product) => sum.add(product));
   }
   const columns = np.concatenate(taps, 1).reshape([batch, kernel * kernel * channels, size * size]);
-  // Of a matrix and a stack of matrices, jax-js 0.1.25 gives another product than of two stacks.
+  // Both must be stacks: jax-js 0.1.25 gives another product for a matrix and a stack of matrices.
   const rows = weight.transpose([0, 2, 3, 1]).reshape([1, outputs, kernel * kernel * channels]);
   return np.matmul(rows, columns).reshape([batch, outputs, size, size]);
 }
 
 /**
- * What every value of a kernel meets, row by row: `[N, C, size, size]` each.
+ * For every position of a kernel, row-major, the inputs it is multiplied with: `[N, C, size, size]` each.
  * @param {Tensor} x @param {number} kernel @param {number} stride @param {number} begin @param {number} size @returns {Tensor[]}
  */
 function shifted(x, kernel, stride, begin, size) {

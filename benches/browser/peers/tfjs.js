@@ -1,4 +1,4 @@
-// TensorFlow.js. It keeps channels last, so pixels are transposed once on their way in and once on their way out.
+// TensorFlow.js. Its channels are the last axis, so pixels are transposed once before and once after the computation.
 
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-core/dist/register_all_gradients.js';
@@ -95,7 +95,7 @@ async function load(network, tensors) {
   };
 }
 
-/** The values of a tensor, after which it is let go together with the others. @param {Tensor} tensor @param {Tensor[]} others @returns {Promise<Float32Array>} */
+/** The values of a tensor; then disposes of it and of the others. @param {Tensor} tensor @param {Tensor[]} others @returns {Promise<Float32Array>} */
 async function read(tensor, ...others) {
   const values = await tensor.data();
   tf.dispose([tensor, ...others]);
@@ -107,7 +107,7 @@ function isDepthwise(layer) {
   return layer.kind === 'residual' ? layer.layers.some(isDepthwise) : layer.kind === 'conv' && layer.depthwise;
 }
 
-/** Puts the weights of the layers on the device, in the order in which channels come last. @param {Layer[]} layers @param {Tensors} tensors @param {Weights} weights */
+/** Uploads the weights of the layers to the device, with channels as the last axis. @param {Layer[]} layers @param {Tensors} tensors @param {Weights} weights */
 function upload(layers, tensors, weights) {
   for (const layer of layers) {
     if (layer.kind === 'residual') upload(layer.layers, tensors, weights);
@@ -129,7 +129,8 @@ function channelsLast(layer, weight) {
 }
 
 /**
- * Fused kernels have a gradient too, but it always computes that of the filter: they are for passes without one.
+ * Runs the layers. The gradient of fused kernels always computes that of the filter too, so they are used only for
+ * passes without gradient.
  * @param {Layer[]} layers @param {Weights} weights @param {Tensor} input @param {boolean} fused @returns {Tensor}
  */
 function run(layers, weights, input, fused) {

@@ -1,4 +1,4 @@
-//! What no network can exceed: half the distance to the nearest picture of another class.
+//! An upper limit on ‖Δx‖₂ for any network: half the distance to the nearest picture of another class.
 
 use std::ops::Range;
 
@@ -10,8 +10,9 @@ use crate::pictures::Images;
 /// Pictures compared at once, each with [`AT_ONCE`] others.
 const AT_ONCE: usize = 500;
 
-/// Half the L2 distance from each of `images` to the nearest of `all` that has another class. A network that reads both
-/// correctly makes its mistake somewhere between them, so it can be fooled within that distance on one of the two.
+/// Half the L2 distance from each of `images` to the nearest of `all` that has another class. A network that classifies
+/// both correctly changes its class somewhere on the line between them, so it can be fooled within half the distance
+/// on one of the two.
 pub fn of(images: &Images, all: &Images, device: &Device) -> Result<Vec<f64>> {
     let mut nearest = vec![f64::INFINITY; images.len()];
     for (rows, some) in chunks(images, device) {
@@ -33,7 +34,7 @@ pub fn of(images: &Images, all: &Images, device: &Device) -> Result<Vec<f64>> {
     Ok(nearest.iter().map(|square| digits(square.max(0.0).sqrt() / 2.0)).collect())
 }
 
-/// Parts of the images, each a row of pixels, with their indices.
+/// The images in chunks of [`AT_ONCE`], `[N, C·H·W]`, with their indices.
 fn chunks(images: &Images, device: &Device) -> impl Iterator<Item = (Range<usize>, Tensor<2>)> {
     let count = images.len();
     (0..count).step_by(AT_ONCE).map(move |start| {
@@ -42,19 +43,19 @@ fn chunks(images: &Images, device: &Device) -> impl Iterator<Item = (Range<usize
     })
 }
 
-/// `[N, 1]`
+/// The squared L2 norm of each row, `[N, 1]`.
 fn squares(rows: &Tensor<2>) -> Tensor<2> {
     rows.clone().square().sum_dim(1)
 }
 
-/// Five significant digits: the difference of two large sums has no more.
+/// Rounds to five significant digits, the precision of a difference of two large sums.
 fn digits(value: f64) -> f64 {
     format!("{value:.4e}").parse().expect("a printed number is a number")
 }
 
 #[cfg(test)]
 mod tests {
-    use decoy::catalog::Input;
+    use decoy::classifier::Input;
 
     use super::*;
 

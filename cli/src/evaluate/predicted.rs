@@ -1,4 +1,4 @@
-//! The distance of the nearest mistake that errors under noise predict.
+//! Predicts the distance of the nearest misclassified image from the share of errors under noise.
 
 use anyhow::Result;
 use burn::tensor::{Device, Tensor};
@@ -7,17 +7,18 @@ use decoy::classifier::Frozen;
 use decoy::metrics::distance_under_noise;
 use decoy::noise::Random;
 
-/// The last strength of noise that is tried, 41 times the whole range of a pixel: see [`strength`].
+/// Index of the strongest noise that is tried: σ is 41 times the range of a pixel, see [`strength`].
 const STRONGEST: f64 = 24.0;
 
-/// How often the way between two strengths is halved, at most.
+/// At most this many bisection steps between two strengths.
 const HALVINGS: usize = 6;
 
-/// The share of errors that tells most: fewer are seldom seen, more say little of the distance.
+/// The share of errors that gives the best prediction: rarer errors are seldom drawn, more frequent ones say little of
+/// the distance.
 const BEST: f64 = 0.1;
 
-/// Outside of these, a share of errors tells nothing.
-const TELLING: std::ops::RangeInclusive<f64> = 0.02..=0.4;
+/// Shares of errors outside this range give no prediction.
+const USABLE_SHARES: std::ops::RangeInclusive<f64> = 0.02..=0.4;
 
 /// The seed of the noise; no network is trained with it.
 const SEED: u64 = u32::MAX as u64;
@@ -32,19 +33,20 @@ pub struct Noise {
 }
 
 impl Noise {
-    /// As many draws for the pictures of a family; nothing for none.
+    /// This many draws for the pictures of a family; `None` for 0 draws.
     pub fn new(family: &Family, draws: usize, device: &Device) -> Option<Self> {
         let shape = [draws, family.input.channels, family.input.height, family.input.width];
         (draws > 0).then(|| Self { draws: Random::new(SEED, 0).normal_tensor(shape, 1.0, device) })
     }
 
-    /// For each image the distance that its errors under noise predict. Strengths of noise are tried that are √2 apart,
-    /// and closer where errors come all at once; the one is taken whose share of errors is nearest to a tenth, on the
-    /// scale of the distance. Where that is not between 2 % and 40 %, or the image is misread without noise, there is no
-    /// prediction.
+    /// For each image the distance predicted from its share of errors under noise, in units of ‖Δx‖₂.
     ///
-    /// The search begins where the share would be a tenth if the distance were the size that the attack `found`: that
-    /// saves time, and changes nothing where errors grow with the noise.
+    /// Each σ tried is √2 times the one before, with smaller steps where the share of errors rises steeply. The
+    /// prediction uses the σ whose share of errors is nearest to a tenth, measured on the scale of the distance. There
+    /// is no prediction where no share is between 2 % and 40 %, or where the image is misclassified without noise.
+    ///
+    /// The search begins at the σ whose share would be a tenth if the distance were the size `found` by the attack.
+    /// This saves time, and does not change the result where the share of errors grows with σ.
     pub fn predict(
         &self,
         network: &Frozen,
@@ -64,7 +66,7 @@ impl Noise {
             .collect()
     }
 
-    /// The share of draws with which `network` does not read `class`.
+    /// The share of noisy draws that `network` does not classify as `class`.
     fn errors(&self, network: &Frozen, pixels: &Tensor<4>, class: usize, sigma: f64) -> Result<f64> {
         let [draws, channels, height, width] = self.draws.dims();
         let at_once = (VALUES_AT_ONCE / (channels * height * width)).clamp(1, draws);
@@ -78,7 +80,8 @@ impl Noise {
     }
 }
 
-/// The distance that `errors`, the share of errors under noise of a strength, predicts.
+/// The distance predicted from `errors`, which gives the share of errors under noise of a given σ. The search starts
+/// from the guess `begin` of the distance.
 fn search(begin: f64, errors: impl Fn(f64) -> Result<f64>) -> Result<Option<f64>> {
     let per_sigma = distance_under_noise(1.0, BEST);
     let try_out = |index: f64| Ok::<_, anyhow::Error>((index, errors(strength(index))?));
@@ -86,15 +89,15 @@ fn search(begin: f64, errors: impl Fn(f64) -> Result<f64>) -> Result<Option<f64>
     let mut tried = vec![try_out(begin)?];
     let few = tried[0].1 < BEST;
     let (mut index, step) = (begin, if few { 1.0 } else { -1.0 });
-    // Step by step to where the share passes a tenth,
+    // One index at a time, until the share passes a tenth.
     while (tried[tried.len() - 1].1 < BEST) == few && (0.0..=STRONGEST).contains(&(index + step)) {
         index += step;
         tried.push(try_out(index)?);
     }
-    // and where it passes it like a cliff, by halves between the two strengths beside it.
+    // If it jumps over the whole usable range, bisect between the last two strengths.
     let (mut near, mut far) = (index - step, index);
     for _ in 0..HALVINGS {
-        if tried.iter().any(|(_, share)| TELLING.contains(share)) {
+        if tried.iter().any(|(_, share)| USABLE_SHARES.contains(share)) {
             break;
         }
         let middle = try_out(f64::midpoint(near, far))?;
@@ -106,14 +109,14 @@ fn search(begin: f64, errors: impl Fn(f64) -> Result<f64>) -> Result<Option<f64>
         tried.push(middle);
     }
     let off = |share: f64| (distance_under_noise(1.0, share) - per_sigma).abs();
-    let telling = tried.into_iter().filter(|(_, share)| TELLING.contains(share));
-    let best = telling.min_by(|a, b| off(a.1).total_cmp(&off(b.1)));
-    // Four digits are more than a hundred draws tell.
+    let usable = tried.into_iter().filter(|(_, share)| USABLE_SHARES.contains(share));
+    let best = usable.min_by(|a, b| off(a.1).total_cmp(&off(b.1)));
+    // Four digits are more than a hundred draws can give.
     let digits = |value: f64| format!("{value:.3e}").parse().expect("a printed number is a number");
     Ok(best.map(|(index, share)| digits(distance_under_noise(strength(index), share))))
 }
 
-/// The strength of noise: 0.01, and √2 times as much with each whole number.
+/// The σ of an index: 0.01 at 0, and √2 times as much for each step of 1.
 fn strength(index: f64) -> f64 {
     0.01 * 2_f64.powf(index / 2.0)
 }
@@ -155,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_steep_rise_of_errors_is_found_between_two_strengths() {
-        // From 2 % to 40 % of errors within a twentieth of the strength, around 1.1.
+        // The share of errors rises from 2 % to 40 % within a twentieth of σ, around 1.1.
         let steep = |sigma: f64| Ok(Normal::standard().cdf((sigma - 1.1) * 36.0 - 1.28));
         for begin in [0.1, 1.0, 30.0] {
             let found = search(begin, steep).expect("nothing fails").expect("it is there");

@@ -13,15 +13,15 @@ use crate::result_file::read;
 /// The radii of the table: those of the paper.
 const RADII: [f64; 7] = [0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5];
 
-/// Whether what fools one network of a family fools the others.
+/// Whether adversarial pictures of one network fool the others of its family.
 #[derive(Serialize)]
 pub struct TransferFigures {
     attack: AttackOptions,
     pictures: usize,
     /// The noise levels, in the order of rows and columns.
     sigmas: Vec<f64>,
-    /// For every network that is attacked, a row: the share of the saved pictures that fool each of the others, of those that
-    /// both read correctly; nothing where there are none.
+    /// `shares[attacked][other]`: the share of the adversarial pictures of one network that fool another, among the
+    /// pictures that both classify correctly; `None` where there are none.
     shares: Vec<Vec<Option<f64>>>,
 }
 
@@ -33,7 +33,7 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// Those of `folder`.
+    /// Reads the result files of `folder`.
     pub fn read(folder: &Path) -> Result<Self> {
         let mut lab = Self::default();
         for entry in std::fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
@@ -54,7 +54,7 @@ impl Lab {
         certified.chain(self.transfer.iter().map(|(name, matrix)| (name.clone(), transfer(matrix)))).collect()
     }
 
-    /// The matrix of a family's networks.
+    /// The transfer matrix of a family's networks.
     pub fn transfer(&self, family: &str) -> Option<TransferFigures> {
         let matrix = self.transfer.values().find(|matrix| matrix.origin.family == family)?;
         Some(TransferFigures {
@@ -65,7 +65,7 @@ impl Lab {
         })
     }
 
-    /// The share of images that the vote of the network with these weights gets right and certifies, by radius.
+    /// The share of images that the network with these weights classifies correctly by votes, certified at each radius.
     pub fn certified_accuracy(&self, sha256: &str, radii: &[f64]) -> Option<Vec<f64>> {
         let mut all = self.certified.values().flat_map(|set| set.models.iter().map(move |model| (set, model)));
         let (set, model) = all.find(|(_, model)| model.sha256 == sha256)?;
@@ -73,7 +73,7 @@ impl Lab {
     }
 }
 
-/// A row for each network: the share that its vote gets right and certifies, by radius.
+/// A row for each network: the share that it classifies correctly by votes, certified at each radius.
 fn certified(set: &CertifiedSet) -> String {
     let header: String = RADII.iter().map(|radius| format!(" r = {radius} |")).collect();
     let mut lines = vec![format!("| votes under σ |{header}"), format!("|---|{}", "---|".repeat(RADII.len()))];
@@ -85,7 +85,7 @@ fn certified(set: &CertifiedSet) -> String {
     lines.join("\n")
 }
 
-/// A row for each network that is attacked: the share that fools each of the others.
+/// A row for each attacked network: the share of its adversarial pictures that fools each of the others.
 fn transfer(matrix: &TransferMatrix) -> String {
     let header: String = matrix.models.iter().map(|model| format!(" σ = {} |", model.sigma)).collect();
     let mut lines =

@@ -1,5 +1,5 @@
-//! BatchNorm on the CPU, as one operation forward and one back: made of Burn's operations it takes as long as the
-//! convolutions.
+//! BatchNorm on the CPU, as one operation forward and one backward: composed of Burn's operations it takes as long as
+//! the convolutions.
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
@@ -12,7 +12,8 @@ use burn::tensor::{Device, Shape, Tensor, TensorData};
 use decoy::model::residual::ChannelAffine;
 use decoy_cpu::{Moments, normalise, normalise_backward};
 
-/// BatchNorm of `[N, C, H, W]` in training: every channel has the mean `beta` and the deviation `gamma` over the batch.
+/// BatchNorm of `[N, C, H, W]` in training: it gives every channel the mean `beta` and the standard deviation `gamma`
+/// over the batch. Both are `[C]`.
 #[derive(Module, Debug)]
 pub struct BatchNorm {
     gamma: Param<Tensor<1>>,
@@ -20,7 +21,7 @@ pub struct BatchNorm {
 }
 
 impl BatchNorm {
-    /// One of deviation 1 and mean 0.
+    /// A layer with standard deviation 1 and mean 0.
     pub fn new(channels: usize, device: &Device) -> Self {
         Self {
             gamma: Param::from_tensor(Tensor::ones([channels], device)),
@@ -28,13 +29,13 @@ impl BatchNorm {
         }
     }
 
-    /// `x` with the moments of this batch taken away.
+    /// `x`, `[N, C, H, W]`, normalised with the mean and variance of this batch.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let [gamma, beta] = [&self.gamma, &self.beta].map(|value| value.val().into_dispatch());
         Tensor::from_dispatch(Dispatch::normalise_batch(x.into_dispatch(), gamma, beta))
     }
 
-    /// What it does to a channel whose moments are no longer those of a batch but `moments`.
+    /// The layer after training: an affine function of each channel, with fixed `moments` in place of the batch's.
     pub fn frozen(&self, moments: &Moments) -> ChannelAffine {
         let values =
             |tensor: &Param<Tensor<1>>| tensor.val().inner().into_data().try_to_vec::<f32>().expect("f32 values");
@@ -51,9 +52,9 @@ trait BatchNormOps: Backend {
     fn normalise_batch(x: FloatTensor<Self>, gamma: FloatTensor<Self>, beta: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
-/// The way back.
+/// The backward pass.
 trait Reversible: BatchNormOps {
-    /// The gradients in `x`, `gamma` and `beta`, from that in the output.
+    /// The gradients in `x`, `gamma` and `beta`, from the gradient in the output.
     fn backward(gradient: FloatTensor<Self>, x: FloatTensor<Self>, gamma: FloatTensor<Self>) -> [FloatTensor<Self>; 3];
 }
 

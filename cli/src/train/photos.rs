@@ -1,10 +1,10 @@
 //! `decoy train photos`: the network for photographs, tuned on noisy photographs.
 //!
-//! The teacher is the clean network: what it sees in the clean crop is what the student shall see in the noisy one, so
-//! that photographs need no labels. The strength of the noise differs from image to image, since a network that sees
-//! only strong noise forgets clean images. The BatchNorm statistics are folded into the weights and so stay those of
-//! clean images; the student adapts its weights, in steps relative to the size of each tensor, which after folding
-//! differs a hundredfold between layers.
+//! The teacher is the clean network: its probabilities on the clean crop are the student's target on the noisy crop, so
+//! that photographs need no labels. The strength of the noise differs from image to image, since a network trained only
+//! on strong noise becomes worse on clean images. The BatchNorm statistics are folded into the weights, and so stay
+//! those of clean images. After folding, the sizes of the tensors differ a hundredfold between layers: so the steps are
+//! relative to the size of each tensor.
 
 use std::path::PathBuf;
 
@@ -24,7 +24,7 @@ use decoy_data::photographs::{self, Photograph};
 use decoy_data::{Content, DataSet, ImagenetSample, Split};
 
 use super::{Checkpoints, check_sigma, interrupted, mixed_strength, progress};
-use crate::catalog_file::{CatalogFile, Made};
+use crate::catalog_file::{CatalogFile, TrainedModel};
 use crate::device::DeviceChoice;
 
 /// How to tune on photographs.
@@ -36,10 +36,10 @@ pub struct PhotosArgs {
     /// The network to begin with; the first for photographs if left out.
     #[arg(long)]
     from: Option<String>,
-    /// The network that says what is to be seen; the first for photographs if left out.
+    /// The network whose predictions are copied; the first for photographs if left out.
     #[arg(long)]
     teacher: Option<String>,
-    /// Folder or archive of the ImageNet sample; else what the variable IMAGENET_SAMPLE names.
+    /// Folder or archive of the ImageNet sample; default: the path in the environment variable IMAGENET_SAMPLE.
     #[arg(long)]
     data: Option<PathBuf>,
     /// Folder or zip of more photographs, without labels.
@@ -61,7 +61,7 @@ pub struct PhotosArgs {
     /// Where weights and models.json are and go.
     #[arg(long, default_value = "www/models")]
     models: PathBuf,
-    /// Where the run is kept while it lasts, to go on from there after an interruption.
+    /// Folder of checkpoints, to resume after an interruption.
     #[arg(long, default_value = "target/checkpoints")]
     checkpoints: PathBuf,
     /// Steps between two checkpoints.
@@ -103,13 +103,14 @@ pub fn run(args: &PhotosArgs) -> Result<()> {
     let run = Run { args, device: &device, from: from.id.clone(), teacher: teacher.id.clone() };
     let teacher = catalog.load(family, teacher, &device)?;
     let model = run.train(model, &teacher, &photographs)?;
-    let made = Made { id: run.id(), sigma: args.sigma, seed: args.seed, recipe: run.recipe(photographs.len()) };
+    let made = TrainedModel { id: run.id(), sigma: args.sigma, seed: args.seed, recipe: run.recipe(photographs.len()) };
     let accuracy = catalog.add(&ImagenetSample, Architecture::EfficientnetLite0, made, &model.valid(), &sample)?;
     run.checkpoints().finish(&accuracy)
 }
 
-/// Streams of random numbers from here on are the orders of passes; those below belong to steps.
-const ORDERS: u64 = 1 << 32;
+/// Streams of random numbers from this one on give the order of photographs in each pass; lower streams belong to
+/// steps.
+const ORDER_STREAMS: u64 = 1 << 32;
 
 struct Run<'a> {
     args: &'a PhotosArgs,
@@ -144,7 +145,7 @@ impl Run<'_> {
     ) -> Result<EfficientNetLite0> {
         let args = self.args;
         let checkpoints = self.checkpoints();
-        let optimizer = ModuleOptimizer::from(Relative(AdamConfig::new().build()));
+        let optimizer = ModuleOptimizer::from(RelativeAdam(AdamConfig::new().build()));
         let (mut model, mut optimizer, first) = checkpoints.resume(model, optimizer)?;
         let bar = progress(&self.id(), args.steps.into())?;
         bar.set_position(first.into());
@@ -154,7 +155,7 @@ impl Run<'_> {
                 checkpoints.save(step, &model, &optimizer)?;
                 return Err(checkpoints.interruption());
             }
-            // Seeded by step, so that a resumed run is the run without the interruption.
+            // Seeded by step, so that a resumed run gives the same network as one without interruption.
             let mut random = Random::new(args.seed.into(), step.into());
             let clean = self.batch(photographs, step, &mut random)?;
             let noisy = clean.clone() + self.noise(clean.dims(), &mut random);
@@ -188,7 +189,7 @@ impl Run<'_> {
         self.args.learning_rate * warm * 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
     }
 
-    /// The crops of a step, `[N, 3, 224, 224]`: every photograph once in a pass, in an order of its own.
+    /// The crops of a step, `[N, 3, 224, 224]`: each pass uses every photograph once, in a new order.
     fn batch(&self, photographs: &[Photograph], step: u32, random: &mut Random) -> Result<Tensor<4>> {
         let batch = self.args.batch;
         let place = step as usize * batch;
@@ -197,7 +198,7 @@ impl Run<'_> {
         for place in place..place + batch {
             let pass = place / photographs.len();
             if order.0 != pass {
-                let indices = Random::new(self.args.seed.into(), ORDERS + pass as u64).order(photographs.len());
+                let indices = Random::new(self.args.seed.into(), ORDER_STREAMS + pass as u64).order(photographs.len());
                 order = (pass, indices);
             }
             let photograph = &photographs[order.1[place % photographs.len()]];
@@ -244,9 +245,9 @@ fn crop(photograph: &Photograph, random: &mut Random) -> Result<Vec<f32>> {
 
 /// Adam with steps relative to the root mean square of each tensor.
 #[derive(Clone)]
-struct Relative(Adam);
+struct RelativeAdam(Adam);
 
-impl Optimizer for Relative {
+impl Optimizer for RelativeAdam {
     type State<const D: usize> = <Adam as Optimizer>::State<D>;
 
     fn step<const D: usize>(
@@ -256,7 +257,7 @@ impl Optimizer for Relative {
         gradient: Tensor<D>,
         state: Option<Self::State<D>>,
     ) -> (Tensor<D>, Option<Self::State<D>>) {
-        // Adam's step does not depend on the scale of the gradient, so that the tensor alone is scaled.
+        // Adam's step does not depend on the scale of the gradient, so only the tensor is scaled.
         let size = tensor.clone().square().mean().sqrt().clamp_min(1e-6).unsqueeze::<D>();
         let (tensor, state) = self.0.step(rate, tensor / size.clone(), gradient, state);
         (tensor * size, state)

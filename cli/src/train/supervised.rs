@@ -16,7 +16,7 @@ use decoy::noise::Random;
 use decoy_data::{About, Content, DataSet, Picture, Split};
 
 use super::{Checkpoints, check_sigma, interrupted, mixed_strength, progress};
-use crate::catalog_file::{CatalogFile, Made, describe};
+use crate::catalog_file::{CatalogFile, TrainedModel, describe};
 
 /// Which networks to train.
 #[derive(Args)]
@@ -27,43 +27,43 @@ pub struct SupervisedArgs {
     /// Seeds of weights, noise and order; one network for every level and seed.
     #[arg(long, value_delimiter = ',', default_value = "1")]
     seed: Vec<u32>,
-    /// Passes over the training pictures; as the shipped networks if left out.
+    /// Passes over the training pictures; default: as for the shipped networks.
     #[arg(long)]
     passes: Option<u32>,
     /// Put noise of the full strength on every picture, instead of strengths from 0 to the level.
     #[arg(long)]
     fixed_noise: bool,
-    /// Folder or archive of the data set; else the copy that its variable names; else it is downloaded.
+    /// Folder or archive of the data set; default: the path in its environment variable, else a download.
     #[arg(long)]
     data: Option<PathBuf>,
     /// Where weights and models.json go.
     #[arg(long, default_value = "www/models")]
     models: PathBuf,
-    /// Where a training is kept while it lasts, to go on from there after an interruption.
+    /// Folder of checkpoints, to resume after an interruption.
     #[arg(long, default_value = "target/checkpoints")]
     checkpoints: PathBuf,
 }
 
-/// The networks of this seed are shipped, whatever they do: so they are not chosen by their figures.
+/// The networks of this seed are shipped. It is fixed in advance, so that they are not chosen by their results.
 const SHIPPED_SEED: u32 = 1;
 
 /// How the networks of a data set are trained.
 pub struct Recipe {
-    /// What they are.
+    /// Their architecture.
     pub architecture: Architecture,
     /// Passes over the training pictures.
     pub passes: u32,
-    /// Pictures in a step.
+    /// Pictures in a step (batch size).
     pub batch: usize,
-    /// What makes steps of gradients.
+    /// The optimiser.
     pub optimizer: ModuleOptimizer,
     /// The largest learning rate.
     pub rate: f64,
-    /// The share of the steps in which the learning rate rises to that.
+    /// The share of the steps in which the learning rate rises to `rate`, 0 to 1.
     pub warm_up: f64,
-    /// Whether it falls to 0 along a cosine from then on; else it stays.
+    /// Whether the learning rate then falls to 0 along a cosine; else it stays constant.
     pub decay: bool,
-    /// Pixels by which a picture is shifted at most, each way.
+    /// A picture is shifted by at most this many pixels in each direction.
     pub shift: usize,
     /// Whether half of the pictures are mirrored.
     pub mirror: bool,
@@ -77,7 +77,7 @@ pub trait Trainee: Module {
     /// The logits `[N, K]` of `pixels` `[N, C, H, W]`.
     fn logits(&self, pixels: Tensor<4>) -> Tensor<2>;
 
-    /// The trained network, given batches `[N, C, H, W]` of what it is trained on.
+    /// The trained network. BatchNorm takes its moments from these `batches`, `[N, C, H, W]`.
     fn network(&self, batches: impl Iterator<Item = Tensor<4>>) -> Self::Network;
 }
 
@@ -102,7 +102,7 @@ pub fn run<M: Trainee>(
             let training = Training { id, sigma, seed, passes, fixed: args.fixed_noise, about, recipe, pictures: &all };
             let checkpoints = training.checkpoints(args);
             let network = training.train(&checkpoints, |device| init(device, about.labels.len()))?;
-            let made = Made { id: training.id.clone(), sigma, seed, recipe: training.words() };
+            let made = TrainedModel { id: training.id.clone(), sigma, seed, recipe: training.words() };
             let accuracy = catalog.add(set, recipe.architecture, made, &network, &pictures)?;
             checkpoints.finish(&accuracy)?;
         }
@@ -111,8 +111,8 @@ pub fn run<M: Trainee>(
 }
 
 impl SupervisedArgs {
-    /// Names the noise level, its kind where it is not the usual one, and the seed where it is not that of the shipped
-    /// networks.
+    /// The network's name: with `-fixed` where the noise has a fixed strength, and with the seed where it is not
+    /// [`SHIPPED_SEED`].
     fn id(&self, family: &str, sigma: f64, seed: u32) -> String {
         let kind = if self.fixed_noise { "-fixed" } else { "" };
         let seed = if seed == SHIPPED_SEED { String::new() } else { format!("-seed-{seed}") };
@@ -132,7 +132,7 @@ struct Training<'a> {
     pictures: &'a [&'a Picture],
 }
 
-/// Batches from which the moments of a finished network are taken.
+/// The BatchNorm moments of a finished network are taken from this many batches.
 const LAST_BATCHES: usize = 20;
 
 impl Training<'_> {
@@ -159,8 +159,8 @@ impl Training<'_> {
         let progress = progress(&self.id, u64::from(self.passes) * steps as u64)?;
         progress.set_position(u64::from(first) * steps as u64);
         for pass in first..self.passes {
-            // Of dropout, so that a training that goes on is the one without an interruption. The first pass draws the
-            // weights too, when they are first used, and so keeps the seed itself.
+            // Seeds dropout, so that a resumed training gives the same network. The first pass keeps the initial seed:
+            // the random weights are drawn when they are first used.
             if pass > 0 {
                 device.seed((u64::from(self.seed) << 32) | u64::from(pass + 1));
             }
@@ -180,8 +180,9 @@ impl Training<'_> {
                 let classes: Vec<i32> = chosen.iter().map(|&picture| self.pictures[picture].class as i32).collect();
                 let classes = Tensor::<1, Int>::from_data(classes.as_slice(), &plain);
 
-                // A batch's noise is one stream of random numbers, which no threads can share: so it is made while they compute.
-                let (prepared, (stepped, loss)) = decoy_cpu::beside(
+                // A batch's noise is one sequence of random numbers, made by one thread: so it is made during the step
+                // before.
+                let (prepared, (stepped, loss)) = decoy_cpu::join(
                     || prepare(step + 1),
                     || {
                         let logits = model.logits(pixels.autodiff());
@@ -211,13 +212,13 @@ impl Training<'_> {
         Ok(model.valid().network(batches.into_iter()))
     }
 
-    /// The random numbers of a step, 1 and more, or of the order of a pass, 0: a training that goes on after an
-    /// interruption is the one without it.
+    /// Random numbers of a pass: for its order with `step` 0, for its steps with 1 and more. They depend on nothing
+    /// else, so that a resumed training gives the same network.
     fn random(&self, pass: u32, step: u32) -> Random {
         Random::new(self.seed.into(), (u64::from(pass) << 16) | u64::from(step))
     }
 
-    /// The learning rate when this share of the steps is done.
+    /// The learning rate after the share `done` of all steps, 0 to 1.
     fn rate(&self, done: f64) -> f64 {
         let Recipe { rate, warm_up, decay, .. } = self.recipe;
         if done < *warm_up {

@@ -1,9 +1,9 @@
-//! One ascent in one ball, and how it fits its steps.
+//! One ascent in one ball, with its adaptive step size.
 
 use burn::tensor::{Bool, Tensor};
 
 use super::Apgd;
-use crate::attack::{Problem, choose, inward};
+use crate::attack::{Problem, choose, within_box_direction};
 use crate::norm::Norm;
 use crate::per_image;
 use crate::tensors::broadcast;
@@ -13,7 +13,7 @@ pub(super) struct Climb {
     norm: Norm,
     /// Radius of the ball, `[N]`
     radius: Tensor<1>,
-    /// Steps at most.
+    /// The largest number of steps.
     steps: usize,
     /// Steps taken.
     step: usize,
@@ -27,43 +27,43 @@ pub(super) struct Climb {
     previous: Tensor<4>,
     /// The image with the highest loss, `[N, C, H, W]`
     top: Tensor<4>,
-    /// The gradient there, `[N, C, H, W]`
+    /// The gradient at `top`, `[N, C, H, W]`
     top_gradient: Tensor<4>,
-    /// The loss there, `[N]`
+    /// The loss at `top`, `[N]`
     top_loss: Tensor<1>,
     pace: Pace,
 }
 
-/// How the steps are fitted at the checkpoints.
+/// How the step size is adapted at the checkpoints.
 enum Pace {
     Halving(Box<Halving>),
     Sparse(Box<Sparse>),
 }
 
-/// In L2 and L∞: halves the step.
+/// In L2 and L∞: halves the step size.
 struct Halving {
-    /// ρ, the share of the steps in which the loss must rise.
+    /// ρ: the share of the steps in which the loss must rise.
     rho: f32,
     /// The highest loss at the last checkpoint, `[N]`
     checked_loss: Tensor<1>,
     /// The loss at the last step, `[N]`
     last_loss: Tensor<1>,
-    /// In how many steps since the last checkpoint the loss rose, `[N]`
+    /// Number of steps since the last checkpoint in which the loss rose, `[N]`
     rises: Tensor<1>,
-    /// 1 where the last checkpoint halved the step, `[N]`
+    /// 1 where the last checkpoint halved the step size, `[N]`
     halved: Tensor<1>,
 }
 
-/// In L1: changes fewer values in a step, or shortens it.
+/// In L1: reduces the number of values that a step changes, or its size.
 struct Sparse {
-    /// k, how many values a step changes, `[N]`
+    /// k, the number of values that a step changes, `[N]`
     count: Tensor<1>,
-    /// In how many values the image with the highest loss differed from the original at the last checkpoint, `[N]`
+    /// Number of values in which `top` differed from the original at the last checkpoint, `[N]`
     changed: Tensor<1>,
 }
 
 impl Climb {
-    /// Begins at `start` `[N, C, H, W]`, in balls of `radius` `[N]`.
+    /// Begins at `start` `[N, C, H, W]`, in a ball of `radius` `[N]`.
     pub fn new(config: &Apgd, problem: &Problem, start: Tensor<4>, radius: Tensor<1>, steps: usize) -> Self {
         let zero = problem.for_each(0.0);
         let (first_check, length, pace) = if config.norm == Norm::L1 {
@@ -75,7 +75,7 @@ impl Climb {
                 checked_loss: zero.clone(),
                 last_loss: zero.clone(),
                 rises: zero.clone(),
-                // As if it had, or the first checkpoint would halve a step that did not help at once.
+                // 1, so that the first checkpoint does not halve the step size only because the loss has not risen yet.
                 halved: zero.ones_like(),
             };
             (0.22, 2.0, Pace::Halving(Box::new(pace)))
@@ -106,13 +106,14 @@ impl Climb {
         self.top.clone()
     }
 
-    /// Takes in the loss `[N]` and its gradient at the current images, and returns the next.
+    /// Records the loss `[N]` and its gradient at the current images, and returns the next images.
     pub fn next(&mut self, problem: &Problem, current: Tensor<4>, loss: Tensor<1>, gradient: Tensor<4>) -> Tensor<4> {
         let (from, gradient) = self.record(problem, current, loss, gradient);
         let next = match &self.pace {
             Pace::Halving(_) => self.with_momentum(problem, from.clone(), gradient),
             Pace::Sparse(sparse) => {
-                let steepest = Norm::L0.project(inward(from.clone(), gradient), sparse.count.clone()).sign();
+                let steepest =
+                    Norm::L0.project(within_box_direction(from.clone(), gradient), sparse.count.clone()).sign();
                 let values = Norm::L0.measure(steepest.clone()).clamp_min(1.0);
                 let stepped = from.clone() + steepest * broadcast(self.step_size.clone() / values);
                 problem.within(self.norm, stepped, self.radius.clone())
@@ -134,7 +135,7 @@ impl Climb {
         within(from.clone() + (stepped - from) * MOMENTUM + momentum * (1.0 - MOMENTUM))
     }
 
-    /// Keeps the highest loss, and returns whence and in which direction to go on.
+    /// Keeps the image with the highest loss. Returns the image and the gradient from which the next step begins.
     fn record(
         &mut self,
         problem: &Problem,
@@ -168,7 +169,8 @@ impl Climb {
         (choose(back.clone(), self.top.clone(), current), choose(back, self.top_gradient.clone(), gradient))
     }
 
-    /// The checkpoint: fits the step, begins the next period, and returns where the best image is taken up again.
+    /// A checkpoint: adapts the step size and begins the next period. Returns where the search goes back to the best
+    /// image, `[N]`.
     fn check(&mut self, problem: &Problem) -> Tensor<1, Bool> {
         self.since = 0;
         match &mut self.pace {
@@ -191,7 +193,7 @@ impl Climb {
 }
 
 impl Halving {
-    /// Where the step is to be halved.
+    /// Returns where the step size is to be halved, `[N]`.
     fn check(&mut self, top_loss: &Tensor<1>, period: usize) -> Tensor<1, Bool> {
         let seldom = self.rises.clone().lower_equal_elem(self.rho * period as f32);
         let unchanged = self.checked_loss.clone().greater_equal(top_loss.clone());
@@ -203,13 +205,13 @@ impl Halving {
     }
 }
 
-/// The share of a step that the gradient decides, the rest being momentum.
+/// The weight of the gradient step; the rest of a step is momentum.
 const MOMENTUM: f32 = 0.75;
 
-/// By what the number of values in a step, and its length, are divided in L1.
+/// In L1, the number of values in a step and the step size are divided by this.
 const FEWER: f32 = 1.5;
 
-/// So large a part of the steps, at least one.
+/// `part` of the number of steps, at least one step.
 fn share(part: f32, steps: usize) -> usize {
     ((part * steps as f32) as usize).max(1)
 }
