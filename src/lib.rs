@@ -79,9 +79,9 @@ mod gpu;
 
 pub mod classifier;
 
-pub mod model;
-
 pub mod onnx;
+
+pub mod model;
 
 pub mod catalog;
 
@@ -127,9 +127,10 @@ mod tests {
             let inside = folder.join(name);
             let mut files = if inside.is_dir() { sources(&inside) } else { Vec::new() };
             files.push(folder.join(name).with_extension("rs"));
-            for file in files {
+            for file in files.into_iter().filter(|file| !file.ends_with("tests.rs")) {
                 let text = fs::read_to_string(&file).expect("a source file");
-                for used in text.split("crate::").skip(1) {
+                let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+                for used in code.split("crate::").skip(1) {
                     let used = used.split(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap_or_default();
                     assert!(known.contains(used), "{} uses {used}, which is below it", file.display());
                 }

@@ -6,7 +6,6 @@ use super::{About, Attack, Attempt, Best, Passes, Problem, State, choose};
 use crate::classifier::{Aim, Criterion, Frozen, Goal, Probabilities};
 use crate::error::Error;
 use crate::norm::{Norm, Norms};
-use crate::per_image;
 use crate::tensors::{broadcast, read};
 
 /// An attack in progress. Call [`advance`](Run::advance) until it returns `None`, or stop earlier. Then call

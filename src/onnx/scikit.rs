@@ -42,10 +42,10 @@ pub(super) fn lower(graph: &mut Graph) -> Result<(), Error> {
     for node in std::mem::take(&mut graph.nodes) {
         match (node.operator.as_deref(), node.inputs.first()) {
             (Some("LinearClassifier"), Some(_)) => {
-                let (nodes, weights, scores) = linear(&node)?;
-                graph.nodes.extend(nodes);
-                graph.initializers.extend(weights);
-                probabilities.extend(scores);
+                let replaced = linear(&node)?;
+                graph.nodes.extend(replaced.nodes);
+                graph.initializers.extend(replaced.weights);
+                probabilities.extend(replaced.probabilities);
             }
             (Some("Normalizer"), Some(input)) if probabilities.contains(input) => {
                 graph.nodes.push(Node { operator: name("Identity"), domain: None, attributes: Vec::new(), ..node });
@@ -60,8 +60,16 @@ fn name(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// The nodes and weights in the place of a `LinearClassifier`, and the name of the probabilities if it makes some.
-fn linear(node: &Node) -> Result<(Vec<Node>, [Tensor; 2], Option<String>), Error> {
+/// What replaces a `LinearClassifier`.
+struct Linear {
+    nodes: Vec<Node>,
+    weights: [Tensor; 2],
+    /// The name of the probabilities, if it makes some.
+    probabilities: Option<String>,
+}
+
+/// The replacement of a `LinearClassifier`.
+fn linear(node: &Node) -> Result<Linear, Error> {
     let attribute = |wanted: &str| node.attributes.iter().find(|attribute| attribute.name.as_deref() == Some(wanted));
     let floats = |wanted| attribute(wanted).map(|attribute| attribute.floats.clone()).unwrap_or_default();
     let (coefficients, intercepts) = (floats("coefficients"), floats("intercepts"));
@@ -117,5 +125,5 @@ fn linear(node: &Node) -> Result<(Vec<Node>, [Tensor; 2], Option<String>), Error
         let axis: &[_] = if *operator == "Softmax" { &[("axis", 1)] } else { &[] };
         nodes.push(step(operator, vec![value(index)], value(index + 1), axis));
     }
-    Ok((nodes, weights, (!after.is_empty()).then(|| scores.clone())))
+    Ok(Linear { nodes, weights, probabilities: (!after.is_empty()).then(|| scores.clone()) })
 }

@@ -30,11 +30,8 @@ pub fn check() -> Result<()> {
 /// Exports networks of torchvision by both of PyTorch's exporters and compares what `decoy` computes of them with ONNX
 /// Runtime and PyTorch.
 pub fn pytorch() -> Result<()> {
-    let python = environment(
-        "target/onnx/pytorch",
-        "Installing PyTorch and ONNX Runtime",
-        &[("tests/onnx/pytorch.txt", &[])],
-    )?;
+    let python =
+        environment("target/onnx/pytorch", "Installing PyTorch and ONNX Runtime", &[("tests/onnx/pytorch.txt", &[])])?;
     run(&mut cargo(&["build", "--release", "--workspace"]))?;
     run(Command::new(python).args(["-B", "tests/onnx/pytorch.py", "target/onnx/exports"]))
 }
