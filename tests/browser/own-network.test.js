@@ -138,6 +138,7 @@ test('the browser keeps it if the person says so, and only then', { skip: withou
     await choose(page, network);
     await status(page, /In the picture above it sees/);
     await keep.check();
+    await page.getByText('This browser keeps it for the next visit.').waitFor();
     await choose(page, second);
     await status(page, /^other\.onnx: .+ In the picture above it sees/);
     await page.reload();
@@ -146,6 +147,7 @@ test('the browser keeps it if the person says so, and only then', { skip: withou
     await status(page, /^other\.onnx: .+ In the picture above it sees/);
     assert.equal(await page.getByRole('slider', { name: 'Your own networks' }).inputValue(), '1');
     await keep.uncheck();
+    await page.getByText('This browser does not keep it').waitFor();
     await page.reload();
     await ready(page);
     assert.ok(await again.isHidden(), 'it is forgotten');

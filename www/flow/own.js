@@ -51,7 +51,9 @@ export function ownFlow(page, session, use, leave) {
   let kept;
   /** @type {string[]} */
   let notes = [];
-  /** Why the last file cannot be used or stored; empty if it can. */
+  /** The sentence on storing it, once the user has chosen. */
+  let storage = '';
+  /** Why the last file cannot be used; empty if it can. */
   let problem = '';
   /** Number of requests so far: only the last one is used. */
   let asked = 0;
@@ -123,14 +125,15 @@ export function ownFlow(page, session, use, leave) {
 
   /** @param {boolean} wanted */
   async function keep(wanted) {
-    if (!wanted) {
+    if (wanted) {
+      const options = { ...widget.options(), labels: JSON.stringify(family?.labels) };
+      const done = await shelf.write({ options, files });
+      widget.keep(done);
+      storage = done ? 'This browser keeps it for the next visit.' : 'This browser cannot store it. It stays until the page is closed.';
+    } else {
       await shelf.clear();
-      return;
+      storage = 'This browser does not keep it: it stays until the page is closed.';
     }
-    const options = { ...widget.options(), labels: JSON.stringify(family?.labels) };
-    if (await shelf.write({ options, files })) return;
-    widget.keep(false);
-    problem = 'This browser has no room for it, or keeps nothing: it is here until the page is closed.';
     page.changed();
   }
 
@@ -151,7 +154,7 @@ export function ownFlow(page, session, use, leave) {
     show() {
       const used = family === null ? 'never' : page.wanted.family === family ? 'now' : 'before';
       if (problem) widget.tell(problem);
-      else if (family && page.job?.kind !== 'look') widget.tell(describe(family), notes);
+      else if (family && page.job?.kind !== 'look') widget.tell(describe(family), [...notes, ...(storage ? [storage] : [])]);
       widget.show({ given: given !== null, used, kept: family ? [] : [...(kept?.files.keys() ?? [])], allowed: page.allows('look') });
     },
   };
