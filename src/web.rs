@@ -1,6 +1,8 @@
 //! The wasm package: all that JavaScript sees. Plain objects and typed arrays go in and out, so that they can be posted
 //! between a page and its worker. Errors are JavaScript `Error`s with a sentence.
 
+#[cfg(feature = "bench")]
+mod bench;
 mod device;
 mod objects;
 mod passes;

@@ -43,7 +43,7 @@ pub fn build(profile: Profile, guests: &[Guest]) -> Result<()> {
         assemble(guests, Path::new(MADE))?;
         publish::publish(Path::new(MADE), Path::new(SITE))
     })?;
-    compress::site(if profile == Profile::Small { Effort::Best } else { Effort::Fast })
+    compress::site(if profile == Profile::Quick { Effort::Fast } else { Effort::Best })
 }
 
 /// Installs the npm packages of a folder's lock file, unless they were installed after it was written.

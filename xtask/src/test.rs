@@ -161,7 +161,7 @@ impl fmt::Display for Counts {
 /// called in place of the compiler uses those already built.
 fn clippy_for_wasm() -> Result<()> {
     let mut command = cargo(&["rustc", "--release", "--target", TARGET, "--package", "burn-decoy", "--lib"]);
-    command.args(["--crate-type", "rlib", "--", "--deny", "warnings"]);
+    command.args(["--features", "bench", "--crate-type", "rlib", "--", "--deny", "warnings"]);
     run(command.env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver"))
 }
 

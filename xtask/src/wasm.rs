@@ -27,13 +27,15 @@ pub enum Profile {
     Quick,
     /// The small build that is published.
     Small,
+    /// The same with what benchmarks call.
+    Bench,
 }
 
 impl Profile {
     fn name(self) -> &'static str {
         match self {
             Self::Quick => "release",
-            Self::Small => "small",
+            Self::Small | Self::Bench => "small",
         }
     }
 }
@@ -95,6 +97,9 @@ fn rustup_target() -> Result<bool> {
 fn compile(profile: Profile) -> Result<PathBuf> {
     let mut command = cargo(&["build", "--package", "burn-decoy", "--lib", "--target", TARGET]);
     command.args(["--profile", profile.name()]);
+    if profile == Profile::Bench {
+        command.args(["--features", "bench"]);
+    }
     command.arg("--message-format=json-render-diagnostics"); // the only output with the path of the file
     let output = command.stderr(Stdio::inherit()).output()?;
     succeeded(&command, output.status)?;
@@ -124,7 +129,7 @@ fn glue(wasm: &Path, profile: Profile) -> Result<PathBuf> {
         .web(true)?
         .typescript(true)
         .omit_default_module_path(false) // `init()` finds the wasm file beside the script
-        .remove_name_section(profile == Profile::Small) // names of functions, for stack traces only
+        .remove_name_section(profile != Profile::Quick) // names of functions, for stack traces only
         .generate(&folder)
         .context("wasm-bindgen failed")?;
     Ok(folder)

@@ -11,7 +11,7 @@ use decoy_data::{Coil20, DataSet};
 
 use super::supervised::{self, Recipe, SupervisedArgs, Trainee};
 
-/// Runs `decoy train coil20-original`.
+/// Runs `decoy train coil20-original`. As in the original experiment, the noise has one strength.
 pub fn run(args: &SupervisedArgs) -> Result<()> {
     let recipe = Recipe {
         architecture: Architecture::Original,
@@ -25,7 +25,7 @@ pub fn run(args: &SupervisedArgs) -> Result<()> {
         mirror: false,
     };
     let side = Coil20.about().height;
-    supervised::run(args, &Coil20, &recipe, |device: &Device, classes| Trained {
+    supervised::run(&args.with_fixed_noise(), &Coil20, &recipe, |device: &Device, classes| Trained {
         network: OriginalConfig { side, classes }.init(device),
         dropout: DropoutConfig::new(0.5).init(),
     })

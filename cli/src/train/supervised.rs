@@ -19,7 +19,7 @@ use super::{Checkpoints, check_sigma, interrupted, mixed_strength, progress};
 use crate::catalog_file::{CatalogFile, TrainedModel, describe};
 
 /// Which networks to train.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct SupervisedArgs {
     /// Noise levels: the largest standard deviation of the noise, pixels in [0, 1]; several with commas.
     #[arg(long, value_delimiter = ',', required = true)]
@@ -111,6 +111,11 @@ pub fn run<M: Trainee>(
 }
 
 impl SupervisedArgs {
+    /// The same with noise of the full strength on every picture.
+    pub fn with_fixed_noise(&self) -> Self {
+        Self { fixed_noise: true, ..self.clone() }
+    }
+
     /// The network's name: with `-fixed` where the noise has a fixed strength, and with the seed where it is not
     /// [`SHIPPED_SEED`].
     fn id(&self, family: &str, sigma: f64, seed: u32) -> String {
