@@ -1,6 +1,6 @@
 // The user's own networks that this browser stores, if the user wants it: their files, and the options for reading them.
 
-import { cached } from './weights.js';
+import { cached } from './cache.js';
 
 /** @typedef {import('../pkg/decoy.js').OwnOptions} OwnOptions */
 /** @typedef {{ options: OwnOptions, files: Map<string, Blob> }} Shelf the files by their names, in the order of the dial */

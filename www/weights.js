@@ -1,13 +1,11 @@
 // The weights of a network: fetched once, with progress, and cached by the browser for later visits and offline use.
 
+import { cached } from './cache.js';
 import { gone } from './renew.js';
 
 /** @typedef {import('../pkg/decoy.js').ModelEntry} ModelEntry */
 
 const CACHE = 'decoy-weights';
-
-/** Time limit for the browser's storage in milliseconds: sometimes it does not answer. */
-const PATIENCE = 5000;
 
 /** The address of the weights: beside the folder of the page's files, with their checksum, or the user's own file. @param {ModelEntry} entry */
 export const address = ({ file, sha256 }) => (file.startsWith('blob:') ? file : new URL(`../models/${file}?sha256=${sha256}`, import.meta.url).href);
@@ -26,15 +24,6 @@ export async function keep(entry, weights) {
 
 /** @param {ModelEntry} entry */
 export const forget = (entry) => cached(CACHE, (cache) => cache.delete(address(entry), { ignoreSearch: true }));
-
-/**
- * Uses the cache, if possible. Storage may be missing, full, forbidden or damaged: then the result is undefined.
- * @template T @param {string} name @param {(cache: Cache) => Promise<T>} use @returns {Promise<T | undefined>}
- */
-export async function cached(name, use) {
-  const used = (async () => use(await caches.open(name)))().catch(() => undefined);
-  return Promise.race([used, new Promise((resolve) => setTimeout(resolve, PATIENCE))]);
-}
 
 /** A download of a network's weights. */
 export class Download {
