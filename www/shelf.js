@@ -7,6 +7,9 @@ import { cached } from './cache.js';
 
 const CACHE = 'decoy-own';
 
+/** Time limit for storing large files, in milliseconds. */
+const LONGEST = 120_000;
+
 /** The address of a file in the browser's cache; there is no such file on the site. @param {string} name */
 const place = (name) => new URL(`../own/${encodeURIComponent(name)}`, import.meta.url).href;
 const LIST = place('list.json');
@@ -29,7 +32,7 @@ export async function write({ options, files }) {
     for (const [name, file] of files) await cache.put(place(name), new Response(file));
     await cache.put(LIST, Response.json({ options, names: [...files.keys()] }));
     return true;
-  });
+  }, LONGEST);
   if (!written) await clear();
   return written === true;
 }
