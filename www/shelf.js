@@ -25,15 +25,16 @@ export const read = () => cached(CACHE, async (cache) => {
   return { options, files };
 });
 
-/** Stores these networks instead of those before. @param {Shelf} shelf @returns {Promise<boolean>} whether the browser could store them */
+/** Stores these networks instead of those before, which stay if that fails. @param {Shelf} shelf @returns {Promise<boolean>} whether the browser could store them */
 export async function write({ options, files }) {
-  await clear();
+  const names = [...files.keys()];
+  const wanted = new Set([LIST, ...names.map(place)]);
   const written = await cached(CACHE, async (cache) => {
     for (const [name, file] of files) await cache.put(place(name), new Response(file));
-    await cache.put(LIST, Response.json({ options, names: [...files.keys()] }));
+    await cache.put(LIST, Response.json({ options, names }));
+    for (const { url } of await cache.keys()) if (!wanted.has(url)) await cache.delete(url);
     return true;
   }, LONGEST);
-  if (!written) await clear();
   return written === true;
 }
 
