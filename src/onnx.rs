@@ -402,10 +402,15 @@ fn forms(dims: &[Option<usize>], options: &Options) -> Result<Vec<Form>, Error> 
 fn normalise(graph: &mut Graph, channels: usize, mean: &[f32], deviation: &[f32]) -> Result<(), Error> {
     let fits = |values: &[f32]| values.len() == 1 || values.len() == channels;
     let sound = |values: &[f32]| values.iter().all(|value| value.is_finite());
-    if !fits(mean) || !fits(deviation) || !sound(mean) || !sound(deviation) || deviation.contains(&0.0) {
+    if !fits(mean)
+        || !fits(deviation)
+        || !sound(mean)
+        || !sound(deviation)
+        || deviation.iter().any(|&deviation| deviation <= 0.0)
+    {
         return Err(Error::Parameter {
             name: "normalisation".to_owned(),
-            expected: format!("one mean and deviation or {channels}, none of the deviations 0"),
+            expected: format!("one mean and deviation or {channels}, the deviations above 0"),
             found: format!("mean {mean:?}, deviation {deviation:?}"),
         });
     }

@@ -184,10 +184,12 @@ fn message(options: &AttackOptions, outcome: &Outcome, image: usize, labels: &[S
     if result.success {
         let answer = seen(&rounded.adversarial);
         let size = size(rounded.norms.of(outcome.norm));
-        return Some(if rounded.within {
-            format!("Fooled, but rounding to 256 shades undoes it: the saved picture is read as {answer}.")
+        return Some(if outcome.aim.is_read(image, &rounded.adversarial) && rounded.within {
+            format!("Fooled, but rounding to 256 shades makes it less sure than asked: it is read as {answer} then.")
+        } else if rounded.within {
+            format!("Fooled, but rounding to 256 shades undoes it: it is read as {answer} then.")
         } else {
-            format!("Fooled, but not in 256 shades within ε: the saved picture has {size} and is read as {answer}.")
+            format!("Fooled, but not in 256 shades within ε: rounded it has {size} and is read as {answer}.")
         });
     }
     let what = match &options.target {
@@ -209,7 +211,8 @@ fn message(options: &AttackOptions, outcome: &Outcome, image: usize, labels: &[S
              Try steps of fixed length, the margin, or DDN."
         ),
         Some(epsilon) => format!("{what}, within {}. Try a larger ε, or a search over ε.", size(epsilon.into())),
-        None => format!("{what}, after {backward} gradients. Try more steps or a larger step size."),
+        None if backward == 0 => format!("{what}. Try more steps, or an attack with gradients."),
+        None => format!("{what}, after {backward} gradients. Try more steps."),
     })
 }
 
@@ -314,6 +317,9 @@ pub struct Origin {
     pub data_sha256: String,
     /// Names of the images in the data set. Every list with one value per image has this order.
     pub pictures: Vec<String>,
+    /// What is done to the pixels before a network of the user's own sees them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub normalisation: Option<String>,
 }
 
 /// A result file: an attack on a data set with many networks, which may differ in σ and in seed.

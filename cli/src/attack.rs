@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::catalog_file::ModelArgs;
 use crate::pictures::{self, PictureArgs};
+use crate::result_file::check_writable;
 
 /// The attack and its parameters.
 #[derive(Args)]
@@ -79,12 +80,15 @@ pub fn run(args: &AttackArgs) -> Result<()> {
     let files = args.pictures.files()?;
     if let Some(out) = &args.out {
         check_out(out, &files)?;
+        ensure!(args.mask.as_ref() != Some(out), "--out is the file of --mask: expected another");
+        check_writable(out)?;
     }
     let options = AttackOptions { region: args.region, ..args.method.options(args.target.clone()) };
     let attack = build(&options)?;
     let model = args.model.open()?;
     let aim = options.aim(&model.family)?;
     let mut failures = 0;
+    let mut unwritten = false;
     let skipped = args.pictures.for_each(&files, &model.family, |path, photo| {
         let pixels = pictures::tensor(&photo, model.network.device());
         let aim = match &args.mask {
@@ -111,6 +115,7 @@ pub fn run(args: &AttackArgs) -> Result<()> {
         let report = AttackReport::new(&model.entry.id, &model.family, &options, &outcome, 0, milliseconds);
         failures += usize::from(!report.success);
         let misread = report.eight_bit.class != report.original.class; // as any wrong class, even if not as the target
+        unwritten |= args.out.is_some() && !misread;
         if let Some(out) = args.out.as_ref().filter(|_| misread) {
             let values =
                 outcome.eight_bit.into_data().try_to_vec::<f32>().map_err(|error| anyhow::anyhow!("{error:?}"))?;
@@ -130,6 +135,7 @@ pub fn run(args: &AttackArgs) -> Result<()> {
         "{failures} of {} pictures did not fool the network as asked",
         files.len() - skipped.count()
     );
+    ensure!(!unwritten, "--out: nothing is written, since the picture in 256 shades does not fool the network");
     skipped.into_result()
 }
 
@@ -182,7 +188,10 @@ fn list(json: bool) -> Result<()> {
         println!("  {aim}; {sight}");
         for form in &info.forms {
             let Passes { forward, backward } = form.passes;
-            println!("  norm={}: at most {forward} forward and {backward} backward passes", form.norm.name());
+            println!(
+                "  norm={}: up to {forward} forward and {backward} backward passes, and some to check the result",
+                form.norm.name()
+            );
             for Parameter { name, default, help, .. } in &form.parameters {
                 println!("    {:<20} {help}", format!("{name}={default}"));
             }

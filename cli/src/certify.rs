@@ -15,8 +15,8 @@ use serde::Serialize;
 use crate::catalog_file::{CatalogFile, LoadedModel, networks};
 use crate::device::DeviceChoice;
 use crate::own::OwnArgs;
-use crate::pictures::{self, DataArgs, Images, PictureArgs};
-use crate::result_file::{origin, resume, write};
+use crate::pictures::{self, DataArgs, Images, PictureArgs, at_least_one};
+use crate::result_file::{check_writable, origin, resume, write};
 
 /// What to certify, and how.
 #[derive(Args)]
@@ -28,34 +28,34 @@ pub struct CertifyArgs {
     #[command(flatten)]
     own: OwnArgs,
     /// Standard deviation of the noise under which a network votes, pixels in [0, 1]; that of its training if left out.
-    #[arg(long)]
+    #[arg(long, value_parser = parse_sigma, allow_hyphen_values = true)]
     sigma: Option<f64>,
     /// Votes that choose the class.
-    #[arg(long, default_value_t = 100, value_name = "N0")]
+    #[arg(long, default_value_t = 100, value_name = "N0", value_parser = at_least_one())]
     choose: usize,
     /// Votes that are counted for that class.
-    #[arg(long, default_value_t = 10_000, value_name = "N")]
+    #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = at_least_one())]
     votes: usize,
-    /// The probability with which a certificate may be wrong.
-    #[arg(long, default_value_t = 0.001)]
+    /// The probability with which a certificate may be wrong, 1e-100 to 0.5.
+    #[arg(long, default_value_t = 0.001, value_parser = parse_alpha)]
     alpha: f64,
     /// Seed of the noise.
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Votes cast at once; as many as 400 small pictures or 8 photographs if left out.
-    #[arg(long)]
+    #[arg(long, value_parser = at_least_one())]
     batch: Option<usize>,
     /// Certify a data set instead of pictures, and write the result here; resume if the file holds a part of this
     /// measurement.
     #[arg(long, value_name = "FILE.json", conflicts_with_all = ["images", "json"])]
     out: Option<PathBuf>,
     /// The family of networks, and with it the data set; that of the networks if left out.
-    #[arg(long, requires = "out")]
+    #[arg(long, requires = "out", conflicts_with = "images")]
     family: Option<String>,
     #[command(flatten)]
     data: DataArgs,
     /// Number of pictures of the data set, evenly spread.
-    #[arg(long, value_name = "PICTURES", requires = "out")]
+    #[arg(long, value_name = "PICTURES", requires = "out", conflicts_with = "images", value_parser = at_least_one())]
     limit: Option<usize>,
     /// Folder of models.json and the weights.
     #[arg(long, default_value = "www/models")]
@@ -109,6 +109,7 @@ impl CertifyArgs {
     }
 
     fn each_picture(&self) -> Result<()> {
+        self.data.check_unused()?;
         let files = self.pictures.files()?;
         ensure!(self.model.len() < 2, "{} networks for pictures: expected one --model", self.model.len());
         let named = self.model.first().map(String::as_str);
@@ -133,6 +134,7 @@ impl CertifyArgs {
                     "  proved  ‖Δx‖₂ below {radius:.4} does not change the vote under noise of {}",
                     options.sigma
                 ),
+                None if votes == count => println!("  proved  nothing: {count} votes are too few"),
                 None => println!("  proved  nothing: the votes are too divided"),
             }
             Ok(())
@@ -161,6 +163,7 @@ impl CertifyArgs {
     }
 
     fn data_set(&self, file: CatalogFile, out: &Path) -> Result<()> {
+        check_writable(out)?;
         let named = match (&self.family, self.model.first()) {
             (None, Some(model)) => Some(file.catalog.model(model)?.0.id.clone()),
             (family, _) => family.clone(),
@@ -214,6 +217,16 @@ impl CertifyArgs {
             (origin, format!("{choose} and {count} votes, α {alpha}, seed {seed}"))
         })
     }
+}
+
+fn parse_sigma(text: &str) -> Result<f64, String> {
+    let sigma = text.parse().ok().filter(|sigma: &f64| (1e-6..=100.0).contains(sigma));
+    sigma.ok_or_else(|| "expected the standard deviation of the noise, above 0 and at most 100".to_owned())
+}
+
+fn parse_alpha(text: &str) -> Result<f64, String> {
+    let alpha = text.parse().ok().filter(|alpha: &f64| (1e-100..=0.5).contains(alpha));
+    alpha.ok_or_else(|| "expected a probability, 1e-100 to 0.5".to_owned())
 }
 
 fn bar(votes: usize) -> Result<ProgressBar> {

@@ -15,7 +15,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
 
 use crate::catalog_file::{LoadedModel, ModelArgs};
-use crate::pictures::{self, DataArgs, Images, PictureArgs, Skipped};
+use crate::pictures::{self, DataArgs, Images, PictureArgs, Skipped, at_least_one};
+use crate::result_file::check_writable;
 
 /// Which pictures to attack, how, and how to print what came out.
 #[derive(Args)]
@@ -36,12 +37,12 @@ pub struct CompareArgs {
     #[arg(long, conflicts_with = "images")]
     data_set: bool,
     /// Number of images, evenly spread.
-    #[arg(long, requires = "data_set")]
+    #[arg(long, requires = "data_set", conflicts_with = "images", value_parser = at_least_one())]
     limit: Option<usize>,
     #[command(flatten)]
     data: DataArgs,
     /// Images attacked at once.
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 20, value_parser = at_least_one())]
     batch: usize,
     /// Write pixels, classes, logits and the gradient of the margin too, for other programs to check.
     #[arg(long, value_name = "FILE.safetensors")]
@@ -55,7 +56,7 @@ pub struct CompareArgs {
 
 /// Runs `decoy compare`.
 pub fn run(args: &CompareArgs) -> Result<()> {
-    ensure!(args.batch > 0 && args.limit != Some(0), "--batch and --limit: expected at least 1, found 0");
+    args.tensors.as_deref().map_or(Ok(()), check_writable)?;
     // All are built before the first runs: a run may take long, and errors shall come early.
     let attacks = args.attacks.iter().map(|options| {
         let options = AttackOptions { sure: args.confidence, ..options.clone() };
@@ -115,6 +116,7 @@ impl CompareArgs {
             };
             return Ok((images, None));
         }
+        self.data.check_unused()?;
         let mut images = Images::new(model.family.input);
         let skipped = self.pictures.for_each(&self.pictures.files()?, &model.family, |path, photo| {
             let answer = pollster::block_on(model.network.predict(pictures::tensor(&photo, model.network.device())))?;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use burn::tensor::Tensor;
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 use decoy::attack::{Attack, build};
 use decoy::catalog::{Accuracies, Accuracy, ModelEntry};
@@ -20,8 +21,8 @@ use crate::attack::MethodArgs;
 use crate::catalog_file::{CatalogFile, networks};
 use crate::device::DeviceChoice;
 use crate::own::OwnArgs;
-use crate::pictures::{DataArgs, Images, Part};
-use crate::result_file::{origin, read, resume, write};
+use crate::pictures::{DataArgs, Images, Part, at_least_one};
+use crate::result_file::{check_writable, origin, read, resume, write};
 
 /// What to measure, and where the result goes.
 #[derive(Args)]
@@ -42,17 +43,17 @@ pub struct EvaluateArgs {
     #[command(flatten)]
     data: DataArgs,
     /// Number of pictures, evenly spread; the same ones for every network.
-    #[arg(long, value_name = "PICTURES")]
+    #[arg(long, value_name = "PICTURES", value_parser = at_least_one())]
     limit: Option<usize>,
     /// Predict each picture's distance from the errors under this many draws of noise too; none if left out.
-    #[arg(long, value_name = "DRAWS")]
+    #[arg(long, value_name = "DRAWS", value_parser = RangedU64ValueParser::<usize>::new().range(0..=1_000_000))]
     noise_draws: Option<usize>,
     /// Also compute the upper limit for any network: half the distance from each picture to the nearest one of another
     /// class.
     #[arg(long)]
     class_distances: bool,
     /// Images attacked at once; as many as 60 small ones or 8 photographs if left out.
-    #[arg(long)]
+    #[arg(long, value_parser = at_least_one())]
     batch: Option<usize>,
     /// Folders of models.json and the weights; several with commas.
     #[arg(long, value_delimiter = ',', default_value = "www/models")]
@@ -76,6 +77,7 @@ pub fn run(mut args: EvaluateArgs) -> Result<()> {
         options = like.attack.clone();
     }
     let noise_draws = args.noise_draws.unwrap_or(0);
+    check_writable(&args.out)?;
     let device = args.device.open()?;
     let first = args.models.first().context("--models: expected a folder")?;
     let mut own = args.own.open(first, &device)?;
@@ -119,7 +121,8 @@ pub fn run(mut args: EvaluateArgs) -> Result<()> {
     for (index, (file, entry)) in networks.iter().enumerate() {
         work.bar.set_position((index * work.images.len()) as u64);
         work.bar.set_prefix(entry.id.clone());
-        if evaluation.models.iter().any(|done| done.sha256 == entry.sha256) {
+        if let Some(done) = evaluation.models.iter().find(|done| done.sha256 == entry.sha256) {
+            work.bar.suspend(|| println!("{}, measured before", line(done)));
             continue;
         }
         let measured = match own.take() {
@@ -131,13 +134,30 @@ pub fn run(mut args: EvaluateArgs) -> Result<()> {
                 ModelEvaluation { accuracy: Accuracies { train: here, test: here }, ..measured }
             }
         };
-        evaluation.models.retain(|done| done.model != entry.id); // an older result, from before a new training
+        let said = line(&measured);
+        // An older result, from before a new training.
+        let replaced = evaluation.models.extract_if(.., |done| done.model == entry.id).count() > 0;
         evaluation.models.push(measured);
         evaluation.models.sort_by(|a, b| a.sigma.total_cmp(&b.sigma).then(a.seed.cmp(&b.seed)));
         write(&args.out, &evaluation)?;
+        let how = if replaced { ", in place of the result of another file of this name" } else { "" };
+        work.bar.suspend(|| println!("{said}{how}"));
     }
     work.bar.finish_and_clear();
     Ok(())
+}
+
+/// A result in words.
+fn line(ModelEvaluation { model, summary, .. }: &ModelEvaluation) -> String {
+    let mean = match summary.mean_l2.value {
+        Some(mean) => format!("mean ‖Δx‖₂ {mean:.4}"),
+        None if summary.clean_errors == summary.images => {
+            "no picture is read correctly, so there is no mean".to_owned()
+        }
+        None => "mean ‖Δx‖₂ ∞".to_owned(),
+    };
+    let (failures, images, errors) = (summary.failures, summary.images, summary.clean_errors);
+    format!("{model}: {mean}, {failures} of {images} not fooled, {errors} misread without attack")
 }
 
 /// The pictures of these names, or all for `None`; of these at most `limit`, evenly spread.
@@ -182,18 +202,6 @@ impl Work<'_> {
         if let Some(noise) = &self.noise {
             images.predicted = noise.predict(network, &self.pixels, &self.images.classes, &images.l2)?;
         }
-        let mean = match summary.mean_l2.value {
-            Some(mean) => format!("mean ‖Δx‖₂ {mean:.4}"),
-            None if summary.clean_errors == summary.images => {
-                "no picture is read correctly, so there is no mean".to_owned()
-            }
-            None => "mean ‖Δx‖₂ ∞".to_owned(),
-        };
-        let line = format!(
-            "{}: {mean}, {} of {} not fooled, {} misread without attack",
-            entry.id, summary.failures, summary.images, summary.clean_errors,
-        );
-        self.bar.suspend(|| println!("{line}"));
         Ok(ModelEvaluation {
             model: entry.id.clone(),
             sigma: entry.sigma,

@@ -19,6 +19,7 @@ mod result_file;
 mod train;
 mod transfer;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -72,6 +73,17 @@ enum Command {
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        // A full disk, for example, is no fault of the program.
+        match panic.payload_as_str().filter(|message| message.starts_with("failed printing to")) {
+            Some(message) => {
+                let _ = writeln!(std::io::stderr(), "error: {message}");
+                std::process::exit(1);
+            }
+            None => usual(panic),
+        }
+    }));
     sigpipe::reset(); // the reader may close the pipe: `decoy attack --json … | head -1` ends without an error
     let done = decoy_cpu::in_pool(|| match Cli::parse().command {
         Command::Models(args) => models::run(&args),

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
-use decoy::catalog::{Architecture, Family};
+use decoy::catalog::Family;
 use decoy::classifier::Input;
 use decoy::model::weights::sha256;
 use decoy::photo::{self, Crop, Photo, Source};
@@ -35,17 +36,8 @@ impl PictureArgs {
                 files.push(path.clone());
                 continue;
             }
-            let entries = std::fs::read_dir(path).with_context(|| format!("reading {}", path.display()))?;
-            let paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
-            let ending = |path: &Path| path.extension().and_then(|ending| ending.to_str()).map(str::to_lowercase);
-            // Files whose names begin with a dot are hidden, such as those that macOS adds beside pictures.
-            let hidden = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-            let pictures = paths
-                .into_iter()
-                .filter(|path| !hidden(path) && ending(path).is_some_and(|ending| ENDINGS.contains(&&*ending)));
-            let mut pictures: Vec<PathBuf> = pictures.collect();
+            let pictures = pictures_in(path)?;
             ensure!(!pictures.is_empty(), "{}: expected pictures in this folder, found none", path.display());
-            pictures.sort();
             files.extend(pictures);
         }
         ensure!(!files.is_empty(), "no picture is named: expected at least one file or folder");
@@ -115,6 +107,22 @@ impl PictureArgs {
     }
 }
 
+/// The pictures directly in a folder, sorted by name.
+fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))?;
+    let paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    let ending = |path: &Path| path.extension().and_then(|ending| ending.to_str()).map(str::to_lowercase);
+    let is_picture = |path: &PathBuf| ending(path).is_some_and(|ending| ENDINGS.contains(&&*ending));
+    let mut pictures: Vec<_> = paths.into_iter().filter(|path| !is_hidden(path) && is_picture(path)).collect();
+    pictures.sort();
+    Ok(pictures)
+}
+
+/// Whether a file or folder is one that systems add beside pictures.
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == "__MACOSX" || name.to_string_lossy().starts_with('.'))
+}
+
 /// Count of the pictures that failed.
 #[must_use]
 pub struct Skipped {
@@ -133,6 +141,11 @@ impl Skipped {
         ensure!(self.count == 0, "{} of {} pictures were skipped: see the errors above", self.count, self.files);
         Ok(())
     }
+}
+
+/// Reads a number that is at least 1; at most a thousand million, so that sums of it stay numbers.
+pub fn at_least_one() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..=1_000_000_000)
 }
 
 fn parse_crop(text: &str) -> Result<Crop, String> {
@@ -218,7 +231,7 @@ impl Images {
         picked
     }
 
-    /// `count` images, evenly spread; all if there are fewer.
+    /// `count` images, at least 1, evenly spread; all if there are fewer.
     pub fn sample(&self, count: usize) -> Self {
         let count = count.min(self.len());
         self.pick((0..count).map(|index| index * self.len() / count))
@@ -278,11 +291,18 @@ impl Part {
 }
 
 impl DataArgs {
+    /// Checks that nothing is asked of a data set where the command works on pictures.
+    pub fn check_unused(&self) -> Result<()> {
+        let used = self.data.is_some() || matches!(self.split, Part::Test);
+        ensure!(!used, "--split and --data are for a data set, and pictures are given");
+        Ok(())
+    }
+
     /// The images of a family's data set, and its checksum.
     ///
-    /// For a network from an ONNX file they lie in a folder that has one folder of pictures for each class.
+    /// For a network of the user's own they lie in a folder that has one folder of pictures for each class.
     pub fn images(&self, family: &Family) -> Result<(Images, String)> {
-        if family.architecture == Architecture::Onnx {
+        if family.data.is_empty() {
             return self.read_class_folders(family);
         }
         let set = decoy_data::by_id(&family.data)?;
@@ -298,11 +318,12 @@ impl DataArgs {
     /// class; if it is neither, and there are as many folders as classes, the folders sorted by name have the order of
     /// the labels.
     fn read_class_folders(&self, family: &Family) -> Result<(Images, String)> {
+        ensure!(matches!(self.split, Part::All), "--split test: a folder of pictures has no held-out part");
         let folder =
             self.data.as_deref().context("--data: expected a folder with one folder of pictures for each class")?;
         let entries = std::fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))?;
         let paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
-        let mut folders: Vec<PathBuf> = paths.into_iter().filter(|path| path.is_dir()).collect();
+        let mut folders: Vec<PathBuf> = paths.into_iter().filter(|path| path.is_dir() && !is_hidden(path)).collect();
         folders.sort();
         let classes = family.labels.len();
         let all = folders.len() == classes;
@@ -318,10 +339,15 @@ impl DataArgs {
                     path.display()
                 )
             })?;
-            for file in (PictureArgs { crop: None, images: vec![path] }).files()? {
+            for file in pictures_in(&path)? {
                 let bytes = std::fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
-                let photo = open_cropped(&bytes, family.input, family.crop, None)
-                    .with_context(|| file.display().to_string())?;
+                let photo = match open_cropped(&bytes, family.input, family.crop, None) {
+                    Ok(photo) => photo,
+                    Err(error) => {
+                        eprintln!("skipped: {}: {error:#}", file.display());
+                        continue;
+                    }
+                };
                 let picture = file.file_name().unwrap_or_default().to_string_lossy();
                 images.add(&photo.levels(), class, &format!("{name}/{picture}"));
                 sums += &sha256(&bytes);

@@ -17,6 +17,14 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
     serde_json::from_str(&text).with_context(|| format!("{} is not a result file of this kind", path.display()))
 }
 
+/// Checks that a file can be written to `path`, before the work whose result it is for.
+pub fn check_writable(path: &Path) -> Result<()> {
+    let part = path.with_extension("part");
+    std::fs::write(&part, "")
+        .and_then(|()| std::fs::remove_file(&part))
+        .with_context(|| format!("{}: expected a name in a folder where files can be written", path.display()))
+}
+
 /// Writes to a temporary file and renames it, so that an interruption leaves the previous result whole.
 pub fn write<T: Serialize>(path: &Path, result: &T) -> Result<()> {
     let part = path.with_extension("part");
@@ -33,8 +41,9 @@ pub fn resume<T: DeserializeOwned>(path: &Path, fresh: T, about: impl Fn(&T) -> 
     }
     let begun: T = read(path)?;
     let what = |one: &T| {
-        let (Origin { family, split, data_sha256, pictures, .. }, settings) = about(one);
-        format!("{family}, {settings}, {} pictures of {split}, data {data_sha256}", pictures.len())
+        let (Origin { family, split, data_sha256, pictures, normalisation, .. }, settings) = about(one);
+        let pixels = normalisation.as_ref().map_or(String::new(), |how| format!(", normalised by {how}"));
+        format!("{family}{pixels}, {settings}, {} pictures of {split}, data {data_sha256}", pictures.len())
     };
     let (found, expected) = (what(&begun), what(&fresh));
     if found != expected || about(&begun).0.pictures != about(&fresh).0.pictures {
@@ -54,6 +63,7 @@ pub fn origin(family: &Family, images: &Images, data: &DataArgs, data_sha256: St
         commit: commit(),
         data_sha256,
         pictures: images.names.clone(),
+        normalisation: family.normalisation.clone().map(String::from),
     }
 }
 
@@ -63,10 +73,10 @@ fn command() -> String {
     format!("decoy {}", arguments.join(" "))
 }
 
-/// The commit of the working tree, if git knows it.
+/// The commit of the program's source, if it is still where the program was built.
 pub fn commit() -> String {
     Command::new("git")
-        .args(["describe", "--always", "--dirty", "--abbrev=12"])
+        .args(["-C", env!("CARGO_MANIFEST_DIR"), "describe", "--always", "--dirty", "--abbrev=12"])
         .output()
         .ok()
         .filter(|output| output.status.success())

@@ -13,8 +13,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::attack::MethodArgs;
 use crate::catalog_file::{CatalogFile, networks};
 use crate::device::DeviceChoice;
-use crate::pictures::DataArgs;
-use crate::result_file::{origin, write};
+use crate::pictures::{DataArgs, at_least_one};
+use crate::result_file::{check_writable, origin, write};
 
 /// What to attack, and where the result goes.
 #[derive(Args)]
@@ -27,10 +27,10 @@ pub struct TransferArgs {
     #[command(flatten)]
     data: DataArgs,
     /// Number of pictures, evenly spread.
-    #[arg(long, value_name = "PICTURES", default_value_t = 100)]
+    #[arg(long, value_name = "PICTURES", default_value_t = 100, value_parser = at_least_one())]
     limit: usize,
     /// Pictures attacked at once.
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 20, value_parser = at_least_one())]
     batch: usize,
     /// Write the result here too.
     #[arg(long, value_name = "FILE.json")]
@@ -38,7 +38,7 @@ pub struct TransferArgs {
     /// Folders of models.json and the weights; several with commas.
     #[arg(long, value_delimiter = ',', default_value = "www/models")]
     models: Vec<PathBuf>,
-    /// These networks alone; several with commas.
+    /// Measure only these networks; several with commas.
     #[arg(long, value_delimiter = ',', value_name = "NAME")]
     model: Vec<String>,
     /// Device to run on.
@@ -50,6 +50,7 @@ pub struct TransferArgs {
 pub fn run(args: &TransferArgs) -> Result<()> {
     let options: AttackOptions = args.method.options(None);
     let attack = build(&options)?;
+    args.out.as_deref().map_or(Ok(()), check_writable)?;
     let device = args.device.open()?;
     let files = args.models.iter().map(|folder| CatalogFile::open(folder)).collect::<Result<Vec<_>>>()?;
     let (family, entries) = networks(&files, args.family.as_deref(), &args.model)?;
@@ -61,7 +62,7 @@ pub fn run(args: &TransferArgs) -> Result<()> {
     let bar = ProgressBar::new((loaded.len() * images.len()) as u64)
         .with_style(ProgressStyle::with_template("{bar:30} {pos}/{len} attacks {eta}")?);
     let mut rows = vec![vec![Transferred::default(); loaded.len()]; loaded.len()];
-    let batch = args.batch.max(1);
+    let batch = args.batch;
     for (number, classes) in images.classes.chunks(batch).enumerate() {
         let first = number * batch;
         let pixels = images.pixels(first..first + classes.len(), &device);
@@ -98,8 +99,11 @@ pub fn run(args: &TransferArgs) -> Result<()> {
             .collect(),
         rows,
     };
+    if let Some(out) = &args.out {
+        write(out, &matrix)?;
+    }
     print(&matrix);
-    args.out.as_deref().map_or(Ok(()), |out| write(out, &matrix))
+    Ok(())
 }
 
 /// For each image of `pixels`, `[N, C, H, W]`, whether `network` classifies it as its class in `classes`, `[N]`.

@@ -327,6 +327,72 @@ fn a_network_is_trained_and_measured() {
     assert!(other.contains("holds another measurement"), "{other}");
 }
 
+#[test]
+fn a_network_of_ones_own_is_measured_on_class_folders() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("own");
+    let _ = std::fs::remove_dir_all(&folder);
+    let name = |name: &str| folder.join(name).display().to_string();
+    for class in ["cat", "ship", ".hidden", "__MACOSX"] {
+        std::fs::create_dir_all(folder.join("pictures").join(class)).expect("a new folder");
+    }
+    for file in ["cat/cat.png", "ship/shape.png", ".hidden/shape.png"] {
+        std::fs::copy(root().join("tests/fixtures/shape.png"), folder.join("pictures").join(file))
+            .expect("it is there");
+    }
+    std::fs::write(folder.join("pictures/cat/empty.png"), "").expect("a file in it");
+    let (network, data, out) = (name("mine.onnx"), name("pictures"), name("result.json"));
+    assert!(decoy(&["export", "--model", "cifar10-sigma-0.00", &network]).status.success());
+    let evaluate = ["evaluate", "--network", &network, "--data", &data, "--steps", "5"];
+    let with = |more: &[&'static str]| {
+        evaluate
+            .iter()
+            .map(|word| (*word).to_owned())
+            .chain(more.iter().map(|&word| word.to_owned()))
+            .collect::<Vec<String>>()
+    };
+    let run = |words: Vec<String>, out: &str| {
+        let mut words: Vec<&str> = words.iter().map(|word| &**word).collect();
+        words.extend(["--out", out]);
+        let output = decoy(&words);
+        let said = [output.stdout, output.stderr].map(|text| String::from_utf8(text).expect("it prints text")).concat();
+        (output.status.success(), said)
+    };
+    let (done, said) = run(with(&[]), &out);
+    assert!(done && said.contains("skipped: ") && said.contains("empty.png") && said.contains("mine.onnx: "), "{said}");
+    let result: Value = serde_json::from_str(&std::fs::read_to_string(&out).expect("it is written")).expect("JSON");
+    assert_eq!(result["pictures"], serde_json::json!(["cat/cat.png", "ship/shape.png"]));
+
+    for (more, out, words) in [
+        (&["--normalise", "imagenet"][..], &*out, "holds another measurement (own, normalised by none"),
+        (&["--split", "test"], &*name("other.json"), "no held-out part"),
+        (&["--limit", "0"], &*name("other.json"), "0 is not in 1.."),
+        (&["--batch", "0"], &*name("other.json"), "0 is not in 1.."),
+        (&[], &*name("missing/other.json"), "expected a name in a folder where files can be written"),
+    ] {
+        let (done, said) = run(with(more), out);
+        assert!(!done && said.contains(words), "{more:?}: {said}");
+    }
+}
+
+#[test]
+fn a_picture_that_is_not_written_is_told() {
+    let out = scratch("unwritten.png");
+    let pgd = [
+        "attack",
+        "--model",
+        MODEL,
+        "--attack",
+        "pgd:norm=linf,epsilon=0.001",
+        "--out",
+        &out,
+        "tests/fixtures/shape.png",
+    ];
+    let refused = refusal(&pgd);
+    assert!(!Path::new(&out).exists() && !refused.is_empty(), "{refused}");
+    let missing = refusal(&["attack", "--model", MODEL, "--out", "no/such/folder.png", "tests/fixtures/shape.png"]);
+    assert!(missing.contains("expected a name in a folder where files can be written"), "{missing}");
+}
+
 /// Two new folders for one test: one with the clean photo network, one with photographs named as in the ImageNet
 /// sample.
 fn photographs(name: &str) -> (PathBuf, PathBuf) {

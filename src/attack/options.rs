@@ -151,7 +151,9 @@ impl FromStr for AttackOptions {
                 options.norm = Some(norm.ok_or_else(|| wrong("l0, l1, l2 or linf", value))?);
             } else {
                 let number = value.parse().map_err(|_| wrong("a number", value))?;
-                options.parameters.insert(name.to_owned(), number);
+                if options.parameters.insert(name.to_owned(), number).is_some() {
+                    return Err(wrong("one value", "two"));
+                }
             }
         }
         Ok(options)
@@ -205,6 +207,7 @@ mod tests {
         let error = |text: &str| text.parse::<AttackOptions>().expect_err("it is wrong").to_string();
         assert_eq!(error("ddn:steps"), "steps is alone: expected a value, such as steps=40");
         assert_eq!(error("ddn:steps=many"), "steps is many: expected a number");
+        assert_eq!(error("ddn:steps=5,steps=6"), "steps is two: expected one value");
         assert_eq!(error("fmn:norm=l3"), "norm is l3: expected l0, l1, l2 or linf");
     }
 }
