@@ -10,8 +10,11 @@ use serde::Serialize;
 
 use crate::result_file::read;
 
-/// The radii of the table: those of the paper.
-const RADII: [f64; 7] = [0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5];
+/// The radii in a table.
+const RADII: u32 = 7;
+
+/// The distance between the radii of the paper; those of a table are as far apart or a multiple of it.
+const SPACING: f64 = 0.25;
 
 /// Whether adversarial pictures of one network fool the others of its family.
 #[derive(Serialize)]
@@ -75,11 +78,15 @@ impl Lab {
 
 /// A row for each network: the share that it classifies correctly by votes, certified at each radius.
 fn certified(set: &CertifiedSet) -> String {
-    let header: String = RADII.iter().map(|radius| format!(" r = {radius} |")).collect();
-    let mut lines = vec![format!("| votes under σ |{header}"), format!("|---|{}", "---|".repeat(RADII.len()))];
+    let proved = set.models.iter().flat_map(|model| &model.certificates).filter_map(|certificate| certificate.radius);
+    let largest = proved.fold(0.0, f64::max);
+    let step = SPACING * (largest / SPACING / f64::from(RADII - 1)).floor().max(1.0);
+    let radii: Vec<f64> = (0..RADII).map(|index| f64::from(index) * step).collect();
+    let header: String = radii.iter().map(|radius| format!(" r = {radius} |")).collect();
+    let mut lines = vec![format!("| votes under σ |{header}"), format!("|---|{}", "---|".repeat(radii.len()))];
     for model in &set.models {
         let share = |radius| 100.0 * model.certified_accuracy(&set.classes, radius);
-        let cells: String = RADII.iter().map(|&radius| format!(" {:.1} % |", share(radius))).collect();
+        let cells: String = radii.iter().map(|&radius| format!(" {:.1} % |", share(radius))).collect();
         lines.push(format!("| {} |{cells}", model.sigma));
     }
     lines.join("\n")
