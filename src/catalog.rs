@@ -43,10 +43,6 @@ pub struct Family {
     pub architecture: Architecture,
     /// The shape of its networks' input.
     pub input: Input,
-    /// The normalisation of pixels before a network from an ONNX file. Other networks normalise inside.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(target_family = "wasm", tsify(type = "string"))]
-    pub normalisation: Option<Normalisation>,
     /// The share of a picture's shorter side that its networks were trained on. By default they see a square of this
     /// size in the middle of the picture; users can choose another square.
     pub crop: f64,
@@ -93,6 +89,10 @@ pub struct ModelEntry {
     pub sha256: String,
     /// Share of images read correctly.
     pub accuracy: Accuracies,
+    /// The normalisation of pixels before a network from an ONNX file. Other networks normalise inside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(target_family = "wasm", tsify(type = "string"))]
+    pub normalisation: Option<Normalisation>,
 }
 
 /// [`Accuracy`] on the training images and on the held-out images.
@@ -190,7 +190,7 @@ impl Family {
                 filled(EfficientNetLite0Config { classes }.init(device), &entry.id, bytes)
             }
             Architecture::Onnx => {
-                let normalisation = self.normalisation.clone().unwrap_or_default();
+                let normalisation = entry.normalisation.clone().unwrap_or_default();
                 let options = onnx::Options { normalisation, input_size: Some((self.input.height, self.input.width)) };
                 Ok(Box::new(onnx::load(bytes, &options, device)?))
             }

@@ -259,13 +259,15 @@ fn refuse<T>(message: String) -> Result<T, Error> {
 
 /// Decodes the file. Otherwise the error says what kind of file it seems to be.
 fn decode(bytes: &[u8]) -> Result<proto::Model, Error> {
-    const OTHERS: [(usize, &[u8], &str); 4] = [
+    const OTHERS: [(usize, &[u8], &str); 6] = [
         (
             0,
             b"PK",
             "a zip archive, such as PyTorch and Keras write; export the network by torch.onnx.export or tf2onnx",
         ),
         (0, b"\x89HDF", "a file of Keras; export the network by tf2onnx"),
+        (0, b"\x89PNG", "a picture"),
+        (0, b"\xff\xd8\xff", "a picture"),
         (4, b"TFL3", "a file of TensorFlow Lite; export the network by tf2onnx"),
         (8, b"{\"", "a file of safetensors, which holds weights alone; export the network by torch.onnx.export"),
     ];
@@ -279,9 +281,8 @@ fn decode(bytes: &[u8]) -> Result<proto::Model, Error> {
         let found = if bytes.is_empty() { "an empty file" } else { "a text" };
         return refuse(format!("an ONNX file is expected, found {found}"));
     }
-    let model = proto::Model::decode(bytes).map_err(|error| {
-        Error::Onnx(format!("an ONNX file is expected, found another or one that is cut off ({error})"))
-    })?;
+    let model = proto::Model::decode(bytes)
+        .map_err(|_| Error::Onnx("an ONNX file is expected, found another or one that is cut off".to_owned()))?;
     match &model.graph {
         Some(graph) if !graph.nodes.is_empty() => Ok(model),
         _ => refuse("an ONNX file with a graph is expected, found none".to_owned()),

@@ -27,7 +27,7 @@ export function command({ of, options: { attack, norm, target, sure, region, ...
   const crop = square(of);
   return [
     'decoy', 'attack',
-    ...(isOwn(of.family) ? ['--network', of.model.id, ...(of.family.normalisation ? ['--normalise', of.family.normalisation] : [])] : ['--model', of.model.id]),
+    ...(isOwn(of.family) ? ['--network', of.model.id, ...(of.model.normalisation ? ['--normalise', of.model.normalisation] : [])] : ['--model', of.model.id]),
     '--attack', values.length ? `${attack}:${values.join(',')}` : attack,
     ...(target ? ['--target', target] : []),
     ...(sure ? ['--confidence', String(sure)] : []),

@@ -27,7 +27,7 @@ export async function report({ of, options, device, outcome, stopped, check }) {
       ...(await fingerprint(picture, channels)),
     },
     model: isOwn(family)
-      ? { file: model.id, normalisation: family.normalisation, sha256: model.sha256 }
+      ? { file: model.id, normalisation: model.normalisation, sha256: model.sha256 }
       : { family: family.id, id: model.id, sigma: model.sigma, file: model.file, sha256: model.sha256 },
     attack: options,
     ...(stopped && { cancelled: stopped }),

@@ -3,7 +3,7 @@
 import { cached } from './cache.js';
 
 /** @typedef {import('../pkg/decoy.js').OwnOptions} OwnOptions */
-/** @typedef {{ options: OwnOptions, files: Map<string, Blob> }} Shelf the files by their names, in the order of the dial */
+/** @typedef {{ name: string, file: Blob, options: OwnOptions }} Stored */
 
 const CACHE = 'decoy-own';
 
@@ -14,24 +14,24 @@ const LONGEST = 120_000;
 const place = (name) => new URL(`../own/${encodeURIComponent(name)}`, import.meta.url).href;
 const LIST = place('list.json');
 
-/** The stored networks; undefined if there are none or they cannot be read. @returns {Promise<Shelf | undefined>} */
+/** The stored networks in the order of the dial; undefined if there are none or they cannot be read. @returns {Promise<Stored[] | undefined>} */
 export const read = () => cached(CACHE, async (cache) => {
   const list = await cache.match(LIST);
   if (!list) return undefined;
-  const { options, names } = await list.json();
-  /** @type {Shelf['files']} */
-  const files = new Map();
-  for (const name of names) files.set(name, await /** @type {Response} */ (await cache.match(place(name))).blob());
-  return { options, files };
+  /** @type {Stored[]} */
+  const stored = [];
+  for (const { name, options } of await list.json()) {
+    stored.push({ name, options, file: await /** @type {Response} */ (await cache.match(place(name))).blob() });
+  }
+  return stored;
 });
 
-/** Stores these networks instead of those before, which stay if that fails. @param {Shelf} shelf @returns {Promise<boolean>} whether the browser could store them */
-export async function write({ options, files }) {
-  const names = [...files.keys()];
-  const wanted = new Set([LIST, ...names.map(place)]);
+/** Stores these networks instead of those before, which stay if that fails. @param {Stored[]} networks @returns {Promise<boolean>} whether the browser could store them */
+export async function write(networks) {
+  const wanted = new Set([LIST, ...networks.map(({ name }) => place(name))]);
   const written = await cached(CACHE, async (cache) => {
-    for (const [name, file] of files) await cache.put(place(name), new Response(file));
-    await cache.put(LIST, Response.json({ options, names }));
+    for (const { name, file } of networks) await cache.put(place(name), new Response(file));
+    await cache.put(LIST, Response.json(networks.map(({ name, options }) => ({ name, options }))));
     for (const { url } of await cache.keys()) if (!wanted.has(url)) await cache.delete(url);
     return true;
   }, LONGEST);

@@ -133,7 +133,7 @@ impl CatalogFile {
         };
         let accuracy = Accuracies { train: measure(Split::Train)?, test: measure(Split::Test)? };
         let (bytes, sha256) = (bytes.len() as u32, weights::sha256(&bytes));
-        let entry = ModelEntry { id, sigma, seed, recipe, file, bytes, sha256, accuracy };
+        let entry = ModelEntry { id, sigma, seed, recipe, file, bytes, sha256, accuracy, normalisation: None };
         self.insert(describe(set, architecture), entry)?;
         Ok(accuracy)
     }
@@ -200,7 +200,6 @@ pub fn describe(set: &dyn DataSet, architecture: Architecture) -> Family {
         patience: (architecture == Architecture::EfficientnetLite0).then_some(40), // about ten seconds
         architecture,
         input: pictures::input(about),
-        normalisation: None,
         crop: about.crop,
         labels: about.labels.iter().map(|label| (*label).to_owned()).collect(),
         models: Vec::new(),

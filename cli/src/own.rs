@@ -54,11 +54,11 @@ impl OwnArgs {
             path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
         let catalog = CatalogFile::open(models).map(|file| file.catalog).unwrap_or_default(); // for labels and known networks
         let read = catalog.own(&name, &bytes, &options, device);
-        let (Own { mut family, notes }, network) = read.with_context(|| path.display().to_string())?;
+        let (Own { family, notes }, network) = read.with_context(|| path.display().to_string())?;
         for note in notes {
             eprintln!("{}: {note}", path.display());
         }
-        let entry = family.models.remove(0);
+        let entry = family.models[0].clone();
         Ok(Some(LoadedModel { family, entry, network }))
     }
 

@@ -63,7 +63,7 @@ pub fn origin(family: &Family, images: &Images, data: &DataArgs, data_sha256: St
         commit: commit(),
         data_sha256,
         pictures: images.names.clone(),
-        normalisation: family.normalisation.clone().map(String::from),
+        normalisation: family.models.first().and_then(|own| own.normalisation.clone()).map(String::from),
     }
 }
 

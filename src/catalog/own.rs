@@ -91,10 +91,9 @@ impl Catalog {
             patience: (input.height > 128).then_some(40),
             architecture: Architecture::Onnx,
             input,
-            normalisation: Some(normalisation.clone()),
             crop: 1.0,
             labels,
-            models: vec![entry(name, bytes)],
+            models: vec![ModelEntry { normalisation: Some(normalisation.clone()), ..entry(name, bytes) }],
         };
         Ok((Own { family, notes }, network.freeze()))
     }
@@ -140,6 +139,7 @@ fn entry(name: &str, bytes: &[u8]) -> ModelEntry {
         bytes: bytes.len() as u32,
         sha256: weights::sha256(bytes),
         accuracy: Accuracies { train: unknown, test: unknown },
+        normalisation: None,
     }
 }
 

@@ -109,9 +109,15 @@ test('a second network for the same pictures joins the first on the dial', { ski
     await status(page, /^other\.onnx: .+ In the picture above it sees/);
     const dial = page.getByRole('slider', { name: 'Your own networks' });
     assert.equal(await dial.getAttribute('aria-valuetext'), 'other.onnx');
+    // How pixels are taken is each network's own.
+    const pixels = page.getByLabel('It takes pixels');
+    await pixels.selectOption('from 0 to 255');
+    await page.waitForFunction(() => document.getElementById('cancel')?.hidden);
+    await status(page, /^other\.onnx: .+ In the picture above it sees/);
     await dial.fill('0');
     await status(page, /^mine\.onnx: .+ In the picture above it sees/);
     assert.equal(await ready(page), seen);
+    assert.equal(await pixels.inputValue(), 'none');
 
     await search(page, 20);
     await page.getByRole('button', { name: 'Fool every network' }).click();
@@ -186,6 +192,16 @@ test('what is no network is refused with words, and the page stays as it was', {
       await status(page, words);
       assert.equal(await ready(page), shipped);
     }
+    // With a network in use, a bad file is told until another is used.
+    await choose(page, network);
+    await status(page, /^mine\.onnx: .+ In the picture above it sees/);
+    await choose(page, bytes('text.onnx', Buffer.from('No network at all.')));
+    await status(page, /found a text\.$/);
+    await page.getByRole('button', { name: 'Back to the networks of this page' }).click();
+    await page.getByRole('button', { name: 'Use it again' }).click();
+    await status(page, /^mine\.onnx: .+ In the picture above it sees/);
+    await page.getByRole('button', { name: 'Back to the networks of this page' }).click();
+    await ready(page);
     await fool(page);
     // A network can be dropped anywhere on the page.
     await page.evaluate((bytes) => {

@@ -1,5 +1,6 @@
 // The chart's data: shipped results, results measured here, and those of the shown picture.
 
+import { isOwn } from '../contents.js';
 import { MEASURES, curve, exact, intervalWords, measured as fetchMeasured, measuredHere, predictions, seedCurves, trainingsOf } from '../robustness.js';
 import { levelRows, shareRows, sweepRows } from '../rows.js';
 import { complain } from '../view/alert.js';
@@ -98,7 +99,7 @@ export function chartFlow(page, form) {
     const { words, axis, norm } = MEASURES[measure];
     const levels = evaluation?.levels ?? [];
     const options = form.peek();
-    const own = options && page.shown?.family === family ? [...page.tried(options)] : [];
+    const own = options && page.shown?.family === family && !isOwn(family) ? [...page.tried(options)] : [];
     const here = live?.family === family ? live : null;
     const seeds = seedCurves(levels, measure);
     const main = measure === 'mean_l2' ? evaluation : undefined;
@@ -123,7 +124,7 @@ export function chartFlow(page, form) {
         predicted: 'predicted from accuracy under noise',
         limit: 'limit of any network',
         here: here ? `measured here, ${counted(here.images, 'picture')}` : '',
-        picture: `this picture${apart ? `, ${used}` : ''}`,
+        picture: `this picture${options?.target ? ` made to see “${options.target}”` : ''}${apart ? `, ${used}` : ''}`,
       },
     };
     widget.show(curvesPlot(curves));

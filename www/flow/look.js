@@ -36,7 +36,9 @@ export function lookFlow(page, session, pictures) {
       const bridge = await job.wait(worker());
       if (!subject) return false;
       const { shown } = page;
-      const same = shown?.subject === subject && shown.family === family && shown.crop === wish.crop;
+      // A second network of the user's own makes another family for the same pictures.
+      const alike = shown?.family.id === family.id && JSON.stringify(shown.family.input) === JSON.stringify(family.input);
+      const same = shown !== null && shown.subject === subject && alike && shown.crop === wish.crop;
       const { picture, crop } = same ? shown : await job.wait(pictures.picture(bridge, family, subject, wish.crop));
       const loading = (/** @type {Loading} */ state) => {
         if (!signal.aborted) run.tellLoading('the network', state);

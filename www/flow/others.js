@@ -32,7 +32,8 @@ export function othersFlow(page, session) {
         page.changed();
       }
       const fooled = models.filter(({ id }) => id !== of.model.id && here.seen.get(id).before.class !== here.seen.get(id).after.class).length;
-      widget.tell(`It fools ${fooled} of the ${counted(models.length - 1, 'other network')}.`);
+      const others = models.length - 1;
+      widget.tell(others === 1 ? `It ${fooled ? 'fools' : 'does not fool'} the other network.` : `It fools ${fooled} of the ${counted(others, 'other network')}.`);
     } catch (error) {
       widget.tell(job.signal.aborted ? 'Cancelled.' : '');
       session.leaveGpu();

@@ -32,22 +32,31 @@ export function ownFlow(page, session, use, leave) {
     onNetwork: open,
     onLabels: async (file) => {
       labels = await file.text();
-      read();
+      reread();
     },
-    onChange: read,
+    onChange: reread,
     onKeep: keep,
-    onLeave: leave,
-    onReturn: () => (family ? use(family) : reopen()),
+    onLeave: () => {
+      forgive();
+      leave();
+    },
+    onReturn: () => {
+      forgive();
+      if (family) use(family);
+      else reopen();
+    },
   });
-  /** The file given last. @type {{ name: string, file: Blob } | null} */
+  /** The file that is being read or could not be read. @type {{ name: string, file: Blob } | null} */
   let given = null;
+  /** The network whose settings the form shows. @type {ModelEntry | null} */
+  let set = null;
   /** The text of a file of labels. @type {string | undefined} */
   let labels;
   /** The networks, once one is read. @type {Family | null} */
   let family = null;
   /** The files of the networks, by name. @type {Map<string, Blob>} */
   const files = new Map();
-  /** The networks that the browser has stored at an earlier visit. @type {import('../shelf.js').Shelf | undefined} */
+  /** The networks that the browser has stored at an earlier visit. @type {import('../shelf.js').Stored[] | undefined} */
   let kept;
   /** @type {string[]} */
   let notes = [];
@@ -66,28 +75,38 @@ export function ownFlow(page, session, use, leave) {
   /** @param {File} file */
   function open(file) {
     if (!page.allows('look')) return complain('Another network has to wait until the measuring is done or cancelled.');
-    given = { name: file.name, file };
     labels = undefined;
-    read();
+    read(file.name, file);
   }
 
   /** Opens the stored networks again, each as if the user gave its file. */
   async function reopen() {
-    if (!kept) return;
-    const { options } = kept;
-    ({ labels } = options);
-    widget.restore(options);
-    for (const [name, file] of kept.files) {
-      given = { name, file };
-      await read();
+    for (const { name, file, options } of kept ?? []) {
+      ({ labels } = options);
+      widget.restore(options);
+      await read(name, file);
     }
     widget.keep(true); // not before: every network read in the meantime would be stored without those after it
   }
 
-  /** Reads the file. If it cannot be read, the page stays as it was. */
-  async function read() {
-    if (!given) return;
-    const { name, file } = given;
+  /** The network of the user that is in use, if one is. */
+  const current = () => (family && page.wanted.family === family ? page.wanted.model : null);
+
+  /** Reads a file again with other settings: the one that could not be read, else that of the network in use. */
+  function reread() {
+    const { name, file } = given ?? { name: current()?.id ?? '', file: files.get(current()?.id ?? '') };
+    if (file) read(name, file);
+  }
+
+  /** Forgets a file that could not be read. */
+  function forgive() {
+    given = null;
+    problem = '';
+  }
+
+  /** Reads a network. If that fails, the page stays as it was. @param {string} name @param {Blob} file */
+  async function read(name, file) {
+    given = { name, file };
     const turn = (asked += 1);
     widget.tell(`Reading ${name}…`);
     try {
@@ -96,13 +115,13 @@ export function ownFlow(page, session, use, leave) {
       const bridge = await session.worker();
       const own = await bridge.network(name, bytes, { ...widget.options(), labels });
       if (turn !== asked) return;
-      problem = '';
+      forgive();
       adopt(file, own);
       if (widget.keeps()) await keep(true);
     } catch (error) {
       if (turn !== asked) return;
       const words = error instanceof Error ? error.message : String(error);
-      problem = `“${name}” cannot be used: ${words.replace(/^the ONNX network cannot be used: /, '').replace(/[^.!?]$/, '$&.')}`;
+      problem = `“${name}” cannot be used: ${words.replace(/^Failed to deserialize.*? Error: /, '').replace(/^the ONNX network cannot be used: /, '').replace(/[^.!?]$/, '$&.')}`;
       page.changed();
     }
   }
@@ -126,8 +145,9 @@ export function ownFlow(page, session, use, leave) {
   /** @param {boolean} wanted */
   async function keep(wanted) {
     if (wanted) {
-      const options = { ...widget.options(), labels: JSON.stringify(family?.labels) };
-      const done = await shelf.write({ options, files });
+      const labels = JSON.stringify(family?.labels);
+      const networks = (family?.models ?? []).map(({ id, normalisation }) => ({ name: id, file: /** @type {Blob} */ (files.get(id)), options: { ...widget.options(), normalisation, labels } }));
+      const done = await shelf.write(networks);
       widget.keep(done);
       storage = done ? 'This browser keeps it for the next visit.' : 'This browser cannot store it. It stays until the page is closed.';
     } else {
@@ -153,9 +173,16 @@ export function ownFlow(page, session, use, leave) {
 
     show() {
       const used = family === null ? 'never' : page.wanted.family === family ? 'now' : 'before';
+      const model = current();
+      if (model && model !== set) {
+        // Another network is in use: the form shows how that one takes its pixels.
+        set = model;
+        forgive();
+        widget.restore({ normalisation: model.normalisation });
+      }
       if (problem) widget.tell(problem);
       else if (family && page.job?.kind !== 'look') widget.tell(describe(family), [...notes, ...(storage ? [storage] : [])]);
-      widget.show({ given: given !== null, used, kept: family ? [] : [...(kept?.files.keys() ?? [])], allowed: page.allows('look') });
+      widget.show({ given: given !== null || used === 'now', used, kept: family ? [] : (kept ?? []).map(({ name }) => name), allowed: page.allows('look') });
     },
   };
 }

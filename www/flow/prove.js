@@ -60,11 +60,14 @@ export function proveFlow(page, session) {
       if (proved && page.shown?.picture !== proved.of.picture) proved = null;
       const here = proved && page.shown?.model === proved.of.model ? proved : null;
       const report = page.result?.of.model === here?.of.model ? page.result?.outcome.report : undefined;
-      const fooled = report?.eight_bit.success && report.target === null ? report.eight_bit.norms.l2 : null;
+      const label = here && here.of.family.labels[here.certificate.class];
+      const seen = page.shown?.predictions[0].label;
+      // The two bounds belong together only if the vote is for the name that the attack changed.
+      const fooled = report?.eight_bit.success && report.target === null && label === seen ? report.eight_bit.norms.l2 : null;
       widget.show({
         running: page.job?.kind === 'proof',
         available: page.shown !== null && page.allows('proof'),
-        proved: here && { ...here, label: here.of.family.labels[here.certificate.class] },
+        proved: here && { ...here, label: label ?? '', seen: seen ?? '' },
         fooled,
         sigma: page.shown && noiseOf(page.shown),
       });

@@ -26,12 +26,15 @@ export function stripFlow(page, session, form, looks, attacks) {
   let picture = null;
   /** The attack with which the strip was made, as JSON. */
   let attack = '';
+  /** Milliseconds taken for what was found. */
+  let taken = 0;
   /** Results by network. @type {Map<string, Found>} */
   const found = new Map();
   const data = dataButtons('strip-data', 'the strip', 'noise-strip', () => [...found.values()].map(({ options, model, outcome: { report } }) => trialRow({ options, model, report })));
 
   function clear() {
     found.clear();
+    taken = 0;
     widget.clear();
   }
 
@@ -67,9 +70,10 @@ export function stripFlow(page, session, form, looks, attacks) {
         widget.result(id, { failed: error instanceof Error ? error.message : String(error) });
       }
     }
+    taken += performance.now() - began;
     const all = counted(models.length, 'network');
     widget.end(
-      !signal.aborted ? `${attackWords(options, form.info(options.attack))}: ${all} in ${duration(performance.now() - began)}.`
+      !signal.aborted ? `${attackWords(options, form.info(options.attack))}: ${all} in ${duration(taken)}.`
       : found.size ? `Stopped after ${found.size} of ${all}. “Fool every network” continues from here.`
       : '',
       signal.aborted ? '' : growth(models, found),

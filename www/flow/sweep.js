@@ -50,12 +50,13 @@ export function sweepFlow(page, session, galleries, pictures, form, onPoints) {
         signal,
         progress: (progress) => {
           widget.advance(progress, models.length);
-          onPoints({ family, options, images, points: progress.points });
+          if (progress.points.length) onPoints({ family, options, images, points: progress.points });
         },
       });
-      onPoints({ family, options, images, points: report.points });
+      if (report.points.length) onPoints({ family, options, images, points: report.points });
+      const measured = report.points.length > 0;
       widget.tell(report.cancelled
-        ? 'Cancelled. What was measured until then is in the chart.'
+        ? measured ? 'Cancelled. What was measured until then is in the chart.' : 'Cancelled.'
         : `Measured ${counted(images, 'picture')} on ${counted(report.points.length, 'network')} in ${duration(report.milliseconds)}.`);
     } catch (error) {
       widget.tell(signal.aborted ? 'Cancelled.' : 'Nothing was measured.');

@@ -17,9 +17,9 @@ export function otherNetworks(onStart, onCancel) {
   start.onclick = onStart;
   cancel.onclick = onCancel;
 
-  /** @param {Seen | undefined} seen @param {boolean} made whether the picture was made for this network */
-  function words(seen, made) {
-    if (!seen) return '…';
+  /** @param {Seen | undefined} seen @param {boolean} made whether the picture was made for this network @param {boolean} waiting whether its answer is still to come */
+  function words(seen, made, waiting) {
+    if (!seen) return waiting ? '…' : 'not asked';
     const { before, after } = seen;
     const sees = `“${after.label}”, ${percent(after.probability)} sure`;
     if (made) return `${sees}. The picture was made for this one.`;
@@ -40,7 +40,7 @@ export function otherNetworks(onStart, onCancel) {
       start.disabled = !allowed;
       cancel.hidden = !running;
       if (focused) (running ? cancel : start).focus({ preventScroll: true });
-      list.replaceChildren(...(seen ? models : []).map((model) => make('li', {}, make('strong', {}, networkName(model)), ` ${words(seen?.get(model.id), model === made)}`)));
+      list.replaceChildren(...(seen ? models : []).map((model) => make('li', {}, make('strong', {}, networkName(model)), ` ${words(seen?.get(model.id), model === made, running)}`)));
     },
   };
 }

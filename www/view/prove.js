@@ -3,7 +3,7 @@
 import { find } from './dom.js';
 import { counted, percent, size } from '../words.js';
 
-/** @typedef {{ sigma: number, label: string, certificate: import('../../pkg/decoy.js').Certificate }} Proved */
+/** @typedef {{ sigma: number, label: string, seen: string, certificate: import('../../pkg/decoy.js').Certificate }} Proved */
 
 /** @param {() => void} onStart @param {() => void} onMore @param {() => void} onCancel */
 export function proof(onStart, onMore, onCancel) {
@@ -31,8 +31,8 @@ export function proof(onStart, onMore, onCancel) {
   }
 
   /** @param {Proved} proved @param {number | null} fooled */
-  function tell({ sigma, label, certificate: { votes, count: all, radius, share } }, fooled) {
-    const vote = `${votes.toLocaleString('en')} of ${counted(all, 'vote')} are for “${label}”`;
+  function tell({ sigma, label, seen, certificate: { votes, count: all, radius, share } }, fooled) {
+    const vote = `${votes.toLocaleString('en')} of ${counted(all, 'vote')} are for “${label}”${label === seen ? '' : `, though without noise it sees “${seen}”`}`;
     const attack = fooled === null ? '' : ` Fooled: the network by itself, without noise, from ${size('l2', fooled)}.`;
     status.textContent = radius === null
       ? `Nothing is proved: ${vote}, which is too few to be certain.${attack}`

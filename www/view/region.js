@@ -121,10 +121,10 @@ export function regionField(onChange) {
       render();
     },
 
-    /** The chosen region, `LEFT,TOP,WIDTH,HEIGHT`, or null. */
+    /** The chosen region, `LEFT,TOP,WIDTH,HEIGHT`; null if there is none or its numbers do not fit. */
     value() {
-      const { left, top, width, height } = typed();
-      return on.checked ? [left, top, width, height].join(',') : null;
+      const part = typed();
+      return on.checked && fits(part) ? [part.left, part.top, part.width, part.height].join(',') : null;
     },
 
     /** Chooses a region, or the whole picture. @param {string | undefined} text @returns {boolean} whether it fits into the picture */

@@ -34,7 +34,7 @@ export function stage() {
     const { report } = outcome;
     const factor = +outcome.factor.toPrecision(3);
     difference.show(outcome.difference, `amplified ×${factor} (grey: none)`, `The change to the picture, amplified ${factor} times`);
-    adversarial.show(outcome.adversarial, report.eight_bit.success ? 'looks the same to you' : 'not found: this is how far it got', `The changed picture, which the network reads as ${report.eight_bit.label}`);
+    adversarial.show(outcome.adversarial, report.eight_bit.success ? likeness(report.eight_bit.norms.l1 / valuesOf(of)) : 'not found: this is how far it got', `The changed picture, which the network reads as ${report.eight_bit.label}`);
     closer.show(of.picture, outcome.adversarial, `${of.subject.name}, original and changed`);
     norms(find('norms', HTMLElement), report, valuesOf(of));
     frame.show('adversarial');
@@ -131,10 +131,15 @@ function tellResult(result) {
   }
 }
 
+/** How the changed picture looks beside the original. @param {number} change of a value on average, from 0 to 1 */
+const likeness = (change) => (change < 1.5 / 255 ? 'looks the same to you' : change < 8 / 255 ? 'hardly changed' : 'plainly changed');
+
 /** How many steps the search took, in words. @param {Result} result */
-function searched({ options, stopped }) {
-  if (stopped) return `Cancelled; smallest found in ${stopped.step} of ${counted(stopped.steps, 'step')}`;
+function searched({ options, stopped, outcome }) {
+  if (stopped) return `Cancelled; smallest found in ${stopped.step.toLocaleString('en')} of ${counted(stopped.steps, 'step')}`;
   // If any change within ε is a success, it does not search for the smallest.
   const what = options.epsilon !== undefined && !options.searches ? 'Found' : 'Smallest found';
-  return options.steps === undefined ? what : `${what} in ${counted(Number(options.steps), 'step')}`;
+  const { forward, backward } = outcome.report.passes;
+  const all = Math.max(forward, backward) >= Number(options.steps);
+  return options.steps === undefined ? what : `${what} in ${all ? '' : 'fewer than '}${counted(Number(options.steps), 'step')}`;
 }

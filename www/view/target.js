@@ -202,7 +202,10 @@ export function targetField(onChange) {
     valid() {
       if (box.hidden) return true;
       showValidity(true);
-      if (!valid()) field.focus();
+      if (!valid()) {
+        field.focus();
+        message.scrollIntoView({ block: 'nearest' });
+      }
       return valid();
     },
   };

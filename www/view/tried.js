@@ -29,9 +29,8 @@ export function triedList(form) {
       spent(report.passes),
       duration(report.milliseconds),
     ];
-    const sure = options.sure ? `, at least ${percent(options.sure)} sure` : '';
     return make('tr', { className: report.success ? 'fooled' : 'failed' },
-      make('th', { scope: 'row' }, attackWords(options, form.info(options.attack)) + sure),
+      make('th', { scope: 'row' }, attackWords(options, form.info(options.attack))),
       ...cells.map((words) => make('td', {}, words)));
   }
 

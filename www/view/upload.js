@@ -12,6 +12,7 @@ export function upload(onFile, onNone) {
     if (!transfer?.types.length || isText(event, transfer)) return;
     event.preventDefault();
     const [file] = transfer.files;
+    if (transfer.files.length > 1) onNone(`${transfer.files.length} files were ${given}. Only the first, “${file.name}”, is taken.`);
     if (file) onFile(file);
     else onNone(`What was ${given} holds no picture, at most its address. Save the picture and choose its file, or copy the picture itself and paste it.`);
   }
