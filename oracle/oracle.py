@@ -124,13 +124,15 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--only", metavar="ATTACK", help="compare this attack alone, such as ddn, and print it")
     only = arguments.parse_args().only
-    measured = [measure(suite, lambda attack: only in (None, attack.split(":")[0])) for suite in SUITES]
-    measured = [suite for suite in measured if suite]
+    measured = []
+    for suite in SUITES:
+        if found := measure(suite, lambda attack: only in (None, attack.split(":")[0])):
+            measured.append(found)
+        if only is None:
+            report.write(measured)  # after each suite, since all of them take an hour
     if not measured:
         sys.exit(f"--only {only}: nothing is compared with it")
-    if only is None:
-        report.write(measured)
-    else:
+    if only is not None:
         print(report.tables(measured))
 
 

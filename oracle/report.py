@@ -234,15 +234,17 @@ def git(*arguments: str) -> str:
     return subprocess.run(["git", *arguments], stdout=subprocess.PIPE, check=True, text=True).stdout.strip()
 
 
+COMMIT = git("describe", "--always", "--dirty", "--abbrev=12")
+
+
 def write(suites: list[dict]) -> None:
     """Writes both files."""
-    commit = git("describe", "--always", "--dirty", "--abbrev=12")
     versions = ", ".join(f"{name} {version}" for name, version in VERSIONS.items())
     PAGE.write_text(
         "\n\n".join(
             [
                 "# Decoy beside the literature's own code",
-                f"""Made by `cargo xtask oracle` at {commit} with {versions}. The libraries attack the shipped weights, \
+                f"""Made by `cargo xtask oracle` at {COMMIT} with {versions}. The libraries attack the shipped weights, \
 loaded into PyTorch on the CPU, on the same images and with the same number of gradients as Decoy. What they return is \
 clipped to [0, 1] and measured anew: a perturbation counts where the network misreads that image. Norms are in pixels from \
 0 to 1. The figures of every image are in [`oracle.json`](oracle.json).""",
@@ -261,7 +263,7 @@ last digits.""",
         )
         + "\n"
     )
-    record = {"commit": commit, "command": "cargo xtask oracle", "versions": VERSIONS, "suites": suites}
+    record = {"commit": COMMIT, "command": "cargo xtask oracle", "versions": VERSIONS, "suites": suites}
     DATA.write_text(json.dumps(rounded(record), ensure_ascii=False) + "\n")
 
 
