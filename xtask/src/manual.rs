@@ -1,6 +1,11 @@
 //! The manual on the site: the README and the documents it links to, each as a page.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use anyhow::{Context, Result};
 use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html::push_html};
@@ -24,23 +29,36 @@ const SOURCE: &str = env!("CARGO_PKG_REPOSITORY");
 /// The HTML around a document.
 const FRAME: &str = include_str!("../manual.html");
 
-/// Writes the pages into a folder.
-pub fn write(folder: &Path) -> Result<()> {
+/// Name of the archive of the source, without the weights, which are on the site.
+const ARCHIVE: &str = "source.tar.gz";
+
+/// Writes the pages into a folder. Returns where the source is, as seen from there: the repository, else an archive of
+/// the last commit; nothing if the site is not built from a repository.
+pub fn write(folder: &Path) -> Result<Option<&'static str>> {
     fs::create_dir_all(folder)?;
+    let source = if SOURCE.is_empty() { archive(&folder.join(ARCHIVE)).then_some(ARCHIVE) } else { Some(SOURCE) };
     for (document, page) in PAGES {
         let text = fs::read_to_string(document).context(document)?;
-        fs::write(folder.join(page), framed(document, &text)).context(page)?;
+        fs::write(folder.join(page), framed(document, &text, source)).context(page)?;
     }
     for picture in PICTURES {
         let name = Path::new(picture).file_name().context(picture)?;
         fs::copy(picture, folder.join(name)).context(picture)?;
     }
-    Ok(())
+    Ok(source)
 }
 
-fn framed(document: &str, text: &str) -> String {
+/// Writes the last commit as an archive, if git can.
+fn archive(path: &Path) -> bool {
+    let mut git = Command::new("git");
+    git.args(["archive", "--format=tar.gz", "HEAD", "--output"]).arg(path);
+    git.args(["--", ".", ":!www/models/*.safetensors"]).stderr(Stdio::null());
+    git.status().is_ok_and(|status| status.success())
+}
+
+fn framed(document: &str, text: &str, source: Option<&str>) -> String {
     let title = text.lines().find_map(|line| line.strip_prefix("# ")).unwrap_or(document);
-    let source = if SOURCE.is_empty() { String::new() } else { format!(" <a href=\"{SOURCE}\">Source</a>") };
+    let source = source.map_or(String::new(), |address| format!(" <a href=\"{address}\">Source</a>"));
     FRAME.replace("{title}", title).replace("{source}", &source).replace("{text}", &html(document, text))
 }
 

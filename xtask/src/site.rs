@@ -73,7 +73,12 @@ fn assemble(guests: &[Guest], site: &Path) -> Result<()> {
     fs::write(site.join("vendor/uPlot.js"), script + "\nexport default uPlot;\n")?;
 
     keep_figures(&site.join("robustness"))?;
-    manual::write(&site.join("manual"))?;
+    let source = manual::write(&site.join("manual"))?.map_or(String::new(), |address| {
+        let address = if address.contains(':') { address.to_owned() } else { format!("manual/{address}") };
+        format!(" <a href=\"{address}\">Source</a>.")
+    });
+    let page = site.join("index.html");
+    fs::write(&page, fs::read_to_string(&page)?.replace("<!-- source -->", &source))?;
 
     add_galleries(&site.join("gallery"), guests)
 }
