@@ -13,8 +13,8 @@ const PICTURES: usize = 3;
 
 /// Largest relative difference between a measured and a committed size. On the same processor they are equal to the
 /// last digit. Another processor rounds sums differently: a last digit may change decisions of the search, and each
-/// decision of DDN changes its radius by 5 %. Single photographs differed by 9 % between two processors.
-const TOLERANCE: f64 = 0.15;
+/// decision of DDN changes its radius by 5 %. Single photographs differed by up to 18 % between two processors.
+const TOLERANCE: f64 = 0.3;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
