@@ -76,6 +76,7 @@ export function ownFlow(page, session, use, leave) {
   function open(file) {
     if (!page.allows('look')) return complain('Another network has to wait until the measuring is done or cancelled.');
     labels = undefined;
+    widget.restore({ normalisation: widget.options().normalisation }); // the size was another network's
     read(file.name, file);
   }
 
@@ -98,9 +99,9 @@ export function ownFlow(page, session, use, leave) {
     if (file) read(name, file);
   }
 
-  /** Forgets a file that could not be read. */
+  /** Forgets a file that could not be read, and what the form says of it. */
   function forgive() {
-    given = null;
+    given = set = null;
     problem = '';
   }
 
@@ -158,10 +159,9 @@ export function ownFlow(page, session, use, leave) {
   }
 
   /** Describes the network and its prediction, which shows best whether its pixels are normalised correctly. @param {Family} own */
-  function describe({ input: { channels, height, width }, labels }) {
+  function describe({ input: { channels, height, width }, labels, models }) {
     const colours = channels === 1 ? 'grey' : 'in colour';
-    const model = page.wanted.family === family ? page.wanted.model : family?.models[0];
-    const what = `${model?.id}: pictures of ${width}×${height}, ${colours}, ${labels.length} classes.`;
+    const what = `${(current() ?? models[0]).id}: pictures of ${width}×${height}, ${colours}, ${labels.length} classes.`;
     if (page.shown?.family !== family) return what;
     const [first, second] = page.shown.predictions;
     const seen = [first, second].map(({ label, probability }) => `“${label}”, ${percent(probability)} sure`).join('; ');
@@ -176,9 +176,10 @@ export function ownFlow(page, session, use, leave) {
       const model = current();
       if (model && model !== set) {
         // Another network is in use: the form shows how that one takes its pixels.
-        set = model;
+        const { height, width } = page.wanted.family.input;
         forgive();
-        widget.restore({ normalisation: model.normalisation });
+        set = model;
+        widget.restore({ normalisation: model.normalisation, input_size: [height, width] });
       }
       if (problem) widget.tell(problem);
       else if (family && page.job?.kind !== 'look') widget.tell(describe(family), [...notes, ...(storage ? [storage] : [])]);
