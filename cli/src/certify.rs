@@ -221,7 +221,7 @@ impl CertifyArgs {
 
 fn parse_sigma(text: &str) -> Result<f64, String> {
     let sigma = text.parse().ok().filter(|sigma: &f64| (1e-6..=100.0).contains(sigma));
-    sigma.ok_or_else(|| "expected the standard deviation of the noise, above 0 and at most 100".to_owned())
+    sigma.ok_or_else(|| "expected the standard deviation of the noise, 1e-6 to 100".to_owned())
 }
 
 fn parse_alpha(text: &str) -> Result<f64, String> {
