@@ -1,7 +1,8 @@
-//! Defines the cfg alias `gpu`: it is set where this crate has GPU kernels.
+//! Defines cfg aliases: `gpu` where this crate has GPU kernels, `webgpu` for the browser's module that has them.
 
 fn main() {
     cfg_aliases::cfg_aliases! {
-        gpu: { any(target_family = "wasm", feature = "vulkan", feature = "cuda") },
+        webgpu: { all(target_family = "wasm", not(target_feature = "atomics")) },
+        gpu: { any(webgpu, feature = "vulkan", feature = "cuda") },
     }
 }

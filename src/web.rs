@@ -6,7 +6,11 @@ mod bench;
 mod device;
 mod objects;
 mod passes;
-mod watch;
+#[cfg(webgpu)]
+mod webgpu;
+#[cfg(not(webgpu))]
+#[path = "web/without_webgpu.rs"]
+mod webgpu;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -33,18 +37,25 @@ use crate::tensors::read;
 use device::{ActiveDevice, DeviceReport};
 use objects::{AttackInfos, AttackResult, Picture, Predictions, aborted};
 
+#[cfg(webgpu)]
 unsafe extern "C" {
     /// Runs the module's static constructors, of which CubeCL has thousands.
     safe fn __wasm_call_ctors();
 }
 
-/// Runs the static constructors once. Without this call, the linker makes every exported function run all of them
-/// again.
+/// Called once, and by every thread. Without the call of the static constructors, the linker makes every exported
+/// function run all of them again.
 #[wasm_bindgen(start)]
 fn start() {
+    #[cfg(webgpu)]
     __wasm_call_ctors();
     console_error_panic_hook::set_once();
 }
+
+/// In the module with threads: JavaScript starts them with `initThreadPool(count)`, and must await it before anything is
+/// computed.
+#[cfg(not(webgpu))]
+use wasm_bindgen_rayon as _;
 
 /// Time in ms that the device may work before the worker reads its messages and reports its progress.
 const SLICE_MILLISECONDS: f64 = 60.0;
@@ -329,7 +340,7 @@ impl Decoy {
     /// Awaits `work` on the device, and reports a failure of the GPU.
     async fn watched<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         let device = self.device.borrow().clone();
-        device.watched(watch::WORKING, work).await
+        device.watched(webgpu::WORKING, work).await
     }
 
     fn network(&self, id: &str) -> Result<(&Family, Rc<Frozen>), JsError> {

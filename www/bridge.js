@@ -72,8 +72,13 @@ export class Bridge {
     this.#worker.postMessage({ expected: model });
   }
 
+  /** Starts fetching the JavaScript around the module of this folder. @param {string} folder */
+  prepare(folder) {
+    this.#worker.postMessage({ folder });
+  }
+
   /**
-   * Gives the module to the worker and sets up the device. Must be called once, before all other calls.
+   * Gives the module to the worker and sets up the device. Must be called before all other calls, after `prepare`.
    * @param {WebAssembly.Module} program
    * @param {string} catalog the text of models.json
    * @param {DeviceChoice} device

@@ -1,18 +1,72 @@
-// The wasm module: fetched once and compiled while it arrives, for all workers that the page starts.
+// The wasm module: chosen for the device, fetched once and compiled while it arrives, for all workers that the page starts.
 
 import { get, unreachable, unreadable } from './contents.js';
 
-/** @type {Promise<WebAssembly.Module> | null} */
-let module = null;
+/** @typedef {import('./bridge.js').DeviceChoice} DeviceChoice */
+
+/**
+ * @typedef {object} Choice
+ * @property {string} folder where the module is: one for WebGPU, which has one thread, or one that computes on all cores
+ * @property {DeviceChoice} device what the module is asked for
+ * @property {string} why why it is not the device that was asked for, in a sentence; else empty
+ */
+
+const WITH_WEBGPU = 'pkg';
+const WITH_THREADS = 'pkg/threads';
+
+/** A browser that has not named a GPU after this time, in milliseconds, has none for us. */
+const ANSWERED_AFTER = 5000;
+
+/** Whether this site has the module with threads; a quick build has none. */
+export const hasThreads = linkTo(WITH_THREADS) !== null;
+
+/** Whether it may be used: browsers let threads share memory only on a page that is isolated from other sites. */
+let threads = hasThreads && crossOriginIsolated;
+
+/** The modules that are here or on their way. @type {Map<string, Promise<WebAssembly.Module>>} */
+const modules = new Map();
 /** @type {AbortController | null} */
 let fetching = null;
 
-/** The compiled module; after a failure or `abandon` it is fetched again. */
-export function program() {
+/** The page's link to a module; the build writes the module's size into it, since a server may send it compressed. @param {string} folder */
+function linkTo(folder) {
+  return document.querySelector(`link[href$="${folder}/decoy_bg.wasm"][data-bytes]`);
+}
+
+/** The module for a device. Where a GPU is asked for, only the browser can say whether there is one. @param {DeviceChoice} device @returns {Promise<Choice>} */
+export async function choose(device) {
+  if (!threads) return { folder: WITH_WEBGPU, device, why: '' };
+  if (device === 'cpu') return { folder: WITH_THREADS, device, why: '' };
+  const why = await missing(device);
+  return why ? { folder: WITH_THREADS, device: 'cpu', why } : { folder: WITH_WEBGPU, device, why };
+}
+
+/** Why there is no GPU to compute on, in a sentence; empty where there is one. @param {DeviceChoice} device */
+async function missing(device) {
+  /** These types do not include WebGPU. @type {any} */
+  const { gpu } = navigator;
+  const late = new Promise((resolve) => setTimeout(resolve, ANSWERED_AFTER));
+  const adapter = gpu && await Promise.race([gpu.requestAdapter(), late]).catch(() => null);
+  if (!adapter) return 'This browser offers no GPU through WebGPU here, so the CPU is used; the results are the same.';
+  const software = adapter.info?.isFallbackAdapter ?? adapter.isFallbackAdapter;
+  if (device === 'webgpu' || !software) return '';
+  return 'The only WebGPU here is itself computed by the CPU and slower than it, so the CPU is used.';
+}
+
+/** From now on the module with threads is not used: it could not be started. Returns whether it was used before. @param {string} folder the module that could not be started */
+export function withoutThreads(folder) {
+  threads = false;
+  return folder === WITH_THREADS;
+}
+
+/** The compiled module of a folder; after a failure or `abandon` it is fetched again. @param {string} folder */
+export function program(folder) {
+  let module = modules.get(folder);
   if (!module) {
     fetching = new AbortController();
-    module = compile(fetching.signal);
-    module.catch(() => (module = null));
+    module = compile(folder, fetching.signal);
+    modules.set(folder, module);
+    module.catch(() => modules.delete(folder));
   }
   return module;
 }
@@ -20,8 +74,8 @@ export function program() {
 /** Stops fetching the module, when it is no longer needed. @param {Error} reason */
 export const abandon = (reason) => fetching?.abort(reason);
 
-/** Bytes of the module received, and in all. The build writes the size into the page, since a server may send it compressed. */
-export const arrival = { received: 0, bytes: Number(document.querySelector('link[data-bytes]')?.getAttribute('data-bytes')) };
+/** Bytes of the module received, and in all. */
+export const arrival = { received: 0, bytes: 0 };
 
 let tell = () => {};
 
@@ -30,7 +84,6 @@ export const watch = (listener) => (tell = listener);
 
 /** The same response; its bytes are counted while they arrive. @param {Response} response */
 function counted({ body, headers }) {
-  arrival.received = 0;
   const count = new TransformStream({
     /** @param {Uint8Array<ArrayBuffer>} bytes @param {TransformStreamDefaultController} next */
     transform(bytes, next) {
@@ -42,9 +95,10 @@ function counted({ body, headers }) {
   return new Response(body?.pipeThrough(count), { headers });
 }
 
-/** Compiles the module; while it arrives only if the server sends it as `application/wasm`. @param {AbortSignal} signal */
-async function compile(signal) {
-  const path = 'pkg/decoy_bg.wasm';
+/** Compiles the module; while it arrives only if the server sends it as `application/wasm`. @param {string} folder @param {AbortSignal} signal */
+async function compile(folder, signal) {
+  const path = `${folder}/decoy_bg.wasm`;
+  Object.assign(arrival, { received: 0, bytes: Number(linkTo(folder)?.getAttribute('data-bytes')) });
   const response = counted(await get(path, signal));
   const streams = response.headers.get('Content-Type') === 'application/wasm';
   try {

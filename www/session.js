@@ -1,7 +1,7 @@
 // Starts the worker: at its first use, after a crash, and for another device.
 
 import { Bridge } from './bridge.js';
-import { abandon, program } from './program.js';
+import { abandon, choose, program, withoutThreads } from './program.js';
 import { deviceName } from './words.js';
 
 /** @typedef {import('../pkg/decoy.js').DeviceReport} DeviceReport */
@@ -62,12 +62,27 @@ export class Session {
   /** @param {Bridge} bridge */
   async #start(bridge) {
     try {
-      const { device, attacks } = await bridge.start(await program(), this.#catalog, this.#field.choice());
+      const { device, attacks } = await this.#run(bridge);
       this.#show(device);
       this.#onStart(attacks);
     } catch (error) {
       bridge.close('The program could not be started.');
       throw error;
+    }
+  }
+
+  /** Starts the program for the chosen device; with one thread, where it cannot be started with several. @param {Bridge} bridge @returns {Promise<import('./bridge.js').Started>} */
+  async #run(bridge) {
+    const { folder, device, why } = await choose(this.#field.choice());
+    bridge.prepare(folder);
+    const module = await program(folder);
+    try {
+      const started = await bridge.start(module, this.#catalog, device);
+      if (why) this.#fallbackReason = why;
+      return started;
+    } catch (error) {
+      if (bridge.closed || !withoutThreads(folder)) throw error;
+      return this.#run(bridge);
     }
   }
 

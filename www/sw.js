@@ -1,5 +1,6 @@
 // The service worker: it caches the page's own files and the pictures that were shown, so that the page opens without a
-// connection. The page registers it as `sw.js?FOLDER`, with the folder of its version's files. A new version replaces
+// connection. On a host that sends no headers for it, it isolates the page, so that browsers let threads share memory.
+// The page registers it as `sw.js?FOLDER`, with the folder of its version's files. A new version replaces
 // the one before when no page of that version is open any more. Weights are cached by weights.js.
 
 /** @typedef {Event & { waitUntil(done: Promise<unknown>): void }} Lasting */
@@ -22,8 +23,8 @@ self.addEventListener('fetch', (event) => {
   const [address] = request.url.split(/[?#]/);
   // A page of the next version may be open before its own service worker is active.
   const folder = address.startsWith(page) && /^[0-9a-f]{16}(?=\/)/.exec(address.slice(page.length))?.[0];
-  if (request.mode === 'navigate' && [page, `${page}index.html`].includes(address)) asked.respondWith(newest(request));
-  else if (folder) asked.respondWith(once(request, folder));
+  if (request.mode === 'navigate' && [page, `${page}index.html`].includes(address)) asked.respondWith(newest(request).then(isolated));
+  else if (folder) asked.respondWith(request.destination === 'worker' ? once(request, folder).then(isolated) : once(request, folder));
 });
 
 /** Caches the page and its files; if one of them fails, none is kept. */
@@ -46,6 +47,15 @@ async function takeOver() {
 /** The current page from the site; without a connection, the cached one. @param {Request} request */
 async function newest(request) {
   return fetch(request).catch(async (error) => (await (await store(version)).match(page)) ?? Promise.reject(error));
+}
+
+/** The same answer with the headers that isolate a page and its workers from other sites. @param {Response} answer */
+function isolated(answer) {
+  if (!answer.body || answer.redirected) return answer;
+  const headers = new Headers(answer.headers);
+  headers.set('Cross-Origin-Opener-Policy', 'same-origin');
+  headers.set('Cross-Origin-Embedder-Policy', 'require-corp');
+  return new Response(answer.body, { status: answer.status, statusText: answer.statusText, headers });
 }
 
 /** Files that never change are fetched once. @param {Request} request @param {string} folder */

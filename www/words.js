@@ -45,7 +45,7 @@ export function duration(milliseconds) {
 export const counted = (count, one, many = `${one}s`) => `${count.toLocaleString('en')} ${count === 1 ? one : many}`;
 
 /** @param {import('../pkg/decoy.js').DeviceReport} report */
-export const deviceName = ({ kind, name }) => (kind === 'webgpu' ? `${name} (WebGPU)` : 'the CPU');
+export const deviceName = ({ kind, name, threads }) => (kind === 'webgpu' ? `${name} (WebGPU)` : threads > 1 ? `the CPU (${threads} threads)` : 'the CPU');
 
 /** Numbers of gradients and predictions. A gradient is a forward and a backward pass, a prediction one forward pass. @param {import('../pkg/decoy.js').Passes} passes */
 export const spent = ({ forward, backward }) => [backward && counted(backward, 'gradient'), forward > backward && counted(forward - backward, 'prediction')].filter(Boolean).join(' and ');

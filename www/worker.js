@@ -20,14 +20,15 @@ const site = new URL('./', import.meta.url);
 /** The start of the module's errors that mean that the GPU cannot be used any more. */
 const LOST = 'the device failed: ';
 
+/** More threads than this are not worth their memory. */
+const MOST_THREADS = 16;
+
 /** The longer side of the picture under the crop frame, in pixels. */
 const PREVIEW = 640;
 
-/** The JavaScript around the module, fetched at the same time as the module. @type {Promise<typeof import('../pkg/decoy.js')>} */
-const glue = import(new URL('pkg/decoy.js', site).href).catch((error) => {
-  throw error instanceof SyntaxError ? error : gone(`The file pkg/decoy.js could not be fetched, or ${NOT_JAVASCRIPT}`);
-});
-glue.catch(() => {}); // reported where it is awaited
+/** The module with threads has one function more. @typedef {typeof import('../pkg/decoy.js') & { initThreadPool?: (threads: number) => Promise<void> }} Glue */
+/** The JavaScript around the module, fetched at the same time as the module. @type {Promise<Glue>} */
+let glue;
 /** @type {Decoy} */
 let decoy;
 /** The last network used on the CPU to check the results of a GPU. @type {{ model: string, decoy: Decoy } | null} */
@@ -67,8 +68,9 @@ async function opened(bytes) {
 const methods = {
   /** @param {Call} _ @param {WebAssembly.Module} program @param {string} catalog @param {import('./bridge.js').DeviceChoice} device */
   async start(_, program, catalog, device) {
-    const { default: init, Decoy } = await glue;
+    const { default: init, Decoy, initThreadPool } = await glue;
     await init({ module_or_path: program });
+    await initThreadPool?.(Math.min(navigator.hardwareConcurrency, MOST_THREADS));
     decoy = await Decoy.create(catalog, device);
     onCpu = () => Decoy.create(catalog, 'cpu');
     return { device: decoy.device(), attacks: decoy.attacks() };
@@ -157,6 +159,15 @@ async function load(models, { signal, loading }) {
 /** Whether weights are not those that the catalogue describes. @param {unknown} error */
 const isDamage = (error) => error instanceof Error && error.message.startsWith('the weights of');
 
+/** @param {string} folder of the module */
+function prepare(folder) {
+  const path = `${folder}/decoy.js`;
+  glue = import(new URL(path, site).href).catch((error) => {
+    throw error instanceof SyntaxError ? error : gone(`The file ${path} could not be fetched, or ${NOT_JAVASCRIPT}`);
+  });
+  glue.catch(() => {}); // reported where it is awaited
+}
+
 /** @param {ModelEntry} entry */
 function expect(entry) {
   expected = { id: entry.id, download: kept(entry).then((weights) => (weights ? null : new Download(entry))) };
@@ -232,6 +243,7 @@ function run(method, args, call) {
 
 self.onmessage = ({ data }) => {
   if (data.expected) expect(data.expected);
+  else if (data.folder) prepare(data.folder);
   else if (data.cancel) calls.get(data.cancel)?.abort.abort();
   else if (data.enough) Object.assign(calls.get(data.enough) ?? {}, { enough: true });
   else answer(data);

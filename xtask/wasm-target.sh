@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Builds std for wasm32-unknown-unknown from its source and puts it into the compiler's sysroot, for machines with no way
-# to the toolchain server. The source is Debian's package rust-src of the very version of the compiler, checked against
-# a pinned sum; it holds all of std's dependencies, so the build itself is offline. About 30 seconds of CPU.
+# to the toolchain server; or std with threads, which nobody ships, into the sysroot FOLDER/threads. The source is
+# rustup's component rust-src where it is installed, else Debian's package rust-src of the very version of the compiler,
+# checked against a pinned sum. About 30 seconds of CPU.
 #
-# Usage: wasm-target.sh FOLDER, a folder for the source and the build, kept for the next time.
+# Usage: wasm-target.sh FOLDER [threads], a folder for the source and the build, kept for the next time.
 set -euo pipefail
 
 target=wasm32-unknown-unknown
@@ -13,56 +14,70 @@ sum=7b76db5b880a77f9e52975d2baa6209d2f76d2c9c2789515c3088cb960e2c83b
 
 mkdir -p "$1"
 work=$(cd "$1" && pwd)
-lib=$(rustc --print target-libdir --target $target)
+if [[ ${2:-} == threads ]]; then
+  features=(-C target-feature=+atomics,+bulk-memory,+mutable-globals)
+  sysroot=$work/threads
+else
+  features=()
+  sysroot=$(rustc --print sysroot)
+fi
+lib=$sysroot/lib/rustlib/$target/lib
 
 works() { # can a program with std be linked?
   echo 'fn main() { println!("{:?}", (0..3).collect::<Vec<u32>>()) }' > "$work/probe.rs"
-  rustc --target $target -o "$work/probe.wasm" "$work/probe.rs" 2> "$work/probe.log"
+  rustc --sysroot "$sysroot" "${features[@]}" --target $target -o "$work/probe.wasm" "$work/probe.rs" 2> "$work/probe.log"
 }
 
 if works; then
   echo "wasm-target: already there"
   exit
 fi
-found=$(rustc --version --verbose | sed -n 's/^release: //p')
-if [[ $found != "$version" ]]; then
-  echo "wasm-target: knows the source of Rust $version only, and this is $found; install the target $target by hand" >&2
-  exit 1
-fi
-if ! command -v dpkg > /dev/null; then
-  echo "wasm-target: takes the source from a Debian package, and this is no Debian; install the target $target by hand" >&2
-  exit 1
-fi
-
 cd "$work"
-if ! echo "$sum  $package" | sha256sum --check --status 2> /dev/null; then
-  sources=(/etc/apt/sources.list /etc/apt/sources.list.d/*)
-  mirror=$(cat "${sources[@]}" 2> /dev/null | grep -oE 'https?://[^ ]+/debian/?( |$)' | head -n 1 | tr -d ' ' || true)
-  curl --fail --silent --show-error --location --retry 3 --output "$package" "${mirror%/}/pool/main/r/rustc/$package"
-  echo "$sum  $package" | sha256sum --check --quiet
-fi
 rm -rf src
-mkdir src
-dpkg --fsys-tarfile "$package" | tar -x -C src --strip-components=5 "./usr/src/rustc-$version/library"
+component=$(rustc --print sysroot)/lib/rustlib/src/rust/library
+if [[ -d $component ]]; then
+  cp -r "$component" src
+else
+  found=$(rustc --version --verbose | sed -n 's/^release: //p')
+  if [[ $found != "$version" ]]; then
+    echo "wasm-target: knows the source of Rust $version only, and this is $found; install the target $target by hand" >&2
+    exit 1
+  fi
+  if ! command -v dpkg > /dev/null; then
+    echo "wasm-target: takes the source from a Debian package, and this is no Debian; install the target $target by hand" >&2
+    exit 1
+  fi
+
+  if ! echo "$sum  $package" | sha256sum --check --status 2> /dev/null; then
+    sources=(/etc/apt/sources.list /etc/apt/sources.list.d/*)
+    mirror=$(cat "${sources[@]}" 2> /dev/null | grep -oE 'https?://[^ ]+/debian/?( |$)' | head -n 1 | tr -d ' ' || true)
+    curl --fail --silent --show-error --location --retry 3 --output "$package" "${mirror%/}/pool/main/r/rustc/$package"
+    echo "$sum  $package" | sha256sum --check --quiet
+  fi
+  mkdir src
+  dpkg --fsys-tarfile "$package" | tar -x -C src --strip-components=5 "./usr/src/rustc-$version/library"
+fi
 cd src
 
 # The workspace, less what is not vendored: tests, benchmarks and optional build dependencies.
 sed -zi 's/members = \[[^]]*\]/members = ["std", "sysroot"]/' Cargo.toml
 sed -i '/^\[dev-dependencies\]/,/^$/d' std/Cargo.toml
 sed -i -e '/^cc = /d' -e 's/^c = .*/c = []/' compiler-builtins/compiler-builtins/Cargo.toml profiler_builtins/Cargo.toml
-mkdir -p .cargo
-cat > .cargo/config.toml << 'CONFIG'
+if [[ -d vendor ]]; then
+  mkdir -p .cargo
+  cat > .cargo/config.toml << 'CONFIG'
 [source.crates-io]
 replace-with = "vendored"
 [source.vendored]
 directory = "vendor"
 CONFIG
+fi
 
 # As the compiler's own build does it.
 unset CARGO_BUILD_TARGET CARGO_ENCODED_RUSTFLAGS
-export RUSTC_BOOTSTRAP=1 __CARGO_DEFAULT_LIB_METADATA=decoy CARGO_INCREMENTAL=0 CARGO_TARGET_DIR="$work/target"
-export RUSTFLAGS="-Zforce-unstable-if-unmarked --remap-path-prefix=$work/src=/rustc/std"
-cargo build --offline --profile dist --package sysroot --target $target --features compiler-builtins-mem
+export RUSTC_BOOTSTRAP=1 __CARGO_DEFAULT_LIB_METADATA=decoy CARGO_INCREMENTAL=0 CARGO_TARGET_DIR="$work/target${2:+-$2}"
+export RUSTFLAGS="-Zforce-unstable-if-unmarked --remap-path-prefix=$work/src=/rustc/std ${features[*]}"
+cargo build --profile dist --package sysroot --target $target --features compiler-builtins-mem
 
 rm -rf "$lib.new"
 mkdir -p "$lib.new"

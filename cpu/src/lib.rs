@@ -25,6 +25,7 @@ pub use dense::{dense, dense_backward};
 pub use normalisation::{Moments, normalise, normalise_backward};
 pub use per_image::{Combination, Score, Size, nearer, step, unit};
 pub use pointwise::Pointwise;
+pub use threads::count as threads;
 #[cfg(not(target_family = "wasm"))]
 pub use threads::{in_pool, join};
 #[cfg(not(target_family = "wasm"))]

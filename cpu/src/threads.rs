@@ -1,6 +1,6 @@
-//! Work shared between threads: natively all of them, in a browser the only one. Results do not depend on their number.
+//! Work shared between threads, where there are several. Results do not depend on their number.
 
-#[cfg(not(target_family = "wasm"))]
+#[cfg(threads)]
 use rayon::prelude::*;
 
 /// Multiply-adds that are worth another thread. They take a few microseconds, several times the cost of the hand-over.
@@ -20,7 +20,7 @@ pub fn parts_with<R>(
     room: impl Fn() -> R + Sync + Send,
     work: impl Fn(&mut R, usize, &mut [f32]) + Sync + Send,
 ) {
-    #[cfg(not(target_family = "wasm"))]
+    #[cfg(threads)]
     if is_worth_sharing(y.len().div_ceil(size), cost) {
         let parts = y.par_chunks_mut(size).enumerate().with_min_len(MIN_WORK.div_ceil(cost.max(1)));
         return parts.for_each_init(room, |room, (index, y)| work(room, index, y));
@@ -31,7 +31,7 @@ pub fn parts_with<R>(
 }
 
 /// Whether this many parts are worth more than one thread.
-#[cfg(not(target_family = "wasm"))]
+#[cfg(threads)]
 fn is_worth_sharing(parts: usize, cost: usize) -> bool {
     parts > 1 && parts * cost >= 2 * MIN_WORK && count() > 1
 }
@@ -39,7 +39,7 @@ fn is_worth_sharing(parts: usize, cost: usize) -> bool {
 /// Calls `make` with every number below `count`, and collects the results. `cost` is the number of multiply-adds of one
 /// call.
 pub fn map<T: Send>(count: usize, cost: usize, make: impl Fn(usize) -> T + Sync + Send) -> Vec<T> {
-    #[cfg(not(target_family = "wasm"))]
+    #[cfg(threads)]
     if is_worth_sharing(count, cost) {
         return (0..count).into_par_iter().with_min_len(MIN_WORK.div_ceil(cost.max(1))).map(make).collect();
     }
@@ -70,7 +70,7 @@ pub fn columns(
         }
     }
     let cost = cost * width.min(length);
-    #[cfg(not(target_family = "wasm"))]
+    #[cfg(threads)]
     if is_worth_sharing(all.len(), cost) {
         let all = all.into_par_iter().with_min_len(MIN_WORK.div_ceil(cost));
         return all.for_each(|(image, first, rows)| work(image, first, rows));
@@ -81,9 +81,9 @@ pub fn columns(
 
 /// The number of threads.
 pub fn count() -> usize {
-    #[cfg(target_family = "wasm")]
+    #[cfg(not(threads))]
     return 1;
-    #[cfg(not(target_family = "wasm"))]
+    #[cfg(threads)]
     rayon::current_num_threads()
 }
 

@@ -1,16 +1,12 @@
 //! The device of a session: WebGPU if it is available and computes correctly, else the CPU.
 
-use std::cell::RefCell;
-
 use burn::tensor::{Device, Tensor, TensorData};
-use burn_wgpu::{WgpuBackend, WgpuSetup};
 use serde::{Deserialize, Serialize};
 use tsify::Tsify;
 use wasm_bindgen::prelude::*;
 use web_time::Instant;
-use wgpu::DeviceType;
 
-use super::watch;
+use super::webgpu::{self, WebGpu};
 use crate::classifier::{Criterion, Frozen, Goal, Input, Slope};
 use crate::error::Error;
 use crate::norm::Norm;
@@ -25,6 +21,8 @@ pub struct DeviceReport {
     pub kind: String,
     /// Name of the adapter, or “CPU”.
     pub name: String,
+    /// Number of threads that compute on the CPU; a GPU is given its work by one.
+    pub threads: usize,
     /// Why it is not the device that was asked for, in one sentence.
     pub notice: Option<String>,
     /// The comparison of WebGPU with the CPU, once the first network is loaded.
@@ -57,33 +55,19 @@ pub struct ActiveDevice {
     may_switch: bool,
 }
 
-/// A device that Burn's WebGPU runtime has opened.
-#[derive(Clone)]
-struct WebGpu {
-    device: Device,
-    name: String,
-    /// Whether the browser emulates the GPU on the processor.
-    software: bool,
-}
-
-thread_local! {
-    /// The open device. Burn's WebGPU runtime can be opened only once per wasm module.
-    static WEBGPU: RefCell<Option<WebGpu>> = const { RefCell::new(None) };
-}
-
 impl ActiveDevice {
     /// Opens the device that `choice` names: `auto`, `webgpu` or `cpu`.
     pub async fn open(choice: &str) -> Result<Self, JsError> {
         match choice {
             "cpu" => Ok(Self::cpu()),
-            "auto" | "webgpu" => Ok(match webgpu().await {
+            "auto" | "webgpu" => Ok(match webgpu::open().await {
                 Ok(WebGpu { software: true, name, .. }) if choice == "auto" => Self::cpu_because(format!(
                     "The only WebGPU here is {name}, which is itself computed by the CPU and slower than it, so the \
                      CPU is used."
                 )),
                 Ok(WebGpu { device, name, .. }) => Self {
                     device,
-                    report: DeviceReport { kind: "webgpu".to_owned(), name, notice: None, check: None },
+                    report: DeviceReport { kind: "webgpu".to_owned(), name, threads: 1, notice: None, check: None },
                     may_switch: choice == "auto",
                 },
                 Err(why) => Self::cpu_because(format!("{why}, so the CPU is used; the results are the same.")),
@@ -95,7 +79,13 @@ impl ActiveDevice {
     pub fn cpu() -> Self {
         Self {
             device: Device::flex(),
-            report: DeviceReport { kind: "cpu".to_owned(), name: "CPU".to_owned(), notice: None, check: None },
+            report: DeviceReport {
+                kind: "cpu".to_owned(),
+                name: "CPU".to_owned(),
+                threads: decoy_cpu::threads(),
+                notice: None,
+                check: None,
+            },
             may_switch: false,
         }
     }
@@ -118,14 +108,14 @@ impl ActiveDevice {
     /// Awaits `work` on this device. On a GPU this is an error if the GPU rejects anything, or does not answer within
     /// `limit` seconds.
     pub async fn watched<T>(&self, limit: u32, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        if self.is_webgpu() { watch::watched(limit, work).await } else { work.await }
+        if self.is_webgpu() { webgpu::watched(limit, work).await } else { work.await }
     }
 
     /// Compares `network`, which is on this device, with the same network on the CPU. Returns this device with the
     /// comparison. Returns the CPU if they differ, or if another device may be chosen and the CPU takes less than half
     /// of the time.
     pub async fn check(mut self, network: &Frozen, reference: &Frozen, input: Input) -> Result<Self, Error> {
-        let (logits, gradient) = match self.watched(watch::FIRST_PASS, test_pass(network, input)).await {
+        let (logits, gradient) = match self.watched(webgpu::FIRST_PASS, test_pass(network, input)).await {
             Err(Error::Device(why)) => return Ok(Self::cpu_because(format!("{why}, so the CPU is used."))),
             result => result?,
         };
@@ -144,7 +134,7 @@ impl ActiveDevice {
         } else if self.may_switch {
             // The first call also compiles the shaders, so only the second one measures the time of a step.
             let began = Instant::now();
-            self.watched(watch::WORKING, test_pass(network, input)).await?;
+            self.watched(webgpu::WORKING, test_pass(network, input)).await?;
             let on_gpu = began.elapsed();
             if on_gpu > 2 * on_cpu {
                 let name = self.report.name;
@@ -158,40 +148,6 @@ impl ActiveDevice {
         self.report.check = Some(check);
         Ok(self)
     }
-}
-
-/// The GPU, or why there is none, in words for the beginning of a sentence.
-async fn webgpu() -> Result<WebGpu, String> {
-    if let Some(failure) = watch::failure() {
-        return Err(failure);
-    }
-    if let Some(opened) = WEBGPU.with_borrow(Clone::clone) {
-        return Ok(opened);
-    }
-    let opening = async {
-        let options = Device::wgpu_options().graphics_api(WgpuBackend::WebGpu);
-        let opened = options.init_with_setup_async().await;
-        let (device, setup) = opened.map_err(|error| Error::Device(error.to_string()))?;
-        watch::listen(setup.device.clone());
-        // A device may accept commands and still never return a result.
-        read(Tensor::<1>::from_data([0.0_f32], &device)).await?;
-        Ok((device, setup))
-    };
-    let (device, setup) = watch::watched(watch::OPENING, opening)
-        .await
-        .map_err(|_| watch::failure().unwrap_or_else(|| "This browser offers no GPU through WebGPU here".to_owned()))?;
-    let software = setup.adapter.get_info().device_type == DeviceType::Cpu;
-    let opened = WebGpu { device, name: adapter_name(&setup), software };
-    WEBGPU.set(Some(opened.clone()));
-    Ok(opened)
-}
-
-fn adapter_name(setup: &WgpuSetup) -> String {
-    let info = setup.adapter.get_info();
-    [info.name, info.driver_info, info.driver]
-        .into_iter()
-        .find(|name| !name.is_empty())
-        .unwrap_or_else(|| "a GPU without a name".to_owned())
 }
 
 /// The logits of a smooth test picture, and the change of its pixels after a step along the gradient. The gradient read

@@ -3,7 +3,7 @@
 use burn::tensor::{Tensor, TensorData};
 use wasm_bindgen::prelude::*;
 
-use super::{Decoy, watch};
+use super::{Decoy, webgpu};
 use crate::catalog::Family;
 use crate::classifier::{Criterion, Goal, Slope};
 use crate::error::Error;
@@ -30,7 +30,7 @@ pub(super) fn goal(classes: &[u32]) -> Goal {
 impl Decoy {
     pub(super) async fn read<const D: usize>(&self, tensor: Tensor<D>) -> Result<Vec<f32>, Error> {
         let device = self.device.borrow().clone();
-        device.watched(watch::UNLIMITED, read(tensor)).await
+        device.watched(webgpu::UNLIMITED, read(tensor)).await
     }
 
     /// `pixels` as `[N, C, H, W]` on the device.

@@ -204,5 +204,5 @@ test('reasons to doubt a result stand under the verdict, and go with it', toy, a
     await page.getByRole('radio', { name: 'cup', exact: true }).check({ force: true });
     await page.getByText('The network sees “cup”').waitFor();
     assert.equal(await doubts.count(), 0);
-  }, { at: duck, before: (page) => patch(page, '**/pkg/decoy.js', doubt) });
+  }, { at: duck, before: (page) => patch(page, '**/decoy.js', doubt) });
 });

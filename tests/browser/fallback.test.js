@@ -15,7 +15,7 @@ for (const choice of /** @type {const} */ (['automatic', 'WebGPU'])) {
       await runOn(page, choice);
       await ready(page);
       const report = (await page.locator('#device-report').textContent()) ?? '';
-      assert.match(report, /^Running on the CPU\. .*\w/);
+      assert.match(report, /^Running on the CPU( \(\d+ threads\))?\. .*\w/);
       await search(page, 10);
       await fool(page);
     });

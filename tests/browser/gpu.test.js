@@ -17,6 +17,9 @@ const device = async (/** @type {Page} */ page) => (await page.locator('#device-
 /** Adds a line at the start of the worker's script. @param {string} line */
 const worker = (line) => (/** @type {Page} */ page) => patch(page, '**/worker.js', line, 'before');
 
+/** The page takes the GPU, which is software here, for one of hardware. */
+const HARDWARE = 'Object.defineProperty(GPUAdapterInfo.prototype, "isFallbackAdapter", { value: false });';
+
 for (const choice of /** @type {const} */ (['automatic', 'WebGPU'])) {
   for (const [what, line] of [
     ['no adapter comes', 'navigator.gpu.requestAdapter = () => new Promise(() => {});'],
@@ -30,7 +33,10 @@ for (const choice of /** @type {const} */ (['automatic', 'WebGPU'])) {
         assert.equal(await device(page), 'Running on the CPU. The GPU has not answered for 10 seconds, so the CPU is used; the results are the same.');
         await search(page, 6);
         await fool(page);
-      }, { at: duck, before: worker(line) });
+      }, { at: duck, before: async (page) => {
+        await page.addInitScript(HARDWARE);
+        await worker(line)(page);
+      } });
     });
   }
 }
@@ -91,7 +97,7 @@ for (const [what, line, harm, words] of [
       await search(page, 20);
       await page.getByRole('button', { name: 'Try again' }).click();
       await says(page, /^Fooled/);
-      assert.match(await device(page), /^Running on the CPU\. The computation on the GPU had stopped\. The GPU.+\.$/);
+      assert.match(await device(page), /^Running on the CPU( \(\d+ threads\))?\. The computation on the GPU had stopped\. The GPU.+\.$/);
       assert.doesNotMatch((await page.locator('#eight-bit').textContent()) ?? '', /CPU/, 'nothing is left to be checked');
     }, { at: duck, before: worker(String(line)) });
   });

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { address, fool, gallery, give, launch, parts, photo, photos, ready, search, through, until, visit } from './site.js';
+import { address, fool, gallery, give, launch, parts, photo, photos, ready, runsOn, search, through, until, visit } from './site.js';
 
 /** @typedef {import('./site.js').Page} Page */
 
@@ -48,6 +48,15 @@ async function elsewhere(use) {
   }, (at) => use(`${at}some/folder/`, site));
 }
 
+/** Whether the page would use threads: a quick build of the site has none. @param {Page} page */
+const wantsThreads = (page) => page.evaluate(() => document.querySelector('link[href*="threads"][data-bytes]') !== null);
+
+/** Waits until the page, which was not isolated when it was opened, has reloaded itself for threads, and works. @param {Page} page */
+async function isolated(page) {
+  if (await wantsThreads(page)) await page.waitForFunction(() => crossOriginIsolated);
+  await ready(page);
+}
+
 /** @param {(context: import('./site.js').BrowserContext) => Promise<unknown>} use @param {import('playwright-core').BrowserContextOptions} [options] */
 async function within(use, options) {
   const context = await browser.newContext(options);
@@ -74,18 +83,31 @@ test('after one visit the page opens offline, and a picture is fooled', () => wi
 
 test('it does so in a folder of any site, without headers of its own', () => elsewhere((at, site) => within(async (context) => {
   await visit(context, async (page) => {
-    await ready(page);
+    await isolated(page);
     await kept(page);
   }, { at });
   site.gone = true;
   await visit(context, works, { at, expected });
 })));
 
+test('where the server sends no headers for it, the service worker isolates the page, so that threads compute', () => elsewhere((at) => within(async (context) => {
+  await visit(context, async (page) => {
+    await isolated(page);
+    const several = await page.evaluate(() => navigator.hardwareConcurrency > 1);
+    if (several && await wantsThreads(page)) await runsOn(page, /^Running on the CPU \(\d+ threads\)\./);
+    await works(page);
+  }, { at });
+  await visit(context, async (page) => {
+    await ready(page);
+    assert.ok(await page.evaluate(() => crossOriginIsolated), 'isolated at once');
+  }, { at });
+})));
+
 test('a site that is renewed is opened as it is now, and offline too; a page that was open works on', () => elsewhere((at, site) => within(async (context) => {
   const version = '0123456789abcdef';
   const script = (/** @type {Page} */ page) => page.locator('script').getAttribute('src');
   await visit(context, async (before) => {
-    await ready(before);
+    await isolated(before);
     await kept(before);
     site.version = version;
     await visit(context, async (page) => {

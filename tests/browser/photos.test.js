@@ -32,7 +32,7 @@ test('the first photo is there before the program, and its credit with it', asyn
     assert.ok(photos.labels.includes(quoted(await ready(page)) ?? ''));
     assert.equal(await page.locator('#before').getByRole('listitem').count(), 5);
     assert.ok(await alike(page, early, await pixels(page, 'original')), 'it is the same picture that the network then sees');
-  }, { before: (page) => page.route('**/pkg/decoy_bg.wasm', async (route) => {
+  }, { before: (page) => page.route('**/decoy_bg.wasm', async (route) => {
     await held;
     await route.continue();
   }) });

@@ -179,10 +179,10 @@ test('a page that starts slowly takes back that it cannot', async () => {
   }, { before: (page) => late(page, '**/view/dom.js') });
 });
 
-for (const path of ['worker.js', 'weights.js', 'pkg/decoy.js']) {
+for (const path of ['worker.js', 'weights.js', 'decoy.js']) {
   test(`where ${path} is not called JavaScript, the page says so, and can try again`, async () => {
     await visit(browser, async (page) => {
-      await alert(page).filter({ hasText: /^The file (worker|pkg\/decoy)\.js could not be fetched, .*or this site’s server does not call it JavaScript/ }).waitFor();
+      await alert(page).filter({ hasText: /^The file (worker|pkg\/(threads\/)?decoy)\.js could not be fetched, .*or this site’s server does not call it JavaScript/ }).waitFor();
       await page.unroute(`**/${path}`);
       await again(page).click();
       await works(page);
@@ -192,18 +192,18 @@ for (const path of ['worker.js', 'weights.js', 'pkg/decoy.js']) {
 
 for (const type of ['application/octet-stream', 'text/plain', 'application/wasm; charset=utf-8']) {
   test(`the module works, though the server calls it ${type}`, async () => {
-    await visit(browser, works, { before: (page) => called(page, '**/pkg/decoy_bg.wasm', type) });
+    await visit(browser, works, { before: (page) => called(page, '**/decoy_bg.wasm', type) });
   });
 }
 
 for (const type of ['application/wasm', 'text/html']) {
   test(`where a web page comes in place of the module, as ${type}, that is told, and can be tried again`, async () => {
     await visit(browser, async (page) => {
-      await alert(page).filter({ hasText: 'The file pkg/decoy_bg.wasm is not what this page expects.' }).waitFor();
-      await page.unroute('**/pkg/decoy_bg.wasm');
+      await alert(page).filter({ hasText: /^The file pkg\/(threads\/)?decoy_bg\.wasm is not what this page expects\.$/ }).waitFor();
+      await page.unroute('**/decoy_bg.wasm');
       await again(page).click();
       await works(page);
-    }, { before: (page) => page.route('**/pkg/decoy_bg.wasm', (route) => route.fulfill({ contentType: type, body: '<!doctype html>' })) });
+    }, { before: (page) => page.route('**/decoy_bg.wasm', (route) => route.fulfill({ contentType: type, body: '<!doctype html>' })) });
   });
 }
 
@@ -313,7 +313,7 @@ test('the program can be cancelled on its way, and fetched after all', async () 
     await says(page, /^Loading the program/);
     await cancel(page).click();
     await says(page, /^Cancelled\. The network has not looked/);
-    await page.unroute('**/pkg/decoy_bg.wasm');
+    await page.unroute('**/decoy_bg.wasm');
     // The button first classifies the picture, then attacks with the settings of the form.
     await page.getByRole('button', { name: 'Fool the network' }).click();
     await page.getByText(/^Step \d+ of 40/).first().waitFor();
@@ -321,7 +321,7 @@ test('the program can be cancelled on its way, and fetched after all', async () 
     await says(page, /^(Cancelled|Fooled)/);
     await search(page, 6);
     await fool(page);
-  }, { expected, before: (page) => hold(page, '**/pkg/decoy_bg.wasm') });
+  }, { expected, before: (page) => hold(page, '**/decoy_bg.wasm') });
 });
 
 test('a network can be cancelled on its way: the one before stays', async () => {
@@ -347,7 +347,7 @@ test('a classification can be cancelled', async () => {
     assert.equal(await says(page, /./), `Cancelled. ${before}`);
     await worker.evaluate('self.slow = false');
     await works(page);
-  }, { before: (page) => patch(page, '**/pkg/decoy.js', slow) });
+  }, { before: (page) => patch(page, '**/decoy.js', slow) });
 });
 
 test('a picture that was chosen before the page was complete is taken up', async () => {
@@ -413,7 +413,7 @@ test('a GPU that is lost in the middle of a search: the CPU takes over', { skip:
       await search(page, 20);
       await again(page).click();
       await says(page, /^Fooled/);
-      await runsOn(page, /^Running on the CPU\. The computation on the GPU had stopped\./);
+      await runsOn(page, /^Running on the CPU( \(\d+ threads\))?\. The computation on the GPU had stopped\./);
     }, { at: duck, before: (page) => patch(page, '**/worker.js', remember, 'before') });
   } finally {
     await graphic.close();

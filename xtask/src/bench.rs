@@ -43,7 +43,7 @@ pub fn measure(only: Option<Bench>, guests: &[Guest]) -> Result<()> {
     if matches!(only, Some(Bench::Native | Bench::Scaling)) {
         return Ok(());
     }
-    site::build(Profile::Bench, guests)?;
+    site::build(Profile::Bench, true, guests)?;
     let node = |script: &str, address: &str| -> Result<()> {
         run(Command::new("node").arg(script).env("CHROMIUM", chromium::find()?).env("DECOY_URL", address))
     };

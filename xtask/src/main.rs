@@ -126,12 +126,12 @@ fn run(task: Task) -> Result<ExitCode> {
     match task {
         Task::Serve { port, data } => {
             let listener = serve::listen(port)?; // before the long build, so that a busy port is reported at once
-            site::build(Profile::Quick, &data::seek(&given(data))?)?;
+            site::build(Profile::Quick, false, &data::seek(&given(data))?)?;
             serve::forever(listener)?;
         }
         Task::Build { release, data } => {
             let images = data::local_copies(&given(data))?;
-            site::build(if release { Profile::Small } else { Profile::Quick }, &images)?;
+            site::build(if release { Profile::Small } else { Profile::Quick }, release, &images)?;
         }
         Task::Test { data } => return Ok(test::everything(&given(data))),
         Task::Check { data } => return Ok(test::quick(&given(data))),

@@ -11,7 +11,7 @@ use crate::{
     compress::{self, Effort},
     data::{self, Guest},
     manual, publish,
-    wasm::{self, PACKAGE, Profile, copy_folder},
+    wasm::{self, PACKAGE, Profile, THREADS, copy_folder},
 };
 
 /// The assembled site.
@@ -29,13 +29,10 @@ const FIGURES: &str = "figures.json";
 /// The chart library: its script, which is minified only in the version that is no module, and its styles.
 const CHART: [&str; 2] = ["node_modules/uplot/dist/uPlot.iife.min.js", "node_modules/uplot/dist/uPlot.min.css"];
 
-/// The files that the page uses from the npm package `decoy`.
-const WASM: [&str; 2] = ["decoy.js", "decoy_bg.wasm"];
-
-/// Builds the library and assembles the site around it.
-pub fn build(profile: Profile, guests: &[Guest]) -> Result<()> {
+/// Builds the library, with `threads` both of its modules, and assembles the site around it.
+pub fn build(profile: Profile, threads: bool, guests: &[Guest]) -> Result<()> {
     npm_packages(Path::new("."))?;
-    wasm::build(profile)?;
+    wasm::build(profile, threads)?;
     step("Assembling the site in dist/", || {
         if Path::new(SITE).exists() {
             fs::remove_dir_all(SITE)?;
@@ -64,8 +61,9 @@ pub fn npm() -> Command {
 /// Puts everything into one folder.
 fn assemble(guests: &[Guest], site: &Path) -> Result<()> {
     copy_folder(Path::new("www"), site)?;
-    for file in WASM {
-        copy_into(&site.join("pkg"), &Path::new(PACKAGE).join(file))?;
+    copy_program(Path::new(PACKAGE), &site.join("pkg"))?;
+    if Path::new(PACKAGE).join(THREADS).exists() {
+        copy_program(&Path::new(PACKAGE).join(THREADS), &site.join("pkg").join(THREADS))?;
     }
     let [script, styles] = CHART;
     copy_into(&site.join("vendor"), Path::new(styles))?;
@@ -81,6 +79,15 @@ fn assemble(guests: &[Guest], site: &Path) -> Result<()> {
     fs::write(&page, fs::read_to_string(&page)?.replace("<!-- source -->", &source))?;
 
     add_galleries(&site.join("gallery"), guests)
+}
+
+/// Copies what the page uses of a module: the wasm file, its JavaScript, and scripts of crates.
+fn copy_program(from: &Path, to: &Path) -> Result<()> {
+    for file in ["decoy.js", "decoy_bg.wasm"] {
+        copy_into(to, &from.join(file))?;
+    }
+    let snippets = from.join("snippets");
+    if snippets.exists() { copy_folder(&snippets, &to.join("snippets")) } else { Ok(()) }
 }
 
 /// Adds the galleries that do not come with the repository. Writes for every family of the catalogue whether it has a

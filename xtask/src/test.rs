@@ -82,7 +82,7 @@ impl Session {
 
     /// The steps that need the built site.
     fn browser(&mut self, guests: &[Guest]) -> Result<()> {
-        site::build(Profile::Quick, guests)?;
+        site::build(Profile::Quick, true, guests)?;
         self.counts.passed += 1;
         self.check("Clippy for the browser", clippy_for_wasm)?;
         self.types()?;

@@ -20,6 +20,25 @@ pub const TARGET: &str = "wasm32-unknown-unknown";
 /// The npm package as it is published.
 pub const PACKAGE: &str = "pkg";
 
+/// The folder in it of the module with threads and without WebGPU.
+pub const THREADS: &str = "threads";
+
+/// Where std is built, where nobody ships it.
+const STD: &str = "target/wasm-target";
+
+/// What the module with threads is linked with: a memory that its threads share, made by JavaScript, of at most 2 GiB,
+/// and what wasm-bindgen needs to give each thread its own values.
+const SHARED_MEMORY: [&str; 8] = [
+    "--shared-memory",
+    "--import-memory",
+    "--max-memory=2147483648",
+    "--export=__wasm_init_tls",
+    "--export=__tls_size",
+    "--export=__tls_align",
+    "--export=__tls_base",
+    "--export=__heap_base",
+];
+
 /// How the library is compiled.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Profile {
@@ -40,14 +59,36 @@ impl Profile {
     }
 }
 
-/// Builds the library for the browser and the npm package around it.
-pub fn build(profile: Profile) -> Result<()> {
+/// Builds the library for the browser and the npm package around it; with `threads`, the module with threads as well.
+pub fn build(profile: Profile, threads: bool) -> Result<()> {
     install_target()?;
     let wasm = step(
         &format!("Building the library for the browser, profile `{}` (many minutes the first time)", profile.name()),
-        || compile(profile),
+        || compile(profile.name(), profile, |_| ()),
     )?;
-    step("Making the npm package in pkg/", || publish(&glue(&wasm, profile)?))
+    let threaded = threads.then(|| build_threads(profile)).transpose()?;
+    step("Making the npm package in pkg/", || {
+        publish(&glue(&wasm, profile)?)?;
+        let folder = Path::new(PACKAGE).join(THREADS);
+        threaded.map_or(Ok(()), |wasm| copy_folder(&glue(&wasm, profile)?, &folder))
+    })
+}
+
+/// Compiles the library with threads, and returns the path of the wasm file. Its std has to be built for that, which the
+/// compiler calls unstable.
+fn build_threads(profile: Profile) -> Result<PathBuf> {
+    step("Building std with threads from its source", || {
+        run(Command::new("bash").args(["xtask/wasm-target.sh", STD, THREADS]))
+    })?;
+    step("Building the library with threads (some minutes the first time)", || {
+        let sysroot = Path::new(STD).join(THREADS).canonicalize()?;
+        let mut flags = format!("--sysroot\x1f{}\x1f", sysroot.display());
+        flags += "-Ctarget-feature=+simd128,+atomics,+bulk-memory,+mutable-globals";
+        flags.extend(SHARED_MEMORY.map(|option| format!("\x1f-Clink-arg={option}")));
+        compile("threads", profile, |command| {
+            command.env("RUSTC_BOOTSTRAP", "1").env("CARGO_ENCODED_RUSTFLAGS", flags);
+        })
+    })
 }
 
 /// Makes sure that the compiler knows the wasm target.
@@ -65,7 +106,7 @@ pub fn install_target() -> Result<()> {
         return Ok(());
     }
     step("Building the wasm target from its source", || {
-        run(Command::new("bash").args(["xtask/wasm-target.sh", "target/wasm-target"]))
+        run(Command::new("bash").args(["xtask/wasm-target.sh", STD]))
     })
 }
 
@@ -93,10 +134,10 @@ fn rustup_target() -> Result<bool> {
     Ok(status.success())
 }
 
-/// Compiles the library and returns the path of the wasm file.
-fn compile(profile: Profile) -> Result<PathBuf> {
-    let mut command = cargo(&["build", "--package", "burn-decoy", "--lib", "--target", TARGET]);
-    command.args(["--profile", profile.name()]);
+/// Compiles the library with a profile of Cargo's, and returns the path of the wasm file.
+fn compile(name: &str, profile: Profile, adapt: impl FnOnce(&mut Command)) -> Result<PathBuf> {
+    let mut command = cargo(&["build", "--package", "burn-decoy", "--lib", "--target", TARGET, "--profile", name]);
+    adapt(&mut command);
     if profile == Profile::Bench {
         command.args(["--features", "bench"]);
     }
@@ -151,8 +192,8 @@ fn publish(glue: &Path) -> Result<()> {
         "type": "module",
         "main": "decoy.js",
         "types": "decoy.d.ts",
-        "files": ["decoy.js", "decoy.d.ts", "decoy_bg.wasm", "decoy_bg.wasm.d.ts", "snippets", "LICENSE-*"],
-        "sideEffects": ["./decoy.js", "./snippets/*"],
+        "files": ["decoy.js", "decoy.d.ts", "decoy_bg.wasm", "decoy_bg.wasm.d.ts", "snippets", "threads", "LICENSE-*"],
+        "sideEffects": ["./decoy.js", "./snippets/*", "./threads/*"],
     });
     fs::write(package.join("package.json"), format!("{manifest:#}\n"))?;
     Ok(())
