@@ -296,7 +296,7 @@ fn as_cpu_convolution(layer: Layer, x: &Shape, weight: &Shape) -> Option<decoy_c
 
 /// The layer as a 1×1 convolution of `decoy-cpu`, if it is one. In a browser the vectors are too short for these loops.
 fn as_cpu_pointwise(layer: Layer, x: &Shape, outputs: usize) -> Option<decoy_cpu::Pointwise> {
-    (layer.kind == Kind::Pointwise && cfg!(not(target_family = "wasm"))).then(|| decoy_cpu::Pointwise {
+    (layer.kind == Kind::Pointwise && cfg!(not(webgpu))).then(|| decoy_cpu::Pointwise {
         activation: layer.activation,
         channels: x[1],
         outputs,

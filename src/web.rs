@@ -6,6 +6,8 @@ mod bench;
 mod device;
 mod objects;
 mod passes;
+#[cfg(not(webgpu))]
+mod threads;
 #[cfg(webgpu)]
 mod webgpu;
 #[cfg(not(webgpu))]
@@ -51,11 +53,6 @@ fn start() {
     __wasm_call_ctors();
     console_error_panic_hook::set_once();
 }
-
-/// In the module with threads: JavaScript starts them with `initThreadPool(count)`, and must await it before anything is
-/// computed.
-#[cfg(not(webgpu))]
-use wasm_bindgen_rayon as _;
 
 /// Time in ms that the device may work before the worker reads its messages and reports its progress.
 const SLICE_MILLISECONDS: f64 = 60.0;

@@ -41,14 +41,20 @@ export async function choose(device) {
   return why ? { folder: WITH_THREADS, device: 'cpu', why } : { folder: WITH_WEBGPU, device, why };
 }
 
+/** What the browser says of its GPU; null without one. The types here do not include WebGPU. @type {Promise<any> | null} */
+let asked = null;
+
+async function adapter() {
+  const { gpu } = /** @type {any} */ (navigator);
+  const late = new Promise((resolve) => setTimeout(resolve, ANSWERED_AFTER));
+  return gpu ? Promise.race([gpu.requestAdapter(), late]).catch(() => null) : null;
+}
+
 /** Why there is no GPU to compute on, in a sentence; empty where there is one. @param {DeviceChoice} device */
 async function missing(device) {
-  /** These types do not include WebGPU. @type {any} */
-  const { gpu } = navigator;
-  const late = new Promise((resolve) => setTimeout(resolve, ANSWERED_AFTER));
-  const adapter = gpu && await Promise.race([gpu.requestAdapter(), late]).catch(() => null);
-  if (!adapter) return 'This browser offers no GPU through WebGPU here, so the CPU is used; the results are the same.';
-  const software = adapter.info?.isFallbackAdapter ?? adapter.isFallbackAdapter;
+  const found = await (asked ??= adapter());
+  if (!found) return 'This browser offers no GPU through WebGPU here, so the CPU is used; the results are the same.';
+  const software = found.info?.isFallbackAdapter ?? found.isFallbackAdapter;
   if (device === 'webgpu' || !software) return '';
   return 'The only WebGPU here is itself computed by the CPU and slower than it, so the CPU is used.';
 }

@@ -26,7 +26,7 @@ const MOST_THREADS = 16;
 /** The longer side of the picture under the crop frame, in pixels. */
 const PREVIEW = 640;
 
-/** The module with threads has one function more. @typedef {typeof import('../pkg/decoy.js') & { initThreadPool?: (threads: number) => Promise<void> }} Glue */
+/** The module with threads has one function more. @typedef {typeof import('../pkg/decoy.js') & { startThreads?: (count: number) => Promise<void> }} Glue */
 /** The JavaScript around the module, fetched at the same time as the module. @type {Promise<Glue>} */
 let glue;
 /** @type {Decoy} */
@@ -68,9 +68,9 @@ async function opened(bytes) {
 const methods = {
   /** @param {Call} _ @param {WebAssembly.Module} program @param {string} catalog @param {import('./bridge.js').DeviceChoice} device */
   async start(_, program, catalog, device) {
-    const { default: init, Decoy, initThreadPool } = await glue;
+    const { default: init, Decoy, startThreads } = await glue;
     await init({ module_or_path: program });
-    await initThreadPool?.(Math.min(navigator.hardwareConcurrency, MOST_THREADS));
+    await startThreads?.(Math.min(navigator.hardwareConcurrency, MOST_THREADS));
     decoy = await Decoy.create(catalog, device);
     onCpu = () => Decoy.create(catalog, 'cpu');
     return { device: decoy.device(), attacks: decoy.attacks() };

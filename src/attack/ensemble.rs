@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use super::entry::{Entry, Texts, steps};
 use super::{
-    About, Apgd, ApgdLoss, Attack, Attempt, Ddn, Fab, Fmn, Pdpgd, Polished, Problem, Search, SigmaZero,
-    SmallestEpsilon, State,
+    About, Apgd, ApgdLoss, Attack, Attempt, Ddn, DeepFool, DeepFoolVariant, Fab, Fmn, Pdpgd, Polished, Problem, Search,
+    SigmaZero, SmallestEpsilon, State,
 };
 use crate::norm::Norm;
 
@@ -19,11 +19,16 @@ pub struct Ensemble {
 }
 
 impl Ensemble {
-    /// The attacks that find the smallest perturbations in `norm`. Each gets `steps` steps; PDPGD gets five times and
-    /// σ-zero ten times as many, since they need them.
+    /// The attacks that find the smallest perturbations in `norm`. Each gets `steps` steps; FMN gets twice as many in L∞,
+    /// PDPGD five times and σ-zero ten times, since they need them. FMN runs with several first steps: which of them ends
+    /// nearest differs from image to image.
     pub fn of_the_best(norm: Norm, steps: usize) -> Self {
         let ddn = || Box::new(Ddn { steps, ..Ddn::default() });
-        let fmn = || Box::new(Fmn { steps, ..Fmn::new(norm) });
+        let fmn = |steps, first: f32| {
+            let usual = Fmn::new(norm);
+            Box::new(Fmn { steps, step_size: first * usual.step_size, ..usual })
+        };
+        let deepfool = || Box::new(DeepFool::new(DeepFoolVariant::SuperDeepFool, norm));
         let pdpgd = || Box::new(Pdpgd { steps: 5 * steps, ..Pdpgd::new(norm) });
         let fab = || Box::new(Fab { steps, ..Fab::new(norm) });
         let apgd = |loss, searches| {
@@ -33,10 +38,10 @@ impl Ensemble {
         let (any, each) = (|| apgd(ApgdLoss::CrossEntropy, 8), || apgd(ApgdLoss::EachTarget, 6));
         let sigma_zero = || Box::new(SigmaZero { steps: 10 * steps, ..SigmaZero::default() });
         let attacks: Vec<Box<dyn Attack>> = match norm {
-            Norm::L0 => vec![fmn(), sigma_zero()],
-            Norm::L1 => vec![fmn(), fab(), any(), pdpgd()],
-            Norm::L2 => vec![ddn(), fmn(), any(), each()],
-            Norm::Linf => vec![fmn(), any(), each()],
+            Norm::L0 => vec![fmn(steps, 1.0), sigma_zero()],
+            Norm::L1 => vec![fmn(steps, 1.0), fmn(steps, 3.0), fab(), any(), pdpgd()],
+            Norm::L2 => vec![ddn(), fmn(steps, 1.0), fmn(steps, 0.3), fmn(steps, 3.0), deepfool(), any(), each()],
+            Norm::Linf => vec![fmn(steps, 1.0), fmn(2 * steps, 4.0), fmn(2 * steps, 8.0), any(), each()],
         };
         Self { norm, attacks }
     }

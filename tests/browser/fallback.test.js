@@ -1,8 +1,8 @@
-// A browser without WebGPU: everything works on the CPU, and the page says so.
+// A browser without WebGPU: everything works on the CPU, with all cores where that can be, and the page says so.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { fool, launch, ready, runOn, search, visit } from './site.js';
+import { fool, launch, patch, ready, runOn, runsOn, search, visit } from './site.js';
 
 /** @type {import('./site.js').Browser} */
 let browser;
@@ -21,3 +21,28 @@ for (const choice of /** @type {const} */ (['automatic', 'WebGPU'])) {
     });
   });
 }
+
+test('all cores compute, and with one thread the result is the same', async () => {
+  const [all, one] = await Promise.all([[], ['Object.defineProperty(self, "crossOriginIsolated", { value: false });']].map(async ([line]) => {
+    let words = '';
+    await visit(browser, async (page) => {
+      await ready(page);
+      const { several, cores } = await page.evaluate(() => ({ several: document.querySelector('link[href*="threads"][data-bytes]') !== null, cores: navigator.hardwareConcurrency }));
+      await runsOn(page, several && cores > 1 && !line ? /^Running on the CPU \(\d+ threads\)\./ : /^Running on the CPU\./);
+      await search(page, 10);
+      await fool(page);
+      words = (await page.getByText(/^Smallest found in 10 steps: .+ of 255\./).textContent())?.split(' of 255')[0] ?? '';
+    }, { before: (page) => (line ? patch(page, '**/program.js', line, 'before') : Promise.resolve()) });
+    return words;
+  }));
+  assert.ok(all && all === one, `${all} and ${one}`);
+});
+
+test('where no worker can become a thread, one thread computes', async () => {
+  await visit(browser, async (page) => {
+    await ready(page);
+    await runsOn(page, /^Running on the CPU\. /);
+    await search(page, 10);
+    await fool(page);
+  }, { expected: /no thread/, before: (page) => patch(page, '**/web/threads.js', 'if (self.name === "decoy-thread") throw new Error("no thread");', 'before') });
+});

@@ -33,12 +33,15 @@ enum Task {
         /// The port to listen on; 0 takes any free one.
         #[arg(long, default_value_t = 8080)]
         port: u16,
+        /// Build the module with threads too, for browsers without WebGPU (some minutes more the first time).
+        #[arg(long)]
+        threads: bool,
         #[command(flatten)]
         data: Data,
     },
     /// Build the site into dist/ and the npm package into pkg/, without serving.
     Build {
-        /// Make the small build: optimised for size, compressed, with its sizes printed.
+        /// Make the small build: both modules, optimised for size, compressed, with their sizes printed.
         #[arg(long)]
         release: bool,
         #[command(flatten)]
@@ -124,9 +127,9 @@ fn run(task: Task) -> Result<ExitCode> {
     let given = |data: Data| Given { start: start.clone(), path: data.path };
 
     match task {
-        Task::Serve { port, data } => {
+        Task::Serve { port, threads, data } => {
             let listener = serve::listen(port)?; // before the long build, so that a busy port is reported at once
-            site::build(Profile::Quick, false, &data::seek(&given(data))?)?;
+            site::build(Profile::Quick, threads, &data::seek(&given(data))?)?;
             serve::forever(listener)?;
         }
         Task::Build { release, data } => {

@@ -82,11 +82,11 @@ fn build_threads(profile: Profile) -> Result<PathBuf> {
     })?;
     step("Building the library with threads (some minutes the first time)", || {
         let sysroot = Path::new(STD).join(THREADS).canonicalize()?;
-        let mut flags = format!("--sysroot\x1f{}\x1f", sysroot.display());
-        flags += "-Ctarget-feature=+simd128,+atomics,+bulk-memory,+mutable-globals";
-        flags.extend(SHARED_MEMORY.map(|option| format!("\x1f-Clink-arg={option}")));
+        let mut flags = vec!["--sysroot".to_owned(), sysroot.display().to_string()];
+        flags.extend(["-C", "target-feature=+simd128,+atomics,+bulk-memory,+mutable-globals"].map(str::to_owned));
+        flags.extend(SHARED_MEMORY.iter().flat_map(|option| ["-C".to_owned(), format!("link-arg={option}")]));
         compile("threads", profile, |command| {
-            command.env("RUSTC_BOOTSTRAP", "1").env("CARGO_ENCODED_RUSTFLAGS", flags);
+            command.env("RUSTC_BOOTSTRAP", "1").env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
         })
     })
 }
