@@ -270,7 +270,8 @@ impl LoadedModel {
     }
 }
 
-/// The labels that contain `text`, or are written like it, or have a word that is; the most similar first.
+/// The labels that contain `text`, or are written like it, or have a word that is; the most similar first, among equals the
+/// shortest.
 fn similar<'a>(labels: &'a [String], text: &str) -> Vec<&'a str> {
     let text = text.to_lowercase();
     let mut near: Vec<(f64, &str)> = Vec::new();
@@ -282,7 +283,7 @@ fn similar<'a>(labels: &'a [String], text: &str) -> Vec<&'a str> {
             near.push((likeness, label));
         }
     }
-    near.sort_by(|a, b| b.0.total_cmp(&a.0));
+    near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.len().cmp(&b.1.len())));
     near.into_iter().map(|(_, label)| label).take(OFFERED).collect()
 }
 
@@ -309,7 +310,7 @@ mod tests {
 
     #[test]
     fn labels_that_are_written_alike_are_offered() {
-        let labels = ["espresso", "espresso maker", "crane (134)", "crane (517)", "duck"].map(str::to_owned);
+        let labels = ["espresso maker", "espresso", "crane (134)", "crane (517)", "duck"].map(str::to_owned);
         assert_eq!(similar(&labels, "Esspreso"), ["espresso", "espresso maker"]);
         assert_eq!(similar(&labels, "crane"), ["crane (134)", "crane (517)"]);
         assert_eq!(similar(&labels, "maker"), ["espresso maker"]);
