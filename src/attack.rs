@@ -60,7 +60,7 @@
 //!         let grey = 0.5 - problem.pixels.clone();
 //!         let share = (state.step + 1) as f32 / self.steps as f32;
 //!         state.current = problem.perturbed(grey * share);
-//!         state.predict(problem); // keeps it where it is misread and nearer than what was
+//!         state.predict(problem); // keeps it where it is misread and nearer than the best so far
 //!     }
 //! }
 //!

@@ -149,16 +149,21 @@ impl Catalog {
 }
 
 impl Family {
-    /// The class index of `label`; upper and lower case do not matter.
+    /// The index of the class with the name `label`; upper and lower case do not matter. If no class has that name, but
+    /// it is a number, the class with this index.
     ///
     /// # Errors
     ///
-    /// If no class has that name.
+    /// [`Error::NoSuchClass`] for a number that is too large, [`Error::Unknown`] for any other text.
     pub fn class(&self, label: &str) -> Result<usize, Error> {
-        self.labels
-            .iter()
-            .position(|known| known.eq_ignore_ascii_case(label))
-            .ok_or_else(|| unknown("label", label, self.labels.iter().map(|label| &**label)))
+        let classes = self.labels.len();
+        let named = self.labels.iter().position(|known| known.eq_ignore_ascii_case(label));
+        match (named, label.parse()) {
+            (Some(class), _) => Ok(class),
+            (None, Ok(class)) if class < classes => Ok(class),
+            (None, Ok(class)) => Err(Error::NoSuchClass { class, classes }),
+            (None, Err(_)) => Err(unknown("label", label, self.labels.iter().map(|label| &**label))),
+        }
     }
 
     /// Reads the network of `entry` from the bytes of its weights file, freezes it and puts it on `device`.

@@ -8,7 +8,7 @@ use clap::Args;
 use crate::catalog_file::CatalogFile;
 use crate::device::DeviceChoice;
 use crate::measure::share_right;
-use crate::pictures::DataArgs;
+use crate::pictures::{DataArgs, sigma};
 
 /// What to measure.
 #[derive(Args)]
@@ -17,7 +17,7 @@ pub struct AccuracyArgs {
     #[arg(long)]
     family: Option<String>,
     /// Standard deviations of the noise, pixels in [0, 1]; several with commas.
-    #[arg(long, value_delimiter = ',', default_value = "0,0.1,0.25,0.5", value_parser = parse_sigma, allow_hyphen_values = true)]
+    #[arg(long, value_delimiter = ',', default_value = "0,0.1,0.25,0.5", value_parser = sigma(0.0), allow_hyphen_values = true)]
     sigma: Vec<f64>,
     /// Draws of the noise for every image.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
@@ -30,11 +30,6 @@ pub struct AccuracyArgs {
     /// Device to run on.
     #[arg(long, default_value = "cpu")]
     device: DeviceChoice,
-}
-
-fn parse_sigma(text: &str) -> Result<f64, String> {
-    let sigma = text.parse().ok().filter(|sigma: &f64| (0.0..=100.0).contains(sigma));
-    sigma.ok_or_else(|| "expected the standard deviation of the noise, 0 to 100".to_owned())
 }
 
 /// Runs `decoy accuracy`.

@@ -31,9 +31,9 @@ pub struct MethodArgs {
 }
 
 impl MethodArgs {
-    /// The attack as the library's options, towards `target` if there is one.
-    pub fn options(&self, target: Option<String>) -> AttackOptions {
-        let mut options = AttackOptions { target, sure: self.confidence, ..self.attack.clone() };
+    /// The attack as the library's options, without a target.
+    pub fn options(&self) -> AttackOptions {
+        let mut options = AttackOptions { sure: self.confidence, ..self.attack.clone() };
         options.parameters.extend(self.steps.map(|steps| ("steps".to_owned(), steps.into())));
         options
     }
@@ -46,11 +46,11 @@ pub struct AttackArgs {
     model: ModelArgs,
     #[command(flatten)]
     method: MethodArgs,
-    /// The label the network shall read; any wrong one if left out.
+    /// The label the network shall read, or the number of its class; any wrong one if left out.
     #[arg(long)]
     target: Option<String>,
     /// Change only this rectangle, in pixels of the network's input.
-    #[arg(long, value_name = "LEFT,TOP,WIDTH,HEIGHT", conflicts_with = "mask")]
+    #[arg(long, value_name = "LEFT,TOP,WIDTH,HEIGHT", conflicts_with = "mask", allow_hyphen_values = true)]
     region: Option<Rectangle>,
     /// Change only the pixels that are white in this picture (size of the attacked picture or of the network's input).
     #[arg(long, value_name = "FILE.png")]
@@ -83,17 +83,24 @@ pub fn run(args: &AttackArgs) -> Result<()> {
         ensure!(args.mask.as_ref() != Some(out), "--out is the file of --mask: expected another");
         check_writable(out)?;
     }
-    let options = AttackOptions { region: args.region, ..args.method.options(args.target.clone()) };
+    let options = AttackOptions { region: args.region, ..args.method.options() };
     let attack = build(&options)?;
     let model = args.model.open()?;
+    let target = args.target.as_deref().map(|target| model.label(target)).transpose()?;
+    let options = AttackOptions { target, ..options };
     let aim = options.aim(&model.family)?;
+    let mask = args.mask.as_ref().map(|path| anyhow::Ok((path, pictures::open(path)?))).transpose()?;
     let mut failures = 0;
     let mut unwritten = false;
-    let skipped = args.pictures.for_each(&files, &model.family, |path, photo| {
+    let skipped = args.pictures.for_each_source(&files, |path, picture| {
+        let photo = args.pictures.cut(&picture, &model.family)?;
         let pixels = pictures::tensor(&photo, model.network.device());
-        let aim = match &args.mask {
+        let aim = match &mask {
             None => aim.clone(),
-            Some(mask) => aim.clone().inside(args.pictures.region(mask, path, &model.family)?),
+            Some((path, mask)) => {
+                let region = args.pictures.region(mask, &picture, &model.family);
+                aim.clone().inside(region.with_context(|| path.display().to_string())?)
+            }
         };
         let began = Instant::now();
         let outcome = pollster::block_on(async {

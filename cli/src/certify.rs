@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::catalog_file::{CatalogFile, LoadedModel, networks};
 use crate::device::DeviceChoice;
 use crate::own::OwnArgs;
-use crate::pictures::{self, DataArgs, Images, PictureArgs, at_least_one};
+use crate::pictures::{self, DataArgs, Images, PictureArgs, at_least_one, sigma, within};
 use crate::result_file::{check_writable, origin, resume, write};
 
 /// What to certify, and how.
@@ -28,7 +28,7 @@ pub struct CertifyArgs {
     #[command(flatten)]
     own: OwnArgs,
     /// Standard deviation of the noise under which a network votes, pixels in [0, 1]; that of its training if left out.
-    #[arg(long, value_parser = parse_sigma, allow_hyphen_values = true)]
+    #[arg(long, value_parser = sigma(1e-6))]
     sigma: Option<f64>,
     /// Votes that choose the class.
     #[arg(long, default_value_t = 100, value_name = "N0", value_parser = at_least_one())]
@@ -37,7 +37,7 @@ pub struct CertifyArgs {
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = at_least_one())]
     votes: usize,
     /// The probability with which a certificate may be wrong, 1e-100 to 0.5.
-    #[arg(long, default_value_t = 0.001, value_parser = parse_alpha)]
+    #[arg(long, default_value_t = 0.001, value_parser = within("a probability", 1e-100, 0.5))]
     alpha: f64,
     /// Seed of the noise.
     #[arg(long, default_value_t = 0)]
@@ -217,16 +217,6 @@ impl CertifyArgs {
             (origin, format!("{choose} and {count} votes, α {alpha}, seed {seed}"))
         })
     }
-}
-
-fn parse_sigma(text: &str) -> Result<f64, String> {
-    let sigma = text.parse().ok().filter(|sigma: &f64| (1e-6..=100.0).contains(sigma));
-    sigma.ok_or_else(|| "expected the standard deviation of the noise, 1e-6 to 100".to_owned())
-}
-
-fn parse_alpha(text: &str) -> Result<f64, String> {
-    let alpha = text.parse().ok().filter(|alpha: &f64| (1e-100..=0.5).contains(alpha));
-    alpha.ok_or_else(|| "expected a probability, 1e-100 to 0.5".to_owned())
 }
 
 fn bar(votes: usize) -> Result<ProgressBar> {

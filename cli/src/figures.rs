@@ -17,6 +17,7 @@ use decoy::report::{Evaluation, ModelEvaluation};
 use serde::Serialize;
 
 use crate::catalog_file::CatalogFile;
+use crate::result_file::{read, significant};
 use lab::{Lab, TransferFigures};
 
 /// What the figures are made of, and where they go.
@@ -47,7 +48,7 @@ const FIGURES: &str = "figures.json";
 pub fn run(args: &FiguresArgs) -> Result<()> {
     let catalog = CatalogFile::open(&args.models)?.catalog;
     let lab = Lab::read(&args.lab)?;
-    let figures = Figures::new(&catalog, read(&args.results)?, &lab)?;
+    let figures = Figures::new(&catalog, read_all(&args.results)?, &lab)?;
     let json = figures.json()?;
     let text = std::fs::read_to_string(&args.readme).with_context(|| args.readme.display().to_string())?;
     let readme = with_tables(&text, &figures, &lab.tables()).with_context(|| args.readme.display().to_string())?;
@@ -63,15 +64,13 @@ pub fn run(args: &FiguresArgs) -> Result<()> {
 }
 
 /// The result files of a folder, by name.
-fn read(folder: &Path) -> Result<BTreeMap<String, Evaluation>> {
+fn read_all(folder: &Path) -> Result<BTreeMap<String, Evaluation>> {
     let mut evaluations = BTreeMap::new();
     for entry in std::fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if let Some(stem) = name.strip_suffix(".json").filter(|_| name != FIGURES) {
-            let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-            let read = serde_json::from_str(&text).with_context(|| format!("{} is not a result file", path.display()));
-            evaluations.insert(stem.to_owned(), read?);
+            evaluations.insert(stem.to_owned(), read(&path)?);
         }
     }
     Ok(evaluations)
@@ -504,7 +503,7 @@ fn share(value: f64) -> f64 {
 /// Five significant digits: more than the precision of any figure, and few enough to hide rounding differences between
 /// machines.
 fn round_to_five_digits(value: f64) -> f64 {
-    format!("{value:.4e}").parse().expect("a printed number is a number")
+    significant(value, 5)
 }
 
 fn rounded(Interval { value, low, high }: Interval) -> Interval {

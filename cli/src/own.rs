@@ -22,7 +22,7 @@ pub struct OwnArgs {
     labels: Option<PathBuf>,
     /// How it normalises pixels in [0, 1]: none, imagenet, symmetric ([-1, 1]), bytes (0 to 255), or mean and
     /// deviation, for all colours or each, such as 0.5/0.25 or 0.49,0.48,0.45/0.25,0.24,0.26.
-    #[arg(long, value_name = "HOW", default_value = "none", requires = "network")]
+    #[arg(long, value_name = "HOW", default_value = "none", requires = "network", allow_hyphen_values = true)]
     normalise: Normalisation,
     /// Height and width of its pictures, where the file leaves them open: 224 or 224x256.
     #[arg(long, value_name = "SIZE", value_parser = parse_size, requires = "network")]
@@ -41,14 +41,10 @@ impl OwnArgs {
             return Ok(None);
         };
         let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-        let labels = self
-            .labels
-            .as_ref()
-            .map(|labels| std::fs::read_to_string(labels).with_context(|| format!("reading {}", labels.display())));
         let options = OwnOptions {
-            normalisation: self.normalise.clone(),
+            normalisation: Some(self.normalise.clone().into()),
             input_size: self.input_size,
-            labels: labels.transpose()?,
+            labels: self.labels.as_deref().map(read_text).transpose()?,
         };
         let name =
             path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
@@ -71,6 +67,28 @@ impl OwnArgs {
     }
 }
 
+/// The text in the file at `path`, in UTF-8, or in UTF-16 if it begins with a byte order mark, as some editors write it.
+fn read_text(path: &Path) -> Result<String> {
+    let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+    decode_text(&bytes).with_context(|| {
+        format!("{}: expected text in UTF-8, or in UTF-16 with a byte order mark, found neither", path.display())
+    })
+}
+
+/// The text of these bytes; see [`read_text`]. `None` if they are in another encoding.
+fn decode_text(bytes: &[u8]) -> Option<String> {
+    let units = |read: fn([u8; 2]) -> u16| {
+        let (pairs, rest) = bytes.as_chunks::<2>();
+        let units: Vec<u16> = pairs[1..].iter().map(|&pair| read(pair)).collect(); // without the mark
+        String::from_utf16(&units).ok().filter(|_| rest.is_empty())
+    };
+    match bytes {
+        [0xff, 0xfe, ..] => units(u16::from_le_bytes),
+        [0xfe, 0xff, ..] => units(u16::from_be_bytes),
+        _ => String::from_utf8(bytes.to_vec()).ok().filter(|text| !text.contains('\0')), // zeros: UTF-16 without a mark
+    }
+}
+
 fn parse_size(text: &str) -> Result<(usize, usize), String> {
     let (height, width) = text.split_once('x').unwrap_or((text, text));
     match (height.parse(), width.parse()) {
@@ -82,6 +100,21 @@ fn parse_size(text: &str) -> Result<(usize, usize), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_is_read_in_its_encoding() {
+        let text = "Kranich\nΓερανός\n";
+        let wide = |write: fn(u16) -> [u8; 2]| -> Vec<u8> { text.encode_utf16().flat_map(write).collect() };
+        let (little, big) = (wide(u16::to_le_bytes), wide(u16::to_be_bytes));
+        let marked =
+            [[&[0xff, 0xfe][..], &little].concat(), [&[0xfe, 0xff][..], &big].concat(), text.as_bytes().to_vec()];
+        for bytes in marked {
+            assert_eq!(decode_text(&bytes).as_deref(), Some(text));
+        }
+        for bytes in [&*little, &[0xff, 0xfe, 0x41], b"M\xf6we"] {
+            assert_eq!(decode_text(bytes), None);
+        }
+    }
 
     #[test]
     fn a_size_is_one_number_or_two() {

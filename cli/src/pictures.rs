@@ -18,7 +18,7 @@ use decoy_data::{About, Content, Picture, Split};
 pub struct PictureArgs {
     /// Look at this square of every picture, in pixels of the upright picture; default: the middle square that the
     /// network was made for.
-    #[arg(long, value_name = "LEFT,TOP,SIDE", value_parser = parse_crop)]
+    #[arg(long, value_name = "LEFT,TOP,SIDE", value_parser = parse_crop, allow_hyphen_values = true)]
     crop: Option<Crop>,
     /// PNG, JPEG, WebP, GIF or BMP files, or folders of them.
     images: Vec<PathBuf>,
@@ -56,12 +56,22 @@ impl PictureArgs {
         family: &Family,
         mut work: impl FnMut(&Path, Photo) -> Result<()>,
     ) -> Result<Skipped> {
+        self.for_each_source(files, |path, source| work(path, self.cut(&source, family)?))
+    }
+
+    /// Opens each of `files` and hands the whole picture to `work`; otherwise like [`for_each`](Self::for_each).
+    ///
+    /// # Errors
+    ///
+    /// The error of the file, if there is only one.
+    pub fn for_each_source(
+        &self,
+        files: &[PathBuf],
+        mut work: impl FnMut(&Path, Source) -> Result<()>,
+    ) -> Result<Skipped> {
         let mut skipped = Skipped { count: 0, files: files.len() };
         for path in files {
-            match self
-                .open(path, family)
-                .and_then(|photo| work(path, photo).with_context(|| path.display().to_string()))
-            {
+            match open(path).and_then(|source| work(path, source).with_context(|| path.display().to_string())) {
                 Ok(()) => {}
                 Err(error) if files.len() == 1 => return Err(error),
                 Err(error) => {
@@ -73,38 +83,42 @@ impl PictureArgs {
         Ok(skipped)
     }
 
-    /// The picture at `path`, cropped and scaled to the input of `family`.
-    pub fn open(&self, path: &Path, family: &Family) -> Result<Photo> {
-        let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-        open_cropped(&bytes, family.input, family.crop, self.crop).with_context(|| path.display().to_string())
+    /// The part of `picture` that a network of `family` sees, at its input size.
+    pub fn cut(&self, picture: &Source, family: &Family) -> Result<Photo> {
+        let Input { channels, height, width } = family.input;
+        Ok(picture.crop(self.frame(picture, family), channels, height, width)?)
     }
 
-    /// The region that is white in the picture `mask`, at the input size of `family`. `mask` has the size of the
-    /// picture at `path`, and is then cropped like it, or the input size.
-    pub fn region(&self, mask: &Path, path: &Path, family: &Family) -> Result<Region> {
+    /// The region that is white in the picture `mask`, at the input size of `family`. `mask` has the size of `picture`,
+    /// and is then cropped like it, or the input size.
+    pub fn region(&self, mask: &Source, picture: &Source, family: &Family) -> Result<Region> {
         let Input { height, width, .. } = family.input;
-        let open = |path: &Path| -> Result<Source> {
-            let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-            photo::open(&bytes).with_context(|| path.display().to_string())
-        };
-        let (white, picture) = (open(mask)?, open(path)?);
         let size = |source: &Source| (source.width() as usize, source.height() as usize);
-        let crop = if size(&white) == (width, height) {
-            white.frame(1.0, height, width)
+        let crop = if size(mask) == (width, height) {
+            mask.frame(1.0, height, width)
         } else {
-            let ((found, rows), (columns, lines)) = (size(&white), size(&picture));
+            let ((found, rows), (columns, lines)) = (size(mask), size(picture));
             ensure!(
-                size(&white) == size(&picture),
-                "{}: expected {columns}×{lines} pixels, as the picture has, or {width}×{height}, as the network sees it; \
-                 found {found}×{rows}",
-                mask.display()
+                size(mask) == size(picture),
+                "expected {columns}×{lines} pixels, as the picture has, or {width}×{height}, as the network sees it; \
+                 found {found}×{rows}"
             );
-            self.crop.unwrap_or_else(|| picture.frame(family.crop, height, width))
+            self.frame(picture, family)
         };
-        let levels = white.crop(crop, 1, height, width)?.levels();
-        Region::new(levels.into_iter().map(|level| level > 127).collect(), height, width)
-            .with_context(|| mask.display().to_string())
+        let levels = mask.crop(crop, 1, height, width)?.levels();
+        Ok(Region::new(levels.into_iter().map(|level| level > 127).collect(), height, width)?)
     }
+
+    /// The square of `picture` that a network of `family` sees.
+    fn frame(&self, picture: &Source, family: &Family) -> Crop {
+        self.crop.unwrap_or_else(|| picture.frame(family.crop, family.input.height, family.input.width))
+    }
+}
+
+/// The picture in the file at `path`, whole.
+pub fn open(path: &Path) -> Result<Source> {
+    let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+    photo::open(&bytes).with_context(|| path.display().to_string())
 }
 
 /// The pictures directly in a folder, sorted by name.
@@ -148,6 +162,20 @@ pub fn at_least_one() -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..=1_000_000_000)
 }
 
+/// Reads a number from `least` to `most`. The error says that `what` is expected, and the range.
+pub fn within(what: &'static str, least: f64, most: f64) -> impl Fn(&str) -> Result<f64, String> + Clone {
+    move |text| {
+        let number = text.parse().ok().filter(|number: &f64| (least..=most).contains(number));
+        let short = |number: f64| format!("{number:?}").trim_end_matches(".0").to_owned(); // 1e-6, 0.5, 100
+        number.ok_or_else(|| format!("expected {what}, {} to {}", short(least), short(most)))
+    }
+}
+
+/// Reads the standard deviation of the noise on pixels in [0, 1], from `least` to 100.
+pub fn sigma(least: f64) -> impl Fn(&str) -> Result<f64, String> + Clone {
+    within("the standard deviation of the noise", least, 100.0)
+}
+
 fn parse_crop(text: &str) -> Result<Crop, String> {
     let numbers: Option<Vec<f64>> = text.split(',').map(|number| number.trim().parse().ok()).collect();
     match numbers.as_deref() {
@@ -188,7 +216,7 @@ impl Images {
             match content {
                 Content::Pixels(levels) => images.add(levels, *class, name),
                 Content::File(bytes) => {
-                    let photo = open_cropped(bytes, input, about.crop, None).with_context(|| name.clone())?;
+                    let photo = open_middle(bytes, input, about.crop).with_context(|| name.clone())?;
                     images.add(&photo.levels(), *class, name);
                 }
             }
@@ -250,13 +278,11 @@ pub fn input(about: &About) -> Input {
     Input { channels: about.channels, height: about.height, width: about.width }
 }
 
-/// A picture file at the size `input`, cropped to `crop`, else to the middle square with this `share` of the shorter
-/// side.
-fn open_cropped(bytes: &[u8], input: Input, share: f64, crop: Option<Crop>) -> Result<Photo> {
+/// A picture file at the size `input`, cropped to the middle square with this `share` of the shorter side.
+fn open_middle(bytes: &[u8], input: Input, share: f64) -> Result<Photo> {
     let Input { channels, height, width } = input;
     let source = photo::open(bytes)?;
-    let crop = crop.unwrap_or_else(|| source.frame(share, height, width));
-    Ok(source.crop(crop, channels, height, width)?)
+    Ok(source.crop(source.frame(share, height, width), channels, height, width)?)
 }
 
 /// Which images of a family's data set.
@@ -331,9 +357,7 @@ impl DataArgs {
         let mut sums = String::new();
         for (index, path) in folders.into_iter().enumerate() {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let number = name.parse().ok().filter(|&number| number < classes).or(all.then_some(index));
-            let class = family.class(&name).ok().or(number);
-            let class = class.with_context(|| {
+            let class = family.class(&name).ok().or(all.then_some(index)).with_context(|| {
                 format!(
                     "{}: expected the label or number of a class, or a folder for each of {classes}",
                     path.display()
@@ -341,7 +365,7 @@ impl DataArgs {
             })?;
             for file in pictures_in(&path)? {
                 let bytes = std::fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
-                let photo = match open_cropped(&bytes, family.input, family.crop, None) {
+                let photo = match open_middle(&bytes, family.input, family.crop) {
                     Ok(photo) => photo,
                     Err(error) => {
                         eprintln!("skipped: {}: {error:#}", file.display());

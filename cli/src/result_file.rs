@@ -17,6 +17,11 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
     serde_json::from_str(&text).with_context(|| format!("{} is not a result file of this kind", path.display()))
 }
 
+/// `value` rounded to this many significant digits, at least 1.
+pub fn significant(value: f64, digits: usize) -> f64 {
+    format!("{value:.0$e}", digits - 1).parse().expect("a printed number is a number")
+}
+
 /// Checks that a file can be written to `path`, before the work whose result it is for.
 pub fn check_writable(path: &Path) -> Result<()> {
     let part = path.with_extension("part");

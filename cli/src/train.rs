@@ -19,6 +19,8 @@ use decoy::catalog::{Accuracies, Accuracy};
 use decoy::noise::Random;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::pictures::within;
+
 /// What to train.
 #[derive(Subcommand)]
 pub enum Train {
@@ -51,9 +53,9 @@ fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
 }
 
-fn check_sigma(sigma: f64) -> Result<()> {
-    ensure!((0.0..=10.0).contains(&sigma), "--sigma is {sigma}: expected 0 to 10, pixels being in [0, 1]");
-    Ok(())
+/// Reads the largest standard deviation of the noise in a training, 0 to 10, for pixels in [0, 1].
+fn largest_sigma() -> impl Fn(&str) -> Result<f64, String> + Clone {
+    within("the largest standard deviation of the noise", 0.0, 10.0)
 }
 
 /// The standard deviation of the noise on one picture: `sigma` times the square root of a uniform number in [0, 1).

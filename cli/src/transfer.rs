@@ -48,7 +48,7 @@ pub struct TransferArgs {
 
 /// Runs `decoy transfer`.
 pub fn run(args: &TransferArgs) -> Result<()> {
-    let options: AttackOptions = args.method.options(None);
+    let options: AttackOptions = args.method.options();
     let attack = build(&options)?;
     args.out.as_deref().map_or(Ok(()), check_writable)?;
     let device = args.device.open()?;

@@ -86,9 +86,12 @@ fn the_picture_that_attack_writes_is_misread() {
 
 #[test]
 fn a_target_is_reached() {
-    let line = &json(&["attack", "--model", MODEL, "--target", "duck", "--json", "tests/fixtures/shape.png"])[0];
-    assert_eq!(line["adversarial"]["label"], "duck");
-    assert_eq!(line["eight_bit"]["label"], "duck");
+    for target in ["Duck", "0"] {
+        let line = &json(&["attack", "--model", MODEL, "--target", target, "--json", "tests/fixtures/shape.png"])[0];
+        for read in [&line["target"], &line["adversarial"]["label"], &line["eight_bit"]["label"]] {
+            assert_eq!(read, "duck");
+        }
+    }
 }
 
 #[test]
@@ -267,6 +270,14 @@ fn bad_input_is_refused_with_words() {
     assert!(data.contains("no-such: no such file or folder") && data.contains("COIL20"), "{data}");
     let label = refusal(&["attack", "--model", MODEL, "--target", "swan", shape]);
     assert!(label.contains("no label named “swan”") && label.contains("duck"), "{label}");
+    let slip = refusal(&["attack", "--model", MODEL, "--target", "duk", shape]);
+    assert!(slip.contains("no label named “duk”: did you mean “duck”?"), "{slip}");
+    let number = refusal(&["attack", "--model", MODEL, "--target", "20", shape]);
+    assert!(number.contains("the network has 20 classes, 0 to 19"), "{number}");
+    let crop = refusal(&["predict", "--model", MODEL, "--crop", "-5,0,100", shape]);
+    assert!(crop.contains("128×128"), "{crop}");
+    let confidence = refusal(&["attack", "--model", MODEL, "--confidence", "-1", shape]);
+    assert!(confidence.contains("confidence is -1: expected a probability, 0 to 0.9999"), "{confidence}");
     let steps = refusal(&["attack", "--model", MODEL, "--steps", "0", shape]);
     assert!(steps.contains("steps is 0: expected 1 to 10000"), "{steps}");
     let norm = refusal(&["attack", "--model", MODEL, "--attack", "ddn:norm=linf", shape]);
@@ -372,6 +383,27 @@ fn a_network_of_ones_own_is_measured_on_class_folders() {
         let (done, said) = run(with(more), out);
         assert!(!done && said.contains(words), "{more:?}: {said}");
     }
+}
+
+#[test]
+fn labels_of_ones_own_are_read_and_told_apart() {
+    let (network, labels, shape) = (scratch("labelled.onnx"), scratch("labels.txt"), "tests/fixtures/shape.png");
+    assert!(decoy(&["export", "--model", MODEL, &network]).status.success());
+    let names: Vec<String> =
+        (0..20).map(|class| if class < 2 { "crane".into() } else { format!("Möwe {class}") }).collect();
+    let marked = "\u{feff}".to_owned() + &names.join("\r\n");
+    std::fs::write(&labels, marked.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>()).expect("written");
+    let own = ["--network", &network, "--labels", &labels];
+    let output = decoy(&[&["predict", "--top", "20"], &own[..], &[shape]].concat());
+    let [seen, notes] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).expect("it prints text"));
+    assert!(seen.contains("crane (0)") && seen.contains("crane (1)") && seen.contains("Möwe 2\n"), "{seen}{notes}");
+    assert!(notes.contains("Some classes have the same name"), "{notes}");
+    let unclear = refusal(&[&["attack", "--target", "crane"], &own[..], &[shape]].concat());
+    assert!(unclear.contains("did you mean “crane (0)”, “crane (1)”?"), "{unclear}");
+
+    std::fs::write(&labels, b"M\xf6we").expect("it is written");
+    let refused = refusal(&[&["predict"], &own[..], &[shape]].concat());
+    assert!(refused.contains("labels.txt: expected text in UTF-8, or in UTF-16"), "{refused}");
 }
 
 #[test]

@@ -14,13 +14,13 @@ pub fn dense(activation: Activation, x: &[f32], weight: &[f32], bias: &[f32]) ->
     let channels = weight.len() / outputs;
     let images = x.len() / channels;
     let mut y = bias.repeat(images);
-    // The work of one thread: some outputs of a single image, or all outputs of several images.
-    let sum = |first: usize, x: &[f32], y: &mut [f32], width: usize| {
+    // Adds to the rows of `y`, one for each image of `x`, which begin at output `first`.
+    let sum = |first: usize, x: &[f32], mut y: Vec<&mut [f32]>| {
         vectors::with_widest_vectors(
             #[inline(always)]
             || {
                 for (block, weight) in weight.chunks(outputs * CHANNELS).enumerate() {
-                    for (y, x) in y.chunks_exact_mut(width).zip(x.chunks_exact(channels)) {
+                    for (y, x) in y.iter_mut().zip(x.chunks_exact(channels)) {
                         // After a ReLU about half of the values are 0 and are skipped. A branch would be mispredicted
                         // half of the time.
                         let (mut found, mut count) = ([(0, 0.0); CHANNELS], 0);
@@ -49,12 +49,12 @@ pub fn dense(activation: Activation, x: &[f32], weight: &[f32], bias: &[f32]) ->
         );
     };
     if images == 1 {
-        let each = outputs.div_ceil(threads::count()).next_multiple_of(OUTPUTS);
-        threads::parts(&mut y, each, each * channels, |part, y| sum(part * each, x, y, y.len()));
+        threads::columns(&mut y, 1, outputs, OUTPUTS, channels, |_, first, y| sum(first, x, y));
     } else {
+        // Several images to a thread, since each reads all the weights. There may be too few outputs to share.
         let each = images.div_ceil(threads::count());
         threads::parts(&mut y, each * outputs, each * weight.len(), |part, y| {
-            sum(0, &x[part * each * channels..], y, outputs);
+            sum(0, &x[part * each * channels..], y.chunks_exact_mut(outputs).collect());
         });
     }
     y
@@ -65,21 +65,17 @@ pub fn dense_backward(activation: Activation, gradient: &[f32], x: &[f32], weigh
     let channels = weight.len() / outputs;
     let mut y = vec![0.0; x.len()];
     let images = x.len() / channels;
-    // The work of one thread: some channels of a single image, or all channels of several images.
-    let each =
-        if images == 1 { channels.div_ceil(threads::count()) } else { images.div_ceil(threads::count()) * channels };
-    threads::parts(&mut y, each, each * outputs, |part, y| {
-        let (first, x) = (part * each, &x[part * each..][..y.len()]);
-        let (image, channel) = (first / channels, first % channels);
-        let width = channels.min(y.len());
+    // A thread computes some channels of all images, so that it reads their weights alone.
+    threads::columns(&mut y, images, channels, 1, images * outputs, |_, first, mut y| {
         vectors::with_widest_vectors(
             #[inline(always)]
             || {
-                let weight = &weight[channel * outputs..][..width * outputs];
+                let weight = &weight[first * outputs..][..y[0].len() * outputs];
                 for (block, weight) in weight.chunks(outputs * CHANNELS).enumerate() {
-                    let images = y.chunks_exact_mut(width).zip(x.chunks_exact(width));
-                    for ((y, x), gradient) in images.zip(gradient.chunks_exact(outputs).skip(image)) {
-                        let values = y[block * CHANNELS..].iter_mut().zip(&x[block * CHANNELS..]);
+                    let images = y.iter_mut().zip(x.chunks_exact(channels));
+                    for ((y, x), gradient) in images.zip(gradient.chunks_exact(outputs)) {
+                        let start = block * CHANNELS;
+                        let values = y[start..].iter_mut().zip(&x[first + start..]);
                         for ((y, &x), weights) in values.zip(weight.chunks_exact(outputs)) {
                             let slope = activation.slope(x);
                             if slope != 0.0 {

@@ -19,8 +19,8 @@ pub struct Ensemble {
 }
 
 impl Ensemble {
-    /// The attacks that find the smallest perturbations in `norm`. Each gets `steps` steps; FMN gets twice as many in L∞,
-    /// PDPGD five times and σ-zero ten times, since they need them. FMN runs with several first steps: which of them ends
+    /// The attacks that find the smallest perturbations in `norm`. Each gets `steps` steps; FMN gets twice as many in L1 and
+    /// L∞, PDPGD five times and σ-zero ten times, since they need them. FMN runs with several first steps: which of them ends
     /// nearest differs from image to image.
     pub fn of_the_best(norm: Norm, steps: usize) -> Self {
         let ddn = || Box::new(Ddn { steps, ..Ddn::default() });
@@ -39,7 +39,7 @@ impl Ensemble {
         let sigma_zero = || Box::new(SigmaZero { steps: 10 * steps, ..SigmaZero::default() });
         let attacks: Vec<Box<dyn Attack>> = match norm {
             Norm::L0 => vec![fmn(steps, 1.0), sigma_zero()],
-            Norm::L1 => vec![fmn(steps, 1.0), fmn(steps, 3.0), fab(), any(), pdpgd()],
+            Norm::L1 => vec![fmn(2 * steps, 1.0), fmn(2 * steps, 3.0), fab(), any(), pdpgd()],
             Norm::L2 => vec![ddn(), fmn(steps, 1.0), fmn(steps, 0.3), fmn(steps, 3.0), deepfool(), any(), each()],
             Norm::Linf => vec![fmn(steps, 1.0), fmn(2 * steps, 4.0), fmn(2 * steps, 8.0), any(), each()],
         };

@@ -74,7 +74,7 @@ pub struct AttackOptions {
     /// The norm, if the attack supports several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub norm: Option<Norm>,
-    /// The label to be read; any wrong one if left out.
+    /// The label to be read, or the index of its class; any wrong one if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
     /// The probability, in [0, 0.9999], that the wrong label or the target must reach. If left out, it need only be the

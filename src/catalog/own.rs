@@ -19,9 +19,10 @@ const OWN: &str = "own";
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
 #[serde(default)]
 pub struct OwnOptions {
-    /// The normalisation of pixels before the network: `none`, `imagenet`, `symmetric`, `bytes`, or MEAN/DEVIATION.
-    #[cfg_attr(target_family = "wasm", tsify(type = "string", optional))]
-    pub normalisation: Normalisation,
+    /// The normalisation of pixels before a network from an ONNX file, as [`Normalisation`] reads it: `none`, which is
+    /// the default, `imagenet`, `symmetric`, `bytes`, or MEAN/DEVIATION.
+    #[cfg_attr(target_family = "wasm", tsify(optional))]
+    pub normalisation: Option<String>,
     /// Height and width of the pictures, if the file does not fix them.
     #[cfg_attr(target_family = "wasm", tsify(optional))]
     pub input_size: Option<(usize, usize)>,
@@ -47,18 +48,21 @@ impl Catalog {
     ///
     /// The file is an ONNX file, or it holds safetensors weights for the network of a family of this catalogue. If no
     /// labels are given, those of that family are used. For an ONNX file they are those of a family with as many
-    /// classes and channels, and a note says so; if there is none, the classes are numbered.
+    /// classes and channels, and a note says so; if there is none, the classes are numbered. Classes with the same name
+    /// have their number added to it, and a note says so.
     ///
     /// # Errors
     ///
     /// [`Error::Onnx`] if the network cannot be read, or if there is not exactly one label for each class;
-    /// [`Error::Weights`] if the weights fit no network.
+    /// [`Error::Weights`] if the weights fit no network; [`Error::Parameter`] if the normalisation cannot be read.
     pub fn own(&self, name: &str, bytes: &[u8], options: &OwnOptions, device: &Device) -> Result<(Own, Frozen), Error> {
-        if weights::are_safetensors(bytes) {
-            self.own_weights(name, bytes, options, device)
+        let (mut own, network) = if weights::are_safetensors(bytes) {
+            self.own_weights(name, bytes, options, device)?
         } else {
-            self.own_onnx(name, bytes, options, device)
-        }
+            self.own_onnx(name, bytes, options, device)?
+        };
+        own.notes.extend(tell_apart(&mut own.family.labels));
+        Ok((own, network))
     }
 
     fn own_onnx(
@@ -68,6 +72,7 @@ impl Catalog {
         OwnOptions { normalisation, input_size, labels }: &OwnOptions,
         device: &Device,
     ) -> Result<(Own, Frozen), Error> {
+        let normalisation: Normalisation = normalisation.as_deref().unwrap_or("none").parse()?;
         let read = onnx::Options { normalisation: normalisation.clone(), input_size: *input_size };
         let network = onnx::load(bytes, &read, device)?;
         let classes = network.classes();
@@ -82,19 +87,9 @@ impl Catalog {
             }
             (None, None) => (0..classes).map(|class| format!("class {class}")).collect(),
         };
-        let family = Family {
-            id: OWN.to_owned(),
-            title: name.to_owned(),
-            data: String::new(),
-            reader: name.to_owned(),
-            note: None,
-            patience: (input.height > 128).then_some(40),
-            architecture: Architecture::Onnx,
-            input,
-            crop: 1.0,
-            labels,
-            models: vec![ModelEntry { normalisation: Some(normalisation.clone()), ..entry(name, bytes) }],
-        };
+        let entry = ModelEntry { normalisation: Some(normalisation), ..entry(name, bytes) };
+        let family =
+            Family { patience: (input.height > 128).then_some(40), ..family(entry, Architecture::Onnx, input, labels) };
         Ok((Own { family, notes }, network.freeze()))
     }
 
@@ -113,17 +108,30 @@ impl Catalog {
             Error::Weights { model: name.to_owned(), expected, found: "others".to_owned() }
         })?;
         let notes = vec![format!("Weights for a network of “{}”, which takes pixels from 0 to 1.", known.title)];
+        let labels = labels.as_ref().map_or(Ok(known.labels.clone()), |text| parse(text, known.labels.len()))?;
         let family = Family {
-            id: OWN.to_owned(),
-            title: name.to_owned(),
-            data: String::new(),
-            reader: name.to_owned(),
-            note: None,
-            labels: labels.as_ref().map_or(Ok(known.labels.clone()), |text| parse(text, known.labels.len()))?,
-            models: vec![entry],
-            ..known.clone()
+            patience: known.patience,
+            crop: known.crop,
+            ..family(entry, known.architecture, known.input, labels)
         };
         Ok((Own { family, notes }, network))
+    }
+}
+
+/// The family of a user's own network, which sees the whole middle square of a picture.
+fn family(entry: ModelEntry, architecture: Architecture, input: Input, labels: Vec<String>) -> Family {
+    Family {
+        id: OWN.to_owned(),
+        title: entry.id.clone(),
+        data: String::new(),
+        reader: entry.id.clone(),
+        note: None,
+        patience: None,
+        architecture,
+        input,
+        crop: 1.0,
+        labels,
+        models: vec![entry],
     }
 }
 
@@ -188,6 +196,22 @@ fn parse(text: &str, classes: usize) -> Result<Vec<String>, Error> {
     Ok(labels)
 }
 
+/// Adds the class number to every label that several classes have, whether in upper or lower case. Returns a note for
+/// the user if there is one.
+fn tell_apart(labels: &mut [String]) -> Option<String> {
+    let folded: Vec<String> = labels.iter().map(|label| label.to_ascii_lowercase()).collect();
+    let mut counts = BTreeMap::new();
+    folded.iter().for_each(|label| *counts.entry(label).or_insert(0) += 1);
+    let mut first = None;
+    for (class, (label, folded)) in labels.iter_mut().zip(&folded).enumerate() {
+        if counts[folded] > 1 {
+            *label = format!("{label} ({class})");
+            first.get_or_insert_with(|| label.clone());
+        }
+    }
+    first.map(|label| format!("Some classes have the same name, so each has its number added, such as “{label}”."))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,6 +237,41 @@ mod tests {
             let error = parse(text, 2).expect_err(text).to_string();
             assert!(error.contains(words), "{error}");
         }
+    }
+
+    #[test]
+    fn classes_of_the_same_name_are_told_apart() {
+        let mut labels = ["crane", "duck", "Crane"].map(str::to_owned);
+        let note = tell_apart(&mut labels).expect("two have the same name");
+        assert_eq!(labels, ["crane (0)", "duck", "Crane (2)"]);
+        assert!(note.contains("“crane (0)”"), "{note}");
+        assert_eq!(tell_apart(&mut labels), None);
+    }
+
+    #[test]
+    fn a_class_is_found_by_its_name_or_number() {
+        let labels = ["crane (0)", "7", "Duck"].map(str::to_owned).to_vec();
+        let input = Input { channels: 1, height: 32, width: 32 };
+        let family = family(entry("mine.onnx", &[]), Architecture::Onnx, input, labels);
+        for (text, class) in [("crane (0)", 0), ("duck", 2), ("7", 1), ("0", 0), ("2", 2)] {
+            assert_eq!(family.class(text).expect(text), class);
+        }
+        for (text, words) in [("3", "the network has 3 classes, 0 to 2"), ("crane", "there is no label named “crane”")]
+        {
+            let error = family.class(text).expect_err(text).to_string();
+            assert!(error.contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_normalisation_that_cannot_be_read_is_told() {
+        let options = OwnOptions { normalisation: Some("0.5".to_owned()), ..OwnOptions::default() };
+        let refused = Catalog::default().own("mine.onnx", b"", &options, &Device::flex()).err();
+        let words = refused.expect("a deviation is missing").to_string();
+        assert_eq!(
+            words,
+            "normalise is 0.5: expected none, imagenet, symmetric, bytes, or MEAN/DEVIATION, such as 0.5/0.25"
+        );
     }
 
     #[test]

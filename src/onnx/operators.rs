@@ -37,6 +37,11 @@ impl<'a> Inputs<'a> {
         self.maybe(index).map(Array::whole_values).transpose()
     }
 
+    /// The integers of an attribute, `written`, or in newer operator sets of the constant input `index`, if it is given.
+    fn written_or(&self, written: Option<&Vec<i64>>, index: usize) -> Outcome<Option<Vec<i64>>> {
+        written.map_or_else(|| self.whole(index), |written| Ok(Some(written.clone())))
+    }
+
     /// Whether a fixed `length` stands for `fixed_batch` images and must become the number of images in this run.
     fn rewrites(&self, length: i64) -> bool {
         self.fixed_batch.is_some_and(|fixed| fixed != self.batch && fixed as i64 == length)
@@ -337,6 +342,10 @@ fn length_of(value: i64) -> Outcome<usize> {
     usize::try_from(value).map_err(|_| format!("a length is expected, {value} found"))
 }
 
+fn lengths_of(values: &[i64]) -> Outcome<Vec<usize>> {
+    values.iter().copied().map(length_of).collect()
+}
+
 /// Operators that change shapes, and operators on shapes.
 fn shaping(kind: &str, a: &Attributes) -> Outcome<Option<Run>> {
     let axis = move |default| a.int("axis", default);
@@ -378,7 +387,7 @@ fn shaping(kind: &str, a: &Attributes) -> Outcome<Option<Run>> {
         }
         "Squeeze" => one(move |inputs| {
             let x = inputs.get(0)?;
-            let gone = match axes.clone().map_or_else(|| inputs.whole(1), |axes| Ok(Some(axes)))? {
+            let gone = match inputs.written_or(axes.as_ref(), 1)? {
                 Some(axes) => axes_of(&axes, x.rank())?,
                 None => (0..x.rank()).filter(|&axis| x.shape()[axis] == 1).collect(),
             };
@@ -387,8 +396,7 @@ fn shaping(kind: &str, a: &Attributes) -> Outcome<Option<Run>> {
         }),
         "Unsqueeze" => one(move |inputs| {
             let x = inputs.get(0)?;
-            let axes = axes.clone().map_or_else(|| inputs.whole(1), |axes| Ok(Some(axes)))?;
-            let axes = axes.ok_or("axes are expected")?;
+            let axes = inputs.written_or(axes.as_ref(), 1)?.ok_or("axes are expected")?;
             let rank = x.rank() + axes.len();
             let axes = axes_of(&axes, rank)?;
             let mut left = x.shape().iter();
@@ -433,8 +441,8 @@ fn shaping(kind: &str, a: &Attributes) -> Outcome<Option<Run>> {
                 let x = inputs.get(0)?;
                 let axis = axis_of(axis, x.rank())?;
                 let length = x.shape()[axis];
-                let sizes = match sizes.clone().map_or_else(|| inputs.whole(1), |sizes| Ok(Some(sizes)))? {
-                    Some(sizes) => sizes.into_iter().map(length_of).collect::<Outcome<Vec<_>>>()?,
+                let sizes = match inputs.written_or(sizes.as_ref(), 1)? {
+                    Some(sizes) => lengths_of(&sizes)?,
                     None => {
                         let parts = inputs.outputs;
                         let part = length.div_ceil(parts.max(1));
@@ -454,13 +462,10 @@ fn shaping(kind: &str, a: &Attributes) -> Outcome<Option<Run>> {
             let [starts, ends] = ["starts", "ends"].map(|name| a.ints(name));
             one(move |inputs| {
                 let x = inputs.get(0)?;
-                let given = |written: &Option<Vec<i64>>, index| match written {
-                    Some(written) => Ok(Some(written.clone())),
-                    None => inputs.whole(index),
-                };
-                let starts = given(&starts, 1)?.ok_or("starts are expected")?;
-                let ends = given(&ends, 2)?.ok_or("ends are expected")?;
-                let axes = given(&axes, 3)?.unwrap_or_else(|| (0..starts.len() as i64).collect());
+                let starts = inputs.written_or(starts.as_ref(), 1)?.ok_or("starts are expected")?;
+                let ends = inputs.written_or(ends.as_ref(), 2)?.ok_or("ends are expected")?;
+                let axes = inputs.written_or(axes.as_ref(), 3)?;
+                let axes = axes.unwrap_or_else(|| (0..starts.len() as i64).collect());
                 let steps = inputs.whole(4)?.unwrap_or_else(|| vec![1; starts.len()]);
                 if ends.len() != starts.len() || axes.len() != starts.len() || steps.len() != starts.len() {
                     return Err("as many starts as ends, axes and steps are expected".to_owned());
@@ -491,10 +496,10 @@ fn shaping(kind: &str, a: &Attributes) -> Outcome<Option<Run>> {
             if inputs.get(0)?.is_constant() && shape.first().is_some_and(|&first| first > 1 && inputs.rewrites(first)) {
                 shape[0] = inputs.batch as i64;
             }
-            inputs.get(0)?.expand(&shape.into_iter().map(length_of).collect::<Outcome<Vec<_>>>()?)
+            inputs.get(0)?.expand(&lengths_of(&shape)?)
         }),
         "Tile" => one(|inputs| {
-            let times = inputs.get(1)?.whole_values()?.into_iter().map(length_of).collect::<Outcome<Vec<_>>>()?;
+            let times = lengths_of(&inputs.get(1)?.whole_values()?)?;
             let x = inputs.get(0)?;
             if times.len() != x.rank() {
                 return Err(format!("a number of times for each axis of {:?} is expected", x.shape()));
@@ -510,10 +515,7 @@ fn shaping(kind: &str, a: &Attributes) -> Outcome<Option<Run>> {
             let (written, value) = (a.ints("pads").or_else(|| a.ints("paddings")), a.float("value", 0.0));
             one(move |inputs| {
                 let x = inputs.get(0)?;
-                let pads = written
-                    .clone()
-                    .map_or_else(|| inputs.whole(1), |pads| Ok(Some(pads)))?
-                    .ok_or("pads are expected")?;
+                let pads = inputs.written_or(written.as_ref(), 1)?.ok_or("pads are expected")?;
                 let value = match inputs.maybe(2).filter(|_| written.is_none()) {
                     Some(value) => value.scalar().ok_or("one constant value is expected")?,
                     None => value,
@@ -550,7 +552,7 @@ fn shaping(kind: &str, a: &Attributes) -> Outcome<Option<Run>> {
         "ConstantOfShape" => {
             let value = a.tensor("value").map(super::graph::tensor).transpose()?;
             one(move |inputs| {
-                let shape = inputs.get(0)?.whole_values()?.into_iter().map(length_of).collect::<Outcome<Vec<_>>>()?;
+                let shape = lengths_of(&inputs.get(0)?.whole_values()?)?;
                 match &value {
                     Some(value) => value.reshape(&[])?.expand(&shape),
                     None => Array::constant(vec![0.0], &[])?.expand(&shape),
@@ -615,7 +617,7 @@ fn shaping(kind: &str, a: &Attributes) -> Outcome<Option<Run>> {
             };
             one(move |inputs| {
                 let x = inputs.get(0)?;
-                let axes = axes.clone().map_or_else(|| inputs.whole(1), |axes| Ok(Some(axes)))?.unwrap_or_default();
+                let axes = inputs.written_or(axes.as_ref(), 1)?.unwrap_or_default();
                 if axes.is_empty() && nothing {
                     return Ok(x.clone());
                 }
@@ -749,7 +751,7 @@ fn layers(kind: &str, a: &Attributes, opset: i64) -> Outcome<Option<Run>> {
         "MaxPool" | "AveragePool" => {
             let (frame, size) = (Frame::of(a), a.ints("kernel_shape").unwrap_or_default());
             let (largest, all) = (kind == "MaxPool", a.int("count_include_pad", 0) == 1);
-            let size = size.into_iter().map(length_of).collect::<Outcome<Vec<_>>>()?;
+            let size = lengths_of(&size)?;
             one(move |inputs| {
                 flat_pictures(inputs.get(0)?, |x| {
                     let size = if size.len() == 1 { vec![1, size[0]] } else { size.clone() };

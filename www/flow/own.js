@@ -22,6 +22,13 @@ export const isNetwork = ({ name }) => NETWORK.test(name);
 const alike = (one, other) => one.architecture === other.architecture && one.labels.length === other.labels.length
   && JSON.stringify(one.input) === JSON.stringify(other.input);
 
+/** The text of a file, in UTF-16 if its first bytes say so, else in UTF-8. @param {Blob} file */
+async function textOf(file) {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const mark = bytes[0] * 256 + bytes[1];
+  return new TextDecoder(mark === 0xfffe ? 'utf-16le' : mark === 0xfeff ? 'utf-16be' : 'utf-8').decode(bytes);
+}
+
 /**
  * @param {import('../page.js').Page} page @param {import('../session.js').Session} session
  * @param {(family: Family, model?: ModelEntry) => void} use classifies the picture with a network of this family
@@ -31,7 +38,7 @@ export function ownFlow(page, session, use, leave) {
   const widget = ownForm({
     onNetwork: open,
     onLabels: async (file) => {
-      labels = await file.text();
+      labels = await textOf(file);
       reread();
     },
     onChange: reread,
@@ -122,7 +129,7 @@ export function ownFlow(page, session, use, leave) {
     } catch (error) {
       if (turn !== asked) return;
       const words = error instanceof Error ? error.message : String(error);
-      problem = `“${name}” cannot be used: ${words.replace(/^Failed to deserialize.*? Error: /, '').replace(/^the ONNX network cannot be used: /, '').replace(/[^.!?]$/, '$&.')}`;
+      problem = `“${name}” cannot be used: ${words.replace(/^the ONNX network cannot be used: /, '').replace(/[^.!?]$/, '$&.')}`;
       page.changed();
     }
   }

@@ -41,7 +41,8 @@ export function ownForm({ onNetwork, onLabels, onChange, onKeep, onLeave, onRetu
   return {
     /** The user's settings for it, except the labels. @returns {OwnOptions} */
     options() {
-      const [height, width = height] = (size.value.match(/\d+/g) ?? []).map(Number);
+      // The module takes numbers of 32 bits, and says of such large ones that they are too large.
+      const [height, width = height] = (size.value.match(/\d+/g) ?? []).map((digits) => Math.min(Number(digits), 2 ** 31));
       return { normalisation: normalisation.value || numbers.value, ...(height && { input_size: [height, width] }) };
     },
 

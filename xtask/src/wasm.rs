@@ -105,9 +105,7 @@ pub fn install_target() -> Result<()> {
     if target_installed()? {
         return Ok(());
     }
-    step("Building the wasm target from its source", || {
-        run(Command::new("bash").args(["xtask/wasm-target.sh", STD]))
-    })
+    step("Building the wasm target from its source", || run(Command::new("bash").args(["xtask/wasm-target.sh", STD])))
 }
 
 fn target_installed() -> Result<bool> {

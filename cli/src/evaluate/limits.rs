@@ -6,6 +6,7 @@ use anyhow::Result;
 use burn::tensor::{Device, Tensor};
 
 use crate::pictures::Images;
+use crate::result_file::significant;
 
 /// Pictures compared at once, each with [`AT_ONCE`] others.
 const AT_ONCE: usize = 500;
@@ -31,7 +32,8 @@ pub fn of(images: &Images, all: &Images, device: &Device) -> Result<Vec<f64>> {
             }
         }
     }
-    Ok(nearest.iter().map(|square| digits(square.max(0.0).sqrt() / 2.0)).collect())
+    // Five digits are the precision of a difference of two large sums.
+    Ok(nearest.iter().map(|square| significant(square.max(0.0).sqrt() / 2.0, 5)).collect())
 }
 
 /// The images in chunks of [`AT_ONCE`], `[N, C·H·W]`, with their indices.
@@ -46,11 +48,6 @@ fn chunks(images: &Images, device: &Device) -> impl Iterator<Item = (Range<usize
 /// The squared L2 norm of each row, `[N, 1]`.
 fn squares(rows: &Tensor<2>) -> Tensor<2> {
     rows.clone().square().sum_dim(1)
-}
-
-/// Rounds to five significant digits, the precision of a difference of two large sums.
-fn digits(value: f64) -> f64 {
-    format!("{value:.4e}").parse().expect("a printed number is a number")
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ use decoy::classifier::Frozen;
 use decoy::metrics::distance_under_noise;
 use decoy::noise::Random;
 
+use crate::result_file::significant;
+
 /// Index of the strongest noise that is tried: σ is 41 times the range of a pixel, see [`strength`].
 const STRONGEST: f64 = 24.0;
 
@@ -112,8 +114,7 @@ fn search(begin: f64, errors: impl Fn(f64) -> Result<f64>) -> Result<Option<f64>
     let usable = tried.into_iter().filter(|(_, share)| USABLE_SHARES.contains(share));
     let best = usable.min_by(|a, b| off(a.1).total_cmp(&off(b.1)));
     // Four digits are more than a hundred draws can give.
-    let digits = |value: f64| format!("{value:.3e}").parse().expect("a printed number is a number");
-    Ok(best.map(|(index, share)| digits(distance_under_noise(strength(index), share))))
+    Ok(best.map(|(index, share)| significant(distance_under_noise(strength(index), share), 4)))
 }
 
 /// The σ of an index: 0.01 at 0, and √2 times as much for each step of 1.

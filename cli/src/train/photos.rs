@@ -23,7 +23,7 @@ use decoy::photo::{self, Crop};
 use decoy_data::photographs::{self, Photograph};
 use decoy_data::{Content, DataSet, ImagenetSample, Split};
 
-use super::{Checkpoints, check_sigma, interrupted, mixed_strength, progress};
+use super::{Checkpoints, interrupted, largest_sigma, mixed_strength, progress};
 use crate::catalog_file::{CatalogFile, TrainedModel};
 use crate::device::DeviceChoice;
 
@@ -31,7 +31,7 @@ use crate::device::DeviceChoice;
 #[derive(Args)]
 pub struct PhotosArgs {
     /// The largest noise level: standard deviation of the noise, pixels in [0, 1].
-    #[arg(long)]
+    #[arg(long, value_parser = largest_sigma())]
     sigma: f64,
     /// The network to begin with; the first for photographs if left out.
     #[arg(long)]
@@ -74,7 +74,6 @@ pub struct PhotosArgs {
 
 /// Runs `decoy train photos`.
 pub fn run(args: &PhotosArgs) -> Result<()> {
-    check_sigma(args.sigma)?;
     ensure!(args.sigma > 0.0, "--sigma is 0: that is the clean network, which `decoy import` makes");
     ensure!(
         args.batch > 0 && args.steps > 0 && args.checkpoint_every > 0,

@@ -15,14 +15,14 @@ use decoy::classifier::Classifier;
 use decoy::noise::Random;
 use decoy_data::{About, Content, DataSet, Picture, Split};
 
-use super::{Checkpoints, check_sigma, interrupted, mixed_strength, progress};
+use super::{Checkpoints, interrupted, largest_sigma, mixed_strength, progress};
 use crate::catalog_file::{CatalogFile, TrainedModel, describe};
 
 /// Which networks to train.
 #[derive(Args, Clone)]
 pub struct SupervisedArgs {
     /// Noise levels: the largest standard deviation of the noise, pixels in [0, 1]; several with commas.
-    #[arg(long, value_delimiter = ',', required = true)]
+    #[arg(long, value_delimiter = ',', required = true, value_parser = largest_sigma())]
     sigma: Vec<f64>,
     /// Seeds of weights, noise and order; one network for every level and seed.
     #[arg(long, value_delimiter = ',', default_value = "1")]
@@ -88,7 +88,6 @@ pub fn run<M: Trainee>(
     recipe: &Recipe,
     init: impl Fn(&Device, usize) -> M,
 ) -> Result<()> {
-    args.sigma.iter().try_for_each(|&sigma| check_sigma(sigma))?;
     let passes = args.passes.unwrap_or(recipe.passes);
     ensure!(passes > 0, "--passes is 0: expected at least 1");
     let about = set.about();
