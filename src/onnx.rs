@@ -40,7 +40,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::classifier::{Classifier, Frozen};
 use crate::error::Error;
-use array::Array;
+use array::{Array, count};
 use graph::Graph;
 
 mod array;
@@ -157,7 +157,14 @@ pub struct Network {
     notes: Vec<String>,
     /// The number of images in one run, if the file fixes it.
     chunk: Option<usize>,
+    work: usize,
 }
+
+/// The largest number of images that a file may fix.
+const MOST_IMAGES: usize = 1024;
+
+/// The longest text of an error.
+const LONGEST: usize = 600;
 
 impl Network {
     /// Channels of its pictures: 1 for grey, 3 for red, green, blue.
@@ -185,37 +192,47 @@ impl Network {
         &self.notes
     }
 
+    /// What one run costs, with one image or as many as the file fixes: how many values are read and made on the way,
+    /// and products, in round figures.
+    pub fn work(&self) -> usize {
+        self.work
+    }
+
     /// The network in the form that attacks take.
     pub fn freeze(self) -> Frozen {
         let device = self.device.clone();
         Frozen::of(Box::new(self), device)
     }
 
-    /// The logits `[N, K]` of `pixels`, for a number of images that the graph takes in one run.
-    fn read(&self, pixels: Tensor<4>) -> Tensor<2> {
+    /// The logits `[N, K]` of `pixels`, if the graph takes this number of images in one run.
+    fn read(&self, pixels: Tensor<4>) -> Option<Tensor<2>> {
         let shape = pixels.dims();
         let input = Array::variable(&shape, Some(pixels.into_dispatch()));
-        let output =
-            self.graph.run(input).and_then(|output| output.reshape(&[shape[0], self.classes]).map_err(Error::Onnx));
-        let output = output.expect("it was tried with such images when it was loaded");
-        Tensor::from_dispatch(output.tensor().expect("it depends on the pixels"))
+        let output = self.graph.run(input).ok()?.reshape(&[shape[0], self.classes]).ok()?;
+        output.tensor().map(Tensor::from_dispatch)
     }
 }
 
 impl Classifier for Network {
     fn logits(&self, pixels: Tensor<4>) -> Tensor<2> {
+        const TRIED: &str = "it was tried with such images when it was loaded";
         let images = pixels.dims()[0];
-        let Some(chunk) = self.chunk else {
-            return self.read(pixels);
+        let chunk = match self.chunk {
+            Some(chunk) => chunk,
+            // What a graph does may depend on the number of images, of which three were tried.
+            None => match self.read(pixels.clone()) {
+                Some(logits) => return logits,
+                None => 1,
+            },
         };
         let chunks = (0..images).step_by(chunk).map(|start| {
             let part = pixels.clone().narrow(0, start, chunk.min(images - start));
             let missing = chunk - part.dims()[0];
             if missing == 0 {
-                return self.read(part);
+                return self.read(part).expect(TRIED);
             }
             let filler = part.clone().narrow(0, 0, 1).repeat_dim(0, missing);
-            self.read(Tensor::cat(vec![part, filler], 0)).narrow(0, 0, chunk - missing)
+            self.read(Tensor::cat(vec![part, filler], 0)).expect(TRIED).narrow(0, 0, chunk - missing)
         });
         Tensor::cat(chunks.collect(), 0)
     }
@@ -227,7 +244,30 @@ impl Classifier for Network {
 ///
 /// [`Error::Onnx`] if the file is not valid ONNX, is cut off, or is not an image classifier with gradients. It names
 /// the operator and the node, says what was expected, and what can be done.
+///
+/// # Limits
+///
+/// Whatever the file says, reading it takes at most 512 MiB and 400 bytes for each of its bytes. An array has at most
+/// 2²⁷ values and 16 axes. Constants that are computed have at most 2²² values and four for each byte of the file. A
+/// graph has at most 20 000 nodes, and fixes at most 1024 images.
 pub fn load(bytes: &[u8], options: &Options, device: &Device) -> Result<Network, Error> {
+    read(bytes, options, device).map_err(|error| match error {
+        Error::Onnx(message) => Error::Onnx(sentence(&message)),
+        other => other,
+    })
+}
+
+/// `message` in one line, cut off where it is too long. Its names and lists are those of the file.
+fn sentence(message: &str) -> String {
+    let line = |character: char| if character.is_control() { ' ' } else { character };
+    let mut text: String = message.chars().take(LONGEST).map(line).collect();
+    if message.chars().nth(LONGEST).is_some() {
+        text.push('…');
+    }
+    text
+}
+
+fn read(bytes: &[u8], options: &Options, device: &Device) -> Result<Network, Error> {
     let model = decode(bytes)?;
     let version = model.opsets.iter().find(|opset| matches!(opset.domain.as_deref(), None | Some("" | "ai.onnx")));
     let opset = version.and_then(|opset| opset.version).unwrap_or(1);
@@ -446,6 +486,10 @@ impl Form {
     fn network(&self, mut graph: Graph, fixed_batch: Option<usize>, device: &Device) -> Result<Network, Error> {
         let Self { shape: [channels, height, width], .. } = *self;
         let first = fixed_batch.unwrap_or(1);
+        if first > MOST_IMAGES {
+            return refuse(format!("at most {MOST_IMAGES} images at once are expected, {first} found"));
+        }
+        count(&[first, channels, height, width]).map_err(Error::Onnx)?;
         let classes = |graph: &Graph, images: usize| -> Result<usize, Error> {
             let output = graph.run(Array::variable(&[images, channels, height, width], None))?;
             let shape = output.shape();
@@ -488,11 +532,13 @@ impl Form {
         if matches!(self.layout, Layout::Last) {
             notes.push("The network takes pictures as [N, H, W, C].".to_owned());
         }
-        for &images in &batches {
-            classes(&graph, images)?;
-        }
         graph.move_constants(device);
+        let mut work = 0;
+        for &images in batches.iter().rev() {
+            classes(&graph, images)?;
+            work = graph.work();
+        }
         let device = device.clone();
-        Ok(Network { graph, device, channels, height, width, classes: found, notes, chunk })
+        Ok(Network { graph, device, channels, height, width, classes: found, notes, chunk, work })
     }
 }

@@ -5,6 +5,9 @@
 //! are computed. An array that depends on the pixels may have no values: a graph is first tried with such arrays, which
 //! checks every shape without computing anything.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use burn::backend::ops::{ActivationOps, FloatTensorOps, ModuleOps, PadMode};
 use burn::backend::{Dispatch, DispatchTensor, FloatDType, Slice, TensorMetadata};
 use burn::tensor::{DType, Device, Int, Shape, Tensor, TensorData};
@@ -13,11 +16,56 @@ use burn::tensor::{DType, Device, Int, Shape, Tensor, TensorData};
 pub(super) type Outcome<T> = Result<T, String>;
 
 /// The largest number of values of an array: 512 MiB.
-const LARGEST: usize = 1 << 27;
+pub(super) const LARGEST: usize = 1 << 27;
 
-/// A constant may have four times as many values as its inputs, plus this number (64 MiB). So a small file cannot fill
-/// the memory. In tests the limit is larger, since ONNX's own test networks expand weights from a single value.
-pub(super) const GROWTH: usize = if cfg!(test) { 1 << 28 } else { 1 << 24 };
+/// The largest number of axes: twice that of any picture taken apart.
+const AXES: usize = 16;
+
+/// The longest list of numbers that says what an operator does: lengths, axes, places where to cut.
+const LIST: usize = 1024;
+
+/// The largest constant that is made of nothing: 16 MiB. In tests the limit is larger, since ONNX's own test networks
+/// expand weights from a single value.
+const GROWTH: usize = if cfg!(test) { 1 << 28 } else { 1 << 22 };
+
+/// What the constants of a graph may cost. The file says what is computed, so a small one must neither fill the memory
+/// nor take for ever. Constants know their budget and pass it on.
+#[derive(Debug)]
+pub(super) struct Budget {
+    /// The largest number of values of a constant.
+    largest: usize,
+    /// How many values of constants may still be read and made. A product counts 1/256.
+    left: Cell<usize>,
+    /// How many values that depend on the pixels were read and made, and products likewise.
+    work: Cell<usize>,
+}
+
+impl Budget {
+    /// For a file of `size` bytes: constants of 4 · `size` values and [`GROWTH`] more, and twice as many in a run.
+    pub fn new(size: usize) -> Rc<Self> {
+        let largest = size.saturating_mul(4).saturating_add(GROWTH);
+        let budget = Self { largest, left: Cell::new(0), work: Cell::new(0) };
+        budget.begin();
+        Rc::new(budget)
+    }
+
+    /// Begins a run.
+    pub fn begin(&self) {
+        self.left.set(self.largest.saturating_mul(2));
+        self.work.set(0);
+    }
+
+    /// What this run has read and made of the pixels so far.
+    pub fn work(&self) -> usize {
+        self.work.get()
+    }
+
+    fn spend(&self, values: usize) -> Outcome<()> {
+        let left = self.left.get().checked_sub(values);
+        self.left.set(left.ok_or("far more constants than the file has weights are computed")?);
+        Ok(())
+    }
+}
 
 /// The type of an array's numbers. On a device all are 32-bit floats; constant integers and booleans have 64 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +89,8 @@ pub(super) struct Array {
     device: Option<DispatchTensor>,
     /// The value of a constant with a single value.
     scalar: Option<f64>,
+    /// What may be made of it. `None` within an operator, for what it makes of nothing.
+    budget: Option<Rc<Budget>>,
 }
 
 impl Array {
@@ -69,12 +119,39 @@ impl Array {
             let flat = Tensor::<1>::from_data(data, (&Device::flex(), dtype)).into_dispatch();
             shaped(flat, shape)
         });
-        Ok(Self { shape: shape.to_vec(), kind, variable: false, scalar: None, host, device: None }.with_scalar())
+        Ok(Self { shape: shape.to_vec(), kind, variable: false, scalar: None, host, device: None, budget: None }
+            .with_scalar())
     }
 
     /// The input array with the pixels; without values for a trial run.
     pub fn variable(shape: &[usize], values: Option<DispatchTensor>) -> Self {
-        Self { shape: shape.to_vec(), kind: Kind::Float, variable: true, host: None, device: values, scalar: None }
+        let (shape, kind) = (shape.to_vec(), Kind::Float);
+        Self { shape, kind, variable: true, host: None, device: values, scalar: None, budget: None }
+    }
+
+    /// A constant of ones, without memory for each of them.
+    pub fn ones(shape: &[usize]) -> Outcome<Self> {
+        let many = count(shape)?;
+        let one = Self::constant(vec![1.0], &vec![1; shape.len()])?;
+        let host = one.host.clone().filter(|_| many > 0 && !shape.is_empty());
+        let host = host.map(|host| Dispatch::float_expand(host, Shape::from(shape.to_vec()))).or(one.host);
+        Ok(Self { shape: shape.to_vec(), host: host.filter(|_| many > 0), scalar: None, ..one }.with_scalar())
+    }
+
+    /// The array, which counts to `budget` from now on.
+    pub fn within(mut self, budget: &Rc<Budget>) -> Outcome<Self> {
+        if self.budget.is_none() {
+            if !self.variable {
+                budget.spend(count(&self.shape)?)?;
+            }
+            self.budget = Some(budget.clone());
+        }
+        Ok(self)
+    }
+
+    /// Takes `values` that are made beside it off its budget.
+    pub fn spend(&self, values: usize) -> Outcome<()> {
+        self.budget.as_ref().map_or(Ok(()), |budget| budget.spend(values))
     }
 
     /// Its dimensions.
@@ -112,6 +189,7 @@ impl Array {
         if self.variable {
             return Err("a constant is expected here, and this depends on the pixels".to_owned());
         }
+        self.spend(elements(&self.shape))?;
         let Some(host) = &self.host else {
             return if self.shape.contains(&0) {
                 Ok(Vec::new())
@@ -128,11 +206,24 @@ impl Array {
         Ok(self.values()?.into_iter().map(|value| value as i64).collect())
     }
 
-    /// Copies a constant to `device`. The CPU copy of a large one is dropped.
-    pub fn copy_to(&mut self, device: &Device) {
+    /// The values of a constant that is a short list.
+    pub fn list(&self) -> Outcome<Vec<f64>> {
+        if elements(&self.shape) > LIST {
+            return Err(format!("a list of at most {LIST} numbers is expected, {:?} found", self.shape));
+        }
+        self.values()
+    }
+
+    /// The same as integers.
+    pub fn whole_list(&self) -> Outcome<Vec<i64>> {
+        Ok(self.list()?.into_iter().map(|value| value as i64).collect())
+    }
+
+    /// Copies a constant to `device`. If layers alone read it, the copy on the CPU is dropped.
+    pub fn copy_to(&mut self, device: &Device, for_layers: bool) {
         if let Some(host) = self.host.clone().filter(|_| !self.variable) {
             self.device = Some(upload(host, &self.shape, device));
-            if self.kind == Kind::Float && count(&self.shape).is_ok_and(|count| count > 1024) {
+            if for_layers {
                 self.host = None;
             }
         }
@@ -142,7 +233,7 @@ impl Array {
     pub fn in_rows(&self) -> Outcome<Self> {
         let host = self.host.clone().ok_or("values are expected")?;
         let data = Tensor::<1>::from_dispatch(flat(Dispatch::float_cast(host, FloatDType::F32))).into_data();
-        Self::held(data, &self.shape, Kind::Float)
+        Ok(Self { budget: self.budget.clone(), ..Self::held(data, &self.shape, Kind::Float)? })
     }
 
     fn with_scalar(mut self) -> Self {
@@ -160,29 +251,30 @@ impl Array {
         work: impl FnOnce(Vec<DispatchTensor>) -> DispatchTensor,
     ) -> Outcome<Self> {
         let count = count(&shape)?;
+        let from: usize = inputs.iter().map(|input| elements(&input.shape)).sum();
+        let budget = Self::charge(inputs, from + count)?;
         if inputs.iter().all(|input| !input.variable) {
-            let from: usize = inputs.iter().map(|input| elements(&input.shape)).sum();
-            if count > GROWTH.saturating_add(4 * from) {
-                return Err(format!("a constant of {shape:?} is too large compared with its inputs"));
+            if count > budget.as_ref().map_or(GROWTH, |budget| budget.largest) {
+                return Err(format!("a constant of {shape:?} is too large for a file of this size"));
             }
             // If one input is not of floats, the constants are all computed in 64 bits.
             let mixed = inputs.iter().any(|input| input.kind != Kind::Float);
-            let wide = |values| if mixed { Dispatch::float_cast(values, FloatDType::F64) } else { values };
-            let values: Option<Vec<_>> = inputs.iter().map(|input| input.host.clone().map(wide)).collect();
+            let precise = |values| if mixed { Dispatch::float_cast(values, FloatDType::F64) } else { values };
+            let values: Option<Vec<_>> = inputs.iter().map(|input| input.host.clone().map(precise)).collect();
             let dtype = if kind == Kind::Float { FloatDType::F32 } else { FloatDType::F64 };
             let host = match values {
                 Some(values) if count > 0 => Some(Dispatch::float_cast(work(values), dtype)),
                 None if count > 0 => return Err("a constant without values".to_owned()),
                 _ => None,
             };
-            return Ok(Self { shape, kind, variable: false, host, device: None, scalar: None }.with_scalar());
+            return Ok(Self { shape, kind, variable: false, host, device: None, scalar: None, budget }.with_scalar());
         }
         if count == 0 {
             return Err(format!("the result is empty: its shape is {shape:?}"));
         }
         let present = inputs.iter().filter(|input| input.variable).map(|input| input.device.as_ref());
         let Some(present) = present.collect::<Option<Vec<_>>>() else {
-            return Ok(Self { shape, kind, variable: true, host: None, device: None, scalar: None });
+            return Ok(Self { shape, kind, variable: true, host: None, device: None, scalar: None, budget });
         };
         let device = device_of(present[0]);
         let brought = |input: &&Self| match (&input.device, &input.host) {
@@ -191,7 +283,20 @@ impl Array {
             (None, None) => Err("a constant without values".to_owned()),
         };
         let values = inputs.iter().map(brought).collect::<Outcome<Vec<_>>>()?;
-        Ok(Self { shape, kind, variable: true, host: None, device: Some(work(values)), scalar: None })
+        Ok(Self { shape, kind, variable: true, host: None, device: Some(work(values)), scalar: None, budget })
+    }
+
+    /// Takes `values` that are read and made of `inputs` off their budget, which it returns.
+    fn charge(inputs: &[&Self], values: usize) -> Outcome<Option<Rc<Budget>>> {
+        let budget = inputs.iter().find_map(|input| input.budget.clone());
+        if let Some(budget) = &budget {
+            if inputs.iter().any(|input| input.variable) {
+                budget.work.set(budget.work.get().saturating_add(values));
+            } else {
+                budget.spend(values)?;
+            }
+        }
+        Ok(budget)
     }
 
     /// Applies `work` to every value.
@@ -245,20 +350,21 @@ impl Array {
         work: impl FnOnce(Tensor<1>, Tensor<1>) -> Tensor<1>,
     ) -> Outcome<Self> {
         let shape = broadcast(&self.shape, &other.shape)?;
-        let [a, b] = [self.expand(&shape)?, other.expand(&shape)?];
-        Self::make(&[&a, &b], shape.clone(), kind, |values| {
-            let [x, y] = two(values).map(|x| Tensor::from_dispatch(flat(x)));
-            shaped(work(x, y).into_dispatch(), &shape)
+        Self::make(&[self, other], shape.clone(), kind, |values| {
+            let [x, y] = two(values);
+            let row = |x, from: &Self| Tensor::from_dispatch(flat(wide(x, &from.shape, &shape)));
+            shaped(work(row(x, self), row(y, other)).into_dispatch(), &shape)
         })
     }
 
     /// The values of `yes` where `self` is true, else those of `no`.
     pub fn choose(&self, yes: &Self, no: &Self) -> Outcome<Self> {
         let shape = broadcast(&broadcast(&self.shape, &yes.shape)?, &no.shape)?;
-        let [mask, yes, no] = [self.expand(&shape)?, yes.expand(&shape)?, no.expand(&shape)?];
-        Self::make(&[&mask, &yes, &no], shape.clone(), yes.kind, |mut values| {
-            let [no, yes, mask] =
-                [(); 3].map(|()| Tensor::<1>::from_dispatch(flat(values.pop().expect("there are three"))));
+        Self::make(&[self, yes, no], shape.clone(), yes.kind, |mut values| {
+            let [no, yes, mask] = [no, yes, self].map(|from| {
+                let x = values.pop().expect("there are three");
+                Tensor::<1>::from_dispatch(flat(wide(x, &from.shape, &shape)))
+            });
             shaped(no.mask_where(mask.greater_elem(0.5), yes).into_dispatch(), &shape)
         })
     }
@@ -291,10 +397,7 @@ impl Array {
         if to == self.shape {
             return Ok(self.clone());
         }
-        let from = aligned(&self.shape, to.len());
-        Self::make(&[self], to.clone(), self.kind, |mut values| {
-            Dispatch::float_expand(shaped(values.remove(0), &from), Shape::from(to))
-        })
+        Self::make(&[self], to.clone(), self.kind, |mut values| wide(values.remove(0), &self.shape, &to))
     }
 
     /// A range (start, end, step) of every axis: every `step`-th index from `start` up to but not including `end`. If
@@ -334,7 +437,7 @@ impl Array {
                 let shapes: Vec<_> = arrays.iter().map(|array| &array.shape).collect();
                 return Err(format!("shapes that differ in axis {axis} alone are expected, {shapes:?} found"));
             }
-            shape[axis] += array.shape[axis];
+            shape[axis] = shape[axis].saturating_add(array.shape[axis]);
         }
         let filled: Vec<&Self> = arrays.iter().copied().filter(|array| array.shape[axis] > 0).collect();
         Self::make(&filled, shape, arrays[0].kind, |values| Dispatch::float_cat(values, axis))
@@ -433,9 +536,11 @@ impl Array {
         }
         let outer = broadcast(&a[..a.len() - 2], &b[..b.len() - 2])?;
         let with = |ends: [usize; 2]| outer.iter().copied().chain(ends).collect::<Vec<_>>();
-        let [x, y] = [self.expand(&with([*rows, *inner]))?, other.expand(&with([*inner, *columns]))?];
-        Self::make(&[&x, &y], with([*rows, *columns]), Kind::Float, |values| {
+        let shape = with([*rows, *columns]);
+        Self::charge(&[self, other], count(&shape)?.saturating_mul(*inner) / 256)?;
+        Self::make(&[self, other], shape, Kind::Float, |values| {
             let [x, y] = two(values);
+            let (x, y) = (wide(x, a, &with([*rows, *inner])), wide(y, b, &with([*inner, *columns])));
             Dispatch::float_matmul(x, y)
         })
     }
@@ -448,7 +553,7 @@ impl Array {
             Layers::Dense => x.len() == 2 && w.len() == 2 && x[1] == w[0] && bias.shape == w[1..],
             Layers::Pointwise => x.len() == 4 && w.len() == 4 && x[1] == w[1] && bias.shape == w[..1],
             Layers::Convolution { groups, padding, .. } => {
-                let reach = |axis: usize| x[axis + 2] + padding[axis].0 + padding[axis].1;
+                let reach = |axis: usize| x[axis + 2].saturating_add(padding[axis].0).saturating_add(padding[axis].1);
                 let sized = x.len() == 4 && w.len() == 4 && bias.shape == w[..1] && groups > 0;
                 sized
                     && w[1].checked_mul(groups) == Some(x[1])
@@ -461,6 +566,7 @@ impl Array {
             return Err(format!("an input that fits weights of {w:?} is expected, {x:?} found"));
         }
         let shape = layer.output(&Shape::from(x.clone()), &Shape::from(w.clone()));
+        Self::charge(&[self, weight], count(shape.as_slice())?.saturating_mul(elements(&w[1..])) / 256)?;
         Self::make(&[self, weight, bias], shape.as_slice().to_vec(), Kind::Float, |mut values| {
             let [bias, weight, x] = [(); 3].map(|()| values.pop().expect("there are three"));
             Dispatch::apply(x, weight, bias, layer)
@@ -480,6 +586,8 @@ impl Array {
         }
         let [height, width] = window.output([x[2], x[3]])?;
         let inputs: Vec<&Self> = [self, weight].into_iter().chain(bias).collect();
+        // What is multiplied is laid out first, so it counts fully.
+        Self::charge(&inputs, count(&[x[0], w[0], height, width])?.saturating_mul(elements(&w[1..])))?;
         Self::make(&inputs, vec![x[0], w[0], height, width], Kind::Float, |mut values| {
             let bias = if values.len() == 3 { values.pop() } else { None };
             let [x, weight] = two(values);
@@ -519,7 +627,7 @@ impl Array {
         let [.., height, width] = self.shape[..] else {
             return Err("a picture is expected".to_owned());
         };
-        let ones = Self::constant(vec![1.0; count(&[height, width])?], &[1, 1, height, width])?;
+        let ones = Self { budget: self.budget.clone(), ..Self::ones(&[1, 1, height, width])? };
         let ones = if count_padding {
             let extra = [0, 1].map(|axis| (0, pads[axis].1 - window.padding[axis].1));
             ones.around(&window.padding, 1.0)?.around(&extra, 0.0)?
@@ -567,6 +675,7 @@ impl Array {
         };
         let [down, across] = window.output([height, width])?;
         let shape = vec![images, channels, down, across];
+        Self::charge(&[self], count(&shape)?.saturating_mul(window.size[0].saturating_mul(window.size[1])))?;
         Self::make(&[self], shape, Kind::Float, |mut values| work(values.remove(0), window.size))
     }
 
@@ -628,18 +737,18 @@ impl Window {
 
 /// The number of values of an array of `shape`, if it is not too large.
 pub(super) fn count(shape: &[usize]) -> Outcome<usize> {
-    let product = shape.iter().try_fold(1_usize, |product, &length| product.checked_mul(length));
+    if shape.len() > AXES {
+        return Err(format!("at most {AXES} axes are expected, {} found", shape.len()));
+    }
+    let times = |product: usize, &length: &usize| product.checked_mul(length).filter(|_| length <= LARGEST);
+    let product = shape.iter().try_fold(1, times);
     product.filter(|&count| count <= LARGEST).ok_or_else(|| format!("an array of {shape:?} is too large"))
 }
 
 /// The same for a constant that is made of almost nothing.
 pub(super) fn within_growth(shape: &[usize]) -> Outcome<usize> {
-    let count = count(shape)?;
-    if count <= GROWTH {
-        Ok(count)
-    } else {
-        Err(format!("a constant of {shape:?} is too large compared with its inputs"))
-    }
+    let too_large = || format!("a constant of {shape:?} is too large for a file of this size");
+    Some(count(shape)?).filter(|&count| count <= GROWTH).ok_or_else(too_large)
 }
 
 /// The number of values of an existing array.
@@ -670,6 +779,14 @@ fn aligned(shape: &[usize], rank: usize) -> Vec<usize> {
 fn shaped(values: DispatchTensor, shape: &[usize]) -> DispatchTensor {
     let shape = if shape.is_empty() { Shape::new([1]) } else { Shape::from(shape.to_vec()) };
     if values.shape() == shape { values } else { Dispatch::float_reshape(values, shape) }
+}
+
+/// The values of the shape `from`, broadcast to `to`.
+fn wide(values: DispatchTensor, from: &[usize], to: &[usize]) -> DispatchTensor {
+    if from == to {
+        return values;
+    }
+    Dispatch::float_expand(shaped(values, &aligned(from, to.len())), Shape::from(to.to_vec()))
 }
 
 fn flat(values: DispatchTensor) -> DispatchTensor {

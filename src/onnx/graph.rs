@@ -1,12 +1,13 @@
 //! The graph of a network: read, simplified, and run in order.
 
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use burn::backend::Dispatch;
 use burn::backend::ops::FloatTensorOps;
 use burn::tensor::{Device, bf16, f16};
 
-use super::array::{Array, GROWTH, Kind, Outcome, Window, count};
+use super::array::{Array, Budget, Kind, Outcome, Window, count};
 use super::operators::{Attributes, Frame, Inputs, Run, folded_norm, kind_of, multiply, operator};
 use super::proto;
 use crate::error::Error;
@@ -14,6 +15,9 @@ use crate::layer::{Activation, Kind as LayerKind, Layer};
 
 /// The largest number of nodes: ten times that of large classifiers.
 const NODES: usize = 20_000;
+
+/// The largest number of inputs of all nodes together.
+const INPUTS: usize = 10 * NODES;
 
 /// A node. Its values are numbered instead of named.
 struct Node {
@@ -61,8 +65,8 @@ pub(super) struct Graph {
     opset: i64,
     /// The number of images that is written into the graph's shapes, if any.
     pub fixed_batch: Option<usize>,
-    /// How many more values the constants may have. It limits what a small file can make.
-    budget: usize,
+    /// What its constants may cost.
+    budget: Rc<Budget>,
     /// Values that are no longer needed after each node.
     last_uses: Vec<Vec<usize>>,
 }
@@ -72,6 +76,10 @@ impl Graph {
     pub fn read(graph: proto::Graph, input: &str, output: &str, opset: i64, size: usize) -> Result<Self, Error> {
         if graph.nodes.len() > NODES {
             return Err(Error::Onnx(format!("at most {NODES} nodes are expected, {} found", graph.nodes.len())));
+        }
+        let inputs: usize = graph.nodes.iter().map(|node| node.inputs.len()).sum();
+        if inputs > INPUTS {
+            return Err(Error::Onnx(format!("at most {INPUTS} inputs of nodes are expected, {inputs} found")));
         }
         let mut wanted: HashSet<&str> = HashSet::from([output]);
         let mut needed = vec![false; graph.nodes.len()];
@@ -130,11 +138,11 @@ impl Graph {
             output,
             opset,
             fixed_batch: None,
-            budget: 4 * size + GROWTH,
+            budget: Budget::new(size),
             last_uses: Vec::new(),
         };
         for (number, array) in constants {
-            graph.constants[number] = Some(array);
+            graph.constants[number] = Some(array.within(&graph.budget).map_err(Error::Onnx)?);
         }
         graph.fold()?;
         Ok(graph)
@@ -165,6 +173,7 @@ impl Graph {
 
     /// Computes the nodes that depend only on constants, once.
     fn fold(&mut self) -> Result<(), Error> {
+        self.budget.begin();
         let mut kept = Vec::new();
         for node in std::mem::take(&mut self.nodes) {
             let given: Vec<Option<&Array>> =
@@ -178,11 +187,7 @@ impl Graph {
             let made = (node.run)(&inputs).map_err(|message| node.error(&message))?;
             for (output, array) in node.outputs.iter().zip(made) {
                 if let Some(output) = output {
-                    let size = count(array.shape()).map_err(|message| node.error(&message))?;
-                    self.budget = self
-                        .budget
-                        .checked_sub(size)
-                        .ok_or_else(|| node.error("far more constants than the file has weights are made"))?;
+                    let array = array.within(&self.budget).map_err(|message| node.error(&message))?;
                     self.constants[*output] = Some(array);
                 }
             }
@@ -195,8 +200,9 @@ impl Graph {
     /// after its last use.
     fn trace(&self, input: Array, all: bool) -> Result<Vec<Option<Array>>, Error> {
         let batch = input.shape().first().copied().unwrap_or(1);
+        self.budget.begin();
         let mut values: Vec<Option<Array>> = vec![None; self.constants.len()];
-        values[self.input] = Some(input);
+        values[self.input] = Some(input.within(&self.budget).map_err(Error::Onnx)?);
         for (index, node) in self.nodes.iter().enumerate() {
             let made = {
                 let find = |input: &Option<usize>| match *input {
@@ -212,6 +218,7 @@ impl Graph {
             };
             for (output, array) in node.outputs.iter().zip(made) {
                 if let Some(output) = output {
+                    let array = array.within(&self.budget).map_err(|message| node.error(&message))?;
                     values[*output] = Some(array);
                 }
             }
@@ -231,6 +238,11 @@ impl Graph {
         output.ok_or_else(|| Error::Onnx("the graph does not make its output".to_owned()))
     }
 
+    /// How many values the last run has read and made of the pixels, and products likewise.
+    pub fn work(&self) -> usize {
+        self.budget.work()
+    }
+
     /// Simplifies the graph, with trial runs for `batches` numbers of images of `shape`. Values that are the same for
     /// all these numbers become constants, a BatchNorm is folded into the convolution before it, and convolutions,
     /// matrices and activations become layers. Returns notes for the user.
@@ -241,17 +253,18 @@ impl Graph {
             traces.push(self.trace(Array::variable(&shape, None), true)?);
         }
         for number in 0..self.constants.len() {
-            let Some(Some(first)) = traces.first().map(|trace| &trace[number]) else { continue };
-            let same = |trace: &Vec<Option<Array>>| match &trace[number] {
-                Some(array) => {
-                    array.is_constant() && array.shape() == first.shape() && array.values() == first.values()
-                }
-                None => false,
+            let mut made = traces.iter().map(|trace| trace[number].as_ref().filter(|array| array.is_constant()));
+            let (Some(Some(first)), true) = (made.next(), traces.len() > 1) else { continue };
+            self.budget.begin();
+            let same = |array: Option<&Array>| {
+                let alike = array.filter(|array| array.shape() == first.shape()).map(|array| array.values());
+                matches!((alike, first.values()), (Some(Ok(values)), Ok(expected)) if values == expected)
             };
-            if traces.len() > 1 && first.is_constant() && traces.iter().all(same) {
+            if made.all(same) {
                 self.constants[number] = Some(first.clone());
             }
         }
+        self.budget.begin();
         let constants = &self.constants;
         self.nodes.retain(|node| node.outputs.iter().flatten().any(|&output| constants[output].is_none()));
 
@@ -541,9 +554,11 @@ impl Graph {
     pub fn move_constants(&mut self, device: &Device) {
         let used: HashSet<usize> =
             self.nodes.iter().flat_map(|node| node.inputs.iter().flatten().copied()).chain([self.output]).collect();
+        let others = self.nodes.iter().filter(|node| node.layer.is_none());
+        let read: HashSet<usize> = others.flat_map(|node| node.inputs.iter().flatten().copied()).collect();
         for (number, constant) in self.constants.iter_mut().enumerate() {
             match constant {
-                Some(array) if used.contains(&number) => array.copy_to(device),
+                Some(array) if used.contains(&number) => array.copy_to(device, !read.contains(&number)),
                 _ => *constant = None,
             }
         }
@@ -619,6 +634,15 @@ pub(super) fn tensor(tensor: &proto::Tensor) -> Outcome<Array> {
     let data_type = tensor.data_type.unwrap_or_default();
     let kind = kind_of(data_type.into())?;
     let raw = tensor.raw.as_deref();
+    let width = match data_type {
+        2 | 3 | 9 => 1,
+        4 | 5 | 10 | 16 => 2,
+        1 | 6 | 12 => 4,
+        _ => 8,
+    };
+    if let Some(raw) = raw.filter(|raw| raw.len() != width * size) {
+        return Err(format!("{} bytes are expected for {shape:?}, {} found", width * size, raw.len()));
+    }
     /// Converts every `N` bytes by `read`.
     fn each<const N: usize, T>(raw: &[u8], read: impl Fn([u8; N]) -> T) -> Vec<T> {
         raw.chunks_exact(N).map(|bytes| read(bytes.try_into().expect("they are N"))).collect()

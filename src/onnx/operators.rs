@@ -5,7 +5,7 @@ use burn::backend::DispatchTensor;
 use burn::backend::ops::{ActivationOps, FloatTensorOps, PadMode};
 use burn::tensor::{Tensor, activation};
 
-use super::array::{Array, Kind, Outcome, Window, count, within_growth};
+use super::array::{Array, Kind, LARGEST, Outcome, Window, count, within_growth};
 use super::proto::Attribute;
 
 /// An operator ready to run.
@@ -32,9 +32,9 @@ impl<'a> Inputs<'a> {
         self.arrays.get(index).copied().flatten()
     }
 
-    /// The integer values of a constant input, if it is given.
+    /// The integers of a constant input that is a short list, if it is given.
     fn whole(&self, index: usize) -> Outcome<Option<Vec<i64>>> {
-        self.maybe(index).map(Array::whole_values).transpose()
+        self.maybe(index).map(Array::whole_list).transpose()
     }
 
     /// The integers of an attribute, `written`, or in newer operator sets of the constant input `index`, if it is given.
@@ -78,7 +78,7 @@ impl Attributes<'_> {
     }
 
     pub fn tensor(&self, name: &str) -> Option<&super::proto::Tensor> {
-        self.find(name)?.tensor.as_ref()
+        self.find(name)?.tensor.as_deref()
     }
 }
 
@@ -370,7 +370,7 @@ fn shaping(kind: &str, a: &Attributes) -> Outcome<Option<Run>> {
                 let x = inputs.get(0)?;
                 let shape = match &written {
                     Some(shape) => shape.clone(),
-                    None => inputs.get(1)?.whole_values()?,
+                    None => inputs.get(1)?.whole_list()?,
                 };
                 x.reshape(&target(x, shape, keep_zeros, inputs)?)
             })
@@ -398,6 +398,7 @@ fn shaping(kind: &str, a: &Attributes) -> Outcome<Option<Run>> {
             let x = inputs.get(0)?;
             let axes = inputs.written_or(axes.as_ref(), 1)?.ok_or("axes are expected")?;
             let rank = x.rank() + axes.len();
+            count(&vec![1; rank])?;
             let axes = axes_of(&axes, rank)?;
             let mut left = x.shape().iter();
             let shape: Option<Vec<usize>> =
@@ -422,7 +423,8 @@ fn shaping(kind: &str, a: &Attributes) -> Outcome<Option<Run>> {
                 let arrays = (0..inputs.arrays.len()).map(|index| inputs.get(index)).collect::<Outcome<Vec<_>>>()?;
                 let axis = axis_of(axis, arrays.first().ok_or("at least one input is expected")?.rank())?;
                 // A constant that was written for one image, next to values for several images.
-                let written = |x: &Array| axis > 0 && x.is_constant() && x.shape()[0] == 1 && inputs.rewrites(1);
+                let written =
+                    |x: &Array| axis > 0 && x.is_constant() && x.shape().first() == Some(&1) && inputs.rewrites(1);
                 if arrays.iter().any(|array| written(array)) && arrays.iter().any(|array| !array.is_constant()) {
                     let mut shape = vec![1; arrays[0].rank()];
                     shape[0] = inputs.batch;
@@ -449,10 +451,10 @@ fn shaping(kind: &str, a: &Attributes) -> Outcome<Option<Run>> {
                         (0..parts).map(|index| part.min(length.saturating_sub(index * part))).collect()
                     }
                 };
-                let mut start = 0;
+                let mut start = 0_usize;
                 let part = |size: usize| {
                     let begin = start;
-                    start += size;
+                    start = begin.saturating_add(size);
                     x.narrow(axis, begin, start)
                 };
                 sizes.into_iter().map(part).collect()
@@ -492,14 +494,14 @@ fn shaping(kind: &str, a: &Attributes) -> Outcome<Option<Run>> {
             })
         }
         "Expand" => one(|inputs| {
-            let mut shape = inputs.get(1)?.whole_values()?;
+            let mut shape = inputs.get(1)?.whole_list()?;
             if inputs.get(0)?.is_constant() && shape.first().is_some_and(|&first| first > 1 && inputs.rewrites(first)) {
                 shape[0] = inputs.batch as i64;
             }
             inputs.get(0)?.expand(&lengths_of(&shape)?)
         }),
         "Tile" => one(|inputs| {
-            let times = lengths_of(&inputs.get(1)?.whole_values()?)?;
+            let times = lengths_of(&inputs.get(1)?.whole_list()?)?;
             let x = inputs.get(0)?;
             if times.len() != x.rank() {
                 return Err(format!("a number of times for each axis of {:?} is expected", x.shape()));
@@ -552,7 +554,7 @@ fn shaping(kind: &str, a: &Attributes) -> Outcome<Option<Run>> {
         "ConstantOfShape" => {
             let value = a.tensor("value").map(super::graph::tensor).transpose()?;
             one(move |inputs| {
-                let shape = lengths_of(&inputs.get(0)?.whole_values()?)?;
+                let shape = lengths_of(&inputs.get(0)?.whole_list()?)?;
                 match &value {
                     Some(value) => value.reshape(&[])?.expand(&shape),
                     None => Array::constant(vec![0.0], &[])?.expand(&shape),
@@ -905,7 +907,7 @@ fn grouped(x: &Array, groups: usize, scale: &Array, shift: &Array, epsilon: f64)
     let images = x.shape().first().copied().unwrap_or(1);
     let all = count(&[images, groups])?;
     let inner = count(x.shape())? / all.max(1);
-    let ones = Array::constant(vec![1.0; inner], &[inner])?;
+    let ones = Array::ones(&[inner])?;
     let normal = x.reshape(&[all, inner])?.normalise_last(&ones, None, epsilon)?.reshape(x.shape())?;
     let shape = channels(x)?;
     let each = |values: &Array| -> Outcome<Array> {
@@ -962,7 +964,7 @@ impl Frame {
                 _ => return Err(format!("two numbers are expected, {values:?} found")),
             })
         };
-        let (size, stride, dilation) = ([height, width], both(&self.strides)?, both(&self.dilations)?);
+        let (size, mut stride, mut dilation) = ([height, width], both(&self.strides)?, both(&self.dilations)?);
         let mut padding = match self.pads[..] {
             [] => [(0, 0); 2],
             [left, right] => [(0, 0), (length_of(left)?, length_of(right)?)],
@@ -982,6 +984,13 @@ impl Frame {
                 let total = whole.saturating_sub(length);
                 let (less, more) = (total / 2, total.div_ceil(2));
                 padding[axis] = if self.auto == "SAME_LOWER" { (more, less) } else { (less, more) };
+            }
+        }
+        for axis in 0..2 {
+            // No picture is as long, so a larger step gives the same.
+            stride[axis] = stride[axis].min(LARGEST);
+            if size[axis] == 1 && dilation[axis] > 0 {
+                dilation[axis] = 1;
             }
         }
         Ok(Window { size, stride, dilation, padding, ceil: self.ceil })

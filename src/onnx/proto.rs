@@ -65,8 +65,8 @@ pub(crate) struct Attribute {
     pub int: Option<i64>,
     #[prost(bytes = "vec", optional, tag = "4")]
     pub string: Option<Vec<u8>>,
-    #[prost(message, optional, tag = "5")]
-    pub tensor: Option<Tensor>,
+    #[prost(message, optional, boxed, tag = "5")]
+    pub tensor: Option<Box<Tensor>>,
     #[prost(float, repeated, packed = "false", tag = "7")]
     pub floats: Vec<f32>,
     #[prost(int64, repeated, packed = "false", tag = "8")]

@@ -40,10 +40,10 @@ impl Resize {
         if shape.contains(&0) {
             return Err("a picture is expected, nothing found".to_owned());
         }
-        let sizes = sizes.map(Array::values).transpose()?;
+        let sizes = sizes.map(Array::list).transpose()?;
         let scales = match (&self.scales, scales) {
             (Some(scales), _) => Some(scales.clone()),
-            (None, Some(scales)) => Some(scales.values()?),
+            (None, Some(scales)) => Some(scales.list()?),
             (None, None) => None,
         };
         let (sizes, scales): (Vec<f64>, Vec<f64>) = match (sizes, scales) {
@@ -66,6 +66,7 @@ impl Resize {
             if from == to && scales[axis] == 1.0 {
                 continue;
             }
+            x.spend(from.saturating_mul(to))?;
             let matrix = self.matrix(from, to, scales[axis], old)?;
             let mut order: Vec<usize> = (0..x.rank()).collect();
             order.swap(axis, x.rank() - 1);

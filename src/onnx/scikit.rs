@@ -1,6 +1,8 @@
 //! What exporters of scikit-learn write: classifiers with two outputs, and operators of the domain `ai.onnx.ml`, which
 //! become ONNX's own.
 
+use std::collections::{HashMap, HashSet};
+
 use super::proto::{Attribute, Graph, Node, Tensor};
 use super::refuse;
 use crate::error::Error;
@@ -15,14 +17,13 @@ const FLOAT: i32 = 1;
 ///
 /// If there is no such output, or several.
 pub(super) fn output(graph: &Graph) -> Result<String, Error> {
-    let zipped = |name: &str| {
-        let made = graph.nodes.iter().find(|node| node.outputs.iter().any(|output| output == name))?;
-        (made.operator.as_deref() == Some("ZipMap")).then(|| made.inputs.first().cloned())?
-    };
+    let maps = graph.nodes.iter().filter(|node| node.operator.as_deref() == Some("ZipMap"));
+    let zipped: HashMap<&String, Option<&String>> =
+        maps.flat_map(|node| node.outputs.iter().map(|output| (output, node.inputs.first()))).collect();
     let names: Vec<_> = graph.outputs.iter().map(|output| output.name.clone().unwrap_or_default()).collect();
     let element = |index: usize| graph.outputs[index].kind.as_ref()?.tensor.as_ref()?.element;
-    let usable = |index: usize| match zipped(&names[index]) {
-        Some(probabilities) => Some(probabilities),
+    let usable = |index: usize| match zipped.get(&names[index]) {
+        Some(probabilities) => probabilities.cloned(),
         None => (names.len() == 1 || element(index) == Some(FLOAT)).then(|| names[index].clone()),
     };
     let mut found: Vec<_> = (0..names.len()).filter_map(usable).collect();
@@ -38,7 +39,7 @@ pub(super) fn output(graph: &Graph) -> Result<String, Error> {
 ///
 /// If a `LinearClassifier` has other attributes than scikit-learn's classifiers have.
 pub(super) fn lower(graph: &mut Graph) -> Result<(), Error> {
-    let mut probabilities = Vec::new();
+    let mut probabilities = HashSet::new();
     for node in std::mem::take(&mut graph.nodes) {
         match (node.operator.as_deref(), node.inputs.first()) {
             (Some("LinearClassifier"), Some(_)) => {

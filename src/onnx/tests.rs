@@ -391,10 +391,12 @@ fn assert_matches(case: &str, graph: &proto::Graph, opset: i64, shape: &[usize])
     }
 }
 
-#[test]
-fn gradients_are_those_of_differences() {
+/// An operator, its attributes, its constants and the shape of its input.
+type Case = (&'static str, Vec<proto::Attribute>, Vec<ConstantInput>, &'static [usize]);
+
+/// Operators that have gradients.
+fn cases() -> Vec<Case> {
     use ConstantInput::{Floats, Given, Ints};
-    type Case = (&'static str, Vec<proto::Attribute>, Vec<ConstantInput>, &'static [usize]);
     let row: &[usize] = &[2, 5];
     let picture: &[usize] = &[2, 4, 5, 6];
     let small: &[usize] = &[1, 2, 4, 3];
@@ -531,7 +533,12 @@ fn gradients_are_those_of_differences() {
         ("Resize", vec![], vec![Floats(&[0]), Given(&[4], &[1.0, 1.0, 2.0, 2.0])], small),
         ("Upsample", vec![], vec![Given(&[4], &[1.0, 1.0, 2.0, 2.0])], small),
     ]);
-    for (operator, attributes, beside, shape) in cases {
+    cases
+}
+
+#[test]
+fn gradients_are_those_of_differences() {
+    for (operator, attributes, beside, shape) in cases() {
         let opset = if operator == "Upsample" { 9 } else { 18 };
         assert_matches(operator, &single(operator, &attributes, &beside), opset, shape);
     }
@@ -793,4 +800,294 @@ fn damaged_files_do_no_harm() {
         read += usize::from(load(&bytes, &Options::default(), &Device::flex()).is_ok());
     }
     assert!(read > 0, "some damage does not matter");
+}
+
+/// Small files for the fuzzer, into the folder in `FUZZ_SEEDS`: every operator on pictures, and every test of ONNX in
+/// `ONNX_TESTS` as constants.
+#[test]
+fn seeds_for_the_fuzzer_are_written() {
+    let Some(folder) = std::env::var_os("FUZZ_SEEDS").map(PathBuf::from) else {
+        println!("skipped: FUZZ_SEEDS names no folder");
+        return;
+    };
+    let write = |name: &str, bytes: Vec<u8>| std::fs::write(folder.join(name), bytes).expect("the folder is there");
+    for (index, (operator, attributes, beside, shape)) in cases().into_iter().enumerate() {
+        let mut graph = single(operator, &attributes, &beside);
+        let apart: Vec<i64> = [-1].into_iter().chain(shape[1..].iter().map(|&length| length as i64)).collect();
+        graph.nodes[0].inputs[0] = "apart".to_owned();
+        graph.nodes[0].outputs[0] = "made".to_owned();
+        let node = |operator: &str, input: &str, output: &str, attributes| proto::Node {
+            operator: Some(operator.to_owned()),
+            inputs: vec![input.to_owned()],
+            outputs: vec![output.to_owned()],
+            attributes,
+            ..Default::default()
+        };
+        graph.nodes.insert(0, node("Reshape", "x", "apart", vec![ints("shape", &apart)]));
+        graph.nodes.push(node("Flatten", "made", "y", vec![]));
+        let opset = if operator == "Upsample" { 9 } else { 18 };
+        let values = shape[1..].iter().product::<usize>() as i64;
+        for (name, images) in [("open", 0), ("fixed", shape[0] as i64)] {
+            write(&format!("{operator}-{index}-{name}"), file(graph.clone(), &[images, 1, 1, values], opset));
+        }
+    }
+    let numbers = [
+        ("shape", ConstantInput::Ints(&[0, -1])),
+        ("zero", ConstantInput::Ints(&[0])),
+        ("two", ConstantInput::Ints(&[2])),
+        ("one", ConstantInput::Given(&[], &[1.0])),
+    ];
+    let graphs: [&[&str]; 8] = [
+        &[
+            "Shape x > s",
+            "Gather s zero > n",
+            "Concat n two > t",
+            "Expand one t > e",
+            "Flatten x > f",
+            "Concat f e > y",
+        ],
+        &[
+            "ConstantOfShape two > c",
+            "Reshape x shape > f",
+            "Add f c > g",
+            "Cast g > h",
+            "ReduceMean h > i",
+            "Add f i > y",
+        ],
+        &["Range zero two one > r", "Reshape x shape > f", "Gather f r > g", "Reshape g shape > y"],
+        &["Split x > s", "Reshape s shape > y"],
+        &["Equal x one > c", "Where c x one > w", "Reshape w shape > y"],
+        &["Tile two two > t", "Size x > n", "Mul t n > m", "ReduceMax m > k", "Flatten x > f", "Add f k > y"],
+        &[
+            "Mod x one > m",
+            "Less m one > l",
+            "Not l > n",
+            "Cast n > c",
+            "Mul x c > d",
+            "Flatten d > f",
+            "Softmax f > y",
+        ],
+        &["SpaceToDepth x > d", "GlobalMaxPool d > p", "Squeeze p > y"],
+    ];
+    for (index, nodes) in graphs.into_iter().enumerate() {
+        for opset in [11, 18] {
+            write(&format!("graph-{index}-{opset}"), file(graph(nodes, &numbers), &[0, 3, 2, 2], opset));
+        }
+    }
+    let Some(root) = std::env::var_os("ONNX_TESTS").map(PathBuf::from) else { return };
+    for entry in std::fs::read_dir(root.join("node")).into_iter().flatten().flatten() {
+        let Some(model) = std::fs::read(entry.path().join("model.onnx")).ok() else { continue };
+        let Ok(proto::Model { graph: Some(mut whole), opsets, .. }) = proto::Model::decode(&*model) else { continue };
+        let inputs: Option<Vec<proto::Tensor>> = (0..whole.inputs.len())
+            .map(|index| std::fs::read(entry.path().join(format!("test_data_set_0/input_{index}.pb"))).ok())
+            .map(|bytes| proto::Tensor::decode(&*bytes?).ok())
+            .collect();
+        let (Some(inputs), Some(output)) = (inputs, whole.outputs.first().and_then(|output| output.name.clone()))
+        else {
+            continue;
+        };
+        for (info, values) in whole.inputs.drain(..).zip(inputs) {
+            whole.initializers.push(proto::Tensor { name: info.name, ..values });
+        }
+        let after = graph(&["Flatten picture > f", &format!("ReduceMax {output} > k"), "Add f k > y"], &[]);
+        whole.nodes.extend(after.nodes);
+        whole.nodes.iter_mut().flat_map(|node| &mut node.inputs).filter(|name| *name == "picture").for_each(|name| {
+            *name = "x".to_owned();
+        });
+        let opset = opsets.first().and_then(|opset| opset.version).unwrap_or(18);
+        let bytes = file(whole, &[0, 3, 2, 2], opset);
+        if bytes.len() <= 4096 {
+            write(&format!("onnx-{}", entry.file_name().to_string_lossy()), bytes);
+        }
+    }
+}
+
+/// The sentence with which a file is refused.
+fn refusal(case: &str, bytes: &[u8]) -> String {
+    let read = load(bytes, &Options::default(), &Device::flex());
+    let message = read.err().unwrap_or_else(|| panic!("{case}: it is read")).to_string();
+    assert!(message.chars().count() < 700 && !message.contains('\n'), "{case}: {message}");
+    message
+}
+
+/// What no exporter writes, in every operator that takes numbers.
+#[test]
+fn numbers_that_make_no_sense_are_refused() {
+    use ConstantInput::{Floats, Given, Ints};
+    const MOST: i64 = i64::MAX;
+    let kernel = || vec![Floats(&[4, 3, 2, 2])];
+    let size = |size: &[i64]| ints("kernel_shape", size);
+    let cases: Vec<(&str, Vec<proto::Attribute>, Vec<ConstantInput>, &str)> = vec![
+        ("Reshape", vec![], vec![Ints(&[-1, -1])], "a length"),
+        ("Reshape", vec![], vec![Ints(&[MOST, MOST, -1])], "too large"),
+        ("Reshape", vec![], vec![Ints(&[-1, 0, 0, 0, 0])], "no axis 4"),
+        ("Reshape", vec![], vec![Ints(&[1; 2000])], "at most 1024 numbers"),
+        ("Reshape", vec![], vec![Ints(&[1; 20])], "at most 16 axes"),
+        ("Unsqueeze", vec![ints("axes", &[0; 5000])], vec![], "at most 16 axes"),
+        ("Unsqueeze", vec![ints("axes", &[MOST])], vec![], "an axis"),
+        ("Squeeze", vec![ints("axes", &[i64::MIN])], vec![], "an axis"),
+        ("Flatten", vec![int("axis", i64::MIN)], vec![], "an axis"),
+        ("Transpose", vec![ints("perm", &[0, 0, 0, 0])], vec![], "an order"),
+        ("Concat", vec![int("axis", 1)], vec![Given(&[], &[1.0])], "axis 1"),
+        ("Concat", vec![int("axis", MOST)], vec![], "an axis"),
+        ("Slice", vec![], vec![Ints(&[0]), Ints(&[MOST]), Ints(&[1]), Ints(&[0])], "a step"),
+        ("Slice", vec![], vec![Ints(&[MOST]), Ints(&[i64::MIN]), Ints(&[1])], "empty"),
+        ("Slice", vec![], vec![Ints(&[0]), Ints(&[1, 2])], "as many starts"),
+        ("Split", vec![int("axis", 1)], vec![Ints(&[MOST, MOST, MOST])], "a range"),
+        ("Split", vec![int("axis", 1)], vec![Ints(&[0, 3])], "empty"),
+        ("Split", vec![int("axis", 1)], vec![Ints(&[-1, 4])], "a length"),
+        ("Gather", vec![int("axis", 1)], vec![Ints(&[MOST])], "indices below 3"),
+        ("Gather", vec![int("axis", 1)], vec![Ints(&[i64::MIN])], "a length"),
+        ("Expand", vec![], vec![Ints(&[MOST, 1, 1, 1, 1])], "too large"),
+        ("Expand", vec![], vec![Ints(&[-1])], "a length"),
+        ("Tile", vec![], vec![Ints(&[1, MOST, MOST, 1])], "too large"),
+        ("Tile", vec![], vec![Ints(&[1, 0, 1, 1])], "empty"),
+        ("Pad", vec![ints("pads", &[0, MOST, 0, 0, 0, MOST, 0, 0])], vec![], "padding"),
+        ("Pad", vec![ints("pads", &[0, i64::MIN, 0, 0, 0, i64::MIN, 0, 0])], vec![], "a range"),
+        ("Pad", vec![ints("pads", &[0, 0, 9, 0, 0, 0, 0, 0]), text("mode", "reflect")], vec![], "at most 3"),
+        ("Resize", vec![], vec![Floats(&[0]), Given(&[4], &[1.0, 1.0, 1e30, 1.0])], "a size"),
+        ("Resize", vec![], vec![Floats(&[0]), Given(&[4], &[1.0, 1.0, f32::NAN, 1.0])], "a size"),
+        ("Resize", vec![], vec![Floats(&[0]), Given(&[4], &[1.0, 1.0, 0.0, -1.0])], "a size"),
+        ("Resize", vec![], vec![Floats(&[0]), Floats(&[0]), Ints(&[1, 3, MOST, 4])], "a size"),
+        ("Conv", vec![ints("strides", &[0, 0])], kernel(), "a window"),
+        ("Conv", vec![ints("dilations", &[0, 0])], kernel(), "a window"),
+        ("Conv", vec![ints("dilations", &[MOST, MOST])], kernel(), "a window"),
+        ("Conv", vec![ints("pads", &[MOST, MOST, MOST, MOST])], kernel(), "a window"),
+        ("Conv", vec![ints("pads", &[-1, 0, 0, 0])], kernel(), "a length"),
+        ("Conv", vec![int("group", 0)], kernel(), "groups"),
+        ("Conv", vec![int("group", -1)], kernel(), "a length"),
+        ("Conv", vec![int("group", MOST)], kernel(), "groups"),
+        ("Conv", vec![], vec![Floats(&[4, 3, 9, 9])], "a window"),
+        ("Conv", vec![], vec![Floats(&[0, 3, 2, 2])], "empty"),
+        ("Conv", vec![], vec![Floats(&[4, 3, 0, 2])], "a window"),
+        ("MaxPool", vec![size(&[0, 0])], vec![], "a window"),
+        ("MaxPool", vec![size(&[MOST, MOST])], vec![], "a window"),
+        ("AveragePool", vec![size(&[2, 2]), ints("pads", &[MOST, 0, 0, 0])], vec![], "a window"),
+        (
+            "AveragePool",
+            vec![size(&[2, 2]), ints("strides", &[0, 1]), text("auto_pad", "SAME_UPPER")],
+            vec![],
+            "a window",
+        ),
+        ("LRN", vec![int("size", MOST)], vec![], "padding"),
+        ("GroupNormalization", vec![int("num_groups", MOST)], vec![Floats(&[3]), Floats(&[3])], "too large"),
+        ("GroupNormalization", vec![int("num_groups", 0)], vec![Floats(&[3]), Floats(&[3])], "shape"),
+        ("LayerNormalization", vec![int("axis", i64::MIN)], vec![Floats(&[4])], "an axis"),
+        ("DepthToSpace", vec![int("blocksize", MOST)], vec![], "as many values"),
+        ("DepthToSpace", vec![int("blocksize", -1)], vec![], "a length"),
+        ("Softmax", vec![int("axis", 99)], vec![], "an axis"),
+        ("ReduceMean", vec![ints("axes", &[i64::MIN])], vec![], "an axis"),
+        ("Cast", vec![int("to", 99)], vec![], "type 99"),
+        ("Clip", vec![], vec![Floats(&[2])], "one constant"),
+    ];
+    for (operator, attributes, beside, words) in cases {
+        let case = format!("{operator}, {words}");
+        let message = refusal(&case, &file(single(operator, &attributes, &beside), &[0, 3, 4, 4], 18));
+        assert!(message.contains(operator) && message.contains(words), "{case}: {message}");
+    }
+    let constants = [
+        ("far", Ints(&[MOST])),
+        ("below", Ints(&[-1])),
+        ("zero", Ints(&[0])),
+        ("many", Ints(&[1, 1 << 26])),
+        ("one", Given(&[], &[1.0])),
+    ];
+    let nothing: &[&str] = &["Concat > y"];
+    let repeated = |shape: &str| (0..20).map(|index| format!("Expand one {shape} > a{index}")).collect::<Vec<_>>();
+    let sum = (0..20).fold("Sum x".to_owned(), |sum, index| format!("{sum} a{index}")) + " > y";
+    let [alike, each] = [repeated("many"), repeated("t")];
+    let endless: Vec<&str> = alike.iter().map(|node| &**node).chain([&*sum]).collect();
+    // As many constants, others for every number of images.
+    let counted = ["Shape x > s", "Gather s zero > n", "Concat n many > t"];
+    let each: Vec<&str> = counted.into_iter().chain(each.iter().map(|node| &**node)).chain([&*sum]).collect();
+    for (nodes, words) in [
+        (nothing, "at least one input"),
+        (&["ConstantOfShape far > c", "Add x c > y"], "too large"),
+        (&["ConstantOfShape below > c", "Add x c > y"], "a length"),
+        (&["Range zero far one > c", "Add x c > y"], "too large"),
+        (&["Range zero far zero > c", "Add x c > y"], "a step"),
+        (&["Add x y > y"], "before it is used"),
+        (&endless, "far more constants"),
+        (&each, "far more constants"),
+    ] {
+        let mut graph = graph(nodes, &constants);
+        graph.nodes.iter_mut().filter(|node| node.operator.as_deref() == Some("Concat")).for_each(|node| {
+            node.attributes = vec![int("axis", 0)];
+        });
+        let message = refusal(words, &file(graph, &[0, 3, 4, 4], 18));
+        assert!(message.contains(words), "{words}: {message}");
+    }
+}
+
+#[test]
+fn sizes_that_make_no_sense_are_refused() {
+    let mean = || graph(&["GlobalAveragePool x > pool", "Flatten pool > y"], &[]);
+    for (lengths, words) in [
+        (&[1, 3, i64::MAX, i64::MAX][..], "too large"),
+        (&[0, 3, 1_000_000, 1_000_000], "too large"),
+        (&[1_000_000_000, 3, 4, 4], "at most 1024 images"),
+        (&[0, i64::MAX], "the input size"),
+        (&[0, i64::MAX, 4, 4], "colours"),
+        (&[1; 300], "[N, C, H, W]"),
+        (&[], "[N, C, H, W]"),
+    ] {
+        let message = refusal(words, &file(mean(), lengths, 18));
+        assert!(message.contains(words), "{lengths:?}: {message}");
+    }
+    for opset in [i64::MIN, -1, 0] {
+        assert!(refusal("old", &file(mean(), &[0, 3, 4, 4], opset)).contains("operator set"));
+    }
+    assert!(load(&file(mean(), &[0, 3, 4, 4], i64::MAX), &Options::default(), &Device::flex()).is_ok());
+
+    let weights = |data_type: i32, dims: &[i64], raw: &[u8], words: &str| {
+        let mut graph = graph(&["Add x w > y"], &[("w", ConstantInput::Floats(&[1]))]);
+        let (dims, raw) = (dims.to_vec(), Some(raw.to_vec()));
+        let name = graph.initializers[0].name.clone();
+        graph.initializers[0] = proto::Tensor { dims, data_type: Some(data_type), raw, name, ..Default::default() };
+        let message = refusal(words, &file(graph, &[0, 3, 4, 4], 18));
+        assert!(message.contains("“w”") && message.contains(words), "{words}: {message}");
+    };
+    weights(10, &[1], &[0; 3], "2 bytes");
+    weights(16, &[2], &[0; 3], "4 bytes");
+    weights(1, &[2, 2], &[0; 15], "16 bytes");
+    weights(7, &[], &[0; 7], "8 bytes");
+    weights(1, &[-1], &[0; 4], "lengths");
+    weights(1, &[i64::MAX, i64::MAX], &[0; 4], "too large");
+    weights(1, &[0, i64::MAX], &[], "too large");
+    weights(8, &[1], &[0; 4], "type 8");
+
+    // Groups in groups, of which no message of ONNX has any.
+    assert!(refusal("deep", &[0x0B; 1 << 16]).contains("an ONNX file"));
+}
+
+/// A name of the file is no reason for a long message, or one of many lines.
+#[test]
+fn a_sentence_is_short() {
+    let mut named = graph(&["Frobnicate x > y"], &[]);
+    named.nodes[0].name = Some("a\nb".repeat(5000));
+    assert!(refusal("a long name", &file(named, &[0, 3, 4, 4], 13)).ends_with('…'));
+}
+
+/// What a graph does may depend on the number of images, of which three are tried.
+#[test]
+fn other_numbers_of_images_than_were_tried_are_read() {
+    use ConstantInput::{Floats, Ints};
+    let device = Device::flex();
+    // A number for each number of images up to 3.
+    let nodes =
+        ["Flatten x > f", "Shape x > s", "Gather s zero > n", "Gather table n > t", "Mul t none > u", "Add f u > y"];
+    let constants = [("zero", Ints(&[0])), ("table", Ints(&[5, 6, 7, 8])), ("none", ConstantInput::Given(&[], &[0.0]))];
+    let bytes = file(graph(&nodes, &constants), &[0, 1, 2, 2], 18);
+    let network = load(&bytes, &Options::default(), &device).expect("it is read");
+    let pixels = Tensor::<1>::from_data(TensorData::from(&*test_values(24, 1.7)), &device).reshape([6, 1, 2, 2]);
+    network.logits(pixels.clone()).into_data().assert_eq(&pixels.flatten::<2>(1, 3).into_data(), false);
+
+    // A long row of weights that is repeated for every image, such as the class token of a large transformer.
+    let nodes =
+        ["Flatten x > f", "Shape x > s", "Gather s zero > n", "Concat n long > t", "Expand w t > e", "Concat f e > y"];
+    let constants = [("zero", Ints(&[0])), ("long", Ints(&[2000])), ("w", Floats(&[1, 2000]))];
+    let mut token = graph(&nodes, &constants);
+    token.nodes[3].attributes = vec![int("axis", 0)];
+    let network = load(&file(token, &[0, 1, 2, 2], 18), &Options::default(), &device).expect("it is read");
+    assert_eq!(network.logits(Tensor::ones([5, 1, 2, 2], &device)).dims(), [5, 2004]);
 }
