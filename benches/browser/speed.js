@@ -173,6 +173,9 @@ const shown = (value) => (value === Infinity ? '–' : value < 10 ? value.toFixe
 for (const network of names) {
   for (const backend of backends) {
     const of = rows.filter((row) => row.network === network && row.backend === backend);
+    // The same network, built in, is the opponent of the one that is read.
+    const builtIn = rows.filter((row) => network === 'photos-read' && row.network === 'photos' && row.backend === backend && row.library === 'Decoy');
+    of.push(...builtIn.map((row) => ({ ...row, library: 'built in' })));
     for (const batch of batches[network]) {
       for (const what of /** @type {const} */ (['forward', 'step'])) {
         const values = of.map(({ library, threads = 1, paces, agrees }) => ({ library, threads, agrees, value: paces[batch][what] ?? Infinity }));
@@ -181,7 +184,7 @@ for (const network of names) {
         // Decoy's opponents are those with no more threads.
         const ratios = values.filter(({ library }) => library === 'Decoy').map(({ threads, value }) => {
           const others = values.filter((other) => other.library !== 'Decoy' && other.threads <= threads && (other.agrees || what === 'forward'));
-          return (Math.min(...others.map((other) => other.value)) / value).toFixed(1);
+          return (Math.min(...others.map((other) => other.value)) / value).toFixed(2);
         });
         console.log(`${network} ${backend}, batch ${batch}, ${what}: ${written.join(', ')} → ${ratios.join(', ')} times as fast as the best other`);
       }
