@@ -59,7 +59,7 @@ export async function open(backend, threads = 1) {
     });
     const dispose = (/** @type {Record<string, Tensor>} */ tensors) => Object.values(tensors).forEach((tensor) => tensor.dispose());
 
-    await forward(1);
+    await step(1).catch(() => forward(1)); // not every network has the graph of a step
     return {
       async forward(pixels, batch, times) {
         const network = await forward(batch);
