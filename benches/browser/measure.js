@@ -59,13 +59,14 @@ async function opened({ library, backend, threads, network: name }) {
     loaded = await peer.load(network, tensors);
   });
   // @ts-expect-error Both are there now.
-  return { peer, loaded, size: network.channels * network.side ** 2, open, load };
+  return { network, peer, loaded, size: network.channels * network.side ** 2, open, load };
 }
 
-/** Logits and gradient of one picture; without a gradient, why. @param {Task} task */
+/** Logits and gradient of one picture; where a library has no gradient, why. @param {Task} task */
 async function inspect(task) {
-  const { loaded, size } = await opened(task);
+  const { network, loaded, size } = await opened(task);
   const pixels = pattern(size, 1);
+  if (!network.steps) return { logits: [...await loaded.forward(pixels, 1, 1)] };
   try {
     const { logits, gradient } = await loaded.gradient(pixels, 1, [1]);
     return { logits: [...logits], gradient: [...gradient] };
@@ -76,7 +77,7 @@ async function inspect(task) {
 
 /** @param {Task} task @returns {Promise<Measured>} */
 async function measure(task) {
-  const { peer, loaded, size, open, load } = await opened(task);
+  const { network, peer, loaded, size, open, load } = await opened(task);
   const { name, version, threads = task.threads } = peer;
   /** @type {Measured} */
   const measured = { name, version, threads, open, load, first: null, paces: {} };
@@ -88,9 +89,11 @@ async function measure(task) {
     /** @type {number[]} */
     let steps = [];
     try {
-      const first = await timed(() => step(1));
-      measured.first ??= first;
-      steps = await pace(step);
+      if (network.steps) {
+        const first = await timed(() => step(1));
+        measured.first ??= first;
+        steps = await pace(step);
+      }
     } catch (error) {
       measured.refused = String(error);
     }

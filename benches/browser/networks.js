@@ -11,10 +11,10 @@
  * @typedef {{ kind: 'residual', layers: Layer[] }} Residual The output of the layers, added to their input.
  * @typedef {Conv | Dense | Pool | Residual} Layer
  *
- * @typedef {{ model: string, graph: string, channels: number, side: number, classes: number, mean: number, deviation: number, layers: Layer[] }} Network
+ * @typedef {{ model: string, graph: string, steps: boolean, channels: number, side: number, classes: number, mean: number, deviation: number, layers: Layer[] }} Network
  * `model` is the shipped network with its weights, or the path of an ONNX file, which has no layers here; `graph` is the
- * start of the paths of its graphs for ONNX Runtime. Pixels in [0, 1] are normalised to (pixels − mean) / deviation before
- * the first layer.
+ * start of the paths of its graphs for ONNX Runtime; without `steps` it has only forward passes. Pixels in [0, 1] are
+ * normalised to (pixels − mean) / deviation before the first layer.
  *
  * @typedef {import('./safetensors.js').Tensors} Tensors
  * @typedef {'webgpu' | 'wasm'} Backend
@@ -40,14 +40,14 @@ export const networks = {
   'coil20-32': compact('coil20-32', 32),
   coil20: compact('coil20', 128),
   photos: efficientNetLite0(),
-  'photos-read': own('/target/bench/exported/photos.onnx', `${GRAPHS}photos`),
-  resnet18: own(`${GRAPHS}resnet18.onnx`, `${GRAPHS}resnet18`),
-  mobilenetv2: own(`${GRAPHS}mobilenetv2.onnx`, `${GRAPHS}mobilenetv2`),
+  'photos-read': own('/target/bench/exported/photos.onnx', `${GRAPHS}photos`, true),
+  resnet18: own(`${GRAPHS}resnet18.onnx`, `${GRAPHS}resnet18`, false),
+  mobilenetv2: own(`${GRAPHS}mobilenetv2.onnx`, `${GRAPHS}mobilenetv2`, false),
 };
 
-/** A network of photographs in an ONNX file, as users bring it. @param {string} model @param {string} graph @returns {Network} */
-function own(model, graph) {
-  return { model, graph, channels: 3, side: 224, classes: 1000, mean: 0, deviation: 1, layers: [] };
+/** A network of photographs in an ONNX file, as users bring it. @param {string} model @param {string} graph @param {boolean} steps @returns {Network} */
+function own(model, graph, steps) {
+  return { model, graph, steps, channels: 3, side: 224, classes: 1000, mean: 0, deviation: 1, layers: [] };
 }
 
 /**
@@ -78,6 +78,7 @@ function compact(name, side) {
   return {
     model: 'coil20-sigma-0.00',
     graph: `${GRAPHS}${name}`,
+    steps: true,
     channels: 1,
     side,
     classes: 20,
@@ -126,6 +127,7 @@ function efficientNetLite0() {
   return {
     model: 'photos-sigma-0.00',
     graph: `${GRAPHS}photos`,
+    steps: true,
     channels: 3,
     side: 224,
     classes: 1000,

@@ -29,7 +29,7 @@ export async function open(backend, threads = 1) {
   const leave = (tensor) => tensor.getData(true);
 
   /** @param {Network} network @returns {Promise<Loaded>} */
-  async function load({ graph, channels, side, classes: count }) {
+  async function load({ graph, steps, channels, side, classes: count }) {
     /** Whichever layout is quicker. */
     const preferredLayout = side < 224 ? 'NCHW' : 'NHWC';
     /** @type {Map<string, Tensor>} */
@@ -59,7 +59,7 @@ export async function open(backend, threads = 1) {
     });
     const dispose = (/** @type {Record<string, Tensor>} */ tensors) => Object.values(tensors).forEach((tensor) => tensor.dispose());
 
-    await step(1).catch(() => forward(1)); // not every network has the graph of a step
+    await (steps ? step : forward)(1);
     return {
       async forward(pixels, batch, times) {
         const network = await forward(batch);
@@ -81,11 +81,11 @@ export async function open(backend, threads = 1) {
         return { logits: await leave(logits), gradient: await leave(gradient) };
       },
 
-      async steps(pixels, batch, classes, stepSize, steps) {
+      async steps(pixels, batch, classes, stepSize, times) {
         const network = await step(batch);
         const constant = await rest(classes, stepSize);
         let current = await image(pixels, batch);
-        for (let done = 0; done < steps; done++) {
+        for (let done = 0; done < times; done++) {
           const { next } = await network.run({ pixels: current, ...constant }, ['next']);
           current.dispose();
           current = next;
