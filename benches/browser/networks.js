@@ -1,5 +1,5 @@
-// Decoy's networks as plain data (src/model/compact.rs, src/model/efficientnet.rs), and the interface of a library that
-// runs them.
+// The networks that are measured: Decoy's own as plain data (src/model/compact.rs, src/model/efficientnet.rs), and ONNX
+// files. And the interface of a library that runs them.
 
 /**
  * @typedef {'linear' | 'relu' | 'relu6'} Activation
@@ -11,9 +11,10 @@
  * @typedef {{ kind: 'residual', layers: Layer[] }} Residual The output of the layers, added to their input.
  * @typedef {Conv | Dense | Pool | Residual} Layer
  *
- * @typedef {{ model: string, channels: number, side: number, classes: number, mean: number, deviation: number, layers: Layer[] }} Network
- * `model` is the shipped network with its weights. Pixels in [0, 1] are normalised to (pixels − mean) / deviation
- * before the first layer.
+ * @typedef {{ model: string, graph: string, steps: boolean, channels: number, side: number, classes: number, mean: number, deviation: number, layers: Layer[] }} Network
+ * `model` is the shipped network with its weights, or the path of an ONNX file, which has no layers here; `graph` is the
+ * start of the paths of its graphs for ONNX Runtime; without `steps` it has only forward passes. Pixels in [0, 1] are
+ * normalised to (pixels − mean) / deviation before the first layer.
  *
  * @typedef {import('./safetensors.js').Tensors} Tensors
  * @typedef {'webgpu' | 'wasm'} Backend
@@ -31,8 +32,23 @@
  * A library on one of its backends; `threads` if the library reports their number.
  */
 
+/** What benches/onnx/ writes. */
+const GRAPHS = '/target/bench/graphs/';
+
 /** The networks that are measured, by name. */
-export const networks = { 'coil20-32': compact(32), coil20: compact(128), photos: efficientNetLite0() };
+export const networks = {
+  'coil20-32': compact('coil20-32', 32),
+  coil20: compact('coil20', 128),
+  photos: efficientNetLite0(),
+  'photos-read': own('/target/bench/exported/photos.onnx', `${GRAPHS}photos`, true),
+  resnet18: own(`${GRAPHS}resnet18.onnx`, `${GRAPHS}resnet18`, false),
+  mobilenetv2: own(`${GRAPHS}mobilenetv2.onnx`, `${GRAPHS}mobilenetv2`, false),
+};
+
+/** A network of photographs in an ONNX file, as users bring it. @param {string} model @param {string} graph @param {boolean} steps @returns {Network} */
+function own(model, graph, steps) {
+  return { model, graph, steps, channels: 3, side: 224, classes: 1000, mean: 0, deviation: 1, layers: [] };
+}
 
 /**
  * Weights for a network of a smaller picture, made from a shipped one: the first dense layer keeps the middle part.
@@ -57,10 +73,12 @@ export function fitted({ layers }, tensors) {
   return tensors;
 }
 
-/** Three strided convolutions and two dense layers, for square grey pictures whose side is a multiple of 8. @param {number} side @returns {Network} */
-function compact(side) {
+/** Three strided convolutions and two dense layers, for square grey pictures whose side is a multiple of 8. @param {string} name @param {number} side @returns {Network} */
+function compact(name, side) {
   return {
     model: 'coil20-sigma-0.00',
+    graph: `${GRAPHS}${name}`,
+    steps: true,
     channels: 1,
     side,
     classes: 20,
@@ -108,6 +126,8 @@ function efficientNetLite0() {
   }
   return {
     model: 'photos-sigma-0.00',
+    graph: `${GRAPHS}photos`,
+    steps: true,
     channels: 3,
     side: 224,
     classes: 1000,

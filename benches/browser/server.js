@@ -6,7 +6,7 @@ import http from 'node:http';
 import { extname, join, normalize } from 'node:path';
 
 /** @type {Record<string, string>} */
-const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.json': 'application/json', '.wasm': 'application/wasm' };
+const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript', '.json': 'application/json', '.wasm': 'application/wasm' };
 
 /** Starts the server; `sent` has the bytes of each path requested since it was last cleared. */
 export async function serve() {

@@ -1,6 +1,6 @@
-// Compares Decoy with TensorFlow.js and jax-js in one browser, with the same networks and weights: first whether the
-// gradients agree, then the time of a forward pass and of an attack step, the time to the first step, memory, and bytes
-// fetched. `cargo xtask bench` builds what is needed and runs it; it writes benches/results/speed.json.
+// Compares Decoy with ONNX Runtime Web, TensorFlow.js and jax-js in one browser, with the same networks and weights: first
+// whether the gradients agree, then the time of a forward pass and of an attack step, the time to the first step, memory,
+// and bytes fetched. Networks in ONNX files are read by Decoy and ONNX Runtime Web. `cargo xtask bench` builds what is needed and runs it; it writes benches/results/speed.json.
 // Arguments select networks, `webgpu` or `wasm`, and libraries; then no file is written.
 
 import { readFile } from 'node:fs/promises';
@@ -29,11 +29,16 @@ const choose = (names) => {
 
 const names = choose(/** @type {Task['network'][]} */ (Object.keys(networks)));
 const backends = choose(/** @type {Task['backend'][]} */ (['webgpu', 'wasm']));
-const libraries = choose(/** @type {Task['library'][]} */ (['decoy', 'tfjs', 'jax']));
-const batches = { 'coil20-32': [1, 32], coil20: [1, 32], photos: [1] };
+const libraries = choose(/** @type {Task['library'][]} */ (['decoy', 'ort', 'tfjs', 'jax']));
+const batches = { 'coil20-32': [1, 32], coil20: [1, 32], photos: [1], 'photos-read': [1], resnet18: [1], mobilenetv2: [1] };
 
-const tasks = names.flatMap((network) => backends.flatMap((backend) => libraries.map((library) => (
-  /** @type {Task} */ ({ library, backend, network, batches: batches[network] })))));
+/** The numbers of threads on the CPU of the libraries that take one; the others decide themselves. @type {Partial<Record<Task['library'], number[]>>} */
+const THREADS = { decoy: [1, 2, 4], ort: [1, 2] };
+
+const tasks = names.flatMap((network) => backends.flatMap((backend) => libraries
+  .filter((library) => networks[network].layers.length > 0 || library === 'decoy' || (library === 'ort' && network !== 'photos-read'))
+  .flatMap((library) => ((backend === 'wasm' && THREADS[library]) || [undefined]).map((threads) => (
+    /** @type {Task} */ ({ library, backend, threads, network, batches: batches[network] }))))));
 
 const server = await serve();
 let version = '';
@@ -58,10 +63,12 @@ async function run(what, task) {
       const found = await navigator.gpu?.requestAdapter();
       return found ? [found.info.vendor, found.info.architecture, found.info.description].filter(Boolean).join(' ') : 'none';
     });
-    const result = await page.evaluate(async ([what, task]) => {
-      const module = await import(/** @type {any} */ ('/benches/browser/measure.js'));
-      return module[/** @type {string} */ (what)](task);
-    }, /** @type {const} */ ([what, task]));
+    const result = await page.evaluate((task) => new Promise((resolve, reject) => {
+      const worker = new Worker('/benches/browser/measure.js', { type: 'module' });
+      worker.onmessage = ({ data: { result, error } }) => (error ? reject(new Error(error)) : resolve(result));
+      worker.onerror = ({ message }) => reject(new Error(message));
+      worker.postMessage(task);
+    }), /** @type {const} */ ([what, task]));
     return { result, memory: await memory(browser, 'VmHWM'), sent: new Map(server.sent) };
   } finally {
     await browser.close();
@@ -69,7 +76,7 @@ async function run(what, task) {
 }
 
 /** @param {Task} task */
-const title = ({ library, backend, network }) => `${network} ${library} ${backend}`;
+const title = ({ library, backend, threads, network }) => `${network} ${library} ${backend}${threads ? `, threads: ${threads}` : ''}`;
 
 /** The L2 distance of two vectors, relative to the norm of the second. @param {number[]} found @param {number[]} expected */
 function distance(found, expected) {
@@ -79,14 +86,18 @@ function distance(found, expected) {
 
 const agreement = [];
 for (const network of names) {
-  const reference = await run('inspect', { library: 'decoy', backend: 'wasm', network, batches: [] });
+  const reference = await run('inspect', { library: 'decoy', backend: 'wasm', network: network === 'photos-read' ? 'photos' : network, batches: [] });
   for (const task of tasks.filter((task) => task.network === network)) {
     const found = await run('inspect', task).catch((error) => ({ result: { refused: String(error) } }));
     const { logits, gradient, refused } = found.result;
-    const line = refused
-      ? { task: title(task), agrees: false, refused: refused.split('\n')[0] }
-      : { task: title(task), agrees: true, logits: distance(logits, reference.result.logits), gradient: distance(gradient, reference.result.gradient) };
-    if (line.logits && line.gradient) line.agrees = line.logits < AGREEMENT && line.gradient < AGREEMENT;
+    const line = {
+      task: title(task),
+      agrees: false,
+      refused: refused?.split('\n')[0],
+      logits: logits && distance(logits, reference.result.logits),
+      gradient: gradient && distance(gradient, reference.result.gradient),
+    };
+    line.agrees = line.logits < AGREEMENT && (!networks[network].steps || line.gradient < AGREEMENT);
     agreement.push(line);
     console.log(JSON.stringify(line));
   }
@@ -106,7 +117,7 @@ for (let round = 0; round < ROUNDS; round++) {
 const compressed = new Map();
 /** Bytes of the program, uncompressed and with brotli. @param {Map<string, number>} sent */
 async function program(sent) {
-  const code = [...sent].filter(([path]) => /^\/(target\/peers|pkg)\/.*\.(js|wasm)$/.test(path));
+  const code = [...sent].filter(([path]) => /^\/(target\/peers|pkg|benches\/browser\/node_modules)\/.*\.(m?js|wasm)$/.test(path));
   for (const [path] of code) {
     if (!compressed.has(path)) {
       const ready = await readFile(`.${path}.br`).catch(async () => promisify(brotliCompress)(await readFile(`.${path}`)));
@@ -149,7 +160,7 @@ server.close();
 
 const result = {
   adapter,
-  networks: 'coil20-32 is the shipped network of coil20 on the middle 32×32 pixels; coil20 takes 128×128, photos 224×224',
+  networks: 'coil20-32 is the shipped network of coil20 on the middle 32×32 pixels; coil20 takes 128×128, photos 224×224; photos-read is the same network as photos, exported and read again; resnet18 and mobilenetv2 are read from ONNX files',
   rounds: ROUNDS,
   units: 'milliseconds and bytes; medians over the rounds; an attack step is a forward pass, the gradient of the cross-entropy in the pixels, sign and clip',
   agreement,
@@ -157,18 +168,25 @@ const result = {
 };
 if (chosen.length === 0) await record(version, result);
 
-/** Milliseconds with one decimal below 10, else rounded. @param {number | null} value */
-const shown = (value) => (value === null ? '–' : value < 10 ? value.toFixed(1) : String(Math.round(value)));
+/** Milliseconds with one decimal below 10, else rounded. @param {number} value */
+const shown = (value) => (value === Infinity ? '–' : value < 10 ? value.toFixed(1) : String(Math.round(value)));
 for (const network of names) {
   for (const backend of backends) {
     const of = rows.filter((row) => row.network === network && row.backend === backend);
+    // The same network, built in, is the opponent of the one that is read.
+    const builtIn = rows.filter((row) => network === 'photos-read' && row.network === 'photos' && row.backend === backend && row.library === 'Decoy');
+    of.push(...builtIn.map((row) => ({ ...row, library: 'built in' })));
     for (const batch of batches[network]) {
-      for (const what of /** @type {const} */ (['forward', 'step'])) {
-        const values = of.map(({ library, paces, agrees }) => ({ library, agrees, value: paces[batch][what] }));
-        const ours = values.find(({ library }) => library === 'Decoy')?.value;
-        const best = Math.min(...values.filter(({ library, agrees, value }) => library !== 'Decoy' && value !== null && (agrees || what === 'forward')).map(({ value }) => Number(value)));
-        const ratio = ours && Number.isFinite(best) ? ` → ${(best / ours).toFixed(1)} times as fast as the best other` : '';
-        console.log(`${network} ${backend}, batch ${batch}, ${what}: ${values.map(({ library, agrees, value }) => `${library} ${shown(value)} ms${agrees ? '' : ' (no gradient, or another)'}`).join(', ')}${ratio}`);
+      for (const what of networks[network].steps ? /** @type {const} */ (['forward', 'step']) : /** @type {const} */ (['forward'])) {
+        const values = of.map(({ library, threads = 1, paces, agrees }) => ({ library, threads, agrees, value: paces[batch][what] ?? Infinity }));
+        const written = values.map(({ library, threads, agrees, value }) => (
+          `${library}${threads > 1 ? ` with ${threads} threads` : ''} ${shown(value)} ms${agrees ? '' : ' (no gradient, or another)'}`));
+        // Decoy's opponents are those with no more threads.
+        const ratios = values.filter(({ library }) => library === 'Decoy').map(({ threads, value }) => {
+          const others = values.filter((other) => other.library !== 'Decoy' && other.threads <= threads && (other.agrees || what === 'forward'));
+          return (Math.min(...others.map((other) => other.value)) / value).toFixed(2);
+        });
+        console.log(`${network} ${backend}, batch ${batch}, ${what}: ${written.join(', ')} → ${ratios.join(', ')} times as fast as the best other`);
       }
     }
   }

@@ -1,6 +1,10 @@
 //! Benchmarks: passes and scaling natively, and Decoy compared with other libraries in the browser.
 
-use std::{path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -9,6 +13,7 @@ use crate::{
     chromium,
     command::{cargo, run, step},
     data::Guest,
+    python::environment,
     serve,
     site::{self, npm},
     wasm::Profile,
@@ -17,14 +22,19 @@ use crate::{
 /// Folder of the browser benchmarks: Decoy, the libraries it is compared with, and their npm packages.
 const PEERS: &str = "benches/browser";
 
+/// Decoy's networks as ONNX files, and the graphs that benches/onnx/ makes of them for ONNX Runtime.
+const EXPORTED: &str = "target/bench/exported";
+const GRAPHS: &str = "target/bench/graphs";
+
 /// A benchmark.
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 pub enum Bench {
-    /// Forward pass, input gradient and DDN step of a network of each family, with criterion.
+    /// Forward pass, input gradient and steps of a network of each family, with criterion, beside ONNX Runtime; writes
+    /// benches/results/native.json.
     Native,
     /// How the cost of a step grows; writes benches/results/scaling.json.
     Scaling,
-    /// Decoy beside TensorFlow.js and jax-js; writes benches/results/speed.json.
+    /// Decoy beside ONNX Runtime Web, TensorFlow.js and jax-js; writes benches/results/speed.json.
     Browser,
     /// From the first visit to the first fooled picture; writes benches/results/first-visit.json.
     Visit,
@@ -35,10 +45,14 @@ pub enum Bench {
 /// Runs one benchmark, or all of them.
 pub fn measure(only: Option<Bench>, guests: &[Guest]) -> Result<()> {
     let wanted = |bench| only.is_none_or(|only| only == bench);
-    for (bench, name) in [(Bench::Native, "native"), (Bench::Scaling, "scaling")] {
-        if wanted(bench) {
-            run(&mut cargo(&["bench", "--workspace", "--bench", name]))?;
-        }
+    let native = |name: &str| run(&mut cargo(&["bench", "--workspace", "--bench", name]));
+    if wanted(Bench::Native) {
+        let python = graphs()?;
+        native("native")?;
+        step("Measuring ONNX Runtime", || run(Command::new(python).args(["-B", "benches/onnx/native.py", GRAPHS])))?;
+    }
+    if wanted(Bench::Scaling) {
+        native("scaling")?;
     }
     if matches!(only, Some(Bench::Native | Bench::Scaling)) {
         return Ok(());
@@ -48,8 +62,9 @@ pub fn measure(only: Option<Bench>, guests: &[Guest]) -> Result<()> {
         run(Command::new("node").arg(script).env("CHROMIUM", chromium::find()?).env("DECOY_URL", address))
     };
     if wanted(Bench::Browser) {
+        graphs()?;
         peers()?;
-        step("Measuring Decoy beside its opponents (half an hour)", || node("benches/browser/speed.js", ""))?;
+        step("Measuring Decoy beside its opponents (an hour)", || node("benches/browser/speed.js", ""))?;
     }
     if wanted(Bench::Memory) {
         step("Measuring memory over a thousand attacks", || node("benches/browser/memory.js", ""))?;
@@ -61,7 +76,23 @@ pub fn measure(only: Option<Bench>, guests: &[Guest]) -> Result<()> {
     Ok(())
 }
 
-/// Installs the libraries to compare with, and bundles each as a script for the browser.
+/// Writes the graphs for ONNX Runtime, and returns the path of a Python that has it.
+fn graphs() -> Result<PathBuf> {
+    let required: [(&str, &[&str]); 1] = [("benches/onnx/requirements.txt", &[])];
+    let python = environment("target/bench/venv", "Installing ONNX Runtime", &required)?;
+    step("Writing the networks as graphs for ONNX Runtime", || {
+        fs::create_dir_all(EXPORTED)?;
+        for family in ["coil20", "cifar10", "photos"] {
+            let (model, file) = (format!("{family}-sigma-0.00"), format!("{EXPORTED}/{family}.onnx"));
+            let export = ["run", "--release", "--package", "decoy-cli", "--", "export", "--model", &model, &file];
+            run(&mut cargo(&export))?;
+        }
+        run(Command::new(&python).args(["-B", "benches/onnx/make.py", EXPORTED, GRAPHS]))
+    })?;
+    Ok(python)
+}
+
+/// Installs the libraries to compare with, and bundles those that come as modules as scripts for the browser.
 fn peers() -> Result<()> {
     site::npm_packages(Path::new(PEERS))?;
     step("Bundling the opponents", || run(npm().args(["run", "build"]).current_dir(PEERS)))

@@ -78,7 +78,7 @@ enum Task {
     },
     /// Train one network of each family again (minutes to hours), and compare its figures with the committed ones.
     Reproduce(Reproduce),
-    /// Measure the cost of passes, steps and visits (an hour), or of one of them.
+    /// Measure the cost of passes, steps and visits (two hours), or of one of them.
     Bench {
         /// Measure only this.
         bench: Option<Bench>,

@@ -1,20 +1,26 @@
-// Decoy's npm package behind the same interface as tfjs.js and jax.js.
+// Decoy's npm package behind the same interface as the other libraries.
 
 import { write } from '../safetensors.js';
 
 /** @import { Backend, Loaded, Network, Peer, Tensors } from '../networks.js' */
 
-/** Decoy on one of its devices. @param {Backend} backend @returns {Promise<Peer>} */
-export async function open(backend) {
-  /** @type {typeof import('../../../pkg/decoy.js')} */
-  const { default: init, Decoy } = await import(new URL('/pkg/decoy.js', import.meta.url).href);
-  await init({ module_or_path: new URL('/pkg/decoy_bg.wasm', import.meta.url) });
+/** Decoy on one of its devices. Its module for several threads has no WebGPU. @param {Backend} backend @param {number} [threads] @returns {Promise<Peer>} */
+export async function open(backend, threads = 1) {
+  const folder = threads > 1 ? '/pkg/threads' : '/pkg';
+  /** @type {typeof import('../../../pkg/decoy.js') & { initThreadPool?: (threads: number) => Promise<void> }} */
+  const { default: init, Decoy, initThreadPool } = await import(`${folder}/decoy.js`);
+  await init({ module_or_path: `${folder}/decoy_bg.wasm` });
+  await initThreadPool?.(threads);
   const device = backend === 'wasm' ? 'cpu' : backend;
 
   /** @param {Network} network @param {Tensors} tensors @returns {Promise<Loaded>} */
-  async function load({ model, channels, side }, tensors) {
-    const weights = write(tensors);
-    const decoy = await Decoy.create(JSON.stringify(await catalog(model, { channels, height: side, width: side }, weights)), device);
+  async function load({ model, channels, side, layers }, tensors) {
+    /** @type {Uint8Array<ArrayBuffer>} */
+    const weights = layers.length > 0 ? write(tensors) : new Uint8Array(await (await fetch(model)).arrayBuffer());
+    const families = layers.length > 0
+      ? await shipped(model, { channels, height: side, width: side }, weights)
+      : [(await Decoy.create('{"families":[]}', 'cpu')).readNetwork(model, weights, { normalisation: 'none' }).family];
+    const decoy = await Decoy.create(JSON.stringify({ families }), device);
     await decoy.loadModel(model, weights);
     /** The build for benchmarks has more methods than the package. @type {any} */
     const measured = decoy;
@@ -36,15 +42,13 @@ export async function open(backend) {
 }
 
 /**
- * A catalogue with one network, whose input size and weights differ from the shipped one's.
+ * The families of a catalogue with one network, whose input size and weights differ from the shipped one's.
  * @param {string} model @param {{ channels: number, height: number, width: number }} input @param {Uint8Array<ArrayBuffer>} weights
  */
-async function catalog(model, input, weights) {
+async function shipped(model, input, weights) {
   /** @type {import('../../../pkg/decoy.js').Catalog} */
   const { families } = await (await fetch('/www/models/models.json')).json();
   const sha256 = Array.from(new Uint8Array(await crypto.subtle.digest('SHA-256', weights)), (byte) => byte.toString(16).padStart(2, '0')).join('');
-  return {
-    families: families.flatMap((family) => family.models.filter(({ id }) => id === model).map((entry) => (
-      { ...family, input, models: [{ ...entry, bytes: weights.length, sha256 }] }))),
-  };
+  return families.flatMap((family) => family.models.filter(({ id }) => id === model).map((entry) => (
+    { ...family, input, models: [{ ...entry, bytes: weights.length, sha256 }] })));
 }
