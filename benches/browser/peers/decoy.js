@@ -7,10 +7,10 @@ import { write } from '../safetensors.js';
 /** Decoy on one of its devices. Its module for several threads has no WebGPU. @param {Backend} backend @param {number} [threads] @returns {Promise<Peer>} */
 export async function open(backend, threads = 1) {
   const folder = threads > 1 ? '/pkg/threads' : '/pkg';
-  /** @type {typeof import('../../../pkg/decoy.js') & { initThreadPool?: (threads: number) => Promise<void> }} */
-  const { default: init, Decoy, initThreadPool } = await import(`${folder}/decoy.js`);
+  /** @type {typeof import('../../../pkg/decoy.js') & { startThreads?: (threads: number) => Promise<void> }} */
+  const { default: init, Decoy, startThreads } = await import(`${folder}/decoy.js`);
   await init({ module_or_path: `${folder}/decoy_bg.wasm` });
-  await initThreadPool?.(threads);
+  await startThreads?.(threads);
   const device = backend === 'wasm' ? 'cpu' : backend;
 
   /** @param {Network} network @param {Tensors} tensors @returns {Promise<Loaded>} */
