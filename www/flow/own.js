@@ -12,6 +12,12 @@ import { percent } from '../words.js';
 /** Largest file, in bytes: a larger one would not fit into the module's memory together with an attack. */
 const LARGEST = 500e6;
 
+/** Where the module stops in the middle of a file of at least this size, in bytes, it had no memory left. */
+const LARGE = 100e6;
+
+/** @param {Blob} file */
+const megabytes = ({ size }) => `${Math.round(size / 1e6)} MB`;
+
 /** The file names of networks. */
 const NETWORK = /\.(onnx|safetensors)$/i;
 
@@ -118,7 +124,7 @@ export function ownFlow(page, session, use, leave) {
     const turn = (asked += 1);
     widget.tell(`Reading ${name}…`);
     try {
-      if (file.size > LARGEST) throw new Error(`it has ${Math.round(file.size / 1e6)} MB, and at most ${LARGEST / 1e6} MB are read`);
+      if (file.size > LARGEST) throw new Error(`it has ${megabytes(file)}, and at most ${LARGEST / 1e6} MB are read`);
       const bytes = new Uint8Array(await file.arrayBuffer());
       const bridge = await session.worker();
       const own = await bridge.network(name, bytes, { ...widget.options(), labels });
@@ -128,7 +134,8 @@ export function ownFlow(page, session, use, leave) {
       if (widget.keeps()) await keep(true);
     } catch (error) {
       if (turn !== asked) return;
-      const words = error instanceof Error ? error.message : String(error);
+      const message = error instanceof Error ? error.message : String(error);
+      const words = file.size > LARGE && message.startsWith('The computation stopped') ? `its ${megabytes(file)} are too much for this browser’s memory` : message;
       problem = `“${name}” cannot be used: ${words.replace(/^the ONNX network cannot be used: /, '').replace(/[^.!?]$/, '$&.')}`;
       page.changed();
     }

@@ -26,12 +26,12 @@ pub const THREADS: &str = "threads";
 /// Where std is built, where nobody ships it.
 const STD: &str = "target/wasm-target";
 
-/// What the module with threads is linked with: a memory that its threads share, made by JavaScript, of at most 2 GiB,
+/// What the module with threads is linked with: a memory that its threads share, made by JavaScript, of at most 4 GiB,
 /// and what wasm-bindgen needs to give each thread its own values.
 const SHARED_MEMORY: [&str; 8] = [
     "--shared-memory",
     "--import-memory",
-    "--max-memory=2147483648",
+    "--max-memory=4294967296",
     "--export=__wasm_init_tls",
     "--export=__tls_size",
     "--export=__tls_align",
