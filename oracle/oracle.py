@@ -76,10 +76,7 @@ def measure(suite: Suite, wanted: Callable[[str], bool]) -> dict | None:
     print(f"── {suite.model}, {' '.join(suite.images)}", flush=True)
     FOLDER.mkdir(parents=True, exist_ok=True)
     answer = decoy(suite, attacks)
-    ours = {
-        attack: {"attack": attack, "sizes": sizes(trial["sizes"]), "passes": trial["passes"]}
-        for attack, trial in zip(attacks, answer["attacks"], strict=True)
-    }
+    ours = trials(attacks, answer)
     network, weights = networks.load(suite.model)
     tensors = load_file(TENSORS)
     pixels, classes = tensors["pixels"], tensors["classes"].long()
@@ -120,10 +117,38 @@ def measure(suite: Suite, wanted: Callable[[str], bool]) -> dict | None:
     }
 
 
+def trials(attacks: list[str], answer: dict) -> dict[str, dict]:
+    """What Decoy has found, by attack."""
+    return {
+        attack: {"attack": attack, "sizes": sizes(trial["sizes"]), "passes": trial["passes"]}
+        for attack, trial in zip(attacks, answer["attacks"], strict=True)
+    }
+
+
+def with_ensembles(suite: Suite, before: dict) -> dict:
+    """The measurements of a suite with those of Decoy's ensembles taken again."""
+    attacks = list(suite.ensembles.values())
+    if not attacks:
+        return before
+    answer = decoy(suite, attacks)
+    if answer["images"] != before["images"]:
+        sys.exit(f"{suite.model}: {report.DATA} has other images; run the whole comparison")
+    ours = trials(attacks, answer)
+    rows = [{**row, "decoy": ours.get(row["decoy"]["attack"], row["decoy"])} for row in before["comparisons"]]
+    best = [{**row, "decoy": ours[row["decoy"]["attack"]]} for row in before["ensembles"]]
+    return {**before, "comparisons": rows, "ensembles": best}
+
+
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--only", metavar="ATTACK", help="compare this attack alone, such as ddn, and print it")
-    only = arguments.parse_args().only
+    arguments.add_argument("--ensembles", action="store_true", help="measure Decoy's ensembles again, and keep the rest")
+    given = arguments.parse_args()
+    if given.ensembles:
+        before = report.read()
+        report.write([with_ensembles(*pair) for pair in zip(SUITES, before["suites"], strict=True)], before)
+        return
+    only = given.only
     measured = []
     for suite in SUITES:
         if found := measure(suite, lambda attack: only in (None, attack.split(":")[0])):

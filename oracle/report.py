@@ -237,14 +237,30 @@ def git(*arguments: str) -> str:
 COMMIT = git("describe", "--always", "--dirty", "--abbrev=12")
 
 
-def write(suites: list[dict]) -> None:
-    """Writes both files."""
-    versions = ", ".join(f"{name} {version}" for name, version in VERSIONS.items())
+def read() -> dict:
+    """What is in the file for programs, with infinity for null."""
+    record = json.loads(DATA.read_text())
+    for suite in record["suites"]:
+        for row in [*suite["comparisons"], *suite["ensembles"]]:
+            for found in [row["decoy"], *row.get("references", [])]:
+                found["sizes"] = [inf if size is None else size for size in found["sizes"]]
+            if "best" in row:
+                row["best"] = [inf if size is None else size for size in row["best"]]
+    return record
+
+
+def write(suites: list[dict], before: dict | None = None) -> None:
+    """Writes both files; where all but the ensembles' measurements stand in `before`, with a word on that."""
+    record = {"commit": COMMIT, "command": "cargo xtask oracle", "versions": VERSIONS}
+    if before:
+        record = {key: before[key] for key in record} | {"ensembles": COMMIT}
+    again = f"; the ensembles by `cargo xtask oracle --ensembles` at {COMMIT}" if before else ""
+    versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
     PAGE.write_text(
         "\n\n".join(
             [
                 "# Decoy beside the literature's own code",
-                f"""Made by `cargo xtask oracle` at {COMMIT} with {versions}. The libraries attack the shipped weights, \
+                f"""Made by `cargo xtask oracle` at {record["commit"]} with {versions}{again}. The libraries attack the shipped weights, \
 loaded into PyTorch on the CPU, on the same images and with the same number of gradients as Decoy. What they return is \
 clipped to [0, 1] and measured anew: a perturbation counts where the network misreads that image. Norms are in pixels from \
 0 to 1. The figures of every image are in [`oracle.json`](oracle.json).""",
@@ -263,8 +279,7 @@ last digits.""",
         )
         + "\n"
     )
-    record = {"commit": COMMIT, "command": "cargo xtask oracle", "versions": VERSIONS, "suites": suites}
-    DATA.write_text(json.dumps(rounded(record), ensure_ascii=False) + "\n")
+    DATA.write_text(json.dumps(rounded(record | {"suites": suites}), ensure_ascii=False) + "\n")
 
 
 def rounded(value):

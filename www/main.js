@@ -16,7 +16,7 @@ import * as link from './link.js';
 import { offline } from './offline.js';
 import { Page } from './page.js';
 import { Pictures, isCentral, squareOf } from './pictures.js';
-import { choose, hasThreads, program } from './program.js';
+import { choose, program } from './program.js';
 import { Session } from './session.js';
 import { complain, dismissRemark, remark } from './view/alert.js';
 import { attackForm } from './view/attack.js';
@@ -131,7 +131,7 @@ render();
 preview();
 /** @type {Promise<unknown>} */
 const opened = page.wanted.subject ? look({}) : session.worker().catch(complain);
-opened.then(() => offline(() => hasThreads && session.device?.kind === 'cpu')); // after the files that are needed now
+opened.then(() => offline(session)); // after the files that are needed now
 if (pendingLink.run) attack();
 upload(openFile, complain);
 camera(openFile, complain);

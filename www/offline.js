@@ -1,20 +1,27 @@
 // Makes the browser cache the page's files, so that from the second visit on it opens without a connection.
 
-import { address } from './contents.js';
+import { address, json } from './contents.js';
+import { filesOf, hasThreads } from './program.js';
+
+/** Whether somebody has used the page. */
+let touched = false;
+for (const event of ['pointerdown', 'keydown', 'drop']) addEventListener(event, () => (touched = true), { capture: true, once: true });
 
 /**
  * Some browsers cannot cache, as on insecure connections and in private windows: there every visit needs a connection.
- * @param {() => boolean} wantsThreads whether the page would be faster if it were isolated, which the service worker does for the next load
+ * @param {import('./session.js').Session} session
  */
-export async function offline(wantsThreads) {
+export async function offline(session) {
   const { serviceWorker } = navigator;
   if (!serviceWorker) return;
   try {
     const [folder] = address('').split('/').slice(-2);
     await serviceWorker.register(address(`../sw.js?${folder}`));
     if (!serviceWorker.controller) await new Promise((resolve) => serviceWorker.addEventListener('controllerchange', resolve, { once: true }));
-    if (wantsThreads() && !crossOriginIsolated && untouched()) return location.reload();
-    // Pictures shown before the service worker ran are fetched again, through it, from the browser's own cache.
+    // The service worker isolates what it serves, so that threads may compute.
+    if (hasThreads && session.device?.kind === 'cpu' && !crossOriginIsolated && untouched()) return location.reload();
+    // What was fetched before the service worker ran is fetched again, through it, from the browser's own cache.
+    await Promise.all(filesOf(session.folder, await json('files.json')).map((file) => fetch(address(file))));
     const shown = performance.getEntriesByType('resource').map(({ name }) => name);
     await Promise.all(shown.filter((name) => name.startsWith(address('gallery/'))).map((name) => fetch(name)));
   } catch {
@@ -25,5 +32,5 @@ export async function offline(wantsThreads) {
 /** Whether a reload loses nothing: nobody has used the page yet. It is not repeated. */
 function untouched() {
   const [{ type }] = /** @type {PerformanceNavigationTiming[]} */ (performance.getEntriesByType('navigation'));
-  return type !== 'reload' && !navigator.userActivation?.hasBeenActive;
+  return type !== 'reload' && !touched;
 }

@@ -59,6 +59,9 @@ async function missing(device) {
   return 'The only WebGPU here is itself computed by the CPU and slower than it, so the CPU is used.';
 }
 
+/** Those of the site's files that belong to the module of a folder. @param {string} folder @param {string[]} files */
+export const filesOf = (folder, files) => files.filter((file) => file.startsWith(`${folder}/`) && (folder === WITH_THREADS || !file.startsWith(`${WITH_THREADS}/`)));
+
 /** From now on the module with threads is not used: it could not be started. Returns whether it was used before. @param {string} folder the module that could not be started */
 export function withoutThreads(folder) {
   threads = false;

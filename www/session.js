@@ -12,6 +12,9 @@ export class Session {
   /** Null until the program has started. @type {DeviceReport | null} */
   device = null;
 
+  /** The folder of the module that was started last. */
+  folder = '';
+
   #catalog;
   #field;
   #onStart;
@@ -78,6 +81,7 @@ export class Session {
     const module = await program(folder);
     try {
       const started = await bridge.start(module, this.#catalog, device);
+      this.folder = folder;
       if (why) this.#fallbackReason = why;
       return started;
     } catch (error) {

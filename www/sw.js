@@ -27,14 +27,15 @@ self.addEventListener('fetch', (event) => {
   else if (folder) asked.respondWith(request.destination === 'worker' ? once(request, folder).then(isolated) : once(request, folder));
 });
 
-/** Caches the page and its files; if one of them fails, none is kept. */
+/** Caches the page and its files, but for the modules, of which the page asks for the one it uses; if one of them fails, none is kept. */
 async function fill() {
   const cache = await store(version);
   const answer = await fetch(page, { cache: 'no-cache' });
   if (!(await answer.clone().text()).includes(version)) throw new Error('The page has been renewed meanwhile.');
   /** @type {string[]} */
   const files = await (await fetch(`${page}${version}/files.json`)).json();
-  await Promise.all([cache.put(page, answer), cache.addAll(files.map((file) => `${page}${version}/${file}`))]);
+  const all = files.filter((file) => !file.startsWith('pkg/')).map((file) => `${page}${version}/${file}`);
+  await Promise.all([cache.put(page, answer), cache.addAll(all)]);
 }
 
 /** Deletes the caches of older versions, and takes control of open pages. */

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds std for wasm32-unknown-unknown from its source and puts it into the compiler's sysroot, for machines with no way
 # to the toolchain server; or std with threads, which nobody ships, into the sysroot FOLDER/threads. The source is
-# rustup's component rust-src where it is installed, else Debian's package rust-src of the very version of the compiler,
+# rustup's component rust-src where it can be had, else Debian's package rust-src of the very version of the compiler,
 # checked against a pinned sum. About 30 seconds of CPU.
 #
 # Usage: wasm-target.sh FOLDER [threads], a folder for the source and the build, kept for the next time.
@@ -35,6 +35,9 @@ fi
 cd "$work"
 rm -rf src
 component=$(rustc --print sysroot)/lib/rustlib/src/rust/library
+if [[ ! -d $component ]]; then
+  timeout 120 rustup component add rust-src || true # where there is no rustup, or no way to its server
+fi
 if [[ -d $component ]]; then
   cp -r "$component" src
 else

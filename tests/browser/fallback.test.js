@@ -25,6 +25,8 @@ for (const choice of /** @type {const} */ (['automatic', 'WebGPU'])) {
 test('all cores compute, and with one thread the result is the same', async () => {
   const [all, one] = await Promise.all([[], ['Object.defineProperty(self, "crossOriginIsolated", { value: false });']].map(async ([line]) => {
     let words = '';
+    /** @type {string[]} */
+    const modules = [];
     await visit(browser, async (page) => {
       await ready(page);
       const { several, cores } = await page.evaluate(() => ({ several: document.querySelector('link[href*="threads"][data-bytes]') !== null, cores: navigator.hardwareConcurrency }));
@@ -32,7 +34,11 @@ test('all cores compute, and with one thread the result is the same', async () =
       await search(page, 10);
       await fool(page);
       words = (await page.getByText(/^Smallest found in 10 steps: .+ of 255\./).textContent())?.split(' of 255')[0] ?? '';
-    }, { before: (page) => (line ? patch(page, '**/program.js', line, 'before') : Promise.resolve()) });
+    }, { before: async (page) => {
+      page.on('request', (request) => request.url().endsWith('.wasm') && modules.push(request.url()));
+      if (line) await patch(page, '**/program.js', line, 'before');
+    } });
+    assert.equal(modules.length, 1, `one of the two modules is fetched, not ${modules}`);
     return words;
   }));
   assert.ok(all && all === one, `${all} and ${one}`);

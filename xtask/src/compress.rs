@@ -12,7 +12,7 @@ use brotli::enc::BrotliEncoderParams;
 use flate2::{Compression, write::GzEncoder};
 use indicatif::DecimalBytes;
 
-use crate::{command::step, site::SITE};
+use crate::{command::step, site::SITE, wasm::THREADS};
 
 /// The endings of files that compress well.
 const ENDINGS: [&str; 6] = ["css", "html", "js", "json", "svg", "wasm"];
@@ -46,11 +46,12 @@ impl Sum for Sizes {
 
 /// Writes `.gz` and `.br` files beside the page and its code. With [`Effort::Best`] it prints their sizes.
 pub fn site(effort: Effort) -> Result<()> {
-    let (mut wasm, mut glue, mut page) = (Sizes::default(), Sizes::default(), Sizes::default());
+    let [mut wasm, mut glue, mut threads, mut page] = [Sizes::default(); 4];
     step("Compressing the site", || {
         for path in compressible(Path::new(SITE))? {
             let sizes = compress(&path, effort).with_context(|| format!("cannot compress {}", path.display()))?;
             let part = match path.extension().and_then(|end| end.to_str()) {
+                Some("js" | "wasm") if path.iter().any(|part| part == THREADS) => &mut threads,
                 Some("wasm") => &mut wasm,
                 _ if path.ends_with("pkg/decoy.js") => &mut glue,
                 Some("css" | "html" | "js") => &mut page,
@@ -64,8 +65,14 @@ pub fn site(effort: Effort) -> Result<()> {
         return Ok(());
     }
     println!("\n{:20}{:>12}{:>12}{:>12}", "", "raw", "gzip", "brotli");
-    let all = [wasm, glue, page].into_iter().sum();
-    let parts = [("decoy_bg.wasm", wasm), ("decoy.js", glue), ("page", page), ("code, page included", all)];
+    let sum = |parts: &[Sizes]| parts.iter().copied().sum();
+    let parts = [
+        ("decoy_bg.wasm", wasm),
+        ("decoy.js", glue),
+        ("page", page),
+        ("code, page included", sum(&[wasm, glue, page])),
+        ("with threads instead", sum(&[threads, page])),
+    ];
     for (name, Sizes { raw, gzip, brotli }) in parts {
         let [raw, gzip, brotli] = [raw, gzip, brotli].map(|bytes| DecimalBytes(bytes).to_string());
         println!("{name:20}{raw:>12}{gzip:>12}{brotli:>12}");

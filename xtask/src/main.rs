@@ -96,6 +96,9 @@ enum Task {
         /// Compare only this attack, such as ddn, and print the result.
         #[arg(long, value_name = "ATTACK")]
         only: Option<String>,
+        /// Measure Decoy's ensembles again, and keep all other figures of docs/oracle.json.
+        #[arg(long, conflicts_with = "only")]
+        ensembles: bool,
         #[command(flatten)]
         data: Data,
     },
@@ -145,7 +148,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Bench { bench, data } => bench::measure(bench, &data::local_copies(&given(data))?)?,
         Task::Onnx { pytorch: false } => onnx::check()?,
         Task::Onnx { pytorch: true } => onnx::pytorch()?,
-        Task::Oracle { only, data } => oracle::compare(&given(data), only.as_deref())?,
+        Task::Oracle { only, ensembles, data } => oracle::compare(&given(data), only.as_deref(), ensembles)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -26,19 +26,6 @@ pub const THREADS: &str = "threads";
 /// Where std is built, where nobody ships it.
 const STD: &str = "target/wasm-target";
 
-/// What the module with threads is linked with: a memory that its threads share, made by JavaScript, of at most 4 GiB,
-/// and what wasm-bindgen needs to give each thread its own values.
-const SHARED_MEMORY: [&str; 8] = [
-    "--shared-memory",
-    "--import-memory",
-    "--max-memory=4294967296",
-    "--export=__wasm_init_tls",
-    "--export=__tls_size",
-    "--export=__tls_align",
-    "--export=__tls_base",
-    "--export=__heap_base",
-];
-
 /// How the library is compiled.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Profile {
@@ -82,11 +69,10 @@ fn build_threads(profile: Profile) -> Result<PathBuf> {
     })?;
     step("Building the library with threads (some minutes the first time)", || {
         let sysroot = Path::new(STD).join(THREADS).canonicalize()?;
-        let mut flags = vec!["--sysroot".to_owned(), sysroot.display().to_string()];
-        flags.extend(["-C", "target-feature=+simd128,+atomics,+bulk-memory,+mutable-globals"].map(str::to_owned));
-        flags.extend(SHARED_MEMORY.iter().flat_map(|option| ["-C".to_owned(), format!("link-arg={option}")]));
+        let features = "target-feature=+simd128,+atomics,+bulk-memory,+mutable-globals";
+        let flags = ["--sysroot", &sysroot.to_string_lossy(), "-C", features].join("\x1f");
         compile("threads", profile, |command| {
-            command.env("RUSTC_BOOTSTRAP", "1").env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
+            command.env("RUSTC_BOOTSTRAP", "1").env("CARGO_ENCODED_RUSTFLAGS", flags);
         })
     })
 }
