@@ -555,7 +555,8 @@ impl Graph {
         let used: HashSet<usize> =
             self.nodes.iter().flat_map(|node| node.inputs.iter().flatten().copied()).chain([self.output]).collect();
         let others = self.nodes.iter().filter(|node| node.layer.is_none());
-        let read: HashSet<usize> = others.flat_map(|node| node.inputs.iter().flatten().copied()).collect();
+        let read: HashSet<usize> =
+            others.flat_map(|node| node.inputs.iter().flatten().copied()).chain([self.output]).collect();
         for (number, constant) in self.constants.iter_mut().enumerate() {
             match constant {
                 Some(array) if used.contains(&number) => array.copy_to(device, !read.contains(&number)),

@@ -889,11 +889,17 @@ fn seeds_for_the_fuzzer_are_written() {
         for (info, values) in whole.inputs.drain(..).zip(inputs) {
             whole.initializers.push(proto::Tensor { name: info.name, ..values });
         }
-        let after = graph(&["Flatten picture > f", &format!("ReduceMax {output} > k"), "Add f k > y"], &[]);
+        // The names of the picture and of the last values are others.
+        let own = |name: &mut String| {
+            if !name.is_empty() {
+                name.insert(0, '_')
+            }
+        };
+        whole.nodes.iter_mut().flat_map(|node| node.inputs.iter_mut().chain(&mut node.outputs)).for_each(own);
+        whole.initializers.iter_mut().filter_map(|tensor| tensor.name.as_mut()).for_each(own);
+        let after = graph(&["Flatten x > f", &format!("ReduceMax _{output} > k"), "Add f k > y"], &[]);
+        let after = attributed(after, 1, &[int("keepdims", 0)]);
         whole.nodes.extend(after.nodes);
-        whole.nodes.iter_mut().flat_map(|node| &mut node.inputs).filter(|name| *name == "picture").for_each(|name| {
-            *name = "x".to_owned();
-        });
         let opset = opsets.first().and_then(|opset| opset.version).unwrap_or(18);
         let bytes = file(whole, &[0, 3, 2, 2], opset);
         if bytes.len() <= 4096 {
