@@ -73,7 +73,7 @@ test('a photo is fooled; the first misread picture is seen early, and then a sma
     const exact = Number(/Before it was rounded to them, ‖Δx‖₂ = ([\d.]+)\./.exec((await page.locator('#norms-note').textContent()) ?? '')?.[1]);
     assert.ok(exact > 0 && exact <= early, `${early}, then ${exact}`);
     assert.match(detail, /^Smallest found in 40 steps: /);
-    assert.match(detail, /average change per pixel: [\d.]+ of 255\. .* on the CPU\./);
+    assert.match(detail, /average change per pixel: [\d.]+ of 255\. .* on the CPU( \(\d+ threads\))?\./);
     await page.getByText(/^amplified ×\d+/).waitFor();
     for (const side of ['before', 'after']) assert.equal(await page.locator(`#${side}`).getByRole('listitem').count(), 5);
     assert.ok((await page.locator('#after').getByRole('listitem').first().textContent())?.startsWith(/is now “([^”]+)”/.exec(fooled)?.[1] ?? '?'));
