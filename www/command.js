@@ -12,7 +12,7 @@ const quoted = (word) => (/^[\w./:=,@%+-]+$/.test(word) ? word : `'${word.replac
 function file({ name, file: { address }, place }) {
   if (!place || !address) return name.startsWith('-') ? `./${name}` : name;
   const path = decodeURIComponent(address.slice(address.lastIndexOf('gallery/')));
-  return place.guest ? path.slice(path.lastIndexOf('/') + 1) : `www/${path}`;
+  return place.external ? path.slice(path.lastIndexOf('/') + 1) : `www/${path}`;
 }
 
 /** The square of the file that the network has seen; null where it is the default. @param {Result['of']} of */

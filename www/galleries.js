@@ -45,15 +45,15 @@ const KINDS = { photographs, turntable, sheet };
 
 /** @param {Promise<import('./contents.js').Networks>} networks @returns {Promise<Galleries>} */
 export async function galleries(networks) {
-  /** @type {{ galleries: { family: string, present: boolean, guest?: boolean, why?: string }[] }} */
+  /** @type {{ galleries: { family: string, present: boolean, external?: boolean, why?: string }[] }} */
   const { galleries: all } = await json('gallery/gallery.json');
-  const here = await Promise.all(all.filter(({ present }) => present).map(({ family, guest = false }) => open(family, guest, networks)));
+  const here = await Promise.all(all.filter(({ present }) => present).map(({ family, external = false }) => open(family, external, networks)));
   const absent = all.filter(({ present }) => !present);
   return { here, missing: new Map(absent.map(({ family, why = 'This copy of the site was built without its pictures.' }) => [family, why])) };
 }
 
-/** @param {string} family @param {boolean} guest @param {Promise<import('./contents.js').Networks>} networks @returns {Promise<Gallery>} */
-async function open(family, guest, networks) {
+/** @param {string} family @param {boolean} external @param {Promise<import('./contents.js').Networks>} networks @returns {Promise<Gallery>} */
+async function open(family, external, networks) {
   const folder = `gallery/${family}`;
   const [content, { families }] = await Promise.all([json(`${folder}/gallery.json`), networks]);
   const kind = KINDS[content.kind];
@@ -64,7 +64,7 @@ async function open(family, guest, networks) {
     ...rest,
     groups: groups.map(({ name, pictures }, group) => ({
       name,
-      pictures: pictures.map(({ words, ...picture }, index) => ({ ...picture, place: { family, guest, group, index, words } })),
+      pictures: pictures.map(({ words, ...picture }, index) => ({ ...picture, place: { family, external, group, index, words } })),
     })),
   };
 }

@@ -22,7 +22,7 @@ import { slug } from './words.js';
  * @property {Place | null} place in a gallery; null for the user's own
  */
 
-/** @typedef {{ family: string, guest: boolean, group: number, index: number, words: Record<string, string> }} Place the gallery's family; whether its files are missing in the repository; the position in it; its parameters in a link */
+/** @typedef {{ family: string, external: boolean, group: number, index: number, words: Record<string, string> }} Place the gallery's family; whether its files are missing in the repository; the position in it; its parameters in a link */
 
 /**
  * @typedef {object} PictureFile

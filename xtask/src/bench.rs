@@ -12,7 +12,7 @@ use clap::ValueEnum;
 use crate::{
     chromium,
     command::{cargo, run, step},
-    data::Guest,
+    data::External,
     python::environment,
     serve,
     site::{self, npm},
@@ -43,7 +43,7 @@ pub enum Bench {
 }
 
 /// Runs one benchmark, or all of them.
-pub fn measure(only: Option<Bench>, guests: &[Guest]) -> Result<()> {
+pub fn measure(only: Option<Bench>, externals: &[External]) -> Result<()> {
     let wanted = |bench| only.is_none_or(|only| only == bench);
     let native = |name: &str| run(&mut cargo(&["bench", "--workspace", "--bench", name]));
     if wanted(Bench::Native) {
@@ -57,7 +57,7 @@ pub fn measure(only: Option<Bench>, guests: &[Guest]) -> Result<()> {
     if matches!(only, Some(Bench::Native | Bench::Scaling)) {
         return Ok(());
     }
-    site::build(Profile::Bench, true, guests)?;
+    site::build(Profile::Bench, true, externals)?;
     let node = |script: &str, address: &str| -> Result<()> {
         run(Command::new("node").arg(script).env("CHROMIUM", chromium::find()?).env("DECOY_URL", address))
     };

@@ -30,6 +30,13 @@ pub fn cargo(arguments: &[&str]) -> Command {
     command
 }
 
+/// The command `decoy`, built as its users build it.
+pub fn decoy(arguments: &[&str]) -> Command {
+    let mut command = cargo(&["run", "--release", "--package", "decoy-cli", "--"]);
+    command.args(arguments);
+    command
+}
+
 /// Runs a command to its end; an error if it fails.
 pub fn run(command: &mut Command) -> Result<()> {
     let status = command.stdin(Stdio::null()).status();

@@ -16,20 +16,20 @@ const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The help text of `--data`.
 pub fn help() -> String {
-    let guests = sets().into_iter().map(|set| set.about()).filter(|about| about.missing.is_some());
-    let words = guests.map(|about| format!("{}; default: the path in {}", about.copy, about.variable));
+    let externals = sets().into_iter().map(|set| set.about()).filter(|about| about.missing.is_some());
+    let words = externals.map(|about| format!("{}; default: the path in {}", about.copy, about.variable));
     format!("Where it is: {}, or the copy downloaded earlier", words.collect::<Vec<_>>().join(", or "))
 }
 
-/// The user's copies of data sets. Relative paths start from the folder in which the command was started.
-pub struct Given {
+/// Where the user's copies of data sets are. Relative paths start from the folder in which the command was started.
+pub struct DataPaths {
     /// The folder in which the command was started.
     pub start: PathBuf,
     /// The value of `--data`.
     pub path: Option<PathBuf>,
 }
 
-impl Given {
+impl DataPaths {
     /// The path of a data set in `--data`, else in its environment variable. `--data` is only for a data set whose
     /// pictures do not come with the repository.
     pub fn copy(&self, about: &About) -> Option<PathBuf> {
@@ -45,23 +45,23 @@ impl Given {
 }
 
 /// A data set whose pictures do not come with the repository, with a copy if there is one.
-pub struct Guest {
+pub struct External {
     /// The data set.
     pub set: &'static dyn DataSet,
     /// The copy.
     pub pictures: Option<Pictures>,
 }
 
-/// The data sets whose pictures do not come with the repository, each with the copy given, else one downloaded before.
-pub fn local_copies(given: &Given) -> Result<Vec<Guest>> {
-    let guests = sets().into_iter().filter(|set| set.about().missing.is_some());
-    guests.map(|set| Ok(Guest { set, pictures: set.find(given.copy(set.about()).as_deref())? })).collect()
+/// The data sets whose pictures do not come with the repository, each with the user's copy, else one downloaded before.
+pub fn local_copies(paths: &DataPaths) -> Result<Vec<External>> {
+    let externals = sets().into_iter().filter(|set| set.about().missing.is_some());
+    externals.map(|set| Ok(External { set, pictures: set.find(paths.copy(set.about()).as_deref())? })).collect()
 }
 
 /// The same, and missing copies are downloaded, if this takes at most [`DOWNLOAD_TIMEOUT`] and did not fail before.
-pub fn seek(given: &Given) -> Result<Vec<Guest>> {
-    let mut guests = local_copies(given)?;
-    for Guest { set, pictures } in guests.iter_mut().filter(|guest| guest.pictures.is_none()) {
+pub fn seek(paths: &DataPaths) -> Result<Vec<External>> {
+    let mut externals = local_copies(paths)?;
+    for External { set, pictures } in externals.iter_mut().filter(|external| external.pictures.is_none()) {
         let About { id, name, .. } = set.about();
         // This file marks a download that failed, so that later commands do not wait for it again.
         let unreachable = format!("target/{id}-unreachable");
@@ -77,15 +77,15 @@ pub fn seek(given: &Given) -> Result<Vec<Guest>> {
             }
         })?;
     }
-    Ok(guests)
+    Ok(externals)
 }
 
 /// Prints each data set and where its copy is; the data set `name` is downloaded if there is no copy.
 pub fn describe(name: Option<&str>, start: PathBuf, path: Option<PathBuf>) -> Result<()> {
-    let given = Given { start: start.clone(), path: None };
+    let paths = DataPaths { start: start.clone(), path: None };
     let Some(name) = name else {
         for set in sets() {
-            match set.find(given.copy(set.about()).as_deref())? {
+            match set.find(paths.copy(set.about()).as_deref())? {
                 Some(pictures) => print(set.about(), &pictures),
                 None => println!("{}: not here; {}", set.about().name, set.about().give()),
             }
@@ -93,7 +93,7 @@ pub fn describe(name: Option<&str>, start: PathBuf, path: Option<PathBuf>) -> Re
         return Ok(());
     };
     let set = by_id(name)?;
-    let path = path.map(|path| start.join(path)).or_else(|| given.copy(set.about()));
+    let path = path.map(|path| start.join(path)).or_else(|| paths.copy(set.about()));
     let pictures = set.load(path.as_deref())?;
     print(set.about(), &pictures);
     for (class, label) in set.about().labels.iter().enumerate() {
@@ -125,8 +125,8 @@ pub fn write_gallery(name: &str, start: PathBuf, path: Option<PathBuf>) -> Resul
     if set.about().missing.is_some() {
         bail!("the pictures of {} are not ours to pass on: expected a set whose gallery may be kept", set.about().name);
     }
-    let given = Given { start: start.clone(), path: None };
-    let path = path.map(|path| start.join(path)).or_else(|| given.copy(set.about()));
+    let paths = DataPaths { start: start.clone(), path: None };
+    let path = path.map(|path| start.join(path)).or_else(|| paths.copy(set.about()));
     let files = set.gallery(&set.load(path.as_deref())?);
     if files.is_empty() {
         bail!("the gallery of {} is not made of the data set: expected one that is", set.about().name);

@@ -5,6 +5,7 @@ mod chromium;
 mod command;
 mod compress;
 mod data;
+mod json;
 mod manual;
 mod onnx;
 mod oracle;
@@ -22,7 +23,7 @@ use std::{env, fs, path::PathBuf, process::ExitCode};
 use anyhow::{Context, Result};
 use clap::{Args, Parser};
 
-use crate::{bench::Bench, data::Given, reproduce::Reproduce, wasm::Profile};
+use crate::{bench::Bench, data::DataPaths, reproduce::Reproduce, wasm::Profile};
 
 /// Everything a developer of Decoy does, and everything CI does.
 #[derive(Parser)]
@@ -127,28 +128,28 @@ fn run(task: Task) -> Result<ExitCode> {
     // Every other path in this crate is relative to the repository's root.
     env::set_current_dir(PathBuf::from(manifest).join(".."))?;
     fs::create_dir_all("target")?; // this crate writes there too, even if cargo's output goes elsewhere
-    let given = |data: Data| Given { start: start.clone(), path: data.path };
+    let paths = |data: Data| DataPaths { start: start.clone(), path: data.path };
 
     match task {
         Task::Serve { port, threads, data } => {
             let listener = serve::listen(port)?; // before the long build, so that a busy port is reported at once
-            site::build(Profile::Quick, threads, &data::seek(&given(data))?)?;
+            site::build(Profile::Quick, threads, &data::seek(&paths(data))?)?;
             serve::forever(listener)?;
         }
         Task::Build { release, data } => {
-            let images = data::local_copies(&given(data))?;
+            let images = data::local_copies(&paths(data))?;
             site::build(if release { Profile::Small } else { Profile::Quick }, release, &images)?;
         }
-        Task::Test { data } => return Ok(test::everything(&given(data))),
-        Task::Check { data } => return Ok(test::quick(&given(data))),
+        Task::Test { data } => return Ok(test::everything(&paths(data))),
+        Task::Check { data } => return Ok(test::quick(&paths(data))),
         Task::Data { name: Some(name), data, gallery: true } => data::write_gallery(&name, start, data)?,
         Task::Data { name, data, .. } => data::describe(name.as_deref(), start, data)?,
         Task::Train { family, arguments } => train::start(&family, &arguments)?,
         Task::Reproduce(args) => reproduce::compare(&args)?,
-        Task::Bench { bench, data } => bench::measure(bench, &data::local_copies(&given(data))?)?,
+        Task::Bench { bench, data } => bench::measure(bench, &data::local_copies(&paths(data))?)?,
         Task::Onnx { pytorch: false } => onnx::check()?,
         Task::Onnx { pytorch: true } => onnx::pytorch()?,
-        Task::Oracle { only, ensembles, data } => oracle::compare(&given(data), only.as_deref(), ensembles)?,
+        Task::Oracle { only, ensembles, data } => oracle::compare(&paths(data), only.as_deref(), ensembles)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,13 +1,14 @@
 //! Trains and measures one network of each family again, and compares it with the committed figures.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use serde_json::Value;
 
 use crate::{
-    command::{cargo, run, step},
+    command::{decoy, run, step},
+    json::{list, read},
     site::CATALOG,
 };
 
@@ -156,21 +157,6 @@ fn verdict(network: &str, found: f64, committed: f64, same: bool, spread: Option
         _ => "one training a level: the spread between trainings is not known".to_owned(),
     };
     format!("{network}: mean ‖Δx‖₂ {found:.4}, committed {committed:.4}, {apart:.4} apart ({units}); {weights}")
-}
-
-pub fn decoy(arguments: &[&str]) -> Command {
-    let mut command = cargo(&["run", "--release", "--package", "decoy-cli", "--"]);
-    command.args(arguments);
-    command
-}
-
-pub fn read(path: &str) -> Result<Value> {
-    let text = fs::read(path).with_context(|| path.to_owned())?;
-    serde_json::from_slice(&text).with_context(|| path.to_owned())
-}
-
-pub fn list(value: &Value) -> impl DoubleEndedIterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
 }
 
 #[cfg(test)]

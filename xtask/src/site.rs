@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use crate::{
     command::{run, step},
     compress::{self, Effort},
-    data::{self, Guest},
+    data::{self, External},
+    json::{list, read},
     manual, publish,
     wasm::{self, PACKAGE, Profile, THREADS, copy_folder},
 };
@@ -30,14 +31,14 @@ const FIGURES: &str = "figures.json";
 const CHART: [&str; 2] = ["node_modules/uplot/dist/uPlot.iife.min.js", "node_modules/uplot/dist/uPlot.min.css"];
 
 /// Builds the library, with `threads` both of its modules, and assembles the site around it.
-pub fn build(profile: Profile, threads: bool, guests: &[Guest]) -> Result<()> {
+pub fn build(profile: Profile, threads: bool, externals: &[External]) -> Result<()> {
     npm_packages(Path::new("."))?;
     wasm::build(profile, threads)?;
     step("Assembling the site in dist/", || {
         if Path::new(SITE).exists() {
             fs::remove_dir_all(SITE)?;
         }
-        assemble(guests, Path::new(MADE))?;
+        assemble(externals, Path::new(MADE))?;
         publish::publish(Path::new(MADE), Path::new(SITE))
     })?;
     compress::site(if profile == Profile::Quick { Effort::Fast } else { Effort::Best })
@@ -59,7 +60,7 @@ pub fn npm() -> Command {
 }
 
 /// Puts everything into one folder.
-fn assemble(guests: &[Guest], site: &Path) -> Result<()> {
+fn assemble(externals: &[External], site: &Path) -> Result<()> {
     copy_folder(Path::new("www"), site)?;
     copy_program(Path::new(PACKAGE), &site.join("pkg"))?;
     if Path::new(PACKAGE).join(THREADS).exists() {
@@ -78,7 +79,7 @@ fn assemble(guests: &[Guest], site: &Path) -> Result<()> {
     let page = site.join("index.html");
     fs::write(&page, fs::read_to_string(&page)?.replace("<!-- source -->", &source))?;
 
-    add_galleries(&site.join("gallery"), guests)
+    add_galleries(&site.join("gallery"), externals)
 }
 
 /// Copies what the page uses of a module: the wasm file, its JavaScript, and scripts of crates.
@@ -92,8 +93,8 @@ fn copy_program(from: &Path, to: &Path) -> Result<()> {
 
 /// Adds the galleries that do not come with the repository. Writes for every family of the catalogue whether it has a
 /// gallery, and if not, why.
-fn add_galleries(folder: &Path, guests: &[Guest]) -> Result<()> {
-    for Guest { set, pictures } in guests {
+fn add_galleries(folder: &Path, externals: &[External]) -> Result<()> {
+    for External { set, pictures } in externals {
         let About { id, name, variable, .. } = set.about();
         match pictures {
             Some(pictures) => data::write_files(&folder.join(id), &set.gallery(pictures))?,
@@ -102,23 +103,23 @@ fn add_galleries(folder: &Path, guests: &[Guest]) -> Result<()> {
             ),
         }
     }
-    let catalog: Value = serde_json::from_slice(&fs::read(CATALOG).context(CATALOG)?).context(CATALOG)?;
+    let catalog = read(CATALOG)?;
     let shipped = |family: &str| Path::new("www/gallery").join(family).join("gallery.json").exists();
-    write_json(&folder.join("gallery.json"), &listed_galleries(&catalog, guests, shipped))
+    write_json(&folder.join("gallery.json"), &listed_galleries(&catalog, externals, shipped))
 }
 
-/// For every family of the catalogue whether its gallery is present, and if not, why: from `guests`, else from
+/// For every family of the catalogue whether its gallery is present, and if not, why: from `externals`, else from
 /// `shipped`.
-fn listed_galleries(catalog: &Value, guests: &[Guest], shipped: impl Fn(&str) -> bool) -> Value {
-    let families = catalog["families"].as_array().into_iter().flatten();
-    let galleries = families.filter_map(|family| family["id"].as_str()).map(|family| {
-        match guests.iter().find(|guest| guest.set.about().id == family) {
-            Some(Guest { set, pictures: None }) => {
-                json!({ "family": family, "present": false, "why": set.about().missing })
-            }
-            Some(_) => json!({ "family": family, "present": true, "guest": true }),
-            None => json!({ "family": family, "present": shipped(family) }),
+fn listed_galleries(catalog: &Value, externals: &[External], shipped: impl Fn(&str) -> bool) -> Value {
+    let galleries = list(&catalog["families"]).filter_map(|family| family["id"].as_str()).map(|family| match externals
+        .iter()
+        .find(|external| external.set.about().id == family)
+    {
+        Some(External { set, pictures: None }) => {
+            json!({ "family": family, "present": false, "why": set.about().missing })
         }
+        Some(_) => json!({ "family": family, "present": true, "external": true }),
+        None => json!({ "family": family, "present": shipped(family) }),
     });
     json!({ "galleries": galleries.collect::<Vec<_>>() })
 }
@@ -155,15 +156,15 @@ mod tests {
     fn a_gallery_that_is_missing_says_why() {
         let catalog = json!({ "families": [{ "id": "photos" }, { "id": "coil20" }] });
         let set = decoy_data::by_id("coil20").expect("it is listed");
-        let guests = [Guest { set, pictures: None }];
-        let listed = listed_galleries(&catalog, &guests, |family| family == "photos");
+        let externals = [External { set, pictures: None }];
+        let listed = listed_galleries(&catalog, &externals, |family| family == "photos");
         let galleries = listed["galleries"].as_array().expect("a list");
         assert_eq!(galleries[0], json!({ "family": "photos", "present": true }));
         assert_eq!(galleries[1]["present"], false);
         assert!(galleries[1]["why"].as_str().is_some_and(|why| why.contains("COIL20=")), "{listed}");
         let pictures = Pictures { pictures: Vec::new(), sha256: String::new(), source: "here".into() };
-        let listed = listed_galleries(&catalog, &[Guest { set, pictures: Some(pictures) }], |_| false);
+        let listed = listed_galleries(&catalog, &[External { set, pictures: Some(pictures) }], |_| false);
         assert_eq!(listed["galleries"][0], json!({ "family": "photos", "present": false }));
-        assert_eq!(listed["galleries"][1], json!({ "family": "coil20", "present": true, "guest": true }));
+        assert_eq!(listed["galleries"][1], json!({ "family": "coil20", "present": true, "external": true }));
     }
 }

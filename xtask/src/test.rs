@@ -13,7 +13,7 @@ use anyhow::{Result, ensure};
 use crate::{
     chromium,
     command::{cargo, run, run_and_listen, step},
-    data::{self, Given, Guest},
+    data::{self, DataPaths, External},
     serve, site,
     wasm::{PACKAGE, Profile, TARGET},
 };
@@ -32,14 +32,14 @@ struct Counts {
 }
 
 /// Runs every step.
-pub fn everything(data: &Given) -> ExitCode {
+pub fn everything(data: &DataPaths) -> ExitCode {
     let mut session = Session::default();
-    let result = session.native(data).and_then(|guests| session.browser(&guests));
+    let result = session.native(data).and_then(|externals| session.browser(&externals));
     session.end(result)
 }
 
 /// Runs the steps that need no wasm build. JavaScript types are checked if an earlier build has made the npm package.
-pub fn quick(data: &Given) -> ExitCode {
+pub fn quick(data: &DataPaths) -> ExitCode {
     let mut session = Session::default();
     let result = session.native(data).and_then(|_| session.types());
     session.end(result)
@@ -53,16 +53,16 @@ struct Session {
 
 impl Session {
     /// The native steps; returns the data sets for the steps in the browser.
-    fn native(&mut self, data: &Given) -> Result<Vec<Guest>> {
+    fn native(&mut self, data: &DataPaths) -> Result<Vec<External>> {
         self.check("Format", || run(&mut cargo(&["fmt", "--all", "--check"])))?;
         self.check("Clippy", || {
             run(&mut cargo(&["clippy", "--release", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
         })?;
-        let guests = data::seek(data)?;
+        let externals = data::seek(data)?;
         self.tests("Native tests", || {
             let mut command = cargo(&["test", "--release", "--workspace", "--no-fail-fast"]);
             command.envs(data.variables()); // absolute paths: tests run in the folder of their package
-            for Guest { set, pictures } in &guests {
+            for External { set, pictures } in &externals {
                 command.envs(pictures.iter().map(|pictures| (set.about().variable, &pictures.source)));
             }
             let (status, printed) = run_and_listen(&mut command)?;
@@ -77,12 +77,12 @@ impl Session {
             let libraries = ["--package", "burn-decoy", "--package", "burn-decoy-cpu"];
             run(cargo(&["package"]).args(libraries).args(["--no-verify", "--allow-dirty", "--quiet"]))
         })?;
-        Ok(guests)
+        Ok(externals)
     }
 
     /// The steps that need the built site.
-    fn browser(&mut self, guests: &[Guest]) -> Result<()> {
-        site::build(Profile::Quick, true, guests)?;
+    fn browser(&mut self, externals: &[External]) -> Result<()> {
+        site::build(Profile::Quick, true, externals)?;
         self.counts.passed += 1;
         self.check("Clippy for the browser", clippy_for_wasm)?;
         self.types()?;

@@ -10,8 +10,9 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::{
-    command::{cargo, run, step},
-    reproduce::{RESULTS, decoy, list, read},
+    command::{decoy, run, step},
+    json::{list, read},
+    reproduce::RESULTS,
     site::CATALOG,
 };
 
@@ -22,8 +23,7 @@ const SEEDS: &str = "target/seeds";
 /// With arguments, runs `decoy train` for a family; without, makes all its networks, results and tables.
 pub fn start(family: &str, arguments: &[String]) -> Result<()> {
     if !arguments.is_empty() {
-        let mut command = cargo(&["run", "--release", "--package", "decoy-cli", "--", "train", family]);
-        return run(command.args(arguments));
+        return run(decoy(&["train", family]).args(arguments));
     }
     let results = results(family)?;
     let names = results.keys().cloned().collect::<Vec<_>>().join(", ");
