@@ -378,8 +378,12 @@ impl Reversible for Flex {
         layer: Layer,
     ) -> [FloatTensor<Self>; 2] {
         let shape = weight.shape();
-        match as_cpu_convolution(layer, &x.shape(), &shape) {
-            Some(convolution) if convolution.groups == 1 => {
+        let kind = match layer.kind {
+            Kind::Pointwise => Kind::Convolution { stride: 1, padding: [(0, 0); 2], groups: 1 },
+            kind => kind,
+        };
+        match as_cpu_convolution(Layer { kind, ..layer }, &x.shape(), &shape) {
+            Some(convolution) => {
                 let [gradient, x] = [gradient, x].map(|tensor| tensor.to_contiguous());
                 let found = convolution.weight_gradients(gradient.storage(), x.storage());
                 let outputs = Shape::new([shape[0]]);

@@ -1,12 +1,16 @@
 //! The gradients of a convolution in its weights and its bias. Native only.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
-use crate::WIDTH;
 use crate::convolution::{Convolution, Layout, TILE};
+use crate::{WIDTH, vectors};
 
-/// Weights of one kernel row whose gradients are summed at once, for each of `TILE` outputs.
+/// Output channels, and weights of each, whose gradients are summed at once: with the gradients that they share, they
+/// fill the registers. Where a group has a single output channel, more weights of it are summed.
 const TAPS: usize = 3;
+const TAPS_ONE_CHANNEL: usize = 9;
 
 /// About how many values of a channel are summed at once. Together with those of `TILE` outputs they fit into the L1
 /// cache.
@@ -15,7 +19,7 @@ const RUN: usize = 1024;
 /// The gradients of a layer in its weights and in its bias.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WeightGradients {
-    /// In the shape of the weights, `[O, C, K, K]`.
+    /// In the shape of the weights, `[O, C / G, K, K]`.
     pub weight: Vec<f32>,
     /// `[O]`
     pub bias: Vec<f32>,
@@ -24,23 +28,24 @@ pub struct WeightGradients {
 impl Convolution {
     /// The gradients in weights and bias, from the output's `gradient` `[N, O, H', W']` and the input `x` `[N, C, H,
     /// W]`. The order of the sums does not depend on the number of threads.
-    ///
-    /// # Panics
-    ///
-    /// If there is more than one group.
     pub fn weight_gradients(&self, gradient: &[f32], x: &[f32]) -> WeightGradients {
-        assert_eq!(self.groups, 1, "expected a convolution without groups");
-        let outputs = self.to[0];
         let images = (RUN / self.with_gaps().plane()).max(1);
-        let [size, out_size] = [self.from, self.to].map(|shape| shape.iter().product::<usize>());
-        let shares = x.par_chunks(images * size).zip(gradient.par_chunks(images * out_size));
-        let shares: Vec<WeightGradients> = shares.map(|(x, gradient)| self.share(gradient, x)).collect();
-        let zeros = |length| vec![0.0; length];
-        let mut total =
-            WeightGradients { weight: zeros(outputs * self.from[0] * self.size * self.size), bias: zeros(outputs) };
-        for share in &shares {
-            total.weight.iter_mut().zip(&share.weight).for_each(|(total, share)| *total += share);
-            total.bias.iter_mut().zip(&share.bias).for_each(|(total, share)| *total += share);
+        let shares = self.images.div_ceil(images);
+        let parts: Vec<WeightGradients> = (0..self.groups * shares)
+            .into_par_iter()
+            .map(|index| {
+                let first = index % shares * images;
+                let images = first..self.images.min(first + images);
+                match self.to[0] {
+                    1 => self.share::<1, TAPS_ONE_CHANNEL>(gradient, x, index / shares, images),
+                    _ => self.share::<TILE, TAPS>(gradient, x, index / shares, images),
+                }
+            })
+            .collect();
+        let mut total = WeightGradients { weight: Vec::new(), bias: Vec::new() };
+        for parts in parts.chunks(shares) {
+            total.weight.extend(sum_of(parts.iter().map(|part| &part.weight)));
+            total.bias.extend(sum_of(parts.iter().map(|part| &part.bias)));
         }
         total
     }
@@ -53,91 +58,117 @@ impl Convolution {
         Layout { columns: self.to[2] + layout.reach, ..layout }
     }
 
-    /// The gradients from a few of the images.
-    fn share(&self, gradient: &[f32], x: &[f32]) -> WeightGradients {
+    /// The gradients of one group from a few of the images.
+    fn share<const OUTPUTS: usize, const TAPS: usize>(
+        &self,
+        gradient: &[f32],
+        x: &[f32],
+        group: usize,
+        images: Range<usize>,
+    ) -> WeightGradients {
         let ([channels, height, width], [outputs, out_height, out_width]) = (self.from, self.to);
         let (Layout { parts, rows, columns, .. }, stride, size) = (self.with_gaps(), self.stride, self.size);
-        let images = x.len() / (channels * height * width);
+        let count = images.len();
         let plane = rows * columns;
-        let length = (images * plane).next_multiple_of(WIDTH);
+        let length = (count * plane).next_multiple_of(WIDTH);
 
         // `[C, parts, N, rows, columns]`, plus the values beyond the end that the last sum reads.
-        let mut source = vec![0.0; channels * parts * images * plane + plane + WIDTH];
-        let (planes, _) = source.split_at_mut(channels * parts * images * plane);
-        for (channel, planes) in planes.chunks_exact_mut(parts * images * plane).enumerate() {
-            for image in 0..images {
-                let x = &x[(image * channels + channel) * height * width..][..height * width];
-                let parts = planes.chunks_exact_mut(plane).skip(image).step_by(images);
-                self.lay_out_channel(x, parts, columns);
+        let mut source = vec![0.0; channels * parts * count * plane + plane + WIDTH];
+        let (planes, _) = source.split_at_mut(channels * parts * count * plane);
+        // `[O, N, rows, columns]`, with O rounded up to whole tiles.
+        let mut padded = vec![0.0; outputs.next_multiple_of(OUTPUTS) * length];
+        let mut bias = vec![0.0; outputs];
+        for (index, image) in images.enumerate() {
+            let x = &x[(image * self.groups + group) * channels * height * width..];
+            for (x, planes) in x.chunks_exact(height * width).zip(planes.chunks_exact_mut(parts * count * plane)) {
+                let parts = planes.chunks_exact_mut(plane).skip(index).step_by(count);
+                vectors::with_widest_vectors(
+                    #[inline(always)]
+                    || self.lay_out_channel(x, parts, columns),
+                );
+            }
+            let gradient = &gradient[(image * self.groups + group) * outputs * out_height * out_width..];
+            let gradients = gradient.chunks_exact(out_height * out_width);
+            for ((gradient, padded), bias) in gradients.zip(padded.chunks_exact_mut(length)).zip(&mut bias) {
+                let rows = padded[index * plane..].chunks_mut(columns).zip(gradient.chunks_exact(out_width));
+                rows.for_each(|(padded, row)| padded[..out_width].copy_from_slice(row));
+                *bias += crate::sum(gradient);
             }
         }
 
-        // `[O, N, rows, columns]`, with O rounded up to whole tiles.
-        let mut padded = vec![0.0; outputs.next_multiple_of(TILE) * length];
-        for (index, row) in gradient.chunks_exact(out_width).enumerate() {
-            let (image, output) = (index / out_height / outputs, index / out_height % outputs);
-            let start = output * length + image * plane + index % out_height * columns;
-            padded[start..start + out_width].copy_from_slice(row);
-        }
-
-        let mut weight = vec![0.0; outputs * channels * size * size];
-        for tile in (0..outputs).step_by(TILE) {
-            for row in 0..channels * size {
-                let (channel, ky) = (row / size, row % size);
-                for first in (0..size).step_by(TAPS) {
-                    let taps = TAPS.min(size - first);
-                    let starts: [usize; TAPS] = std::array::from_fn(|tap| {
-                        let kx = first + tap.min(taps - 1); // beyond the kernel's last column, that column is repeated
-                        let part = (channel * stride + ky % stride) * stride + kx % stride;
-                        part * images * plane + ky / stride * columns + kx / stride
-                    });
-                    let gradients = std::array::from_fn(|o| &padded[(tile + o) * length..][..length]);
-                    let sums = products(gradients, starts.map(|start| &source[start..][..length]));
-                    for (o, sums) in sums.iter().enumerate().take(outputs - tile) {
-                        let start = ((tile + o) * channels * size + row) * size + first;
-                        weight[start..start + taps].copy_from_slice(&sums[..taps]);
-                    }
+        let starts: Vec<usize> = (0..channels * size * size)
+            .map(|weight| {
+                let (channel, ky, kx) = (weight / size / size, weight / size % size, weight % size);
+                let part = (channel * stride + ky % stride) * stride + kx % stride;
+                part * count * plane + ky / stride * columns + kx / stride
+            })
+            .collect();
+        let mut weight = vec![0.0; outputs * starts.len()];
+        for tile in (0..outputs).step_by(OUTPUTS) {
+            let gradients: [&[f32]; OUTPUTS] = std::array::from_fn(|o| &padded[(tile + o) * length..][..length]);
+            for (first, starts) in (0..).step_by(TAPS).zip(starts.chunks(TAPS)) {
+                // Beyond the last weight, that weight is repeated.
+                let sources = std::array::from_fn(|tap| &source[starts[tap.min(starts.len() - 1)]..][..length]);
+                let sums: [[f32; TAPS]; OUTPUTS] = products(gradients, sources);
+                for (weight, sums) in weight.chunks_exact_mut(channels * size * size).skip(tile).zip(sums) {
+                    weight[first..][..starts.len()].copy_from_slice(&sums[..starts.len()]);
                 }
             }
-        }
-        let mut bias = vec![0.0; outputs];
-        for (index, plane) in gradient.chunks_exact(out_height * out_width).enumerate() {
-            bias[index % outputs] += crate::sum(plane);
         }
         WeightGradients { weight, bias }
     }
 }
 
+/// The sum of lists of the same length.
+fn sum_of<'a>(lists: impl Iterator<Item = &'a Vec<f32>>) -> Vec<f32> {
+    let sum = |mut total: Vec<f32>, list: &Vec<f32>| {
+        total.iter_mut().zip(list).for_each(|(total, value)| *total += value);
+        total
+    };
+    lists
+        .fold(None, |total, list| Some(total.map_or_else(|| list.clone(), |total| sum(total, list))))
+        .unwrap_or_default()
+}
+
 /// The dot product of each of `gradients` with each of `sources`. All have the same length, a multiple of the vector
 /// width.
-fn products(gradients: [&[f32]; TILE], sources: [&[f32]; TAPS]) -> [[f32; TAPS]; TILE] {
+fn products<const OUTPUTS: usize, const TAPS: usize>(
+    gradients: [&[f32]; OUTPUTS],
+    sources: [&[f32]; TAPS],
+) -> [[f32; TAPS]; OUTPUTS] {
     #[cfg(target_arch = "x86_64")]
-    if crate::vectors::wide() {
+    if vectors::wide() {
         // SAFETY: `vectors::wide` has found AVX2 and FMA.
         return unsafe { products_wide(gradients, sources) };
     }
-    products_with::<{ cfg!(target_arch = "aarch64") }>(gradients, sources)
+    products_with::<{ cfg!(target_arch = "aarch64") }, _, _>(gradients, sources)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn products_wide(gradients: [&[f32]; TILE], sources: [&[f32]; TAPS]) -> [[f32; TAPS]; TILE] {
-    products_with::<true>(gradients, sources)
+fn products_wide<const OUTPUTS: usize, const TAPS: usize>(
+    gradients: [&[f32]; OUTPUTS],
+    sources: [&[f32]; TAPS],
+) -> [[f32; TAPS]; OUTPUTS] {
+    products_with::<true, _, _>(gradients, sources)
 }
 
 #[inline(always)]
-fn products_with<const FUSED: bool>(gradients: [&[f32]; TILE], sources: [&[f32]; TAPS]) -> [[f32; TAPS]; TILE] {
+fn products_with<const FUSED: bool, const OUTPUTS: usize, const TAPS: usize>(
+    gradients: [&[f32]; OUTPUTS],
+    sources: [&[f32]; TAPS],
+) -> [[f32; TAPS]; OUTPUTS] {
     let vectors = gradients[0].len() / WIDTH;
     let gradients = gradients.map(|values| &values.as_chunks::<WIDTH>().0[..vectors]);
     let sources = sources.map(|values| &values.as_chunks::<WIDTH>().0[..vectors]);
-    let mut sums = [[[0.0; WIDTH]; TAPS]; TILE];
+    let mut sums = [[[0.0; WIDTH]; TAPS]; OUTPUTS];
     for index in 0..vectors {
         let sources = sources.map(|source| source[index]); // read once for all outputs
         for (sums, gradient) in sums.iter_mut().zip(gradients) {
             let gradient = gradient[index];
             for (sums, source) in sums.iter_mut().zip(sources) {
                 for ((sum, gradient), source) in sums.iter_mut().zip(gradient).zip(source) {
-                    *sum = crate::vectors::add_product::<FUSED>(*sum, gradient, source);
+                    *sum = vectors::add_product::<FUSED>(*sum, gradient, source);
                 }
             }
         }
