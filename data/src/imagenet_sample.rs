@@ -32,8 +32,8 @@ static ABOUT: LazyLock<About> = LazyLock::new(|| About {
     sha256: None,
 });
 
-/// Every tenth photograph is held out of training.
-const HELD_OUT: usize = 10;
+/// Every second photograph is held out of training.
+const HELD_OUT: usize = 2;
 
 impl DataSet for ImagenetSample {
     fn about(&self) -> &About {
