@@ -98,6 +98,29 @@ test('how it takes its pixels, and the names of its classes, are the person’s 
   }, { at: picture });
 });
 
+test('a file that leaves the size of its pictures open is asked for it', { skip: withoutSheet }, async () => {
+  // The dimensions [3, 32, 32] of the input, and the same with two dimensions that have neither a number nor a name.
+  const [fixed, free] = ['0a0208030a0208200a020820', '0a0208030a0212000a021200'].map((hex) => Buffer.from(hex, 'hex'));
+  const place = network.buffer.indexOf(fixed);
+  assert.ok(place > 0);
+  const open = { ...network, name: 'open.onnx', buffer: Buffer.concat([network.buffer.subarray(0, place), free, network.buffer.subarray(place + fixed.length)]) };
+  await visit(browser, async (page) => {
+    await runOn(page, 'CPU');
+    const shipped = await ready(page);
+    await choose(page, open);
+    await status(page, /^“open\.onnx” cannot be used: the input is \[\?, 3, \?, \?\]: give its height and width as the input size\.$/);
+    await says(page, new RegExp(`^${shipped}`));
+    const size = page.getByLabel('Size of its pictures, where the file leaves it open');
+    await size.fill('32');
+    await size.press('Enter');
+    await status(page, /^open\.onnx: pictures of 32×32, in colour, 10 classes\. In the picture above it sees/);
+    assert.equal(await ready(page), shipped);
+    await size.fill('40x48');
+    await size.press('Enter');
+    await status(page, /^open\.onnx: pictures of 48×40, in colour, 10 classes\. In the picture above it sees/);
+  }, { at: picture });
+});
+
 test('a second network for the same pictures joins the first on the dial', { skip: withoutSheet }, async () => {
   await visit(browser, async (page) => {
     await runOn(page, 'CPU');

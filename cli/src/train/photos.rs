@@ -53,11 +53,11 @@ pub struct PhotosArgs {
     batch: usize,
     /// Side of the crops, in pixels, for the first three quarters of the steps; then it is 224. Steps of smaller crops
     /// take less time, and more photographs are seen.
-    #[arg(long, default_value_t = SIDE, value_parser = first_side)]
+    #[arg(long, default_value_t = 160, value_parser = first_side)]
     first_side: usize,
     /// Largest step, relative to the root mean square of a tensor; it rises for a twentieth of the steps, then falls
     /// to 0 along a cosine.
-    #[arg(long, default_value_t = 1.5e-3)]
+    #[arg(long, default_value_t = 1e-3)]
     learning_rate: f64,
     /// Seed of crops, noise and order.
     #[arg(long, default_value_t = 1)]
@@ -141,7 +141,8 @@ impl Run<'_> {
             folder: &self.args.checkpoints,
             id: self.id(),
             settings: format!(
-                "{steps} steps, batch {batch}, first side {first_side}, learning rate {learning_rate}, from {from}, teacher {teacher}, seed {seed}"
+                "{steps} steps, batch {batch}, first side {first_side}, learning rate {learning_rate}, from {from}, \
+                 teacher {teacher}, seed {seed}"
             ),
         }
     }
