@@ -42,10 +42,13 @@ impl Convolution {
                 }
             })
             .collect();
-        let mut total = WeightGradients { weight: Vec::new(), bias: Vec::new() };
-        for parts in parts.chunks(shares) {
-            total.weight.extend(sum_of(parts.iter().map(|part| &part.weight)));
-            total.bias.extend(sum_of(parts.iter().map(|part| &part.bias)));
+        let [outputs, weights] = [self.to[0], self.to[0] * self.from[0] * self.size * self.size];
+        let zeros = |of_group| vec![0.0; self.groups * of_group];
+        let mut total = WeightGradients { weight: zeros(weights), bias: zeros(outputs) };
+        for (index, part) in parts.iter().enumerate() {
+            let group = index / shares;
+            total.weight[group * weights..].iter_mut().zip(&part.weight).for_each(|(total, part)| *total += part);
+            total.bias[group * outputs..].iter_mut().zip(&part.bias).for_each(|(total, part)| *total += part);
         }
         total
     }
@@ -117,17 +120,6 @@ impl Convolution {
         }
         WeightGradients { weight, bias }
     }
-}
-
-/// The sum of lists of the same length.
-fn sum_of<'a>(lists: impl Iterator<Item = &'a Vec<f32>>) -> Vec<f32> {
-    let sum = |mut total: Vec<f32>, list: &Vec<f32>| {
-        total.iter_mut().zip(list).for_each(|(total, value)| *total += value);
-        total
-    };
-    lists
-        .fold(None, |total, list| Some(total.map_or_else(|| list.clone(), |total| sum(total, list))))
-        .unwrap_or_default()
 }
 
 /// The dot product of each of `gradients` with each of `sources`. All have the same length, a multiple of the vector

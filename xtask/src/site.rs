@@ -111,15 +111,15 @@ fn add_galleries(folder: &Path, externals: &[External]) -> Result<()> {
 /// For every family of the catalogue whether its gallery is present, and if not, why: from `externals`, else from
 /// `shipped`.
 fn listed_galleries(catalog: &Value, externals: &[External], shipped: impl Fn(&str) -> bool) -> Value {
-    let galleries = list(&catalog["families"]).filter_map(|family| family["id"].as_str()).map(|family| match externals
-        .iter()
-        .find(|external| external.set.about().id == family)
-    {
-        Some(External { set, pictures: None }) => {
-            json!({ "family": family, "present": false, "why": set.about().missing })
+    let galleries = list(&catalog["families"]).filter_map(|family| family["id"].as_str()).map(|family| {
+        let external = externals.iter().find(|external| external.set.about().id == family);
+        match external {
+            Some(External { set, pictures: None }) => {
+                json!({ "family": family, "present": false, "why": set.about().missing })
+            }
+            Some(_) => json!({ "family": family, "present": true, "external": true }),
+            None => json!({ "family": family, "present": shipped(family) }),
         }
-        Some(_) => json!({ "family": family, "present": true, "external": true }),
-        None => json!({ "family": family, "present": shipped(family) }),
     });
     json!({ "galleries": galleries.collect::<Vec<_>>() })
 }
