@@ -11,9 +11,9 @@ use crate::per_image;
 ///
 /// The search takes the steps of FMN (Pintor et al. 2021, arXiv 2102.12827), beginning at the best image: along the
 /// margin's gradient, then projected into a ball. The ball shrinks while the image is adversarial. It grows while it is
-/// not, up to the size of the best perturbation. The steps are much smaller than FMN's and proportional to the
-/// perturbation, so the search can end in a corner where several linear pieces of the boundary meet: the minimum of a
-/// ReLU network often lies there. At the end the last hundredth of the line to the best image is bisected. The result
+/// not, up to the size of the best perturbation. The steps are proportional to the perturbation. The first ones are long
+/// and may find another place on the boundary. The last ones are much smaller than FMN's, so the search can end in a
+/// corner where several linear pieces of the boundary meet: the minimum of a ReLU network often lies there. At the end the last hundredth of the line to the best image is bisected. The result
 /// is never larger than the attack's own.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Polished<A> {
@@ -36,7 +36,7 @@ const LAST_PART: f32 = 0.01;
 impl<A: Attack> Polished<A> {
     /// `attack`, polished in `steps` steps.
     pub fn new(attack: A, steps: usize) -> Self {
-        Self { attack, steps, step_size: [0.5, 0.01], gamma: [1e-2, 1e-4] }
+        Self { attack, steps, step_size: [8.0, 2e-3], gamma: [1e-2, 1e-5] }
     }
 }
 

@@ -234,11 +234,11 @@ impl Run<'_> {
 
     fn recipe(&self, photographs: usize) -> String {
         let Self { from, teacher, .. } = self;
-        let PhotosArgs { steps, batch, sigma, .. } = self.args;
+        let PhotosArgs { steps, batch, first_side, sigma, .. } = self.args;
         format!(
             "{from}, retrained briefly on noisy photographs, copying the clean network: {steps} steps of {batch} crops \
-             from {photographs} photographs with Gaussian noise of strength 0 to {sigma}, each to be seen as {teacher} \
-             sees it without noise."
+             from {photographs} photographs, the first three quarters of them of {first_side}×{first_side} pixels, with \
+             Gaussian noise of strength 0 to {sigma}, each to be seen as {teacher} sees it without noise."
         )
     }
 }
