@@ -76,8 +76,8 @@
 //! ```
 //!
 //! Where an attack uses random numbers, all images of a batch get the same ones, so an image alone has the same result
-//! as in a batch. In this crate a new attack is one file, which also holds its title, summary and parameters, and one
-//! line in `menu.rs`. The table in `tests/attacks.rs` tests everything in the menu.
+//! as in a batch. In this crate a new attack is one file, which also holds its title, summary and parameters, a line in
+//! `menu.rs` and one in `tests/attacks.rs`, whose tests take everything in the menu.
 
 mod adam;
 mod apgd;
@@ -247,7 +247,7 @@ pub trait Search {
     fn step(&mut self, problem: &Problem, state: &mut State);
 
     /// Work after the last step, such as a bisection. Nothing by default.
-    fn polish(&mut self, _problem: &Problem, _state: &mut State) {}
+    fn finish(&mut self, _problem: &Problem, _state: &mut State) {}
 }
 
 /// The current state of a search, for every image of a batch.
@@ -358,8 +358,8 @@ impl Attempt {
         self.state.step += 1;
     }
 
-    fn polish(&mut self, problem: &Problem) {
-        self.search.polish(problem, &mut self.state);
+    fn finish(&mut self, problem: &Problem) {
+        self.search.finish(problem, &mut self.state);
     }
 
     /// The number of steps left.
@@ -512,6 +512,12 @@ impl Best {
 /// A cosine schedule from `first` to `last`, as `done` goes from 0 to 1.
 fn annealed(done: f32, first: f32, last: f32) -> f32 {
     last + (first - last) * (1.0 + (std::f32::consts::PI * done).cos()) / 2.0
+}
+
+/// The factor for each step, at least 1 + `gamma`, with which a radius grows from `first` to `largest` `[N]` in `steps`
+/// steps.
+fn growth(largest: Tensor<1>, first: f32, steps: usize, gamma: f32) -> Tensor<1> {
+    (largest / first).log().div_scalar(steps as f32).exp().clamp_min(1.0 + gamma)
 }
 
 /// `direction`, set to 0 where a step along it would lead a value of `pixels` out of [0, 1].

@@ -146,7 +146,7 @@ impl<'a> Certification<'a> {
     ///
     /// # Errors
     ///
-    /// If the device fails.
+    /// If the device fails, or if the network's answer under noise is not a finite number.
     pub async fn advance(&mut self, votes: usize) -> Result<Option<VotingProgress>, Error> {
         let CertifyOptions { choose, count, .. } = self.options;
         let total = choose + count;
@@ -155,7 +155,10 @@ impl<'a> Certification<'a> {
         }
         let end = if self.cast < choose { choose } else { total };
         let votes = votes.max(1).min(end - self.cast);
-        let found = read(self.votes(votes)).await?;
+        let mut found = read(self.votes(votes)).await?;
+        if !found.pop().is_some_and(f32::is_finite) {
+            return Err(Error::NotFinite);
+        }
         let part = if self.cast < choose { &mut self.chosen } else { &mut self.counted };
         for (sum, found) in part.iter_mut().zip(found) {
             *sum += found.round() as usize;
@@ -165,8 +168,8 @@ impl<'a> Certification<'a> {
         Ok(Some(VotingProgress { votes: self.cast, total, by_class }))
     }
 
-    /// The next votes by class, `[K]`. Every vote has its own stream of random numbers, so the votes do not depend on
-    /// the batch size.
+    /// The next votes by class, and after them the sum of all logits, which is finite if all of them are, `[K + 1]`.
+    /// Every vote has its own stream of random numbers, so the votes do not depend on the batch size.
     fn votes(&self, votes: usize) -> Tensor<1> {
         let [_, channels, height, width] = self.pixels.dims();
         let values = channels * height * width;
@@ -176,7 +179,8 @@ impl<'a> Certification<'a> {
         }
         let noise = TensorData::new(noise, [votes, channels, height, width]);
         let logits = self.network.logits(Tensor::from_data(noise, self.network.device()) + self.pixels.clone());
-        leaders(logits, 1).remove(0).sum_dim(0).squeeze_dim(0)
+        let by_class = leaders(logits.clone(), 1).remove(0).sum_dim(0).squeeze_dim(0);
+        Tensor::cat(vec![by_class, logits.sum()], 0)
     }
 
     /// The certificate from the votes so far. They are complete once [`advance`](Certification::advance) has returned
@@ -285,6 +289,26 @@ mod tests {
         };
         assert_eq!(certificate(7), certificate(100));
         assert_eq!(certificate(7).count, 60);
+    }
+
+    /// The logarithms of the first two pixels, which are no numbers where noise makes a pixel negative.
+    struct Logarithms;
+
+    impl Classifier for Logarithms {
+        fn logits(&self, pixels: Tensor<4>) -> Tensor<2> {
+            pixels.log().flatten::<2>(1, 3).narrow(1, 0, 2)
+        }
+    }
+
+    #[test]
+    fn votes_without_an_answer_certify_nothing() {
+        let device = Device::flex();
+        let network = Frozen::of(Box::new(Logarithms), device.clone());
+        let voted = pollster::block_on(async {
+            let picture = Tensor::full([1, 1, 16, 16], 0.1, &device);
+            Certification::begin(&network, picture, CertifyOptions::new(0.5)).await?.advance(20).await
+        });
+        assert!(matches!(voted, Err(Error::NotFinite)), "{voted:?}");
     }
 
     #[test]

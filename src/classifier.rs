@@ -97,6 +97,24 @@ impl Frozen {
     pub async fn predict(&self, pixels: Tensor<4>) -> Result<Vec<Probabilities>, Error> {
         Probabilities::read(self.logits(pixels)).await
     }
+
+    /// Checks on two images that the logits of one do not depend on the other, as everything here presumes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Dependent`] if they do, such as through a mean over the batch; or if the device fails.
+    pub async fn check_independent(&self, Input { channels, height, width }: Input) -> Result<(), Error> {
+        let levels = (0..2 * channels * height * width).map(|index| (index * 7919 % 256) as f32 / 255.0);
+        let levels = TensorData::new(levels.collect(), [2, channels, height, width]);
+        let pair: Tensor<4> = Tensor::from_data(levels, &self.device);
+        let alone = read(self.logits(pair.clone().narrow(0, 0, 1))).await?;
+        let beside = read(self.logits(pair).narrow(0, 0, 1)).await?;
+        let largest = alone.iter().fold(1.0, |largest: f32, logit| largest.max(logit.abs()));
+        match alone.iter().zip(&beside).any(|(alone, beside)| (alone - beside).abs() > 1e-3 * largest) {
+            true => Err(Error::Dependent),
+            false => Ok(()),
+        }
+    }
 }
 
 /// The result of [`Frozen::gradient`].
@@ -434,7 +452,7 @@ impl Criterion {
     }
 
     /// The probability of the goal's class in every image, `[N]`.
-    pub fn confidence(&self, logits: Tensor<2>) -> Tensor<1> {
+    pub fn probability(&self, logits: Tensor<2>) -> Tensor<1> {
         per_image::score(logits, self.one_hot.clone(), Score::Probability, 1.0)
     }
 
@@ -497,3 +515,28 @@ pub(crate) fn leaders(mut logits: Tensor<2>, count: usize) -> Vec<Tensor<2>> {
 
 /// Subtracted from a logit so that it is never the largest. Far above any logit and far below overflow.
 const EXCLUDED: f32 = 1e9;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The pixels; with `true`, less their mean over the batch.
+    struct Pixels(bool);
+
+    impl Classifier for Pixels {
+        fn logits(&self, pixels: Tensor<4>) -> Tensor<2> {
+            let pixels = pixels.flatten::<2>(1, 3);
+            if self.0 { pixels.clone() - pixels.mean_dim(0) } else { pixels }
+        }
+    }
+
+    #[test]
+    fn images_that_depend_on_each_other_are_found() {
+        for mixed in [false, true] {
+            let network = Frozen::of(Box::new(Pixels(mixed)), Device::flex());
+            let input = Input { channels: 3, height: 4, width: 5 };
+            let checked = pollster::block_on(network.check_independent(input));
+            assert_eq!(matches!(checked, Err(Error::Dependent)), mixed, "{checked:?}");
+        }
+    }
+}

@@ -86,9 +86,18 @@ pub enum Error {
     /// be done.
     #[error("the ONNX network cannot be used: {0}")]
     Onnx(String),
+    /// A file of class names that does not fit a network.
+    #[error("the labels cannot be used: {0}")]
+    Labels(String),
     /// A picture that cannot be used.
     #[error(transparent)]
     Photo(#[from] crate::photo::PhotoError),
+    /// The network's answer for an image depends on the images beside it.
+    #[error(
+        "the network's answer for a picture depends on the pictures beside it, or on chance: expected a network that is \
+         exported for inference"
+    )]
+    Dependent,
     /// The network answered with an infinite logit or one that is not a number.
     #[error("the network's answer is not a finite number")]
     NotFinite,

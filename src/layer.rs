@@ -30,9 +30,9 @@
 //! assert_eq!(tiny.logits(Tensor::zeros([2, 1, 8, 8], &Device::flex())).dims(), [2, 10]);
 //! ```
 
-// On a GPU every pass is a kernel of our own, in `gpu/`. On the CPU it is a loop of `decoy-cpu`; only 1×1 convolutions
-// in a browser are Burn's matrix products. The gradients in weights are Burn's, except those of convolutions on the
-// CPU.
+// On a GPU every pass is a kernel of our own, in `gpu/`. On the CPU it is a loop of `decoy-cpu`; only 1×1 convolutions in
+// the module with WebGPU are Burn's matrix products. The gradients in weights are Burn's, except those of convolutions
+// on the CPU.
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
@@ -294,7 +294,7 @@ fn as_cpu_convolution(layer: Layer, x: &Shape, weight: &Shape) -> Option<decoy_c
     })
 }
 
-/// The layer as a 1×1 convolution of `decoy-cpu`, if it is one. In a browser the vectors are too short for these loops.
+/// The layer as a 1×1 convolution of `decoy-cpu`, if it is one and those loops are in this build.
 fn as_cpu_pointwise(layer: Layer, x: &Shape, outputs: usize) -> Option<decoy_cpu::Pointwise> {
     (layer.kind == Kind::Pointwise && cfg!(not(webgpu))).then(|| decoy_cpu::Pointwise {
         activation: layer.activation,

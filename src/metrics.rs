@@ -101,6 +101,9 @@ pub struct PerImage {
 /// Number of resamples of a bootstrap.
 const RESAMPLES: usize = 1000;
 
+/// The share of all intervals that miss the true value.
+const MISSED: f64 = 0.05;
+
 /// The statistics of the measurements. Images misread without any attack are counted separately; a failed attack counts
 /// as infinitely far.
 pub fn summarise(measurements: &[Measurement]) -> Summary {
@@ -175,20 +178,30 @@ pub fn median(values: &[f64]) -> f64 {
 /// `statistic` of `values` with its 95 % percentile bootstrap interval (Efron 1979), from 1000 resamples with a fixed
 /// seed.
 pub fn bootstrap(values: &[f64], statistic: fn(&[f64]) -> f64) -> Interval {
-    if values.is_empty() {
+    resampled(values.len(), MISSED, |chosen| statistic(&chosen.iter().map(|&row| values[row]).collect::<Vec<_>>()))
+}
+
+/// The `statistic` of all of `rows` rows, with an interval over resamples of them that is missed with the probability
+/// `missed`.
+fn resampled(rows: usize, missed: f64, statistic: impl Fn(&[usize]) -> f64) -> Interval {
+    if rows == 0 {
         return Interval::ABSENT;
     }
     let mut random = Xoshiro256PlusPlus::seed_from_u64(0);
-    let mut resample = vec![0.0; values.len()];
+    let mut chosen = vec![0; rows];
     let mut statistics: Vec<f64> = (0..RESAMPLES)
         .map(|_| {
-            resample.fill_with(|| values[random.random_range(0..values.len())]);
-            statistic(&resample)
+            chosen.fill_with(|| random.random_range(0..rows));
+            statistic(&chosen)
         })
         .collect();
     statistics.sort_by(f64::total_cmp);
     let percentile = |share: f64| statistics[(share * (RESAMPLES - 1) as f64).round() as usize];
-    Interval { value: finite(statistic(values)), low: finite(percentile(0.025)), high: finite(percentile(0.975)) }
+    Interval {
+        value: finite(statistic(&(0..rows).collect::<Vec<_>>())),
+        low: finite(percentile(missed / 2.0)),
+        high: finite(percentile(1.0 - missed / 2.0)),
+    }
 }
 
 /// The share `successes / trials` with its 95 % Wilson score interval (Wilson 1927).

@@ -275,7 +275,7 @@ fn read(bytes: &[u8], options: &Options, device: &Device) -> Result<Network, Err
         return refuse(format!("it is written in operator set {opset}: expected 7 or later; export it again"));
     }
     let mut graph = model.graph.unwrap_or_default();
-    let (input, dims) = input(&graph)?;
+    let (input, dims) = input(&graph, &options.normalisation)?;
     let output = scikit::output(&graph)?;
     scikit::lower(&mut graph)?;
     let (mean, deviation) = options.normalisation.statistics();
@@ -330,7 +330,7 @@ fn decode(bytes: &[u8]) -> Result<proto::Model, Error> {
 }
 
 /// The name of the only input that is not a weight, and its dimensions, if they are fixed.
-fn input(graph: &proto::Graph) -> Result<(String, Vec<Option<usize>>), Error> {
+fn input(graph: &proto::Graph, normalisation: &Normalisation) -> Result<(String, Vec<Option<usize>>), Error> {
     let weights: std::collections::HashSet<_> =
         graph.initializers.iter().map(|tensor| tensor.name.as_deref()).collect();
     let inputs: Vec<_> = graph.inputs.iter().filter(|input| !weights.contains(&input.name.as_deref())).collect();
@@ -346,7 +346,14 @@ fn input(graph: &proto::Graph) -> Result<(String, Vec<Option<usize>>), Error> {
     let kind = input.kind.as_ref().and_then(|kind| kind.tensor.as_ref());
     let shape = kind.and_then(|kind| kind.shape.as_ref());
     match kind.and_then(|kind| kind.element) {
-        Some(1 | 2 | 10 | 11 | 16) => {}
+        Some(1 | 10 | 11 | 16) => {}
+        Some(2) if *normalisation == Normalisation::Bytes => {}
+        Some(2) => {
+            return refuse(format!(
+                "the input “{name}” takes pixels from 0 to 255: expected the normalisation “bytes”, found “{}”",
+                String::from(normalisation.clone())
+            ));
+        }
         Some(6 | 7) => {
             return refuse(format!(
                 "the input “{name}” takes whole numbers, such as the words of a language model: expected pictures"

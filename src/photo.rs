@@ -122,6 +122,24 @@ impl Photo {
         Ok(Photo { channels, height, width, pixels })
     }
 
+    /// The change from `before` to `after`, values of shape \[C, H, W\], around middle grey, and the factor by which it is
+    /// amplified: four times its root mean square fills the range of the greys. Larger values are clipped.
+    ///
+    /// # Errors
+    ///
+    /// [`PhotoError::Shape`], [`PhotoError::Length`].
+    pub fn difference(
+        before: &[f32],
+        after: &[f32],
+        [channels, height, width]: [usize; 3],
+    ) -> Result<(Self, f64), PhotoError> {
+        let changes: Vec<f32> = after.iter().zip(before).map(|(after, before)| after - before).collect();
+        let mean_square = changes.iter().map(|&change| f64::from(change).powi(2)).sum::<f64>() / changes.len() as f64;
+        let factor = (0.125 / mean_square.sqrt().max(1e-4)).floor().max(1.0);
+        let greys: Vec<f32> = changes.iter().map(|change| 0.5 + change * factor as f32).collect();
+        Ok((Self::from_unit(&greys, channels, height, width)?, factor))
+    }
+
     /// The levels divided by 255: values in \[0, 1\], shape \[C, H, W\].
     pub fn to_unit(&self) -> Vec<f32> {
         self.levels().into_iter().map(|level| f32::from(level) / 255.0).collect()
@@ -282,6 +300,16 @@ mod tests {
         assert_eq!(rgb.levels(), [10, 40, 20, 50, 30, 60]);
         assert_eq!(rgb.to_unit(), [10.0, 40.0, 20.0, 50.0, 30.0, 60.0].map(|level: f32| level / 255.0));
         assert_eq!(rgb.rgba(), [10, 20, 30, 255, 40, 50, 60, 255]);
+    }
+
+    #[test]
+    fn a_difference_is_amplified_around_middle_grey() {
+        let before = [0.5, 0.5, 0.5, 0.5];
+        let (photo, factor) = Photo::difference(&before, &[0.51, 0.49, 0.51, 0.49], [1, 2, 2]).unwrap();
+        assert_eq!(factor, 12.0);
+        assert_eq!(photo.pixels(), [158, 97, 158, 97]);
+        let (unchanged, _) = Photo::difference(&before, &before, [1, 2, 2]).unwrap();
+        assert_eq!(unchanged.pixels(), [128; 4]);
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub struct AttackProgress {
     /// The largest number of steps.
     pub steps: usize,
     /// Current probability of the true class, or of the target.
-    pub confidence: f32,
+    pub probability: f32,
     /// The attack's norm.
     pub norm: Norm,
     /// Norm of the smallest adversarial perturbation so far, in `norm`.

@@ -4,8 +4,8 @@
 #[cfg(feature = "bench")]
 mod bench;
 mod device;
+mod gradient;
 mod objects;
-mod passes;
 #[cfg(not(webgpu))]
 mod threads;
 #[cfg(webgpu)]
@@ -232,7 +232,7 @@ impl Decoy {
             let progress = AttackProgress {
                 step: progress.step,
                 steps: progress.steps,
-                confidence: image.confidence,
+                probability: image.probability,
                 norm: run.norm(),
                 size: image.norm,
                 found: image.norm.is_some(),
@@ -377,18 +377,16 @@ impl Decoy {
     ) -> Result<AttackResult, JsError> {
         let original = self.watched(read(original)).await?;
         let adversarial = self.watched(read(outcome.eight_bit)).await?;
-        // Four times the root mean square of the change fills the range of greys. Larger changes are clipped.
-        let typical = report.eight_bit.norms.l2 / (original.len() as f64).sqrt();
-        let factor = (0.125 / typical.max(1e-4)).floor().max(1.0);
-        let difference: Vec<f32> =
-            adversarial.iter().zip(&original).map(|(after, before)| 0.5 + (after - before) * factor as f32).collect();
+        let input = family.input;
+        let shape = [input.channels, input.height, input.width];
+        let (difference, factor) = Photo::difference(&original, &adversarial, shape).map_err(Error::from)?;
         let image = &outcome.images[0];
         objects::AttackParts {
             report,
             original_predictions: Prediction::top(&image.original, &family.labels, 5),
             adversarial_predictions: Prediction::top(&image.eight_bit.adversarial, &family.labels, 5),
             adversarial: to_photo(family, &adversarial)?,
-            difference: to_photo(family, &difference)?,
+            difference,
             factor,
         }
         .into_js()

@@ -146,7 +146,7 @@ fn kappa_is_reached() {
     let pixels = Tensor::full([1, 1, 8, 8], 0.45, &device);
     let class = read(&network, &pixels)[0];
     for lead in [0.0, 1.0, 3.0_f32] {
-        let text = format!("cw:confidence={lead},steps=200,searches=6,learning_rate=0.05,initial_weight=1");
+        let text = format!("cw:lead={lead},steps=200,searches=6,learning_rate=0.05,initial_weight=1");
         let outcome = run(&*attack(&text), &network, &pixels, Goal::Misread(vec![class]));
         let image = &outcome.images[0];
         let logits = &rows(network.logits(outcome.adversarial.clone()))[0];

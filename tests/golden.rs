@@ -32,7 +32,7 @@ fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
 }
 
-fn look(network: &Frozen, png: &[u8]) -> Golden {
+fn golden(network: &Frozen, png: &[u8]) -> Golden {
     let photo = photo::decode(png, 1, 128, 128).expect("the fixture is a picture");
     let pixels = Tensor::from_data(TensorData::new(photo.to_unit(), [1, 1, 128, 128]), network.device());
     let class = common::read(network, &pixels)[0];
@@ -54,7 +54,7 @@ fn write() {
     let device = Device::flex();
     let pixels = values(pictures(3, &device).narrow(0, 2, 1));
     let png = Photo::from_unit(&pixels, 1, 128, 128).expect("128×128 values").png();
-    let golden = look(&shipped(MODEL, &device), &png);
+    let golden = golden(&shipped(MODEL, &device), &png);
     std::fs::write(fixture("shape.png"), png).expect("the folder is there");
     let text = serde_json::to_string_pretty(&golden).expect("numbers are JSON");
     std::fs::write(fixture("golden.json"), text + "\n").expect("the folder is there");
@@ -65,7 +65,7 @@ fn shipped_weights_answer_as_they_did() {
     let text = std::fs::read_to_string(fixture("golden.json")).expect("the fixture is committed");
     let expected: Golden = serde_json::from_str(&text).expect("the fixture is well formed");
     let png = std::fs::read(fixture(&expected.image)).expect("the fixture is committed");
-    let found = look(&shipped(&expected.model, &Device::flex()), &png);
+    let found = golden(&shipped(&expected.model, &Device::flex()), &png);
     assert_eq!(found.class, expected.class);
     // Another processor may sum in another order, which changes the last digits.
     close(&found.logits, &expected.logits, 1e-4);

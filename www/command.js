@@ -21,15 +21,21 @@ function square({ family, subject, crop }) {
   return crop && !isCentral(family, crop, subject) ? crop : null;
 }
 
+/** How the user's own network is named. Its labels are not in a file that the page knows: a target is a number. @param {Result['of']} of */
+function own({ family: { architecture, input: { height, width } }, model: { id, normalisation } }) {
+  const size = architecture === 'onnx' ? ['--input-size', `${height}x${width}`] : [];
+  return ['--network', id, ...(normalisation ? ['--normalise', normalisation] : []), ...size];
+}
+
 /** @param {Pick<Result, 'of' | 'options'>} result */
 export function command({ of, options: { attack, norm, target, sure, region, ...parameters } }) {
   const values = Object.entries({ ...(norm && { norm }), ...parameters }).map(([name, value]) => `${name}=${value}`);
   const crop = square(of);
   return [
     'decoy', 'attack',
-    ...(isOwn(of.family) ? ['--network', of.model.id, ...(of.model.normalisation ? ['--normalise', of.model.normalisation] : [])] : ['--model', of.model.id]),
+    ...(isOwn(of.family) ? own(of) : ['--model', of.model.id]),
     '--attack', values.length ? `${attack}:${values.join(',')}` : attack,
-    ...(target ? ['--target', target] : []),
+    ...(target ? ['--target', isOwn(of.family) ? String(of.family.labels.indexOf(target)) : target] : []),
     ...(sure ? ['--confidence', String(sure)] : []),
     ...(region ? ['--region', String(region)] : []),
     ...(crop ? ['--crop', [crop.left, crop.top, crop.side].map((value) => +value.toFixed(3)).join(',')] : []),

@@ -7,7 +7,7 @@ import { chartFlow } from './flow/chart.js';
 import { jpegFlow } from './flow/jpeg.js';
 import { lookFlow } from './flow/look.js';
 import { othersFlow } from './flow/others.js';
-import { isNetwork, ownFlow } from './flow/own.js';
+import { isLabels, isNetwork, ownFlow } from './flow/own.js';
 import { proveFlow } from './flow/prove.js';
 import { stripFlow } from './flow/strip.js';
 import { sweepFlow } from './flow/sweep.js';
@@ -133,8 +133,8 @@ preview();
 const opened = page.wanted.subject ? look({}) : session.worker().catch(complain);
 opened.then(() => offline(session)); // after the files that are needed now
 if (pendingLink.run) attack();
-upload(openFile, complain);
-camera(openFile, complain);
+upload(openFiles, complain);
+camera((file) => openFiles([file], 'taken'), complain);
 
 /** The settings of the address. The user's own picture is not in it, but in memory, as long as the page was not reloaded. */
 function readLink() {
@@ -189,10 +189,15 @@ function turnTo(family, model = family.models[0]) {
   look({ family, model, crop: isCentral(page.wanted.family, page.wanted.crop, page.wanted.subject) ? null : page.wanted.crop });
 }
 
-/** @param {File} file */
-function openFile(file) {
-  if (isNetwork(file)) return ownNetwork.open(file);
-  looks.open(file, reader.family());
+/** Opens a network, with its labels if they come with it, or labels for the network in use, or a picture. @param {File[]} files @param {string} given */
+function openFiles(files, given) {
+  const [network, labels] = [files.find(isNetwork), files.find(isLabels)];
+  const taken = network ? [network, ...(labels ? [labels] : [])] : [files[0]];
+  const names = taken.map(({ name }) => `“${name}”`).join(' and ');
+  if (files.length > taken.length) complain(`${files.length} files were ${given}. Only ${names} ${taken.length > 1 ? 'are' : 'is'} taken.`);
+  if (network) ownNetwork.open(network, labels);
+  else if (taken[0] === labels && isOwn(page.wanted.family)) ownNetwork.name(labels);
+  else looks.open(taken[0], reader.family());
 }
 
 /** Ends the current job, or the start of the program. */

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
+use decoy::metrics::{Interval, wilson};
 
 use crate::catalog_file::CatalogFile;
 use crate::device::DeviceChoice;
@@ -38,8 +39,8 @@ pub fn run(args: &AccuracyArgs) -> Result<()> {
     let file = CatalogFile::open(&args.models)?;
     let family = file.family(args.family.as_deref())?;
     let (images, _) = args.data.images(family)?;
-    println!("{} images, in % right with noise of σ", images.len());
-    let header: String = args.sigma.iter().map(|sigma| format!("{sigma:>8}")).collect();
+    println!("{} images, in % right with noise of σ, with 95 % Wilson intervals over the images", images.len());
+    let header: String = args.sigma.iter().map(|sigma| format!("{sigma:>20}")).collect();
     println!("{:<28}{header}", "model");
     for entry in &family.models {
         let network = file.load(family, entry, &device)?;
@@ -49,9 +50,27 @@ pub fn run(args: &AccuracyArgs) -> Result<()> {
             for draw in 0..args.draws {
                 sum += share_right(&images, &network, sigma, draw)?;
             }
-            line += &format!("{:>8.1}", 100.0 * sum / f64::from(args.draws));
+            line += &format!("{:>20}", percent(sum / f64::from(args.draws), images.len()));
         }
         println!("{line}");
     }
     Ok(())
+}
+
+/// A share of `images` with its interval: `85.6 (81.8–88.7)`.
+fn percent(share: f64, images: usize) -> String {
+    let Interval { low, high, .. } = wilson((share * images as f64).round() as usize, images);
+    let percent = |share: Option<f64>| 100.0 * share.expect("there are images");
+    format!("{:.1} ({:.1}–{:.1})", 100.0 * share, percent(low), percent(high))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_shown_with_its_interval() {
+        assert_eq!(percent(0.75, 20), "75.0 (53.1–88.8)"); // Newcombe 1998
+        assert_eq!(percent(0.0, 10), "0.0 (0.0–27.8)");
+    }
 }

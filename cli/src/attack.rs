@@ -1,19 +1,24 @@
 //! `decoy attack`: changes pictures until a network misclassifies them.
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use decoy::attack::{AttackOptions, Parameter, Passes, build, menu};
-use decoy::photo::Photo;
+use decoy::certify::Smoothed;
+use decoy::classifier::Input;
+use decoy::model::weights::sha256;
+use decoy::onnx::Normalisation;
+use decoy::photo::{self, Crop, Photo, Source};
 use decoy::region::Rectangle;
 use decoy::report::AttackReport;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::catalog_file::ModelArgs;
-use crate::pictures::{self, PictureArgs};
+use crate::pictures::{self, PictureArgs, at_least_one};
 use crate::result_file::check_writable;
 
 /// The attack and its parameters.
@@ -55,6 +60,13 @@ pub struct AttackArgs {
     /// Change only the pixels that are white in this picture (size of the attacked picture or of the network's input).
     #[arg(long, value_name = "FILE.png")]
     mask: Option<PathBuf>,
+    /// Attack the network that votes under noise of this standard deviation, as `decoy certify` certifies it: by its mean
+    /// probability over some draws of the noise.
+    #[arg(long, value_name = "SIGMA", value_parser = pictures::sigma(1e-6), allow_hyphen_values = true)]
+    smoothed: Option<f64>,
+    /// The number of these draws; each costs a pass.
+    #[arg(long, default_value_t = 16, requires = "smoothed", value_parser = at_least_one())]
+    draws: usize,
     /// Write the picture that is misread here, as PNG; for a single picture.
     #[arg(long, value_name = "FILE.png")]
     out: Option<PathBuf>,
@@ -66,8 +78,16 @@ pub struct AttackArgs {
 }
 
 #[derive(Serialize)]
-struct Line {
+struct Line<'a> {
     image: String,
+    /// The square of the picture that the network has seen.
+    crop: Crop,
+    /// SHA-256 of the file of --mask.
+    mask: Option<&'a str>,
+    normalisation: Option<&'a Normalisation>,
+    /// Standard deviation of the noise under which the network votes, and the number of draws.
+    smoothed: Option<(f64, usize)>,
+    options: &'a AttackOptions,
     #[serde(flatten)]
     report: AttackReport,
 }
@@ -80,16 +100,20 @@ pub fn run(args: &AttackArgs) -> Result<()> {
     let files = args.pictures.files()?;
     if let Some(out) = &args.out {
         check_out(out, &files)?;
-        ensure!(args.mask.as_ref() != Some(out), "--out is the file of --mask: expected another");
-        check_writable(out)?;
+        check_writable(out, files.iter().chain(&args.mask))?;
     }
     let options = AttackOptions { region: args.region, ..args.method.options() };
     let attack = build(&options)?;
-    let model = args.model.open()?;
+    let mut model = args.model.open()?;
+    if let Some(sigma) = args.smoothed {
+        let Input { channels, height, width } = model.family.input;
+        let network = Rc::new(model.network);
+        model.network = Smoothed::of(network, [channels, height, width], sigma, args.draws, 0);
+    }
     let target = args.target.as_deref().map(|target| model.label(target)).transpose()?;
     let options = AttackOptions { target, ..options };
     let aim = options.aim(&model.family)?;
-    let mask = args.mask.as_ref().map(|path| anyhow::Ok((path, pictures::open(path)?))).transpose()?;
+    let mask = args.mask.as_deref().map(Mask::open).transpose()?;
     let mut failures = 0;
     let mut unwritten = false;
     let skipped = args.pictures.for_each_source(&files, |path, picture| {
@@ -97,7 +121,7 @@ pub fn run(args: &AttackArgs) -> Result<()> {
         let pixels = pictures::tensor(&photo, model.network.device());
         let aim = match &mask {
             None => aim.clone(),
-            Some((path, mask)) => {
+            Some(Mask { path, picture: mask, .. }) => {
                 let region = args.pictures.region(mask, &picture, &model.family);
                 aim.clone().inside(region.with_context(|| path.display().to_string())?)
             }
@@ -112,7 +136,7 @@ pub fn run(args: &AttackArgs) -> Result<()> {
                 bar.set_position(progress.step as u64);
                 bar.set_message(match image.norm {
                     Some(size) => format!("fooled, {} {size:.4}", run.norm().symbol()),
-                    None => format!("confidence {:.1} %", 100.0 * image.confidence),
+                    None => format!("probability {:.1} %", 100.0 * image.probability),
                 });
             }
             bar.finish_and_clear();
@@ -131,7 +155,16 @@ pub fn run(args: &AttackArgs) -> Result<()> {
             std::fs::write(out, photo.png()).with_context(|| format!("writing {}", out.display()))?;
         }
         if args.json {
-            println!("{}", serde_json::to_string(&Line { image: path.display().to_string(), report })?);
+            let line = Line {
+                image: path.display().to_string(),
+                crop: args.pictures.frame(&picture, &model.family),
+                mask: mask.as_ref().map(|mask| &*mask.sha256),
+                normalisation: model.entry.normalisation.as_ref(),
+                smoothed: args.smoothed.map(|sigma| (sigma, args.draws)),
+                options: &options,
+                report,
+            };
+            println!("{}", serde_json::to_string(&line)?);
         } else {
             print(&path.display().to_string(), &report);
         }
@@ -146,7 +179,22 @@ pub fn run(args: &AttackArgs) -> Result<()> {
     skipped.into_result()
 }
 
-/// Checks the path of the adversarial picture: one input, a `.png`, and not the original.
+/// The picture of --mask.
+struct Mask<'a> {
+    path: &'a Path,
+    picture: Source,
+    sha256: String,
+}
+
+impl<'a> Mask<'a> {
+    fn open(path: &'a Path) -> Result<Self> {
+        let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+        let picture = photo::open(&bytes).with_context(|| path.display().to_string())?;
+        Ok(Self { path, picture, sha256: sha256(&bytes) })
+    }
+}
+
+/// Checks the path of the adversarial picture: one input, and a `.png`.
 fn check_out(out: &Path, files: &[PathBuf]) -> Result<()> {
     ensure!(files.len() == 1, "--out names one file for {} pictures: expected one picture", files.len());
     let ending = out.extension().map(|ending| ending.to_string_lossy().to_lowercase());
@@ -155,8 +203,6 @@ fn check_out(out: &Path, files: &[PathBuf]) -> Result<()> {
         "--out is {}: expected a name that ends in .png, since other kinds of files would undo the change",
         out.display()
     );
-    let same = out.canonicalize().is_ok_and(|out| files[0].canonicalize().is_ok_and(|file| file == out));
-    ensure!(!same, "--out is {}: expected another file than the original, which it would overwrite", out.display());
     Ok(())
 }
 

@@ -158,13 +158,17 @@ impl CatalogFile {
 }
 
 /// A family and its networks, each with the index of the file that lists it. Where `names` is not empty, only the
-/// networks named.
+/// networks named; where no family is named, it is that of the first of them.
 pub fn networks(
     files: &[CatalogFile],
     family: Option<&str>,
     names: &[String],
 ) -> Result<(Family, Vec<(usize, ModelEntry)>)> {
-    let family = files[0].family(family)?.clone();
+    let first = names.first().and_then(|name| files.iter().find_map(|file| file.catalog.model(name).ok()));
+    let family = match (family, first) {
+        (None, Some((family, _))) => files[0].family(Some(&family.id))?.clone(),
+        _ => files[0].family(family)?.clone(),
+    };
     let mut networks: Vec<(usize, ModelEntry)> = Vec::new();
     for (index, file) in files.iter().enumerate() {
         for entry in &file.catalog.family(&family.id)?.models {

@@ -16,7 +16,7 @@ use crate::catalog_file::{CatalogFile, LoadedModel, networks};
 use crate::device::DeviceChoice;
 use crate::own::OwnArgs;
 use crate::pictures::{self, DataArgs, Images, PictureArgs, at_least_one, sigma, within};
-use crate::result_file::{check_writable, origin, resume, write};
+use crate::result_file::{check_writable, origin, resume, significant, write};
 
 /// What to certify, and how.
 #[derive(Args)]
@@ -77,6 +77,8 @@ struct Line<'a> {
     label: &'a str,
     sigma: f64,
     alpha: f64,
+    choose: usize,
+    seed: u64,
     #[serde(flatten)]
     certificate: Certificate,
 }
@@ -121,8 +123,8 @@ impl CertifyArgs {
             bar.finish_and_clear();
             let (image, label) = (path.display().to_string(), &*family.labels[certificate.class]);
             if self.json {
-                let CertifyOptions { sigma, alpha, .. } = options;
-                let line = Line { image, model: &entry.id, label, sigma, alpha, certificate };
+                let CertifyOptions { sigma, alpha, choose, seed, .. } = options;
+                let line = Line { image, model: &entry.id, label, sigma, alpha, choose, seed, certificate };
                 println!("{}", serde_json::to_string(&line)?);
                 return Ok(());
             }
@@ -131,7 +133,8 @@ impl CertifyArgs {
             println!("  votes   {votes} of {count} for {label}, at least {:.2} %", 100.0 * share);
             match certificate.radius {
                 Some(radius) => println!(
-                    "  proved  ‖Δx‖₂ below {radius:.4} does not change the vote under noise of {}",
+                    "  proved  ‖Δx‖₂ below {} does not change the vote under noise of {}",
+                    significant(radius, 4),
                     options.sigma
                 ),
                 None if votes == count => println!("  proved  nothing: {count} votes are too few"),
@@ -163,13 +166,10 @@ impl CertifyArgs {
     }
 
     fn data_set(&self, file: CatalogFile, out: &Path) -> Result<()> {
-        check_writable(out)?;
-        let named = match (&self.family, self.model.first()) {
-            (None, Some(model)) => Some(file.catalog.model(model)?.0.id.clone()),
-            (family, _) => family.clone(),
-        };
+        self.pictures.check_unused()?;
+        check_writable(out, [])?;
         let files = [file];
-        let (family, networks) = networks(&files, named.as_deref(), &self.model)?;
+        let (family, networks) = networks(&files, self.family.as_deref(), &self.model)?;
         let wanted = |entry: &ModelEntry| self.sigma.is_some() || !self.model.is_empty() || entry.sigma > 0.0;
         let networks: Vec<ModelEntry> = networks.into_iter().map(|(_, entry)| entry).filter(wanted).collect();
         let (images, data_sha256) = self.data.images(&family)?;
@@ -182,7 +182,8 @@ impl CertifyArgs {
             bar.set_prefix(entry.id.clone());
             let network = files[0].load(&family, entry, &device)?;
             set.models.retain(|model| model.model != entry.id || model.sha256 == entry.sha256);
-            let index = set.models.iter().position(|model| model.model == entry.id).unwrap_or_else(|| {
+            let same = |model: &CertifiedModel| model.model == entry.id && model.sigma == options.sigma;
+            let index = set.models.iter().position(same).unwrap_or_else(|| {
                 set.models.push(CertifiedModel::new(entry, options.sigma));
                 set.models.len() - 1
             });

@@ -56,7 +56,9 @@ pub struct CompareArgs {
 
 /// Runs `decoy compare`.
 pub fn run(args: &CompareArgs) -> Result<()> {
-    args.tensors.as_deref().map_or(Ok(()), check_writable)?;
+    if let Some(tensors) = &args.tensors {
+        check_writable(tensors, if args.data_set { Vec::new() } else { args.pictures.files()? }.iter())?;
+    }
     // All are built before the first runs: a run may take long, and errors shall come early.
     let attacks = args.attacks.iter().map(|options| {
         let options = AttackOptions { sure: args.confidence, ..options.clone() };
@@ -103,18 +105,15 @@ pub fn run(args: &CompareArgs) -> Result<()> {
     } else {
         print(&comparison);
     }
-    skipped.map_or(Ok(()), Skipped::into_result)
+    skipped.into_result()
 }
 
 impl CompareArgs {
-    fn images(&self, model: &LoadedModel) -> Result<(Images, Option<Skipped>)> {
+    fn images(&self, model: &LoadedModel) -> Result<(Images, Skipped)> {
         if self.data_set {
-            let (images, _) = self.data.images(&model.family)?;
-            let images = match self.limit {
-                Some(count) => images.sample(count),
-                None => images,
-            };
-            return Ok((images, None));
+            self.pictures.check_unused()?;
+            let (all, _) = self.data.images(&model.family)?;
+            return Ok((all.sample(self.limit.unwrap_or(all.len())), all.skipped));
         }
         self.data.check_unused()?;
         let mut images = Images::new(model.family.input);
@@ -124,7 +123,7 @@ impl CompareArgs {
             Ok(())
         })?;
         ensure!(images.len() > 0, "none of the pictures can be used: see the errors above");
-        Ok((images, Some(skipped)))
+        Ok((images, skipped))
     }
 
     fn measure(
@@ -152,9 +151,7 @@ impl CompareArgs {
         };
         let mut flags = Vec::new();
         let mut clean_errors = Vec::new();
-        for (batch, classes) in images.classes.chunks(self.batch).enumerate() {
-            let first = batch * self.batch;
-            let pixels = images.pixels(first..first + classes.len(), model.network.device());
+        for (pixels, classes) in images.batches(self.batch, model.network.device()) {
             let aim = Goal::Misread(classes.to_vec()).with_confidence(options.confidence())?;
             let outcome =
                 pollster::block_on(async { Run::begin(attack, &model.network, pixels, aim).await?.complete().await })?;

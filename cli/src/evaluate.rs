@@ -76,8 +76,9 @@ pub fn run(mut args: EvaluateArgs) -> Result<()> {
         args.noise_draws = args.noise_draws.or(Some(like.noise_draws));
         options = like.attack.clone();
     }
+    let attack = build(&options)?;
     let noise_draws = args.noise_draws.unwrap_or(0);
-    check_writable(&args.out)?;
+    check_writable(&args.out, args.own.files())?;
     let device = args.device.open()?;
     let first = args.models.first().context("--models: expected a folder")?;
     let mut own = args.own.open(first, &device)?;
@@ -99,7 +100,10 @@ pub fn run(mut args: EvaluateArgs) -> Result<()> {
             limits: Vec::new(),
             models: Vec::new(),
         },
-        |one| (&one.origin, format!("{}, {} draws of noise", one.attack, one.noise_draws)),
+        |one| {
+            let sure = one.attack.sure.map_or(String::new(), |sure| format!(", at least {} % sure", 100.0 * sure));
+            (&one.origin, format!("{}{sure}, {} draws of noise", one.attack, one.noise_draws))
+        },
     )?;
     if args.class_distances && evaluation.limits.is_empty() {
         let mut everything = args.data.clone();
@@ -109,7 +113,7 @@ pub fn run(mut args: EvaluateArgs) -> Result<()> {
     }
 
     let work = Work {
-        attack: &*build(&options)?,
+        attack: &*attack,
         confidence: options.confidence(),
         batch: args.batch.unwrap_or(if family.input.height > 128 { 8 } else { 60 }),
         noise: predicted::Noise::new(&family, noise_draws, &device),
@@ -144,7 +148,7 @@ pub fn run(mut args: EvaluateArgs) -> Result<()> {
         work.bar.suspend(|| println!("{said}{how}"));
     }
     work.bar.finish_and_clear();
-    Ok(())
+    all.skipped.into_result()
 }
 
 /// A result in words.
@@ -193,7 +197,12 @@ impl Work<'_> {
         let classes = self.images.classes.clone();
         let sweep = Sweep::new(self.attack, [network], self.pixels.clone(), classes, self.batch)?;
         let mut sweep = sweep.with_confidence(self.confidence);
-        while let Some(done) = pollster::block_on(sweep.advance(10))? {
+        let mut done = 0;
+        while let Some(now) = pollster::block_on(sweep.advance(10)).with_context(|| {
+            let next = &self.images.names[done..self.images.len().min(done + self.batch)];
+            format!("{}, one of the pictures {}", entry.id, next.join(", "))
+        })? {
+            done = now;
             self.bar.set_position(before + done as u64);
         }
         let measurements = &sweep.results()[0];

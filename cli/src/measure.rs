@@ -20,8 +20,7 @@ pub fn accuracy(images: &Images, network: &Frozen, sigma: f64, seed: u32) -> Res
 /// The share of `images` that `network` classifies correctly with noise of standard deviation `sigma` from `seed`.
 pub fn share_right(images: &Images, network: &Frozen, sigma: f64, seed: u32) -> Result<f64> {
     let mut right = 0;
-    for (batch, classes) in images.classes.chunks(BATCH).enumerate() {
-        let mut pixels = images.pixels(batch * BATCH..batch * BATCH + classes.len(), network.device());
+    for (batch, (mut pixels, classes)) in images.batches(BATCH, network.device()).enumerate() {
         if sigma > 0.0 {
             let noise =
                 Random::new(seed.into(), batch as u64).normal_tensor(pixels.dims(), sigma as f32, network.device());

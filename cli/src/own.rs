@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use burn::tensor::Device;
 use clap::Args;
-use decoy::catalog::{Own, OwnOptions};
+use decoy::catalog::{Architecture, Own, OwnOptions};
+use decoy::error::Error;
 use decoy::onnx::Normalisation;
 
 use crate::catalog_file::{CatalogFile, LoadedModel};
@@ -30,6 +31,11 @@ pub struct OwnArgs {
 }
 
 impl OwnArgs {
+    /// The files that are read.
+    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.network.iter().chain(&self.labels)
+    }
+
     /// Whether a file is given.
     pub fn is_named(&self) -> bool {
         self.network.is_some()
@@ -50,7 +56,18 @@ impl OwnArgs {
             path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
         let catalog = CatalogFile::open(models).map(|file| file.catalog).unwrap_or_default(); // for labels and known networks
         let read = catalog.own(&name, &bytes, &options, device);
-        let (Own { family, notes }, network) = read.with_context(|| path.display().to_string())?;
+        let (Own { family, notes }, network) = read.map_err(|error| {
+            let file = self.labels.as_ref().filter(|_| matches!(error, Error::Labels(_))).unwrap_or(path);
+            anyhow::Error::from(error).context(file.display().to_string())
+        })?;
+        let takes_options = family.architecture == Architecture::Onnx;
+        ensure!(
+            takes_options || (self.normalise == Normalisation::None && self.input_size.is_none()),
+            "{}: --normalise and --input-size are for ONNX files, and these weights are for a network that has both",
+            path.display()
+        );
+        let independent = pollster::block_on(network.check_independent(family.input));
+        independent.with_context(|| path.display().to_string())?;
         for note in notes {
             eprintln!("{}: {note}", path.display());
         }

@@ -28,6 +28,12 @@ pub struct PictureArgs {
 const ENDINGS: [&str; 6] = ["png", "jpg", "jpeg", "webp", "gif", "bmp"];
 
 impl PictureArgs {
+    /// Checks that nothing is asked of pictures where a data set is taken.
+    pub fn check_unused(&self) -> Result<()> {
+        ensure!(self.crop.is_none(), "--crop is for pictures, and a data set is taken");
+        Ok(())
+    }
+
     /// The files, in the order given; those of a folder by name.
     pub fn files(&self) -> Result<Vec<PathBuf>> {
         let mut files = Vec::new();
@@ -106,11 +112,18 @@ impl PictureArgs {
             self.frame(picture, family)
         };
         let levels = mask.crop(crop, 1, height, width)?.levels();
-        Ok(Region::new(levels.into_iter().map(|level| level > 127).collect(), height, width)?)
+        let grey = levels.iter().filter(|level| (64..192).contains(*level)).count();
+        ensure!(
+            10 * grey <= levels.len(),
+            "expected a black and white picture, found {} % of its pixels grey",
+            100 * grey / levels.len()
+        );
+        let allowed = levels.into_iter().map(|level| level > 127).collect();
+        Region::new(allowed, height, width).context("within what the network sees, no pixel of the mask is white")
     }
 
     /// The square of `picture` that a network of `family` sees.
-    fn frame(&self, picture: &Source, family: &Family) -> Crop {
+    pub fn frame(&self, picture: &Source, family: &Family) -> Crop {
         self.crop.unwrap_or_else(|| picture.frame(family.crop, family.input.height, family.input.width))
     }
 }
@@ -139,6 +152,7 @@ fn is_hidden(path: &Path) -> bool {
 
 /// Count of the pictures that failed.
 #[must_use]
+#[derive(Default)]
 pub struct Skipped {
     count: usize,
     files: usize,
@@ -200,12 +214,14 @@ pub struct Images {
     pub classes: Vec<usize>,
     /// Names of the images in the data set, `[N]`.
     pub names: Vec<String>,
+    /// The files of the data set that could not be read.
+    pub skipped: Skipped,
 }
 
 impl Images {
     /// An empty set of images of this size.
     pub fn new(input: Input) -> Self {
-        Self { input, levels: Vec::new(), classes: Vec::new(), names: Vec::new() }
+        Self { input, levels: Vec::new(), classes: Vec::new(), names: Vec::new(), skipped: Skipped::default() }
     }
 
     /// Pictures of a data set at the networks' input size. Picture files are cropped to the middle.
@@ -248,6 +264,12 @@ impl Images {
         let values: Vec<f32> = values.collect();
         let shape = [values.len() / (channels * height * width), channels, height, width];
         Tensor::from_data(TensorData::new(values, shape), device)
+    }
+
+    /// The pixels of `count` images at a time, `[N, C, H, W]`, with their classes.
+    pub fn batches(&self, count: usize, device: &Device) -> impl Iterator<Item = (Tensor<4>, &[usize])> {
+        let classes = self.classes.chunks(count).zip((0..).step_by(count));
+        classes.map(move |(classes, first)| (self.pixels(first..first + classes.len(), device), classes))
     }
 
     /// The images at `indices`, in that order.
@@ -340,9 +362,9 @@ impl DataArgs {
         Ok((Images::of(set.about(), data.pictures.iter().filter(wanted))?, data.sha256))
     }
 
-    /// The pictures in one folder for each class, and a checksum. A folder's name is the label or the index of the
-    /// class; if it is neither, and there are as many folders as classes, the folders sorted by name have the order of
-    /// the labels.
+    /// The pictures in one folder for each class, and a checksum of their files, classes and size. A folder's name is
+    /// the label or the index of the class; if that is so for none of them, and there are as many folders as classes,
+    /// the folders sorted by name have the order of the labels.
     fn read_class_folders(&self, family: &Family) -> Result<(Images, String)> {
         ensure!(matches!(self.split, Part::All), "--split test: a folder of pictures has no held-out part");
         let folder =
@@ -351,30 +373,37 @@ impl DataArgs {
         let paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
         let mut folders: Vec<PathBuf> = paths.into_iter().filter(|path| path.is_dir() && !is_hidden(path)).collect();
         folders.sort();
+        let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let named: Vec<Option<usize>> = folders.iter().map(|path| family.class(&name(path)).ok()).collect();
         let classes = family.labels.len();
-        let all = folders.len() == classes;
+        let in_order = folders.len() == classes && named.iter().all(Option::is_none);
         let mut images = Images::new(family.input);
-        let mut sums = String::new();
-        for (index, path) in folders.into_iter().enumerate() {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let class = family.class(&name).ok().or(all.then_some(index)).with_context(|| {
+        let Input { channels, height, width } = family.input;
+        let mut sums = format!("{channels}×{height}×{width}");
+        for (index, (path, named)) in folders.into_iter().zip(named).enumerate() {
+            let name = name(&path);
+            let class = named.or(in_order.then_some(index)).with_context(|| {
                 format!(
-                    "{}: expected the label or number of a class, or a folder for each of {classes}",
-                    path.display()
+                    "{}: expected the label or number of a class, 0 to {}, as a name; or other names for all folders, \
+                     one for each of the {classes} classes, sorted as the labels are",
+                    path.display(),
+                    classes - 1
                 )
             })?;
             for file in pictures_in(&path)? {
+                images.skipped.files += 1;
                 let bytes = std::fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
                 let photo = match open_middle(&bytes, family.input, family.crop) {
                     Ok(photo) => photo,
                     Err(error) => {
                         eprintln!("skipped: {}: {error:#}", file.display());
+                        images.skipped.count += 1;
                         continue;
                     }
                 };
                 let picture = file.file_name().unwrap_or_default().to_string_lossy();
                 images.add(&photo.levels(), class, &format!("{name}/{picture}"));
-                sums += &sha256(&bytes);
+                sums += &format!("{class} {}", sha256(&bytes));
             }
         }
         ensure!(images.len() > 0, "{}: expected one folder of pictures for each class, found none", folder.display());

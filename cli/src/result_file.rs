@@ -1,9 +1,11 @@
 //! Result files: JSON that records the command, the commit and the data they were made with.
 
-use std::path::Path;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use decoy::catalog::Family;
 use decoy::report::Origin;
 use serde::Serialize;
@@ -22,20 +24,38 @@ pub fn significant(value: f64, digits: usize) -> f64 {
     format!("{value:.0$e}", digits - 1).parse().expect("a printed number is a number")
 }
 
-/// Checks that a file can be written to `path`, before the work whose result it is for.
-pub fn check_writable(path: &Path) -> Result<()> {
-    let part = path.with_extension("part");
-    std::fs::write(&part, "")
-        .and_then(|()| std::fs::remove_file(&part))
+/// Checks that a file can be written to `path`, and that it is none of `inputs`, before the work whose result it is for.
+pub fn check_writable<'a>(path: &Path, inputs: impl IntoIterator<Item = &'a PathBuf>) -> Result<()> {
+    ensure!(!path.is_dir(), "{} is a folder: expected the name of a file", path.display());
+    let place = path.canonicalize();
+    let same =
+        |input: &&PathBuf| place.as_ref().is_ok_and(|place| input.canonicalize().is_ok_and(|file| file == *place));
+    if let Some(input) = inputs.into_iter().find(same) {
+        bail!("{} would overwrite {}: expected another file", path.display(), input.display());
+    }
+    create_part(path)
+        .and_then(|(part, _)| std::fs::remove_file(part))
         .with_context(|| format!("{}: expected a name in a folder where files can be written", path.display()))
 }
 
 /// Writes to a temporary file and renames it, so that an interruption leaves the previous result whole.
 pub fn write<T: Serialize>(path: &Path, result: &T) -> Result<()> {
-    let part = path.with_extension("part");
-    std::fs::write(&part, serde_json::to_string(result)? + "\n")
-        .and_then(|()| std::fs::rename(&part, path))
+    let text = serde_json::to_string(result)? + "\n";
+    create_part(path)
+        .and_then(|(part, mut file)| {
+            file.write_all(text.as_bytes())?;
+            std::fs::rename(part, path)
+        })
         .with_context(|| format!("writing {}", path.display()))
+}
+
+/// A new file beside `path`, for its content until that is complete.
+fn create_part(path: &Path) -> std::io::Result<(PathBuf, File)> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.part", std::process::id()));
+    let part = path.with_file_name(name);
+    let file = File::create_new(&part)?;
+    Ok((part, file))
 }
 
 /// The measurement in `path`, or `fresh` where there is no such file. `about` gives origin and settings of each: where
@@ -74,8 +94,17 @@ pub fn origin(family: &Family, images: &Images, data: &DataArgs, data_sha256: St
 
 /// The command line of this run, as a person would type it.
 fn command() -> String {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<String> = std::env::args().skip(1).map(quoted).collect();
     format!("decoy {}", arguments.join(" "))
+}
+
+/// An argument as a shell reads it: in single quotes where it has other characters than those of names and numbers.
+fn quoted(argument: String) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./=:,+@%".contains(&byte);
+    match !argument.is_empty() && argument.bytes().all(plain) {
+        true => argument,
+        false => format!("'{}'", argument.replace('\'', r"'\''")),
+    }
 }
 
 /// The commit of the program's source, if it is still where the program was built.
@@ -86,4 +115,35 @@ pub fn commit() -> String {
         .ok()
         .filter(|output| output.status.success())
         .map_or("unknown".to_owned(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_can_be_typed_again() {
+        for (argument, typed) in [("--out=a/b.json", "--out=a/b.json"), ("my cat.jpg", "'my cat.jpg'"), ("", "''")] {
+            assert_eq!(quoted(argument.to_owned()), typed);
+        }
+        assert_eq!(quoted("it's".to_owned()), r"'it'\''s'");
+    }
+
+    #[test]
+    fn what_would_be_lost_is_not_overwritten() {
+        let folder = tempfile::tempdir().expect("a new folder");
+        let (picture, part) = (folder.path().join("a.png"), folder.path().join("a.part"));
+        for file in [&picture, &part] {
+            std::fs::write(file, "precious").expect("it can be written");
+        }
+        let error = |path: &Path| check_writable(path, [&picture]).expect_err("it must not be written").to_string();
+        assert!(error(&folder.path().join("./a.png")).contains("would overwrite"));
+        assert!(error(folder.path()).contains("is a folder"));
+        assert!(error(&folder.path().join("missing/a.json")).contains("in a folder where files can be written"));
+        check_writable(&folder.path().join("a.json"), [&picture]).expect("it is a new name");
+        write(&folder.path().join("a.json"), &[1, 2]).expect("it is a new name");
+        assert_eq!(std::fs::read_to_string(folder.path().join("a.json")).expect("it is written"), "[1,2]\n");
+        assert_eq!(std::fs::read_to_string(part).expect("it is still there"), "precious");
+        assert_eq!(std::fs::read_dir(folder.path()).expect("it is there").count(), 3);
+    }
 }

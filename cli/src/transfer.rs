@@ -14,7 +14,7 @@ use crate::attack::MethodArgs;
 use crate::catalog_file::{CatalogFile, networks};
 use crate::device::DeviceChoice;
 use crate::pictures::{DataArgs, at_least_one};
-use crate::result_file::{check_writable, origin, write};
+use crate::result_file::{check_writable, origin, read, write};
 
 /// What to attack, and where the result goes.
 #[derive(Args)]
@@ -50,7 +50,12 @@ pub struct TransferArgs {
 pub fn run(args: &TransferArgs) -> Result<()> {
     let options: AttackOptions = args.method.options();
     let attack = build(&options)?;
-    args.out.as_deref().map_or(Ok(()), check_writable)?;
+    if let Some(out) = &args.out {
+        check_writable(out, [])?;
+        if out.exists() {
+            read::<TransferMatrix>(out)?; // an earlier result may be replaced, and no other file
+        }
+    }
     let device = args.device.open()?;
     let files = args.models.iter().map(|folder| CatalogFile::open(folder)).collect::<Result<Vec<_>>>()?;
     let (family, entries) = networks(&files, args.family.as_deref(), &args.model)?;
@@ -62,10 +67,7 @@ pub fn run(args: &TransferArgs) -> Result<()> {
     let bar = ProgressBar::new((loaded.len() * images.len()) as u64)
         .with_style(ProgressStyle::with_template("{bar:30} {pos}/{len} attacks {eta}")?);
     let mut rows = vec![vec![Transferred::default(); loaded.len()]; loaded.len()];
-    let batch = args.batch;
-    for (number, classes) in images.classes.chunks(batch).enumerate() {
-        let first = number * batch;
-        let pixels = images.pixels(first..first + classes.len(), &device);
+    for (pixels, classes) in images.batches(args.batch, &device) {
         let right = loaded.iter().map(|network| self::right(network, &pixels, classes)).collect::<Result<Vec<_>>>()?;
         for (from, network) in loaded.iter().enumerate() {
             let aim = Goal::Misread(classes.to_vec()).with_confidence(options.confidence())?;
@@ -99,11 +101,8 @@ pub fn run(args: &TransferArgs) -> Result<()> {
             .collect(),
         rows,
     };
-    if let Some(out) = &args.out {
-        write(out, &matrix)?;
-    }
     print(&matrix);
-    Ok(())
+    args.out.as_deref().map_or(Ok(()), |out| write(out, &matrix))
 }
 
 /// For each image of `pixels`, `[N, C, H, W]`, whether `network` classifies it as its class in `classes`, `[N]`.

@@ -85,6 +85,16 @@ fn the_picture_that_attack_writes_is_misread() {
 }
 
 #[test]
+fn the_network_that_votes_under_noise_is_attacked() {
+    let attack = ["attack", "--model", MODEL, "--steps", "20", "--json", "tests/fixtures/shape.png"];
+    let [plain, smoothed] =
+        [&[][..], &["--smoothed", "0.5", "--draws", "3"]].map(|more| json(&[&attack[..], more].concat()).remove(0));
+    assert_eq!((&plain["smoothed"], &smoothed["smoothed"]), (&Value::Null, &serde_json::json!([0.5, 3])));
+    assert_eq!((&smoothed["success"], &smoothed["passes"]["backward"]), (&true.into(), &20.into()));
+    assert_ne!(plain["norms"], smoothed["norms"]);
+}
+
+#[test]
 fn a_target_is_reached() {
     for target in ["Duck", "0"] {
         let line = &json(&["attack", "--model", MODEL, "--target", target, "--json", "tests/fixtures/shape.png"])[0];
@@ -145,6 +155,21 @@ fn a_part_of_the_picture_changes_alone() {
     let by_mask = &json(&[&attack[..], &["--mask", &mask]].concat())[0];
     assert_eq!(by_mask["norms"], by_region["norms"]);
 
+    assert_eq!(by_mask["options"]["attack"], "ddn");
+    assert!(by_mask["mask"].as_str().is_some_and(|sum| sum.len() == 64) && by_region["mask"].is_null(), "{by_mask}");
+    let onto_itself = refusal(&["attack", "--model", MODEL, "--mask", &mask, "--out", &mask, shape]);
+    assert!(onto_itself.contains("would overwrite"), "{onto_itself}");
+    let masks: [(fn(usize) -> u8, &str); 2] = [
+        (|index| (2 * (index % 128)) as u8, "expected a black and white picture"),
+        (|_| 0, "no pixel of the mask is white"),
+    ];
+    for (level, words) in masks {
+        let greys: Vec<u8> = (0..128 * 128).flat_map(|index| [[level(index); 3].as_slice(), &[255]].concat()).collect();
+        std::fs::write(&mask, Photo::from_rgba(&greys, 1, 128, 128).expect("a picture").png()).expect("it is written");
+        let refused = refusal(&[&attack[..], &["--mask", &mask]].concat());
+        assert!(refused.contains(words), "{refused}");
+    }
+
     let beyond = refusal(&[&attack[..], &["--region", "100,0,60,10"]].concat());
     assert!(
         beyond.contains("expected a rectangle of at least one pixel within 128×128, found 100,0,60,10"),
@@ -168,7 +193,7 @@ fn a_name_that_would_lose_a_picture_is_refused() {
     let copy = scratch("copy.png");
     std::fs::copy(root().join("tests/fixtures/shape.png"), &copy).expect("it is copied");
     let itself = refusal(&["attack", "--model", MODEL, "--out", &copy, &copy]);
-    assert!(itself.contains("expected another file than the original"), "{itself}");
+    assert!(itself.contains("would overwrite"), "{itself}");
 }
 
 #[test]
@@ -369,13 +394,26 @@ fn a_network_of_ones_own_is_measured_on_class_folders() {
         (output.status.success(), said)
     };
     let (done, said) = run(with(&[]), &out);
-    assert!(done && said.contains("skipped: ") && said.contains("empty.png") && said.contains("mine.onnx: "), "{said}");
+    let expected = ["skipped: ", "empty.png", "mine.onnx: ", "1 of 3 pictures were skipped"];
+    assert!(!done && expected.into_iter().all(|words| said.contains(words)), "{said}");
     let result: Value = serde_json::from_str(&std::fs::read_to_string(&out).expect("it is written")).expect("JSON");
     assert_eq!(result["pictures"], serde_json::json!(["cat/cat.png", "ship/shape.png"]));
+
+    let rename = |from: &str, to: &str| {
+        std::fs::rename(folder.join("pictures").join(from), folder.join("pictures").join(to)).expect("it is there");
+    };
+    rename("ship", "shp"); // one wrong name among right ones
+    let (done, said) = run(with(&[]), &name("other.json"));
+    assert!(!done && said.contains("shp: expected the label or number of a class, 0 to 9"), "{said}");
+    rename("shp", "truck"); // another class of the same pictures
+    let (done, said) = run(with(&[]), &out);
+    assert!(!done && said.contains("holds another measurement"), "{said}");
+    rename("truck", "ship");
 
     for (more, out, words) in [
         (&["--normalise", "imagenet"][..], &*out, "holds another measurement (own, normalised by none"),
         (&["--split", "test"], &*name("other.json"), "no held-out part"),
+        (&["--confidence", "0.9"], &*out, "holds another measurement"),
         (&["--limit", "0"], &*name("other.json"), "0 is not in 1.."),
         (&["--batch", "0"], &*name("other.json"), "0 is not in 1.."),
         (&[], &*name("missing/other.json"), "expected a name in a folder where files can be written"),
@@ -383,6 +421,24 @@ fn a_network_of_ones_own_is_measured_on_class_folders() {
         let (done, said) = run(with(more), out);
         assert!(!done && said.contains(words), "{more:?}: {said}");
     }
+}
+
+#[test]
+fn certificates_under_another_noise_are_others() {
+    if !coil20() {
+        return;
+    }
+    let out = scratch("certified.json");
+    for sigma in ["0.25", "0.5", "0.25"] {
+        let few =
+            ["--split", "test", "--limit", "2", "--choose", "2", "--votes", "10", "--sigma", sigma, "--out", &out];
+        assert!(decoy(&[&["certify", "--model", MODEL][..], &few].concat()).status.success());
+    }
+    let result: Value = serde_json::from_str(&std::fs::read_to_string(&out).expect("it is written")).expect("JSON");
+    let models = result["models"].as_array().expect("a list");
+    let parts: Vec<_> =
+        models.iter().map(|model| (model["sigma"].as_f64(), model["certificates"].as_array().map(Vec::len))).collect();
+    assert_eq!(parts, [(Some(0.25), Some(2)), (Some(0.5), Some(2))]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use burn::tensor::{Bool, Tensor, activation::relu};
 
 use super::adam::Adam;
-use super::entry::{Entry, Texts, field, steps};
+use super::entry::{Entry, Texts, field, repetitions, steps};
 use super::{About, Attack, Passes, Problem, Search, State};
 use crate::norm::Norm;
 use crate::tensors::broadcast;
@@ -25,14 +25,14 @@ pub struct CarliniWagner {
     /// The first c.
     pub initial_weight: f32,
     /// κ: by how much the logit of the class to be read must exceed the others.
-    pub confidence: f32,
+    pub lead: f32,
     /// Halvings of the line to the best image after the last step, one forward pass each.
     pub bisections: usize,
 }
 
 impl Default for CarliniWagner {
     fn default() -> Self {
-        Self { searches: 9, steps: 1000, learning_rate: 0.01, initial_weight: 1e-3, confidence: 0.0, bisections: 8 }
+        Self { searches: 9, steps: 1000, learning_rate: 0.01, initial_weight: 1e-3, lead: 0.0, bisections: 8 }
     }
 }
 
@@ -50,10 +50,10 @@ pub(super) fn entry() -> Entry {
         let lead = "The lead that the wrong answer shall reach.";
         vec![
             steps(|cw: &mut CarliniWagner| &mut cw.steps),
-            field("searches", "Weights tried", searches, 1.0..=20.0, |cw| &mut cw.searches),
+            repetitions("searches", "Weights tried", searches, 1.0..=20.0, |cw| &mut cw.searches),
             field("learning_rate", "Learning rate", rate, 1e-4..=1.0, |cw| &mut cw.learning_rate),
             field("initial_weight", "First weight c", weight, 1e-6..=1e6, |cw| &mut cw.initial_weight),
-            field("confidence", "Lead κ", lead, 0.0..=100.0, |cw| &mut cw.confidence),
+            field("lead", "Lead κ", lead, 0.0..=100.0, |cw| &mut cw.lead),
         ]
     };
     Entry::new(texts, &[Norm::L2], |_| CarliniWagner::default(), fields, |cw| Box::new(cw))
@@ -63,7 +63,7 @@ impl Attack for CarliniWagner {
     fn about(&self) -> About {
         let steps = self.searches * self.steps;
         let cost = Passes::gradients(steps).and_forward(1 + self.bisections);
-        About { cost, lead: self.confidence, ..About::new("cw", Norm::L2, steps) }
+        About { cost, lead: self.lead, ..About::new("cw", Norm::L2, steps) }
     }
 
     fn begin(&self, problem: &Problem, state: &mut State) -> Box<dyn Search> {
@@ -148,7 +148,7 @@ impl Search for CarliniWagnerSearch {
         self.step += 1;
     }
 
-    fn polish(&mut self, problem: &Problem, state: &mut State) {
+    fn finish(&mut self, problem: &Problem, state: &mut State) {
         state.predict_and_bisect(problem, self.config.bisections);
     }
 }

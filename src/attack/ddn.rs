@@ -4,7 +4,7 @@ use burn::tensor::{Bool, Tensor};
 
 use super::entry::{Entry, Texts, field, steps};
 use super::random::Random;
-use super::{About, Attack, Passes, Problem, Search, State, annealed};
+use super::{About, Attack, Passes, Problem, Search, State, annealed, growth};
 use crate::norm::{Norm, unit};
 use crate::per_image;
 
@@ -67,11 +67,7 @@ impl Attack for Ddn {
         Box::new(DdnSearch {
             config: *self,
             epsilon: problem.for_each(self.initial_norm),
-            growth: (largest_norm.clone() / self.initial_norm)
-                .log()
-                .div_scalar(self.steps as f32)
-                .exp()
-                .clamp_min(1.0 + self.gamma),
+            growth: growth(largest_norm.clone(), self.initial_norm, self.steps, self.gamma),
             largest_norm,
             shrinkage: problem.for_each(0.5),
             fallback: unit(Random::new(0).normal(problem)) * FALLBACK,
@@ -123,7 +119,7 @@ impl Search for DdnSearch {
         state.current = problem.on_sphere(moved, self.epsilon.clone());
     }
 
-    fn polish(&mut self, problem: &Problem, state: &mut State) {
+    fn finish(&mut self, problem: &Problem, state: &mut State) {
         state.predict_and_bisect(problem, self.config.bisections);
     }
 }

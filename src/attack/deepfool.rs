@@ -3,7 +3,7 @@
 
 use burn::tensor::{Bool, Tensor};
 
-use super::entry::{Entry, Texts, field, steps};
+use super::entry::{Entry, Texts, repetitions, steps};
 use super::plane::inner;
 use super::{About, Attack, Passes, Problem, Search, State, choose, within_box_direction};
 use crate::classifier::Slope;
@@ -72,7 +72,7 @@ pub(super) fn entry(variant: DeepFoolVariant) -> Entry {
         let help = "How many wrong answers are considered; each costs a gradient a step.";
         vec![
             steps(|deepfool: &mut DeepFool| &mut deepfool.steps),
-            field("candidates", "Wrong answers", help, 1.0..=100.0, |deepfool| &mut deepfool.candidates),
+            repetitions("candidates", "Wrong answers", help, 1.0..=100.0, |deepfool| &mut deepfool.candidates),
         ]
     };
     let texts = Texts { title, summary, featured: false };
@@ -183,7 +183,7 @@ impl Search for DeepFoolSearch {
         }
     }
 
-    fn polish(&mut self, problem: &Problem, state: &mut State) {
+    fn finish(&mut self, problem: &Problem, state: &mut State) {
         state.predict_and_bisect(problem, self.config.bisections);
     }
 }

@@ -106,7 +106,7 @@ impl OneByOne {
     /// Ends the current attack when it has no steps left.
     fn end_turn(&mut self, problem: &Problem, state: &mut State) {
         if let Some(attempt) = self.0.front_mut().filter(|attempt| attempt.left() == 0) {
-            attempt.polish(problem);
+            attempt.finish(problem);
             state.take(problem, &attempt.state);
             self.0.pop_front();
         }
@@ -126,7 +126,7 @@ impl Search for OneByOne {
         }
     }
 
-    fn polish(&mut self, problem: &Problem, state: &mut State) {
+    fn finish(&mut self, problem: &Problem, state: &mut State) {
         self.end_turn(problem, state);
     }
 }

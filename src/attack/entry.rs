@@ -65,7 +65,10 @@ impl Entry {
             let after = all.iter().position(|field| field.name == "epsilon").map_or(all.len(), |index| index + 1);
             let help =
                 "0: this ε alone. Else the attack is run so many times, for the smallest ε that fools the network.";
-            all.insert(after, field("searches", "Searches over ε", help, 0.0..=30.0, |search| &mut search.searches));
+            all.insert(
+                after,
+                repetitions("searches", "Searches over ε", help, 0.0..=30.0, |search| &mut search.searches),
+            );
             all
         };
         let usual = move |norm| SmallestEpsilon { attack: usual(norm), searches: 0 };
@@ -108,6 +111,7 @@ pub(super) struct Field<A> {
     label: &'static str,
     help: &'static str,
     range: RangeInclusive<f64>,
+    repeats: bool,
     number: Box<dyn Fn(&mut A) -> &mut dyn Number>,
 }
 
@@ -125,6 +129,7 @@ impl<A> Field<A> {
             max: *self.range.end(),
             default: number.get(),
             whole: number.is_whole(),
+            repeats: self.repeats,
         }
     }
 
@@ -133,8 +138,8 @@ impl<A> Field<A> {
     where
         A: 'static,
     {
-        let Self { name, label, help, range, number } = self;
-        Field { name, label, help, range, number: Box::new(move |search| number(&mut search.attack)) }
+        let Self { name, label, help, range, repeats, number } = self;
+        Field { name, label, help, range, repeats, number: Box::new(move |search| number(&mut search.attack)) }
     }
 }
 
@@ -190,12 +195,23 @@ pub(super) fn field<A: 'static>(
     range: RangeInclusive<f64>,
     number: Place<A>,
 ) -> Field<A> {
-    Field { name, label, help, range, number: Box::new(number) }
+    Field { name, label, help, range, repeats: false, number: Box::new(number) }
+}
+
+/// A parameter that is a number of repetitions.
+pub(super) fn repetitions<A: 'static>(
+    name: &'static str,
+    label: &'static str,
+    help: &'static str,
+    range: RangeInclusive<f64>,
+    number: Place<A>,
+) -> Field<A> {
+    Field { repeats: true, ..field(name, label, help, range, number) }
 }
 
 pub(super) fn steps<A: 'static>(number: Place<A>) -> Field<A> {
     let help = "How many steps at most; more take longer and find smaller changes.";
-    field("steps", "Steps", help, 1.0..=10_000.0, number)
+    repetitions("steps", "Steps", help, 1.0..=10_000.0, number)
 }
 
 pub(super) fn epsilon<A: 'static>(norm: Norm, number: Place<A>) -> Field<A> {

@@ -49,7 +49,7 @@ impl Search for Fgsm {
         state.current = per_image::sign_step(problem.pixels.clone(), slope.gradient, state.epsilon.clone());
     }
 
-    fn polish(&mut self, problem: &Problem, state: &mut State) {
+    fn finish(&mut self, problem: &Problem, state: &mut State) {
         state.predict(problem);
     }
 }

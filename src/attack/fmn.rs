@@ -3,7 +3,7 @@
 use burn::tensor::{Bool, Tensor};
 
 use super::entry::{Entry, Texts, field, steps};
-use super::{About, Attack, Passes, Problem, Search, State, annealed, within_box_direction};
+use super::{About, Attack, Passes, Problem, Search, State, annealed, growth, within_box_direction};
 use crate::norm::Norm;
 use crate::per_image;
 
@@ -72,7 +72,7 @@ impl Attack for Fmn {
         Box::new(FmnSearch {
             config: *self,
             epsilon: problem.for_each(first),
-            growth: (room.clone() / first).log().div_scalar(self.steps as f32).exp().clamp_min(1.0 + self.gamma),
+            growth: growth(room.clone(), first, self.steps, self.gamma),
             room,
         })
     }
@@ -131,7 +131,7 @@ impl Search for FmnSearch {
         state.current = problem.within(norm, moved, self.epsilon.clone());
     }
 
-    fn polish(&mut self, problem: &Problem, state: &mut State) {
+    fn finish(&mut self, problem: &Problem, state: &mut State) {
         state.predict_and_bisect(problem, self.config.bisections);
     }
 }

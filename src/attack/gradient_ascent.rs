@@ -107,7 +107,10 @@ impl Search for GradientAscent {
             Objective::Normalised => criterion.log_odds(logits),
             Objective::Margin => criterion.margin(logits),
         });
-        state.record(problem, slope.logits);
+        match self.objective {
+            Objective::Margin => state.record_margin(problem, slope.logits, slope.value),
+            _ => state.record(problem, slope.logits),
+        };
         let found = state.best.found();
 
         let normalised = self.objective == Objective::Normalised;
@@ -117,7 +120,7 @@ impl Search for GradientAscent {
         state.settled = vanished.bool_or(found).float();
     }
 
-    fn polish(&mut self, problem: &Problem, state: &mut State) {
+    fn finish(&mut self, problem: &Problem, state: &mut State) {
         state.predict_and_bisect(problem, self.bisections);
     }
 }

@@ -64,6 +64,8 @@ pub struct Parameter {
     pub default: f64,
     /// Whether it must be a whole number.
     pub whole: bool,
+    /// Whether it is a number of repetitions: the cost of most attacks is the product of these.
+    pub repeats: bool,
 }
 
 /// An attack and its parameters. What is left out has its default.
@@ -152,7 +154,7 @@ impl FromStr for AttackOptions {
             } else {
                 let number = value.parse().map_err(|_| wrong("a number", value))?;
                 if options.parameters.insert(name.to_owned(), number).is_some() {
-                    return Err(wrong("one value", "two"));
+                    return Err(wrong("one value", "given twice"));
                 }
             }
         }
@@ -207,7 +209,7 @@ mod tests {
         let error = |text: &str| text.parse::<AttackOptions>().expect_err("it is wrong").to_string();
         assert_eq!(error("ddn:steps"), "steps is alone: expected a value, such as steps=40");
         assert_eq!(error("ddn:steps=many"), "steps is many: expected a number");
-        assert_eq!(error("ddn:steps=5,steps=6"), "steps is two: expected one value");
+        assert_eq!(error("ddn:steps=5,steps=6"), "steps is given twice: expected one value");
         assert_eq!(error("fmn:norm=l3"), "norm is l3: expected l0, l1, l2 or linf");
     }
 }

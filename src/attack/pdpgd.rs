@@ -158,7 +158,7 @@ impl Search for PdpgdSearch {
         self.update_weights(adversarial.float(), state.step);
     }
 
-    fn polish(&mut self, problem: &Problem, state: &mut State) {
+    fn finish(&mut self, problem: &Problem, state: &mut State) {
         state.predict_and_bisect(problem, self.config.bisections);
     }
 }

@@ -99,7 +99,7 @@ impl Search for Pgd {
         state.current = choose(found, current, problem.within(self.norm, stepped, state.epsilon.clone()));
     }
 
-    fn polish(&mut self, problem: &Problem, state: &mut State) {
+    fn finish(&mut self, problem: &Problem, state: &mut State) {
         state.predict(problem);
     }
 }

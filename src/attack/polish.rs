@@ -13,8 +13,8 @@ use crate::per_image;
 /// margin's gradient, then projected into a ball. The ball shrinks while the image is adversarial. It grows while it is
 /// not, up to the size of the best perturbation. The steps are proportional to the perturbation. The first ones are long
 /// and may find another place on the boundary. The last ones are much smaller than FMN's, so the search can end in a
-/// corner where several linear pieces of the boundary meet: the minimum of a ReLU network often lies there. At the end the last hundredth of the line to the best image is bisected. The result
-/// is never larger than the attack's own.
+/// corner where several linear pieces of the boundary meet: the minimum of a ReLU network often lies there. At the end
+/// the last hundredth of the line to the best image is bisected. The result is never larger than the attack's own.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Polished<A> {
     /// The attack.
@@ -77,7 +77,7 @@ impl Polishing {
     /// When the attack has no steps left, takes over its result and begins the search around it.
     fn end_attack(&mut self, problem: &Problem, state: &mut State) {
         if let Some(mut attempt) = self.attempt.take_if(|attempt| attempt.left() == 0) {
-            attempt.polish(problem);
+            attempt.finish(problem);
             state.take(problem, &attempt.state);
             state.current = state.best.pixels.clone();
             self.radius = state.best.norm.clone();
@@ -120,7 +120,7 @@ impl Search for Polishing {
         }
     }
 
-    fn polish(&mut self, problem: &Problem, state: &mut State) {
+    fn finish(&mut self, problem: &Problem, state: &mut State) {
         self.end_attack(problem, state);
         if self.attempt.is_none() {
             state.predict(problem);

@@ -58,7 +58,7 @@ pub struct Progress {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ImageProgress {
     /// Probability of the goal's class: the true class, or the target.
-    pub confidence: f32,
+    pub probability: f32,
     /// Size of the smallest adversarial perturbation so far, in the attack's norm.
     pub norm: Option<f32>,
     /// Whether no further step can change the result.
@@ -274,16 +274,16 @@ impl<'a> Run<'a> {
 
     async fn read_progress(&self) -> Result<Vec<ImageProgress>, Error> {
         let state = &self.attempt.state;
-        let confidence = match &state.logits {
-            Some(logits) => self.problem.criterion.confidence(logits.clone()),
+        let probability = match &state.logits {
+            Some(logits) => self.problem.criterion.probability(logits.clone()),
             None => self.problem.for_each(1.0),
         };
-        let columns = vec![confidence, state.best.norm.clone(), state.settled.clone()];
+        let columns = vec![probability, state.best.norm.clone(), state.settled.clone()];
         let rows = read(Tensor::stack::<2>(columns, 1)).await?;
         Ok(rows
             .chunks_exact(3)
             .map(|row| ImageProgress {
-                confidence: row[0],
+                probability: row[0],
                 norm: (row[1] < Best::NONE).then_some(row[1]),
                 settled: row[2] > 0.5,
             })
@@ -296,7 +296,7 @@ impl<'a> Run<'a> {
     ///
     /// If the device fails, or the network's answer is not a finite number.
     pub async fn finish(mut self) -> Result<Outcome, Error> {
-        self.attempt.polish(&self.problem);
+        self.attempt.finish(&self.problem);
         let states = self.read_progress().await?;
         let pixels = &self.problem.pixels;
 

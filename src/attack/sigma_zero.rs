@@ -110,7 +110,7 @@ impl Search for SigmaZeroSearch {
         state.current = moved.mask_where(small, original);
     }
 
-    fn polish(&mut self, problem: &Problem, state: &mut State) {
+    fn finish(&mut self, problem: &Problem, state: &mut State) {
         state.predict_and_bisect(problem, self.config.bisections);
     }
 }

@@ -48,7 +48,7 @@ struct Bracket<A> {
 impl<A: Attack> Bracket<A> {
     /// Ends a round and returns the radius of the next one, `[N]`.
     fn end_round(&mut self, problem: &Problem, state: &mut State) -> Tensor<1> {
-        self.attempt.polish(problem);
+        self.attempt.finish(problem);
         state.take(problem, &self.attempt.state);
         let State { epsilon, best, .. } = &self.attempt.state;
         let largest_failed = epsilon.clone().max_pair(self.largest_failed.clone());
@@ -69,7 +69,7 @@ impl<A: Attack> Search for Bracket<A> {
         state.take(problem, &self.attempt.state);
     }
 
-    fn polish(&mut self, problem: &Problem, state: &mut State) {
+    fn finish(&mut self, problem: &Problem, state: &mut State) {
         self.end_round(problem, state);
         bisect(problem, &mut state.best, BISECTIONS, state.norm);
     }

@@ -224,7 +224,7 @@ impl Search for SquareSearch {
         state.current = choose(found, state.current.clone(), problem.perturbed(next));
     }
 
-    fn polish(&mut self, problem: &Problem, state: &mut State) {
+    fn finish(&mut self, problem: &Problem, state: &mut State) {
         state.predict(problem);
     }
 }

@@ -53,7 +53,7 @@ impl Catalog {
     ///
     /// # Errors
     ///
-    /// [`Error::Onnx`] if the network cannot be read, or if there is not exactly one label for each class;
+    /// [`Error::Onnx`] if the network cannot be read; [`Error::Labels`] if there is not exactly one for each class;
     /// [`Error::Weights`] if the weights fit no network; [`Error::Parameter`] if the normalisation cannot be read.
     pub fn own(&self, name: &str, bytes: &[u8], options: &OwnOptions, device: &Device) -> Result<(Own, Frozen), Error> {
         let (mut own, network) = if weights::are_safetensors(bytes) {
@@ -151,7 +151,8 @@ fn entry(name: &str, bytes: &[u8]) -> ModelEntry {
     }
 }
 
-/// Reads one label per line, or JSON: a list of names, or an object from class numbers to names, as for ImageNet.
+/// Reads one label per line, or JSON: a list of names, or an object from class numbers to names, as for ImageNet, or
+/// from names to class numbers.
 fn parse(text: &str, classes: usize) -> Result<Vec<String>, Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -164,18 +165,33 @@ fn parse(text: &str, classes: usize) -> Result<Vec<String>, Error> {
     #[serde(untagged)]
     enum Names {
         List(Vec<Name>),
+        /// The number of each name.
+        Numbers(BTreeMap<String, usize>),
         Numbered(BTreeMap<String, Name>),
     }
+    let wrong = |message: String| Error::Labels(message);
 
     let trimmed = text.trim_start_matches('\u{feff}').trim();
     let labels: Vec<String> = if trimmed.starts_with(['[', '{']) {
         let names = serde_json::from_str(trimmed).map_err(|error| {
-            Error::Onnx(format!("labels are expected as a list of names or an object from numbers to names: {error}"))
+            let place = if error.line() > 0 { format!(" (line {})", error.line()) } else { String::new() };
+            wrong(format!(
+                "in JSON, a list of names or an object from numbers to names is expected, others found{place}"
+            ))
         })?;
         let names: Vec<Name> = match names {
             Names::List(names) => names,
+            Names::Numbers(numbers) => {
+                let mut names: Vec<(usize, String)> =
+                    numbers.into_iter().map(|(name, number)| (number, name)).collect();
+                names.sort();
+                if let Some(class) = (0..names.len()).find(|&class| names[class].0 != class) {
+                    return Err(wrong(format!("one name for class {class} is expected, none or several found")));
+                }
+                names.into_iter().map(|(_, name)| Name::One(name)).collect()
+            }
             Names::Numbered(mut names) => {
-                let missing = |class: usize| Error::Onnx(format!("the labels have no name for class {class}"));
+                let missing = |class: usize| wrong(format!("a name for class {class} is expected, none found"));
                 let all = 0..names.len();
                 all.map(|class| names.remove(&class.to_string()).ok_or_else(|| missing(class)))
                     .collect::<Result<_, _>>()?
@@ -190,10 +206,12 @@ fn parse(text: &str, classes: usize) -> Result<Vec<String>, Error> {
         trimmed.lines().map(|line| line.trim().to_owned()).collect()
     };
     if labels.len() != classes {
-        let found = labels.len();
-        return Err(Error::Onnx(format!("{classes} labels are expected, one for each class, and {found} found")));
+        return Err(wrong(format!("{classes} are expected, one for each class, {} found", labels.len())));
     }
-    Ok(labels)
+    match labels.iter().position(String::is_empty) {
+        Some(class) => Err(wrong(format!("a name for class {class} is expected, an empty one found"))),
+        None => Ok(labels),
+    }
 }
 
 /// Adds the class number to every label that several classes have, whether in upper or lower case. Returns a note for
@@ -226,12 +244,16 @@ mod tests {
             r#"["tench", "goldfish"]"#,
             r#"{"1": "goldfish", "0": "tench"}"#,
             r#"{"0": ["n01440764", "tench"], "1": ["n01443537", "goldfish"]}"#,
+            r#"{"goldfish": 1, "tench": 0}"#,
         ] {
             assert_eq!(parse(text, 2).expect(text), expected, "{text}");
         }
         for (text, words) in [
-            ("tench", "2 labels are expected, one for each class, and 1 found"),
-            (r#"{"0": "tench", "2": "goldfish"}"#, "the labels have no name for class 1"),
+            ("tench", "2 are expected, one for each class, 1 found"),
+            ("tench\n\ngoldfish", "3 found"),
+            (r#"["tench", ""]"#, "a name for class 1 is expected, an empty one found"),
+            (r#"{"0": "tench", "2": "goldfish"}"#, "a name for class 1 is expected, none found"),
+            (r#"{"tench": 0, "goldfish": 2}"#, "one name for class 1 is expected, none or several found"),
             ("[1, 2]", "a list of names"),
         ] {
             let error = parse(text, 2).expect_err(text).to_string();

@@ -18,7 +18,7 @@ pub(super) fn forward_kernel(
     #[comptime] stride: usize,
     #[comptime] tile: usize,
     #[comptime] depthwise: bool,
-    #[comptime] before: ActivationKind,
+    #[comptime] activation: ActivationKind,
 ) {
     let columns = geometry.out_width.div_ceil(PIXELS);
     let tiles = geometry.outputs / tile;
@@ -52,7 +52,7 @@ pub(super) fn forward_kernel(
                     let line_x = column * stride + i;
                     let inside = line_x >= geometry.left && line_x < geometry.left + geometry.width;
                     let value = x[select(inside, start + line_x - geometry.left, 0)];
-                    line.push(select(inside, activate(value, &geometry, before), 0.0f32));
+                    line.push(select(inside, activate(value, &geometry, activation), 0.0f32));
                 }
                 #[unroll]
                 for o in 0..tile {
@@ -101,7 +101,7 @@ pub(super) fn backward_kernel(
     #[comptime] stride: usize,
     #[comptime] tile: usize,
     #[comptime] depthwise: bool,
-    #[comptime] before: ActivationKind,
+    #[comptime] activation: ActivationKind,
 ) {
     let block_rows = (geometry.height + geometry.top).div_ceil(stride);
     let block_columns = (geometry.width + geometry.left).div_ceil(stride);
@@ -186,7 +186,7 @@ pub(super) fn backward_kernel(
                         if pixel_x >= geometry.left && pixel_x < geometry.left + geometry.width {
                             let index = start + pixel_x - geometry.left;
                             let sum = sums[((c * stride + block_y) * stride + block_x) * PIXELS + p];
-                            y[index] = activation_backward(sum, x[index], &geometry, before);
+                            y[index] = activation_backward(sum, x[index], &geometry, activation);
                         }
                     }
                 }

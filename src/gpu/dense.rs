@@ -23,7 +23,7 @@ pub(super) fn dense_kernel(
     #[comptime] images: usize,
     #[comptime] tile: usize,
     #[comptime] whole: bool,
-    #[comptime] before: ActivationKind,
+    #[comptime] activation: ActivationKind,
 ) {
     let tiles = geometry.outputs / tile;
     let groups = geometry.images.div_ceil(images);
@@ -49,7 +49,7 @@ pub(super) fn dense_kernel(
         #[unroll]
         for n in 0..images {
             let row = min(image + n, geometry.images - 1);
-            line[n] = activate(x[row * geometry.channels + c], &geometry, before);
+            line[n] = activate(x[row * geometry.channels + c], &geometry, activation);
         }
         #[unroll]
         for o in 0..tile {
@@ -95,7 +95,7 @@ pub(super) fn dense_backward_kernel(
     geometry: Geometry,
     #[comptime] images: usize,
     #[comptime] tile: usize,
-    #[comptime] before: ActivationKind,
+    #[comptime] activation: ActivationKind,
 ) {
     let tiles = geometry.channels / tile;
     if ABSOLUTE_POS >= tiles * geometry.images.div_ceil(images) {
@@ -130,7 +130,7 @@ pub(super) fn dense_backward_kernel(
             #[unroll]
             for c in 0..tile {
                 let index = (image + n) * geometry.channels + channel + c;
-                y[index] = activation_backward(sums[c * images + n], x[index], &geometry, before);
+                y[index] = activation_backward(sums[c * images + n], x[index], &geometry, activation);
             }
         }
     }

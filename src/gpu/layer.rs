@@ -41,8 +41,8 @@ pub(super) struct Geometry {
 }
 
 #[cube]
-pub(super) fn activate(x: f32, geometry: &Geometry, #[comptime] before: ActivationKind) -> f32 {
-    match before {
+pub(super) fn activate(x: f32, geometry: &Geometry, #[comptime] activation: ActivationKind) -> f32 {
+    match activation {
         ActivationKind::Identity => x,
         ActivationKind::Relu => max(x, 0.0f32),
         ActivationKind::Relu6 => min(max(x, 0.0f32), 6.0f32),
@@ -56,9 +56,9 @@ pub(super) fn activation_backward(
     gradient: f32,
     x: f32,
     geometry: &Geometry,
-    #[comptime] before: ActivationKind,
+    #[comptime] activation: ActivationKind,
 ) -> f32 {
-    match before {
+    match activation {
         ActivationKind::Identity => gradient,
         ActivationKind::Relu => select(x > 0.0f32, gradient, 0.0f32),
         ActivationKind::Relu6 => select(x > 0.0f32 && x < 6.0f32, gradient, 0.0f32),
@@ -77,7 +77,7 @@ impl Layer {
     }
 
     /// The kind of the activation, with its scale and shift.
-    fn before(&self) -> (ActivationKind, f32, f32) {
+    fn activation_parts(&self) -> (ActivationKind, f32, f32) {
         match self.activation {
             Activation::Identity => (ActivationKind::Identity, 1.0, 0.0),
             Activation::Relu => (ActivationKind::Relu, 1.0, 0.0),
@@ -92,7 +92,7 @@ impl Layer {
             Kind::Pointwise | Kind::Dense => (0, 0),
         };
         let side = |shape: &Shape, axis: usize| shape.get(axis).copied().unwrap_or(1);
-        let (_, scale, shift) = self.before();
+        let (_, scale, shift) = self.activation_parts();
         GeometryLaunch::new(
             from[0],
             from[1],
@@ -134,7 +134,7 @@ impl LayerOps for CubeBackend {
         let size = side(&weight);
         let to = layer.output(&from, weight.meta.shape());
         let y = empty(&x, to.clone());
-        let (client, geometry, before) = (x.client.clone(), layer.geometry(&from, &to), layer.before().0);
+        let (client, geometry, activation) = (x.client.clone(), layer.geometry(&from, &to), layer.activation_parts().0);
         let (dim, count) = (CubeDim::new_1d(THREADS as u32), |count: usize| threads(&y, count).0);
         let (x, weight, result) = (x.into_buffer_arg(), weight.into_buffer_arg(), y.clone().into_buffer_arg());
         // SAFETY: every index is within its tensor, because of the shapes above or a check in the kernel.
@@ -148,7 +148,7 @@ impl LayerOps for CubeBackend {
                     let threads = count(to[1] / tile * to[0].div_ceil(images) * parts);
                     let (found, start) = (sums.clone().into_buffer_arg(), bias.clone().into_buffer_arg());
                     dense_kernel::launch_unchecked(
-                        &client, threads, dim, x, weight, start, found, geometry, images, tile, whole, before,
+                        &client, threads, dim, x, weight, start, found, geometry, images, tile, whole, activation,
                     );
                     if !whole {
                         let (threads, sums, bias) =
@@ -161,7 +161,7 @@ impl LayerOps for CubeBackend {
                     let count = count(to[0] * to[1] / tile * (to[2] * to[3]).div_ceil(PIXELS));
                     let bias = bias.into_buffer_arg();
                     pointwise_kernel::launch_unchecked(
-                        &client, count, dim, x, weight, bias, result, geometry, tile, unrolled, false, before,
+                        &client, count, dim, x, weight, bias, result, geometry, tile, unrolled, false, activation,
                     );
                 }
                 Kind::Convolution { stride, groups, .. } => {
@@ -170,7 +170,8 @@ impl LayerOps for CubeBackend {
                     let count = count(to[0] * to[1] / tile * to[2] * to[3].div_ceil(PIXELS));
                     let bias = bias.into_buffer_arg();
                     forward_kernel::launch_unchecked(
-                        &client, count, dim, x, weight, bias, result, geometry, size, stride, tile, depthwise, before,
+                        &client, count, dim, x, weight, bias, result, geometry, size, stride, tile, depthwise,
+                        activation,
                     );
                 }
             }
@@ -193,7 +194,7 @@ impl Reversible for CubeBackend {
         let (from, to) = (x.meta.shape().clone(), gradient.meta.shape().clone());
         let size = side(&weight);
         let y = empty(&x, from.clone());
-        let (client, before) = (x.client.clone(), layer.before().0);
+        let (client, activation) = (x.client.clone(), layer.activation_parts().0);
         let (dim, count) = (CubeDim::new_1d(THREADS as u32), |count: usize| threads(&y, count).0);
         let (gradient, x, weight) = (gradient.into_buffer_arg(), x.into_buffer_arg(), weight.into_buffer_arg());
         let result = y.clone().into_buffer_arg();
@@ -205,7 +206,7 @@ impl Reversible for CubeBackend {
                     let geometry = layer.geometry(&from, &to);
                     let count = count(from[1] / tile * from[0].div_ceil(images));
                     dense_backward_kernel::launch_unchecked(
-                        &client, count, dim, gradient, weight, x, result, geometry, images, tile, before,
+                        &client, count, dim, gradient, weight, x, result, geometry, images, tile, activation,
                     );
                 }
                 Kind::Pointwise => {
@@ -213,7 +214,7 @@ impl Reversible for CubeBackend {
                     let geometry = layer.geometry(&to, &from);
                     let count = count(from[0] * from[1] / tile * (from[2] * from[3]).div_ceil(PIXELS));
                     pointwise_kernel::launch_unchecked(
-                        &client, count, dim, gradient, weight, x, result, geometry, tile, unrolled, true, before,
+                        &client, count, dim, gradient, weight, x, result, geometry, tile, unrolled, true, activation,
                     );
                 }
                 Kind::Convolution { stride, padding, groups } => {
@@ -224,7 +225,7 @@ impl Reversible for CubeBackend {
                     let count = count(from[0] * from[1] / tile * blocks(0) * blocks(1).div_ceil(PIXELS));
                     backward_kernel::launch_unchecked(
                         &client, count, dim, gradient, weight, x, result, geometry, size, stride, tile, depthwise,
-                        before,
+                        activation,
                     );
                 }
             }

@@ -18,7 +18,7 @@ pub(super) fn pointwise_kernel(
     #[comptime] tile: usize,
     #[comptime] unrolled: usize,
     #[comptime] backward: bool,
-    #[comptime] before: ActivationKind,
+    #[comptime] activation: ActivationKind,
 ) {
     let pixels = geometry.height * geometry.width;
     let columns = pixels.div_ceil(PIXELS);
@@ -47,7 +47,7 @@ pub(super) fn pointwise_kernel(
             #[unroll]
             for p in 0..PIXELS {
                 let value = x[start + min(column + p * columns, pixels - 1)];
-                lines.push(if backward { value } else { activate(value, &geometry, before) });
+                lines.push(if backward { value } else { activate(value, &geometry, activation) });
             }
         }
         #[unroll]
@@ -83,7 +83,7 @@ pub(super) fn pointwise_kernel(
             if pixel < pixels {
                 let sum = sums[o * PIXELS + p];
                 y[start + pixel] =
-                    if backward { activation_backward(sum, other[start + pixel], &geometry, before) } else { sum };
+                    if backward { activation_backward(sum, other[start + pixel], &geometry, activation) } else { sum };
             }
         }
     }

@@ -1,13 +1,8 @@
 //! Statistics over several trainings: networks that differ only in the seed of their training.
 
-use rand::{Rng, SeedableRng};
-use rand_xoshiro::Xoshiro256PlusPlus;
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-use super::{Interval, RESAMPLES, finite, mean};
-
-/// The share of all intervals that miss the true value.
-const MISSED: f64 = 0.05;
+use super::{Interval, MISSED, finite, mean, resampled};
 
 /// The mean of a figure over trainings with its 95 % Student t interval. The interval has no ends for a single
 /// training. The mean is absent if a figure is infinite.
@@ -74,9 +69,6 @@ pub fn ratio_over_pictures(
     levels: usize,
 ) -> Interval {
     let pictures = above.iter().chain(below).map(Vec::len).min().unwrap_or(0);
-    if pictures == 0 {
-        return Interval::ABSENT;
-    }
     let over = |columns: &[Vec<Option<f64>>], chosen: &[usize]| {
         let of = |column: &Vec<Option<f64>>| {
             statistic(&chosen.iter().filter_map(|&picture| column[picture]).collect::<Vec<_>>())
@@ -84,22 +76,7 @@ pub fn ratio_over_pictures(
         mean(&columns.iter().map(of).collect::<Vec<_>>())
     };
     let ratio = |chosen: &[usize]| over(above, chosen) / over(below, chosen);
-    let mut random = Xoshiro256PlusPlus::seed_from_u64(0);
-    let mut chosen = vec![0; pictures];
-    let mut ratios: Vec<f64> = (0..RESAMPLES)
-        .map(|_| {
-            chosen.fill_with(|| random.random_range(0..pictures));
-            ratio(&chosen)
-        })
-        .collect();
-    ratios.sort_by(f64::total_cmp);
-    let missed = MISSED / levels.max(1) as f64 / 2.0;
-    let percentile = |share: f64| ratios[(share * (RESAMPLES - 1) as f64).round() as usize];
-    Interval {
-        value: finite(ratio(&(0..pictures).collect::<Vec<_>>())),
-        low: finite(percentile(missed)),
-        high: finite(percentile(1.0 - missed)),
-    }
+    resampled(pictures, MISSED / levels.max(1) as f64, ratio)
 }
 
 /// The standard deviation of a figure over trainings; NaN for fewer than two.

@@ -24,7 +24,7 @@ const AXES: usize = 16;
 /// The longest list of numbers that says what an operator does: lengths, axes, places where to cut.
 const LIST: usize = 1024;
 
-/// The largest constant that is made of nothing: 16 MiB. In tests the limit is larger, since ONNX's own test networks
+/// The largest constant that an operator makes of almost no input, such as Expand or Range: 16 MiB. In tests the limit is larger, since ONNX's own test networks
 /// expand weights from a single value.
 const GROWTH: usize = if cfg!(test) { 1 << 28 } else { 1 << 22 };
 
@@ -89,7 +89,7 @@ pub(super) struct Array {
     device: Option<DispatchTensor>,
     /// The value of a constant with a single value.
     scalar: Option<f64>,
-    /// What may be made of it. `None` within an operator, for what it makes of nothing.
+    /// What may still be made of constants. `None` within an operator, for a constant that it makes itself.
     budget: Option<Rc<Budget>>,
 }
 
@@ -138,7 +138,7 @@ impl Array {
         Ok(Self { shape: shape.to_vec(), host: host.filter(|_| many > 0), scalar: None, ..one }.with_scalar())
     }
 
-    /// The array, which counts to `budget` from now on.
+    /// The same array. If it is a constant without a budget, its values are taken off `budget`, which it keeps.
     pub fn within(mut self, budget: &Rc<Budget>) -> Outcome<Self> {
         if self.budget.is_none() {
             if !self.variable {
@@ -149,7 +149,7 @@ impl Array {
         Ok(self)
     }
 
-    /// Takes `values` that are made beside it off its budget.
+    /// Takes a number of values, such as those of an intermediate array, off its budget.
     pub fn spend(&self, values: usize) -> Outcome<()> {
         self.budget.as_ref().map_or(Ok(()), |budget| budget.spend(values))
     }
@@ -578,11 +578,11 @@ impl Array {
         let (x, w) = (&self.shape, &weight.shape);
         let fits =
             x.len() == 4 && w.len() == 4 && groups > 0 && w[1].checked_mul(groups) == Some(x[1]) && w[0] % groups == 0;
-        if !fits || bias.is_some_and(|bias| bias.shape != w[..1]) {
-            let bias = bias.map(|bias| &bias.shape);
-            return Err(format!(
-                "weights and bias that fit {x:?} in {groups} groups are expected, {w:?} and {bias:?} found"
-            ));
+        if !fits {
+            return Err(format!("weights that fit {x:?} in {groups} groups are expected, {w:?} found"));
+        }
+        if let Some(bias) = bias.filter(|bias| bias.shape != w[..1]) {
+            return Err(format!("a bias of {} values is expected, {:?} found", w[0], bias.shape));
         }
         let [height, width] = window.output([x[2], x[3]])?;
         let inputs: Vec<&Self> = [self, weight].into_iter().chain(bias).collect();
@@ -722,7 +722,11 @@ impl Window {
             let length = input[axis].saturating_add(before).saturating_add(after);
             let stride = self.stride[axis];
             if self.size[axis] == 0 || stride == 0 || self.dilation[axis] == 0 || reach > length || length > LARGEST {
-                return Err(format!("a window that fits a picture of {input:?} is expected, {self:?} found"));
+                let Self { size: [rows, columns], stride, dilation, padding, .. } = self;
+                return Err(format!(
+                    "a window that fits a picture of {input:?} is expected, one of {rows} × {columns} found, with stride \
+                     {stride:?}, dilation {dilation:?} and padding {padding:?}"
+                ));
             }
             let room = length - reach;
             output[axis] = if self.ceil { room.div_ceil(stride) } else { room / stride } + 1;

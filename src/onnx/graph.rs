@@ -90,6 +90,9 @@ impl Graph {
             }
         }
         let wanted: HashSet<String> = wanted.into_iter().map(str::to_owned).collect();
+        let weights = graph.initializers.iter().filter_map(|weight| weight.name.as_deref());
+        let made = graph.nodes.iter().flat_map(|node| node.outputs.iter().map(|name| &**name));
+        let there: HashSet<String> = weights.chain(made).chain([input]).map(str::to_owned).collect();
 
         let mut numbers: HashMap<String, usize> = HashMap::new();
         let mut number = |name: &str| {
@@ -118,10 +121,15 @@ impl Graph {
                 );
                 return Err(node_error(&kind, &name, &message));
             }
-            let mut look = |names: Vec<String>| -> Vec<Option<usize>> {
+            if let Some(missing) = node.inputs.iter().find(|name| !name.is_empty() && !there.contains(*name)) {
+                let message =
+                    format!("“{missing}” is expected as a weight or the output of a node, and nowhere in the file");
+                return Err(node_error(&kind, &name, &message));
+            }
+            let mut numbered = |names: Vec<String>| -> Vec<Option<usize>> {
                 names.iter().map(|name| (!name.is_empty()).then(|| number(name))).collect()
             };
-            let (inputs, outputs) = (look(node.inputs), look(node.outputs));
+            let (inputs, outputs) = (numbered(node.inputs), numbered(node.outputs));
             let attributes = Attributes(&node.attributes);
             if kind == "Constant" {
                 let array = constant(&attributes).map_err(|message| node_error(&kind, &name, &message))?;
@@ -306,21 +314,37 @@ impl Graph {
         self.nodes = kept;
     }
 
+    /// Removes a softmax over the classes at the end, also where nodes after it only change the shape.
     fn take_off_softmax(&mut self, shapes: &[Option<(Vec<usize>, Kind)>], notes: &mut Vec<String>) {
-        let last = self.nodes.iter().position(|node| node.output() == Some(self.output));
-        let Some(last) = last else { return };
+        let mut value = self.output;
+        let (last, input) = loop {
+            let Some(index) = self.nodes.iter().position(|node| node.output() == Some(value)) else { return };
+            let node = &self.nodes[index];
+            let Some(input) = node.input(0) else { return };
+            match &*node.operator {
+                "Softmax" | "LogSoftmax" => break (index, input),
+                "Sigmoid" => {
+                    let note =
+                        "The network ends with a Sigmoid, a yes or no for each class: its outputs are taken as logits.";
+                    return notes.push(note.to_owned());
+                }
+                "Flatten" | "Reshape" | "Squeeze" | "Unsqueeze" | "Cast" => value = input,
+                _ => return,
+            }
+        };
         let node = &self.nodes[last];
-        if !matches!(&*node.operator, "Softmax" | "LogSoftmax") {
-            return;
-        }
-        let Some(input) = node.input(0) else { return };
         let Some((shape, _)) = &shapes[input] else { return };
         let axis = node.attributes().int("axis", if self.opset < 13 { 1 } else { -1 });
         let axis = if axis < 0 { axis + shape.len() as i64 } else { axis };
-        if axis == 1 && shape[2..].iter().all(|&length| length == 1) {
+        let is_class = |index: usize| index as i64 == axis;
+        if axis > 0 && (1..shape.len()).all(|index| is_class(index) || shape[index] == 1) {
             notes.push(format!("The {} at the end is removed: attacks work on logits.", node.operator));
-            self.output = input;
             self.nodes.remove(last);
+            if value == self.output {
+                self.output = input;
+            }
+            let inputs = self.nodes.iter_mut().flat_map(|node| node.inputs.iter_mut().flatten());
+            inputs.filter(|other| **other == value).for_each(|other| *other = input);
         }
     }
 

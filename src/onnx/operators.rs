@@ -640,7 +640,9 @@ fn target(x: &Array, mut shape: Vec<i64>, keep_zeros: bool, inputs: &Inputs) -> 
     let mut open = None;
     for (index, &length) in shape.iter().enumerate() {
         known.push(match length {
-            0 if !keep_zeros => *x.shape().get(index).ok_or_else(|| format!("no axis {index} is there to keep"))?,
+            0 if !keep_zeros => *x.shape().get(index).ok_or_else(|| {
+                format!("dimension {index} is to be kept, but the input has {} dimensions", x.shape().len())
+            })?,
             -1 if open.is_none() => {
                 open = Some(index);
                 1
@@ -740,8 +742,13 @@ fn layers(kind: &str, a: &Attributes, opset: i64) -> Outcome<Option<Run>> {
     Ok(Some(match kind {
         "Conv" => {
             let (frame, groups) = (Frame::of(a), length_of(a.int("group", 1))?);
+            let kernel = a.ints("kernel_shape").map(|kernel| lengths_of(&kernel)).transpose()?;
             one(move |inputs| {
                 let (x, w) = (inputs.get(0)?, inputs.get(1)?);
+                let found = w.shape().get(2..).unwrap_or_default();
+                if let Some(kernel) = kernel.as_ref().filter(|kernel| **kernel != found) {
+                    return Err(format!("weights with a kernel of {kernel:?} are expected, {found:?} found"));
+                }
                 flat_pictures(x, |x| {
                     let w =
                         if w.rank() == 3 { &w.reshape(&[&w.shape()[..2], &[1], &w.shape()[2..]].concat())? } else { w };

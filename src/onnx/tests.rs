@@ -638,6 +638,9 @@ fn pictures_lie_as_the_graph_takes_them() {
     assert_matches("probabilities", file(soft.clone(), &[0, 3, 4, 4], 13), Some("Softmax"));
     soft.nodes[2].operator = Some("LogSoftmax".to_owned());
     assert_matches("their logarithms", file(soft, &[1, 3, 4, 4], 11), Some("LogSoftmax"));
+    let nodes = ["GlobalAveragePool x > pool", "Softmax pool > soft", "Flatten soft > y"];
+    let before = attributed(graph(&nodes, &[]), 1, &[int("axis", 1)]);
+    assert_matches("probabilities, then flattened", file(before, &[0, 3, 4, 4], 13), Some("Softmax"));
     let last = attributed(graph(&["ReduceMean x > y"], &[]), 0, &[ints("axes", &[1, 2]), int("keepdims", 0)]);
     assert_matches("[N, H, W, C]", file(last, &[0, 4, 4, 3], 13), Some("[N, H, W, C]"));
     let flat = graph(
@@ -748,7 +751,8 @@ fn what_is_out_of_scope_is_named() {
     let mut foreign = named("FusedConv");
     foreign.nodes[0].domain = Some("com.microsoft".to_owned());
     says(refusal(foreign, 13), &["FusedConv", "com.microsoft"]);
-    says(refusal(graph(&["Add x far > y"], &[]), 13), &["Add", "made before"]);
+    says(refusal(graph(&["Add x far > y"], &[]), 13), &["Add", "“far”", "nowhere in the file"]);
+    says(refusal(graph(&["Add x later > y", "Relu x > later"], &[]), 13), &["Add", "made before"]);
     let misfit = graph(&["MatMul x w > y"], &[("w", ConstantInput::Floats(&[5, 2]))]);
     says(refusal(misfit, 13), &["MatMul", "[1, 3, 4, 4]", "[5, 2]"]);
     let mut outside = graph(&["Add x w > y"], &[("w", ConstantInput::Floats(&[1]))]);
@@ -926,7 +930,7 @@ fn numbers_that_make_no_sense_are_refused() {
     let cases: Vec<(&str, Vec<proto::Attribute>, Vec<ConstantInput>, &str)> = vec![
         ("Reshape", vec![], vec![Ints(&[-1, -1])], "a length"),
         ("Reshape", vec![], vec![Ints(&[MOST, MOST, -1])], "too large"),
-        ("Reshape", vec![], vec![Ints(&[-1, 0, 0, 0, 0])], "no axis 4"),
+        ("Reshape", vec![], vec![Ints(&[-1, 0, 0, 0, 0])], "dimension 4 is to be kept"),
         ("Reshape", vec![], vec![Ints(&[1; 2000])], "at most 1024 numbers"),
         ("Reshape", vec![], vec![Ints(&[1; 20])], "at most 16 axes"),
         ("Unsqueeze", vec![ints("axes", &[0; 5000])], vec![], "at most 16 axes"),

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use wasm_bindgen::prelude::*;
 
 use super::Decoy;
-use super::passes::goal;
+use super::gradient::goal;
 use crate::classifier::Criterion;
 use crate::per_image;
 

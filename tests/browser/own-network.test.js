@@ -52,7 +52,7 @@ for (const device of /** @type {const} */ (['CPU', 'WebGPU'])) {
       await page.getByText('The link opens the rest, but not your network: that stays with you.').waitFor();
       assert.doesNotMatch(page.url(), /model=/);
       await page.getByText('The same on the command line').click();
-      assert.match((await page.locator('#command-words').textContent()) ?? '', /^decoy attack --network mine\.onnx --normalise none /);
+      assert.match((await page.locator('#command-words').textContent()) ?? '', /^decoy attack --network mine\.onnx --normalise none --input-size 32x32 /);
 
       // It classifies other pictures too, and can be left and chosen again.
       await page.getByRole('radiogroup', { name: 'Photograph' }).getByRole('img').first().click();
@@ -93,7 +93,7 @@ test('how it takes its pixels, and the names of its classes, are the person’s 
     await labels.setInputFiles(text(names));
     await says(page, /The network sees “a kind of /);
     await labels.setInputFiles(text(names.slice(1)));
-    await status(page, /^“mine\.onnx” cannot be used: 10 labels are expected, one for each class, and 9 found\.$/);
+    await status(page, /^mine\.onnx: the labels cannot be used: 10 are expected, one for each class, 9 found\.$/);
     await says(page, /The network sees “a kind of /);
   }, { at: picture });
 });
@@ -227,12 +227,21 @@ test('what is no network is refused with words, and the page stays as it was', {
     await ready(page);
     await fool(page);
     // A network can be dropped anywhere on the page.
-    await page.evaluate((bytes) => {
+    /** @param {Record<string, number[]>} files */
+    const drop = (files) => page.evaluate((files) => {
       const transfer = new DataTransfer();
-      transfer.items.add(new File([new Uint8Array(bytes)], 'dropped.onnx'));
+      for (const [name, bytes] of Object.entries(files)) transfer.items.add(new File([new Uint8Array(bytes)], name));
       document.body.dispatchEvent(new DragEvent('drop', { dataTransfer: transfer, bubbles: true, cancelable: true }));
-    }, [...network.buffer]);
+    }, files);
+    /** @param {string} kind */
+    const names = (kind) => [...Buffer.from(small.labels.map((label) => `${kind} ${label}`).join('\n'))];
+    await drop({ 'dropped.onnx': [...network.buffer] });
     await status(page, /^dropped\.onnx: .+ In the picture above it sees/);
     await ready(page);
+    // With the names of its classes, which may also come later.
+    await drop({ 'names.txt': names('some'), 'again.onnx': [...network.buffer] });
+    await says(page, /The network sees “some /);
+    await drop({ 'names.txt': names('another') });
+    await says(page, /The network sees “another /);
   }, { at: picture });
 });

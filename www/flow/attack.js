@@ -1,7 +1,7 @@
 // The attack on the shown picture.
 
 import { dismissErrorBefore } from '../view/alert.js';
-import { refutation } from '../view/keep.js';
+import { refutation } from '../check.js';
 import * as run from '../view/run.js';
 import { percent } from '../words.js';
 

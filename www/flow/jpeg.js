@@ -15,7 +15,7 @@ export function jpegFlow(page, session) {
   let asked = null;
 
   /** @param {Result} result */
-  async function look({ of, outcome: { adversarial, report } }) {
+  async function readJpeg({ of, outcome: { adversarial, report } }) {
     const { width, height } = of.family.input;
     const advice = `Keep it as PNG, ${width}×${height}: JPEG or resizing usually undoes it.`;
     line.textContent = advice;
@@ -41,7 +41,7 @@ export function jpegFlow(page, session) {
       line.hidden = !misread;
       if (!misread || result.outcome.adversarial === asked) return;
       asked = result.outcome.adversarial;
-      look(result);
+      readJpeg(result);
     },
   };
 }

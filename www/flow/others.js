@@ -9,11 +9,11 @@ import { counted } from '../words.js';
 
 /** @param {import('../page.js').Page} page @param {import('../session.js').Session} session */
 export function othersFlow(page, session) {
-  const widget = otherNetworks(look, () => page.job?.abort());
+  const widget = otherNetworks(ask, () => page.job?.abort());
   /** The result, and the predictions of each network for it. @type {{ outcome: Result['outcome'], seen: Map<string, Seen> } | null} */
   let asked = null;
 
-  async function look() {
+  async function ask() {
     if (!page.result) return;
     const { of, outcome } = page.result;
     const { models } = of.family;
@@ -37,7 +37,7 @@ export function othersFlow(page, session) {
     } catch (error) {
       widget.tell(job.signal.aborted ? 'Cancelled.' : '');
       session.leaveGpu();
-      page.fail(job, error, look);
+      page.fail(job, error, ask);
     } finally {
       page.end(job);
     }

@@ -24,6 +24,9 @@ const NETWORK = /\.(onnx|safetensors)$/i;
 /** Whether a file is a network, not a picture. @param {File} file */
 export const isNetwork = ({ name }) => NETWORK.test(name);
 
+/** Whether a file holds the names of classes. @param {File} file */
+export const isLabels = ({ name }) => /\.(txt|json)$/i.test(name);
+
 /** Whether networks of both families can be on the same dial. @param {Family} one @param {Family} other */
 const alike = (one, other) => one.architecture === other.architecture && one.labels.length === other.labels.length
   && JSON.stringify(one.input) === JSON.stringify(other.input);
@@ -43,10 +46,7 @@ async function textOf(file) {
 export function ownFlow(page, session, use, leave) {
   const widget = ownForm({
     onNetwork: open,
-    onLabels: async (file) => {
-      labels = await textOf(file);
-      reread();
-    },
+    onLabels: name,
     onChange: reread,
     onKeep: keep,
     onLeave: () => {
@@ -85,12 +85,18 @@ export function ownFlow(page, session, use, leave) {
     page.changed();
   });
 
-  /** @param {File} file */
-  function open(file) {
+  /** @param {File} file @param {File} [names] a file with the names of its classes */
+  async function open(file, names) {
     if (!page.allows('look')) return complain('Another network has to wait until the measuring is done or cancelled.');
-    labels = undefined;
+    labels = names && await textOf(names);
     widget.restore({ normalisation: widget.options().normalisation }); // the size was another network's
     read(file.name, file);
+  }
+
+  /** Takes the names of the classes from a file. @param {File} file */
+  async function name(file) {
+    labels = await textOf(file);
+    reread();
   }
 
   /** Opens the stored networks again, each as if the user gave its file. */
@@ -136,7 +142,8 @@ export function ownFlow(page, session, use, leave) {
       if (turn !== asked) return;
       const message = error instanceof Error ? error.message : String(error);
       const words = file.size > LARGE && message.startsWith('The computation stopped') ? `its ${megabytes(file)} are too much for this browser’s memory` : message;
-      problem = `“${name}” cannot be used: ${words.replace(/^the ONNX network cannot be used: /, '').replace(/[^.!?]$/, '$&.')}`;
+      const what = words.replace(/^the ONNX network cannot be used: /, '').replace(/[^.!?]$/, '$&.');
+      problem = what.startsWith('the labels') ? `${name}: ${what}` : `“${name}” cannot be used: ${what}`;
       page.changed();
     }
   }
@@ -184,6 +191,7 @@ export function ownFlow(page, session, use, leave) {
 
   return {
     open,
+    name,
 
     show() {
       const used = family === null ? 'never' : page.wanted.family === family ? 'now' : 'before';

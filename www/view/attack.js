@@ -14,9 +14,6 @@ import { NORMS, attackWords, counted, work } from '../words.js';
 /** With more than two parameters, only these are visible at first. They are always in the options; others only if not at the default. */
 const PRIMARY = ['steps', 'epsilon'];
 
-/** Parameters that count repetitions: the cost of most attacks is their product. */
-const COST_FACTORS = ['steps', 'searches', 'candidates', 'targets'];
-
 /** @param {() => void} onChange */
 export function attackForm(onChange) {
   const root = find('attack-form', HTMLDetailsElement);
@@ -93,7 +90,7 @@ export function attackForm(onChange) {
   /** The largest cost of a picture with the present parameters; where it does not follow from them, with the default ones. */
   function most() {
     const { passes, parameters } = form();
-    const factors = parameters.filter(({ name }) => COST_FACTORS.includes(name)).map(({ name, default: usual }) => ({ usual, now: field(name)?.valueAsNumber ?? usual }));
+    const factors = parameters.filter(({ repeats }) => repeats).map(({ name, default: usual }) => ({ usual, now: field(name)?.valueAsNumber ?? usual }));
     // 0 searches means one run.
     const product = (/** @type {number[]} */ values) => values.reduce((product, value) => product * Math.max(value, 1), 1);
     const usual = passes.backward || passes.forward;

@@ -1,4 +1,4 @@
-// The two functions with which the widgets access the document.
+// The functions with which the widgets access the document.
 
 /**
  * The element with this id and type; an error if there is none.
@@ -21,4 +21,16 @@ export function make(tag, properties = {}, ...children) {
   const element = Object.assign(document.createElement(tag), properties);
   element.append(...children);
   return element;
+}
+
+/**
+ * Start and cancel replace each other. If one of them has the focus, or one of `others`, the visible one gets it.
+ * @param {HTMLElement} start @param {HTMLElement} cancel @param {boolean} running @param {HTMLElement[]} others
+ */
+export function swap(start, cancel, running, ...others) {
+  const focused = [start, cancel, ...others].some((button) => button === document.activeElement);
+  start.hidden = cancel.hidden = false;
+  if (focused) (running ? cancel : start).focus({ preventScroll: true });
+  start.hidden = running;
+  cancel.hidden = !running;
 }

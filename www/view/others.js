@@ -1,6 +1,6 @@
 // The predictions of the other networks of the dial for the picture that fools this one: a line for each.
 
-import { find, make } from './dom.js';
+import { find, make, swap } from './dom.js';
 import { networkName, percent } from '../words.js';
 
 /** @typedef {import('../../pkg/decoy.js').Prediction} Prediction */
@@ -34,12 +34,9 @@ export function otherNetworks(onStart, onCancel) {
 
     /** @param {{ shown: boolean, running: boolean, allowed: boolean, models: ModelEntry[], made: ModelEntry | null, seen: Map<string, Seen> | null }} state */
     show({ shown, running, allowed, models, made, seen }) {
-      const focused = document.activeElement === start || document.activeElement === cancel;
       root.hidden = !shown;
-      start.hidden = running;
       start.disabled = !allowed;
-      cancel.hidden = !running;
-      if (focused) (running ? cancel : start).focus({ preventScroll: true });
+      swap(start, cancel, running);
       list.replaceChildren(...(seen ? models : []).map((model) => make('li', {}, make('strong', {}, networkName(model)), ` ${words(seen?.get(model.id), model === made, running)}`)));
     },
   };

@@ -1,6 +1,6 @@
 // “Prove it”: the votes while they are counted, and the certified radius and the adversarial size on one line.
 
-import { find } from './dom.js';
+import { find, swap } from './dom.js';
 import { counted, percent, size } from '../words.js';
 
 /** @typedef {{ sigma: number, label: string, seen: string, certificate: import('../../pkg/decoy.js').Certificate }} Proved */
@@ -62,12 +62,10 @@ export function proof(onStart, onMore, onCancel) {
 
     /** @param {{ running: boolean, available: boolean, proved: Proved | null, fooled: number | null, sigma: number | null }} state */
     show({ running, available, proved, fooled, sigma }) {
-      const focused = [start, more, cancel].includes(/** @type {HTMLButtonElement} */ (document.activeElement));
       start.disabled = !available;
-      start.hidden = running;
+      run.hidden = !running;
+      swap(start, cancel, running, more);
       more.hidden = running || !proved;
-      cancel.hidden = run.hidden = !running;
-      if (focused) (running ? cancel : start).focus({ preventScroll: true });
       if (running) return;
       if (proved) return tell(proved, fooled);
       line.hidden = true;

@@ -14,7 +14,7 @@ const steps = find('run-steps', HTMLProgressElement);
 const note = find('run-note', HTMLElement);
 const spoken = find('spoken', HTMLElement);
 
-/** Least time between two announcements of the confidence for screen readers, in milliseconds. */
+/** Least time between two announcements of the probability for screen readers, in milliseconds. */
 const SPOKEN_EVERY = 3000;
 let spokenAt = 0;
 
@@ -37,7 +37,7 @@ export function tellLoading(what, { received, bytes }) {
   else tell(`Loading ${what}…`);
 }
 
-/** @param {import('../../pkg/decoy.js').Prediction} watched the label whose confidence falls or, where it is the target, rises */
+/** @param {import('../../pkg/decoy.js').Prediction} watched the label whose probability falls or, where it is the target, rises */
 export function begin(watched) {
   tell('Searching for a small change that fools it…');
   run.hidden = false;
@@ -50,14 +50,14 @@ export function begin(watched) {
 
 /** @param {import('../../pkg/decoy.js').AttackProgress} progress */
 export function advance(progress) {
-  show(progress.confidence);
+  show(progress.probability);
   steps.max = progress.steps;
   steps.value = progress.step;
   const best = progress.size === null ? 'not fooled yet' : `fooled; smallest change so far ${size(progress.norm, progress.size)}`;
   note.textContent = `Step ${progress.step} of ${progress.steps}: ${best}`;
   if (performance.now() - spokenAt > SPOKEN_EVERY) {
     spokenAt = performance.now();
-    spoken.textContent = `${label.textContent} ${percent(progress.confidence)}. ${note.textContent}`;
+    spoken.textContent = `${label.textContent} ${percent(progress.probability)}. ${note.textContent}`;
   }
 }
 
@@ -66,10 +66,10 @@ export function stopping() {
   note.textContent = 'Cancelled. What is found is measured…';
 }
 
-/** @param {number} confidence */
-function show(confidence) {
-  value.textContent = percent(confidence);
-  meter.ariaValueNow = String(Math.round(100 * confidence));
-  meter.ariaValueText = percent(confidence);
-  /** @type {HTMLElement} */ (meter.firstElementChild).style.width = `${100 * confidence}%`;
+/** @param {number} probability */
+function show(probability) {
+  value.textContent = percent(probability);
+  meter.ariaValueNow = String(Math.round(100 * probability));
+  meter.ariaValueText = percent(probability);
+  /** @type {HTMLElement} */ (meter.firstElementChild).style.width = `${100 * probability}%`;
 }

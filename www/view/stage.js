@@ -4,7 +4,7 @@ import { bars } from './bars.js';
 import { wipeView } from './wipe.js';
 import { find } from './dom.js';
 import { frames } from './frames.js';
-import { refutation } from './keep.js';
+import { refutation } from '../check.js';
 import { norms } from './norms.js';
 import { framed } from './picture.js';
 import * as run from './run.js';

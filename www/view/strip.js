@@ -1,6 +1,6 @@
 // The noise strip: one picture attacked on every network, one small result each.
 
-import { find, make } from './dom.js';
+import { find, make, swap } from './dom.js';
 import { paint } from './paint.js';
 import { counted, isOwnFile, networkName, percent, size as sizeWords } from '../words.js';
 
@@ -20,15 +20,6 @@ export function strip(onStart, onCancel, onOpen) {
 
   /** The place of each network's result, by network. @type {Map<string, ReturnType<typeof place>>} */
   let places = new Map();
-
-  /** Start and cancel replace each other, and the focus moves to the one that is visible. @param {boolean} running */
-  function run(running) {
-    const focused = document.activeElement === start || document.activeElement === cancel;
-    start.hidden = cancel.hidden = false;
-    if (focused) (running ? cancel : start).focus({ preventScroll: true });
-    start.hidden = running;
-    cancel.hidden = !running;
-  }
 
   /** The longest bar is full. */
   function scale() {
@@ -55,7 +46,7 @@ export function strip(onStart, onCancel, onOpen) {
     begin() {
       for (const place of places.values()) if (!place.finished()) place.empty('waiting');
       root.hidden = false;
-      run(true);
+      swap(start, cancel, true);
       finding.textContent = '';
       status.textContent = `Fooling ${counted(places.size, 'network')}…`;
       root.scrollIntoView({ block: 'nearest' });
@@ -75,7 +66,7 @@ export function strip(onStart, onCancel, onOpen) {
     /** @param {string} words @param {string} sentence the effect of noise */
     end(words, sentence) {
       for (const place of places.values()) if (!place.finished()) place.empty('not yet');
-      run(false);
+      swap(start, cancel, false);
       root.hidden = ![...places.values()].some((place) => place.finished());
       status.textContent = words;
       finding.textContent = sentence;

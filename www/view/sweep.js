@@ -1,6 +1,6 @@
 // “Measure here”: the number of pictures, the progress, and a button to cancel.
 
-import { find, make } from './dom.js';
+import { find, make, swap } from './dom.js';
 import { duration } from '../words.js';
 
 const form = find('sweep', HTMLFormElement);
@@ -53,13 +53,9 @@ export function sweepForm(onStart, onCancel, estimate) {
     /** @param {boolean} running @param {boolean} relevant @param {boolean} available */
     show(running, relevant, available) {
       form.hidden = !relevant;
-      // Start and cancel replace each other, and the focus moves to the one that is visible.
-      const focused = document.activeElement === start || document.activeElement === cancel;
+      run.hidden = !running;
       if (!running) fields.disabled = !available;
-      start.hidden = cancel.hidden = false;
-      if (focused) (running ? cancel : start).focus();
-      start.hidden = running;
-      cancel.hidden = run.hidden = !running;
+      swap(start, cancel, running);
       if (running) fields.disabled = true;
       progress.removeAttribute('value');
       count.textContent = '';

@@ -2,8 +2,8 @@
 
 import { find } from './dom.js';
 
-/** @param {(file: File) => void} onFile @param {(sentence: string) => void} onNone called if no file was given */
-export function upload(onFile, onNone) {
+/** @param {(files: File[], given: string) => void} onFiles at least one file, and how it was given @param {(sentence: string) => void} onNone called if no file was given */
+export function upload(onFiles, onNone) {
   const input = find('file', HTMLInputElement);
   const drop = find('drop', HTMLElement);
 
@@ -11,16 +11,14 @@ export function upload(onFile, onNone) {
   function take(event, transfer, given) {
     if (!transfer?.types.length || isText(event, transfer)) return;
     event.preventDefault();
-    const [file] = transfer.files;
-    if (transfer.files.length > 1) onNone(`${transfer.files.length} files were ${given}. Only the first, “${file.name}”, is taken.`);
-    if (file) onFile(file);
+    if (transfer.files.length) onFiles([...transfer.files], given);
     else onNone(`What was ${given} holds no picture, at most its address. Save the picture and choose its file, or copy the picture itself and paste it.`);
   }
 
   const choose = () => {
     const file = input.files?.[0];
     // Cleared, so that the same file can be chosen again.
-    if (file) onFile(file);
+    if (file) onFiles([file], 'chosen');
     input.value = '';
   };
   input.onchange = choose;

@@ -11,7 +11,7 @@ use clap::ValueEnum;
 
 use crate::{
     chromium,
-    command::{cargo, run, step},
+    command::{cargo, decoy, run, step},
     data::External,
     python::environment,
     serve,
@@ -84,8 +84,7 @@ fn graphs() -> Result<PathBuf> {
         fs::create_dir_all(EXPORTED)?;
         for family in ["coil20", "cifar10", "photos"] {
             let (model, file) = (format!("{family}-sigma-0.00"), format!("{EXPORTED}/{family}.onnx"));
-            let export = ["run", "--release", "--package", "decoy-cli", "--", "export", "--model", &model, &file];
-            run(&mut cargo(&export))?;
+            run(&mut decoy(&["export", "--model", &model, &file]))?;
         }
         run(Command::new(&python).args(["-B", "benches/onnx/make.py", EXPORTED, GRAPHS]))
     })?;

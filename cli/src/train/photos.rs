@@ -109,19 +109,20 @@ pub fn run(args: &PhotosArgs) -> Result<()> {
     let (from, teacher) = (named(&args.from)?, named(&args.teacher)?);
     let mut model = EfficientNetLite0Config { classes: family.labels.len() }.init(&device.clone().autodiff());
     weights::from_safetensors(&from.id, &mut model, &catalog.bytes(from)?)?;
-    let run = Run { args, device: &device, from: from.id.clone(), teacher: teacher.id.clone() };
+    let tuning = Tuning { args, device: &device, from: from.id.clone(), teacher: teacher.id.clone() };
     let teacher = catalog.load(family, teacher, &device)?;
-    let model = run.train(model, &teacher, &photographs)?;
-    let made = TrainedModel { id: run.id(), sigma: args.sigma, seed: args.seed, recipe: run.recipe(photographs.len()) };
+    let model = tuning.train(model, &teacher, &photographs)?;
+    let made =
+        TrainedModel { id: tuning.id(), sigma: args.sigma, seed: args.seed, recipe: tuning.recipe(photographs.len()) };
     let accuracy = catalog.add(&ImagenetSample, Architecture::EfficientnetLite0, made, &model.valid(), &sample)?;
-    run.checkpoints().finish(&accuracy)
+    tuning.checkpoints().finish(&accuracy)
 }
 
 /// Streams of random numbers from this one on give the order of photographs in each pass; lower streams belong to
 /// steps.
 const ORDER_STREAMS: u64 = 1 << 32;
 
-struct Run<'a> {
+struct Tuning<'a> {
     args: &'a PhotosArgs,
     device: &'a Device,
     /// Names of the networks to begin with and to learn from.
@@ -129,7 +130,7 @@ struct Run<'a> {
     teacher: String,
 }
 
-impl Run<'_> {
+impl Tuning<'_> {
     fn id(&self) -> String {
         format!("{}-sigma-{:.2}", ImagenetSample.about().id, self.args.sigma)
     }
