@@ -205,7 +205,7 @@ impl Network {
     }
 
     /// The logits `[N, K]` of `pixels`, if the graph takes this number of images in one run.
-    fn read(&self, pixels: Tensor<4>) -> Option<Tensor<2>> {
+    fn run(&self, pixels: Tensor<4>) -> Option<Tensor<2>> {
         let shape = pixels.dims();
         let input = Array::variable(&shape, Some(pixels.into_dispatch()));
         let output = self.graph.run(input).ok()?.reshape(&[shape[0], self.classes]).ok()?;
@@ -220,7 +220,7 @@ impl Classifier for Network {
         let chunk = match self.chunk {
             Some(chunk) => chunk,
             // What a graph does may depend on the number of images, of which three were tried.
-            None => match self.read(pixels.clone()) {
+            None => match self.run(pixels.clone()) {
                 Some(logits) => return logits,
                 None => 1,
             },
@@ -229,10 +229,10 @@ impl Classifier for Network {
             let part = pixels.clone().narrow(0, start, chunk.min(images - start));
             let missing = chunk - part.dims()[0];
             if missing == 0 {
-                return self.read(part).expect(TRIED);
+                return self.run(part).expect(TRIED);
             }
             let filler = part.clone().narrow(0, 0, 1).repeat_dim(0, missing);
-            self.read(Tensor::cat(vec![part, filler], 0)).expect(TRIED).narrow(0, 0, chunk - missing)
+            self.run(Tensor::cat(vec![part, filler], 0)).expect(TRIED).narrow(0, 0, chunk - missing)
         });
         Tensor::cat(chunks.collect(), 0)
     }

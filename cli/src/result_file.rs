@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 use decoy::catalog::Family;
@@ -107,14 +106,9 @@ fn quoted(argument: String) -> String {
     }
 }
 
-/// The commit of the program's source, if it is still where the program was built.
+/// The commit of the source that the program is built from; with `-dirty` where the source differed from it.
 pub fn commit() -> String {
-    Command::new("git")
-        .args(["-C", env!("CARGO_MANIFEST_DIR"), "describe", "--always", "--dirty", "--abbrev=12"])
-        .output()
-        .ok()
-        .filter(|output| output.status.success())
-        .map_or("unknown".to_owned(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    env!("COMMIT").to_owned()
 }
 
 #[cfg(test)]

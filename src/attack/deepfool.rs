@@ -108,7 +108,7 @@ struct DeepFoolSearch {
 }
 
 /// The boundary to one class, in the linear approximation.
-struct Plane {
+struct ClassBoundary {
     /// By how much that class's logit leads; negative before the boundary, `[N]`
     lead: Tensor<1>,
     /// The gradient of the lead, `[N, C, H, W]`
@@ -119,10 +119,10 @@ struct Plane {
 
 impl DeepFoolSearch {
     /// The boundary to step to, for every image: the nearest one, or after it is crossed, that of the class now read.
-    fn plane(&self, problem: &Problem, state: &mut State) -> (Plane, Tensor<1, Bool>) {
+    fn plane(&self, problem: &Problem, state: &mut State) -> (ClassBoundary, Tensor<1, Bool>) {
         let norm = self.config.norm;
         let current = state.current.clone();
-        let mut nearest: Option<Plane> = None;
+        let mut nearest: Option<ClassBoundary> = None;
         let mut adversarial = None;
         for rival in &self.rivals {
             let Slope { logits, value: lead, gradient } =
@@ -130,12 +130,12 @@ impl DeepFoolSearch {
             let crossed = adversarial.get_or_insert_with(|| state.record(problem, logits)).clone();
             let distance = lead.clone() / norm.dual(gradient.clone()).clamp_min(1e-12);
             let rank = distance.mask_where(crossed, lead.clone());
-            let plane = Plane { lead, normal: gradient, rank };
+            let plane = ClassBoundary { lead, normal: gradient, rank };
             nearest = Some(match nearest {
                 None => plane,
                 Some(other) => {
                     let nearer = plane.rank.clone().greater(other.rank.clone());
-                    Plane {
+                    ClassBoundary {
                         lead: other.lead.mask_where(nearer.clone(), plane.lead),
                         normal: choose(nearer.clone(), plane.normal, other.normal),
                         rank: other.rank.mask_where(nearer, plane.rank),

@@ -13,7 +13,7 @@ use burn::backend::{Dispatch, DispatchTensor, FloatDType, Slice, TensorMetadata}
 use burn::tensor::{DType, Device, Int, Shape, Tensor, TensorData};
 
 /// The result of an operator. An error says what was expected and what was found.
-pub(super) type Outcome<T> = Result<T, String>;
+pub(super) type Checked<T> = Result<T, String>;
 
 /// The largest number of values of an array: 512 MiB.
 pub(super) const LARGEST: usize = 1 << 27;
@@ -60,7 +60,7 @@ impl Budget {
         self.work.get()
     }
 
-    fn spend(&self, values: usize) -> Outcome<()> {
+    fn spend(&self, values: usize) -> Checked<()> {
         let left = self.left.get().checked_sub(values);
         self.left.set(left.ok_or("far more constants than the file has weights are computed")?);
         Ok(())
@@ -69,7 +69,7 @@ impl Budget {
 
 /// The type of an array's numbers. On a device all are 32-bit floats; constant integers and booleans have 64 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum NumberKind {
     Float,
     Int,
     Bool,
@@ -79,7 +79,7 @@ pub(super) enum Kind {
 #[derive(Debug, Clone)]
 pub(super) struct Array {
     shape: Vec<usize>,
-    kind: Kind,
+    kind: NumberKind,
     /// Whether it depends on the pixels.
     variable: bool,
     /// The values of a constant on the CPU, if they are kept there.
@@ -95,26 +95,26 @@ pub(super) struct Array {
 
 impl Array {
     /// A constant of floats.
-    pub fn constant(values: Vec<f32>, shape: &[usize]) -> Outcome<Self> {
-        Self::held(TensorData::new(values, [count(shape)?]), shape, Kind::Float)
+    pub fn constant(values: Vec<f32>, shape: &[usize]) -> Checked<Self> {
+        Self::held(TensorData::new(values, [count(shape)?]), shape, NumberKind::Float)
     }
 
     /// A constant of integers.
-    pub fn integers(values: &[i64], shape: &[usize]) -> Outcome<Self> {
-        Self::whole(values.iter().map(|&value| value as f64).collect(), shape, Kind::Int)
+    pub fn integers(values: &[i64], shape: &[usize]) -> Checked<Self> {
+        Self::whole(values.iter().map(|&value| value as f64).collect(), shape, NumberKind::Int)
     }
 
     /// A constant of integers or booleans.
-    pub fn whole(values: Vec<f64>, shape: &[usize], kind: Kind) -> Outcome<Self> {
+    pub fn whole(values: Vec<f64>, shape: &[usize], kind: NumberKind) -> Checked<Self> {
         Self::held(TensorData::new(values, [count(shape)?]), shape, kind)
     }
 
-    fn held(data: TensorData, shape: &[usize], kind: Kind) -> Outcome<Self> {
+    fn held(data: TensorData, shape: &[usize], kind: NumberKind) -> Checked<Self> {
         let (expected, found) = (count(shape)?, data.num_elements());
         if expected != found {
             return Err(format!("{expected} values expected for the shape {shape:?}, {found} found"));
         }
-        let dtype = if kind == Kind::Float { DType::F32 } else { DType::F64 };
+        let dtype = if kind == NumberKind::Float { DType::F32 } else { DType::F64 };
         let host = (found > 0).then(|| {
             let flat = Tensor::<1>::from_data(data, (&Device::flex(), dtype)).into_dispatch();
             shaped(flat, shape)
@@ -125,12 +125,12 @@ impl Array {
 
     /// The input array with the pixels; without values for a trial run.
     pub fn variable(shape: &[usize], values: Option<DispatchTensor>) -> Self {
-        let (shape, kind) = (shape.to_vec(), Kind::Float);
+        let (shape, kind) = (shape.to_vec(), NumberKind::Float);
         Self { shape, kind, variable: true, host: None, device: values, scalar: None, budget: None }
     }
 
     /// A constant of ones, without memory for each of them.
-    pub fn ones(shape: &[usize]) -> Outcome<Self> {
+    pub fn ones(shape: &[usize]) -> Checked<Self> {
         let many = count(shape)?;
         let one = Self::constant(vec![1.0], &vec![1; shape.len()])?;
         let host = one.host.clone().filter(|_| many > 0 && !shape.is_empty());
@@ -139,7 +139,7 @@ impl Array {
     }
 
     /// The same array. If it is a constant without a budget, its values are taken off `budget`, which it keeps.
-    pub fn within(mut self, budget: &Rc<Budget>) -> Outcome<Self> {
+    pub fn within(mut self, budget: &Rc<Budget>) -> Checked<Self> {
         if self.budget.is_none() {
             if !self.variable {
                 budget.spend(count(&self.shape)?)?;
@@ -150,7 +150,7 @@ impl Array {
     }
 
     /// Takes a number of values, such as those of an intermediate array, off its budget.
-    pub fn spend(&self, values: usize) -> Outcome<()> {
+    pub fn spend(&self, values: usize) -> Checked<()> {
         self.budget.as_ref().map_or(Ok(()), |budget| budget.spend(values))
     }
 
@@ -165,7 +165,7 @@ impl Array {
     }
 
     /// The type of its numbers.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> NumberKind {
         self.kind
     }
 
@@ -185,7 +185,7 @@ impl Array {
     }
 
     /// The values of a constant, row by row.
-    pub fn values(&self) -> Outcome<Vec<f64>> {
+    pub fn values(&self) -> Checked<Vec<f64>> {
         if self.variable {
             return Err("a constant is expected here, and this depends on the pixels".to_owned());
         }
@@ -202,12 +202,12 @@ impl Array {
     }
 
     /// The values of a constant as integers.
-    pub fn whole_values(&self) -> Outcome<Vec<i64>> {
+    pub fn whole_values(&self) -> Checked<Vec<i64>> {
         Ok(self.values()?.into_iter().map(|value| value as i64).collect())
     }
 
     /// The values of a constant that is a short list.
-    pub fn list(&self) -> Outcome<Vec<f64>> {
+    pub fn list(&self) -> Checked<Vec<f64>> {
         if elements(&self.shape) > LIST {
             return Err(format!("a list of at most {LIST} numbers is expected, {:?} found", self.shape));
         }
@@ -215,7 +215,7 @@ impl Array {
     }
 
     /// The same as integers.
-    pub fn whole_list(&self) -> Outcome<Vec<i64>> {
+    pub fn whole_list(&self) -> Checked<Vec<i64>> {
         Ok(self.list()?.into_iter().map(|value| value as i64).collect())
     }
 
@@ -230,10 +230,10 @@ impl Array {
     }
 
     /// The same constant as contiguous `f32` values in row-major order.
-    pub fn in_rows(&self) -> Outcome<Self> {
+    pub fn in_rows(&self) -> Checked<Self> {
         let host = self.host.clone().ok_or("values are expected")?;
         let data = Tensor::<1>::from_dispatch(flat(Dispatch::float_cast(host, FloatDType::F32))).into_data();
-        Ok(Self { budget: self.budget.clone(), ..Self::held(data, &self.shape, Kind::Float)? })
+        Ok(Self { budget: self.budget.clone(), ..Self::held(data, &self.shape, NumberKind::Float)? })
     }
 
     fn with_scalar(mut self) -> Self {
@@ -247,9 +247,9 @@ impl Array {
     fn make(
         inputs: &[&Self],
         shape: Vec<usize>,
-        kind: Kind,
+        kind: NumberKind,
         work: impl FnOnce(Vec<DispatchTensor>) -> DispatchTensor,
-    ) -> Outcome<Self> {
+    ) -> Checked<Self> {
         let count = count(&shape)?;
         let from: usize = inputs.iter().map(|input| elements(&input.shape)).sum();
         let budget = Self::charge(inputs, from + count)?;
@@ -258,10 +258,10 @@ impl Array {
                 return Err(format!("a constant of {shape:?} is too large for a file of this size"));
             }
             // If one input is not of floats, the constants are all computed in 64 bits.
-            let mixed = inputs.iter().any(|input| input.kind != Kind::Float);
+            let mixed = inputs.iter().any(|input| input.kind != NumberKind::Float);
             let precise = |values| if mixed { Dispatch::float_cast(values, FloatDType::F64) } else { values };
             let values: Option<Vec<_>> = inputs.iter().map(|input| input.host.clone().map(precise)).collect();
-            let dtype = if kind == Kind::Float { FloatDType::F32 } else { FloatDType::F64 };
+            let dtype = if kind == NumberKind::Float { FloatDType::F32 } else { FloatDType::F64 };
             let host = match values {
                 Some(values) if count > 0 => Some(Dispatch::float_cast(work(values), dtype)),
                 None if count > 0 => return Err("a constant without values".to_owned()),
@@ -282,12 +282,12 @@ impl Array {
             (None, Some(host)) => Ok(upload(host.clone(), &input.shape, &device)),
             (None, None) => Err("a constant without values".to_owned()),
         };
-        let values = inputs.iter().map(brought).collect::<Outcome<Vec<_>>>()?;
+        let values = inputs.iter().map(brought).collect::<Checked<Vec<_>>>()?;
         Ok(Self { shape, kind, variable: true, host: None, device: Some(work(values)), scalar: None, budget })
     }
 
     /// Takes `values` that are read and made of `inputs` off their budget, which it returns.
-    fn charge(inputs: &[&Self], values: usize) -> Outcome<Option<Rc<Budget>>> {
+    fn charge(inputs: &[&Self], values: usize) -> Checked<Option<Rc<Budget>>> {
         let budget = inputs.iter().find_map(|input| input.budget.clone());
         if let Some(budget) = &budget {
             if inputs.iter().any(|input| input.variable) {
@@ -300,22 +300,24 @@ impl Array {
     }
 
     /// Applies `work` to every value.
-    pub fn map(&self, work: impl FnOnce(DispatchTensor) -> DispatchTensor) -> Outcome<Self> {
+    pub fn map(&self, work: impl FnOnce(DispatchTensor) -> DispatchTensor) -> Checked<Self> {
         Self::make(&[self], self.shape.clone(), self.kind, |mut values| work(values.remove(0)))
     }
 
     /// Applies `work`, a function of Burn's tensors, to the values as one row.
-    pub fn map_flat(&self, work: impl FnOnce(Tensor<1>) -> Tensor<1>) -> Outcome<Self> {
+    pub fn map_flat(&self, work: impl FnOnce(Tensor<1>) -> Tensor<1>) -> Checked<Self> {
         let shape = self.shape.clone();
         self.map(|x| shaped(work(Tensor::from_dispatch(flat(x))).into_dispatch(), &shape))
     }
 
     /// Converts the numbers to another type. Floats become integers by truncation.
-    pub fn cast(&self, kind: Kind) -> Outcome<Self> {
+    pub fn cast(&self, kind: NumberKind) -> Checked<Self> {
         match (self.kind, kind) {
             (from, to) if from == to => Ok(self.clone()),
-            (Kind::Float, Kind::Int) => Self { kind, ..self.map(Dispatch::float_trunc)? }.in_kind_precision(),
-            (_, Kind::Bool) => {
+            (NumberKind::Float, NumberKind::Int) => {
+                Self { kind, ..self.map(Dispatch::float_trunc)? }.in_kind_precision()
+            }
+            (_, NumberKind::Bool) => {
                 self.map_flat(|x| x.not_equal_elem(0.0).float()).map(|x| Self { kind, ..x })?.in_kind_precision()
             }
             _ => Self { kind, ..self.clone() }.in_kind_precision(),
@@ -323,7 +325,7 @@ impl Array {
     }
 
     /// The values in the precision of their type.
-    fn in_kind_precision(self) -> Outcome<Self> {
+    fn in_kind_precision(self) -> Checked<Self> {
         Self::make(&[&self], self.shape.clone(), self.kind, |mut values| values.remove(0))
     }
 
@@ -331,9 +333,9 @@ impl Array {
     pub fn pair(
         &self,
         other: &Self,
-        kind: Kind,
+        kind: NumberKind,
         work: impl FnOnce(DispatchTensor, DispatchTensor) -> DispatchTensor,
-    ) -> Outcome<Self> {
+    ) -> Checked<Self> {
         let shape = broadcast(&self.shape, &other.shape)?;
         let [a, b] = [self, other].map(|x| aligned(&x.shape, shape.len()));
         Self::make(&[self, other], shape, kind, |values| {
@@ -346,9 +348,9 @@ impl Array {
     pub fn pair_flat(
         &self,
         other: &Self,
-        kind: Kind,
+        kind: NumberKind,
         work: impl FnOnce(Tensor<1>, Tensor<1>) -> Tensor<1>,
-    ) -> Outcome<Self> {
+    ) -> Checked<Self> {
         let shape = broadcast(&self.shape, &other.shape)?;
         Self::make(&[self, other], shape.clone(), kind, |values| {
             let [x, y] = two(values);
@@ -358,7 +360,7 @@ impl Array {
     }
 
     /// The values of `yes` where `self` is true, else those of `no`.
-    pub fn choose(&self, yes: &Self, no: &Self) -> Outcome<Self> {
+    pub fn choose(&self, yes: &Self, no: &Self) -> Checked<Self> {
         let shape = broadcast(&broadcast(&self.shape, &yes.shape)?, &no.shape)?;
         Self::make(&[self, yes, no], shape.clone(), yes.kind, |mut values| {
             let [no, yes, mask] = [no, yes, self].map(|from| {
@@ -370,7 +372,7 @@ impl Array {
     }
 
     /// The same values in another shape.
-    pub fn reshape(&self, shape: &[usize]) -> Outcome<Self> {
+    pub fn reshape(&self, shape: &[usize]) -> Checked<Self> {
         if count(&self.shape)? != count(shape)? {
             return Err(format!("a shape of as many values as {:?} is expected, {shape:?} found", self.shape));
         }
@@ -378,7 +380,7 @@ impl Array {
     }
 
     /// The same values with the axes in another order.
-    pub fn permute(&self, axes: &[usize]) -> Outcome<Self> {
+    pub fn permute(&self, axes: &[usize]) -> Checked<Self> {
         let mut sorted = axes.to_vec();
         sorted.sort_unstable();
         if !sorted.iter().copied().eq(0..self.rank()) {
@@ -392,7 +394,7 @@ impl Array {
     }
 
     /// Broadcast to `shape`; axes that are already longer keep their length.
-    pub fn expand(&self, shape: &[usize]) -> Outcome<Self> {
+    pub fn expand(&self, shape: &[usize]) -> Checked<Self> {
         let to = broadcast(&self.shape, shape)?;
         if to == self.shape {
             return Ok(self.clone());
@@ -402,7 +404,7 @@ impl Array {
 
     /// A range (start, end, step) of every axis: every `step`-th index from `start` up to but not including `end`. If
     /// the step is negative, backwards from `end - 1`.
-    pub fn slice(&self, ranges: &[(usize, usize, i64)]) -> Outcome<Self> {
+    pub fn slice(&self, ranges: &[(usize, usize, i64)]) -> Checked<Self> {
         let mut shape = Vec::with_capacity(ranges.len());
         let mut slices = Vec::with_capacity(ranges.len());
         for (&(start, end, step), &length) in ranges.iter().zip(&self.shape) {
@@ -419,13 +421,13 @@ impl Array {
     }
 
     /// The indices from `start` up to but not including `end` of one axis.
-    pub fn narrow(&self, axis: usize, start: usize, end: usize) -> Outcome<Self> {
+    pub fn narrow(&self, axis: usize, start: usize, end: usize) -> Checked<Self> {
         let range = |(index, &length)| if index == axis { (start, end, 1) } else { (0, length, 1) };
         self.slice(&self.shape.iter().enumerate().map(range).collect::<Vec<_>>())
     }
 
     /// Joins arrays along an axis.
-    pub fn cat(arrays: &[&Self], axis: usize) -> Outcome<Self> {
+    pub fn cat(arrays: &[&Self], axis: usize) -> Checked<Self> {
         let mut shape = arrays.first().ok_or("at least one array is expected")?.shape.clone();
         if axis >= shape.len() {
             return Err(format!("arrays with an axis {axis} are expected, {shape:?} found"));
@@ -444,14 +446,14 @@ impl Array {
     }
 
     /// The array repeated `times` times along an axis.
-    pub fn repeat(&self, axis: usize, times: usize) -> Outcome<Self> {
+    pub fn repeat(&self, axis: usize, times: usize) -> Checked<Self> {
         let mut shape = self.shape.clone();
         shape[axis] = shape[axis].saturating_mul(times);
         Self::make(&[self], shape, self.kind, |mut values| Dispatch::float_repeat_dim(values.remove(0), axis, times))
     }
 
     /// Pads every axis before and after, with the values that `mode` says.
-    pub fn pad(&self, pads: &[(usize, usize)], mode: PadMode) -> Outcome<Self> {
+    pub fn pad(&self, pads: &[(usize, usize)], mode: PadMode) -> Checked<Self> {
         if pads.iter().all(|&pad| pad == (0, 0)) {
             return Ok(self.clone());
         }
@@ -475,7 +477,7 @@ impl Array {
     }
 
     /// Reduces one axis to length 1 by `work`.
-    pub fn reduce(&self, axis: usize, work: impl FnOnce(DispatchTensor, usize) -> DispatchTensor) -> Outcome<Self> {
+    pub fn reduce(&self, axis: usize, work: impl FnOnce(DispatchTensor, usize) -> DispatchTensor) -> Checked<Self> {
         let mut shape = self.shape.clone();
         if shape[axis] == 0 {
             return Err("there are no values".to_owned());
@@ -485,7 +487,7 @@ impl Array {
     }
 
     /// The entries at `indices` along an axis.
-    pub fn select(&self, axis: usize, indices: &[usize]) -> Outcome<Self> {
+    pub fn select(&self, axis: usize, indices: &[usize]) -> Checked<Self> {
         let length = self.shape[axis];
         if let Some(index) = indices.iter().find(|&&index| index >= length) {
             return Err(format!("indices below {length} are expected, {index} found"));
@@ -507,7 +509,7 @@ impl Array {
     }
 
     /// The matrix product of the last two axes. The axes before them are broadcast.
-    pub fn matmul(&self, other: &Self) -> Outcome<Self> {
+    pub fn matmul(&self, other: &Self) -> Checked<Self> {
         let (a, b) = (&self.shape, &other.shape);
         let expected = || format!("matrices whose inner lengths agree are expected, {a:?} and {b:?} found");
         if a.is_empty() || b.is_empty() {
@@ -538,7 +540,7 @@ impl Array {
         let with = |ends: [usize; 2]| outer.iter().copied().chain(ends).collect::<Vec<_>>();
         let shape = with([*rows, *columns]);
         Self::charge(&[self, other], count(&shape)?.saturating_mul(*inner) / 256)?;
-        Self::make(&[self, other], shape, Kind::Float, |values| {
+        Self::make(&[self, other], shape, NumberKind::Float, |values| {
             let [x, y] = two(values);
             let (x, y) = (wide(x, a, &with([*rows, *inner])), wide(y, b, &with([*inner, *columns])));
             Dispatch::float_matmul(x, y)
@@ -546,13 +548,13 @@ impl Array {
     }
 
     /// A layer of [`crate::layer`], with its weights and bias.
-    pub fn layer(&self, layer: crate::layer::Layer, weight: &Self, bias: &Self) -> Outcome<Self> {
-        use crate::layer::{Kind as Layers, LayerOps};
+    pub fn layer(&self, layer: crate::layer::Layer, weight: &Self, bias: &Self) -> Checked<Self> {
+        use crate::layer::{Kind, LayerOps};
         let (x, w) = (&self.shape, &weight.shape);
         let fits = match layer.kind {
-            Layers::Dense => x.len() == 2 && w.len() == 2 && x[1] == w[0] && bias.shape == w[1..],
-            Layers::Pointwise => x.len() == 4 && w.len() == 4 && x[1] == w[1] && bias.shape == w[..1],
-            Layers::Convolution { groups, padding, .. } => {
+            Kind::Dense => x.len() == 2 && w.len() == 2 && x[1] == w[0] && bias.shape == w[1..],
+            Kind::Pointwise => x.len() == 4 && w.len() == 4 && x[1] == w[1] && bias.shape == w[..1],
+            Kind::Convolution { groups, padding, .. } => {
                 let reach = |axis: usize| x[axis + 2].saturating_add(padding[axis].0).saturating_add(padding[axis].1);
                 let sized = x.len() == 4 && w.len() == 4 && bias.shape == w[..1] && groups > 0;
                 sized
@@ -567,14 +569,14 @@ impl Array {
         }
         let shape = layer.output(&Shape::from(x.clone()), &Shape::from(w.clone()));
         Self::charge(&[self, weight], count(shape.as_slice())?.saturating_mul(elements(&w[1..])) / 256)?;
-        Self::make(&[self, weight, bias], shape.as_slice().to_vec(), Kind::Float, |mut values| {
+        Self::make(&[self, weight, bias], shape.as_slice().to_vec(), NumberKind::Float, |mut values| {
             let [bias, weight, x] = [(); 3].map(|()| values.pop().expect("there are three"));
             Dispatch::apply(x, weight, bias, layer)
         })
     }
 
     /// A convolution of pictures `[N, C, H, W]`, with the strides, dilations and padding of `window`.
-    pub fn convolve(&self, weight: &Self, bias: Option<&Self>, window: &Window, groups: usize) -> Outcome<Self> {
+    pub fn convolve(&self, weight: &Self, bias: Option<&Self>, window: &Window, groups: usize) -> Checked<Self> {
         let (x, w) = (&self.shape, &weight.shape);
         let fits =
             x.len() == 4 && w.len() == 4 && groups > 0 && w[1].checked_mul(groups) == Some(x[1]) && w[0] % groups == 0;
@@ -588,7 +590,7 @@ impl Array {
         let inputs: Vec<&Self> = [self, weight].into_iter().chain(bias).collect();
         // What is multiplied is laid out first, so it counts fully.
         Self::charge(&inputs, count(&[x[0], w[0], height, width])?.saturating_mul(elements(&w[1..])))?;
-        Self::make(&inputs, vec![x[0], w[0], height, width], Kind::Float, |mut values| {
+        Self::make(&inputs, vec![x[0], w[0], height, width], NumberKind::Float, |mut values| {
             let bias = if values.len() == 3 { values.pop() } else { None };
             let [x, weight] = two(values);
             let options = burn::backend::ops::ConvOptions::new_with_padding(
@@ -602,7 +604,7 @@ impl Array {
     }
 
     /// The largest value of every window.
-    pub fn max_pool(&self, window: &Window) -> Outcome<Self> {
+    pub fn max_pool(&self, window: &Window) -> Checked<Self> {
         let (padded, window) = self.padded(window, f32::MIN)?;
         padded.pool(&window, |x, [height, width]| {
             let padding = window.padding.map(|(before, _)| before);
@@ -611,7 +613,7 @@ impl Array {
     }
 
     /// The mean of every window. It counts the padding if `count_padding`.
-    pub fn mean_pool(&self, window: &Window, count_padding: bool) -> Outcome<Self> {
+    pub fn mean_pool(&self, window: &Window, count_padding: bool) -> Checked<Self> {
         if window.dilation != [1, 1] {
             return Err("averages without dilation are expected".to_owned());
         }
@@ -637,11 +639,11 @@ impl Array {
         let window = Window { padding: [(0, 0); 2], ceil: false, ..window.clone() };
         let mean =
             |x: &Self| x.pool(&window, |x, size| Dispatch::avg_pool2d(x, size, window.stride, [0, 0], true, false));
-        mean(&self.around(&pads, 0.0)?)?.pair(&mean(&ones)?, Kind::Float, Dispatch::float_div)
+        mean(&self.around(&pads, 0.0)?)?.pair(&mean(&ones)?, NumberKind::Float, Dispatch::float_div)
     }
 
     /// The array with the padding that Burn's pooling cannot do itself, and the window without that padding.
-    fn padded(&self, window: &Window, value: f32) -> Outcome<(Self, Window)> {
+    fn padded(&self, window: &Window, value: f32) -> Checked<(Self, Window)> {
         let pads = self.pads(window)?;
         let even = pads.iter().all(|(before, after)| before == after);
         let small = (0..2).all(|axis| 2 * pads[axis].0 <= window.size[axis]);
@@ -652,7 +654,7 @@ impl Array {
     }
 
     /// The padding around a picture, including how far the last window reaches beyond it.
-    fn pads(&self, window: &Window) -> Outcome<[(usize, usize); 2]> {
+    fn pads(&self, window: &Window) -> Checked<[(usize, usize); 2]> {
         let [_, _, height, width] = self.shape[..] else {
             return Err(format!("pictures [N, C, H, W] are expected, {:?} found", self.shape));
         };
@@ -665,34 +667,34 @@ impl Array {
     }
 
     /// A picture padded with `value`.
-    fn around(&self, pads: &[(usize, usize); 2], value: f32) -> Outcome<Self> {
+    fn around(&self, pads: &[(usize, usize); 2], value: f32) -> Checked<Self> {
         self.pad(&[(0, 0), (0, 0), pads[0], pads[1]], PadMode::Constant(value))
     }
 
-    fn pool(&self, window: &Window, work: impl FnOnce(DispatchTensor, [usize; 2]) -> DispatchTensor) -> Outcome<Self> {
+    fn pool(&self, window: &Window, work: impl FnOnce(DispatchTensor, [usize; 2]) -> DispatchTensor) -> Checked<Self> {
         let [images, channels, height, width] = self.shape[..] else {
             return Err(format!("pictures [N, C, H, W] are expected, {:?} found", self.shape));
         };
         let [down, across] = window.output([height, width])?;
         let shape = vec![images, channels, down, across];
         Self::charge(&[self], count(&shape)?.saturating_mul(window.size[0].saturating_mul(window.size[1])))?;
-        Self::make(&[self], shape, Kind::Float, |mut values| work(values.remove(0), window.size))
+        Self::make(&[self], shape, NumberKind::Float, |mut values| work(values.remove(0), window.size))
     }
 
     /// The softmax along an axis, or its logarithm.
-    pub fn softmax(&self, axis: usize, logarithm: bool) -> Outcome<Self> {
+    pub fn softmax(&self, axis: usize, logarithm: bool) -> Checked<Self> {
         let softmax = if logarithm { Dispatch::log_softmax } else { Dispatch::softmax };
         self.map(|x| softmax(x, axis))
     }
 
     /// Normalises the last axis to mean 0 and standard deviation 1, then multiplies by `scale` and adds `shift`.
-    pub fn normalise_last(&self, scale: &Self, shift: Option<&Self>, epsilon: f64) -> Outcome<Self> {
+    pub fn normalise_last(&self, scale: &Self, shift: Option<&Self>, epsilon: f64) -> Checked<Self> {
         let last = &self.shape[self.rank() - 1..];
         if scale.shape != last || shift.is_some_and(|shift| shift.shape != last) {
             return Err(format!("a scale of {last:?} is expected, {:?} found", scale.shape));
         }
         let inputs: Vec<&Self> = [self, scale].into_iter().chain(shift).collect();
-        Self::make(&inputs, self.shape.clone(), Kind::Float, |mut values| {
+        Self::make(&inputs, self.shape.clone(), NumberKind::Float, |mut values| {
             let shift = if values.len() == 3 { values.pop() } else { None };
             let [x, scale] = two(values);
             Dispatch::layer_norm(x, scale, shift, epsilon)
@@ -714,7 +716,7 @@ pub(super) struct Window {
 
 impl Window {
     /// The number of its positions, along rows and columns of a picture.
-    pub fn output(&self, input: [usize; 2]) -> Outcome<[usize; 2]> {
+    pub fn output(&self, input: [usize; 2]) -> Checked<[usize; 2]> {
         let mut output = [0; 2];
         for axis in 0..2 {
             let (before, after) = self.padding[axis];
@@ -740,7 +742,7 @@ impl Window {
 }
 
 /// The number of values of an array of `shape`, if it is not too large.
-pub(super) fn count(shape: &[usize]) -> Outcome<usize> {
+pub(super) fn count(shape: &[usize]) -> Checked<usize> {
     if shape.len() > AXES {
         return Err(format!("at most {AXES} axes are expected, {} found", shape.len()));
     }
@@ -750,7 +752,7 @@ pub(super) fn count(shape: &[usize]) -> Outcome<usize> {
 }
 
 /// The same for a constant that is made of almost nothing.
-pub(super) fn within_growth(shape: &[usize]) -> Outcome<usize> {
+pub(super) fn within_growth(shape: &[usize]) -> Checked<usize> {
     let too_large = || format!("a constant of {shape:?} is too large for a file of this size");
     Some(count(shape)?).filter(|&count| count <= GROWTH).ok_or_else(too_large)
 }
@@ -761,7 +763,7 @@ fn elements(shape: &[usize]) -> usize {
 }
 
 /// The shape to which both are broadcast.
-pub(super) fn broadcast(a: &[usize], b: &[usize]) -> Outcome<Vec<usize>> {
+pub(super) fn broadcast(a: &[usize], b: &[usize]) -> Checked<Vec<usize>> {
     let rank = a.len().max(b.len());
     let longer = [aligned(a, rank), aligned(b, rank)];
     let pairs = longer[0].iter().zip(&longer[1]).map(|pair| match pair {

@@ -7,11 +7,11 @@ use burn::backend::Dispatch;
 use burn::backend::ops::FloatTensorOps;
 use burn::tensor::{Device, bf16, f16};
 
-use super::array::{Array, Budget, Kind, Outcome, Window, count};
-use super::operators::{Attributes, Frame, Inputs, Run, folded_norm, kind_of, multiply, operator};
+use super::array::{Array, Budget, Checked, NumberKind, Window, count};
+use super::operators::{Attributes, Frame, Inputs, Operation, folded_norm, kind_of, multiply, operator};
 use super::proto;
 use crate::error::Error;
-use crate::layer::{Activation, Kind as LayerKind, Layer};
+use crate::layer::{Activation, Kind, Layer};
 
 /// The largest number of nodes: ten times that of large classifiers.
 const NODES: usize = 20_000;
@@ -26,7 +26,7 @@ struct Node {
     attributes: Vec<proto::Attribute>,
     inputs: Vec<Option<usize>>,
     outputs: Vec<Option<usize>>,
-    run: Run,
+    run: Operation,
     /// The layer that replaces the node, if any; its inputs are then the picture, the weights and the bias.
     layer: Option<Layer>,
 }
@@ -277,7 +277,7 @@ impl Graph {
         self.nodes.retain(|node| node.outputs.iter().flatten().any(|&output| constants[output].is_none()));
 
         let mut notes = Vec::new();
-        let shapes: Vec<Option<(Vec<usize>, Kind)>> = traces
+        let shapes: Vec<Option<(Vec<usize>, NumberKind)>> = traces
             .swap_remove(0)
             .into_iter()
             .map(|value| value.map(|array| (array.shape().to_vec(), array.kind())))
@@ -291,7 +291,7 @@ impl Graph {
     }
 
     /// Removes nodes that change nothing.
-    fn skip(&mut self, shapes: &[Option<(Vec<usize>, Kind)>]) {
+    fn skip(&mut self, shapes: &[Option<(Vec<usize>, NumberKind)>]) {
         let mut other: HashMap<usize, usize> = HashMap::new();
         let find = |other: &HashMap<usize, usize>, value: usize| other.get(&value).copied().unwrap_or(value);
         let (mut kept, output) = (Vec::new(), self.output);
@@ -315,7 +315,7 @@ impl Graph {
     }
 
     /// Removes a softmax over the classes at the end, also where nodes after it only change the shape.
-    fn take_off_softmax(&mut self, shapes: &[Option<(Vec<usize>, Kind)>], notes: &mut Vec<String>) {
+    fn take_off_softmax(&mut self, shapes: &[Option<(Vec<usize>, NumberKind)>], notes: &mut Vec<String>) {
         let mut value = self.output;
         let (last, input) = loop {
             let Some(index) = self.nodes.iter().position(|node| node.output() == Some(value)) else { return };
@@ -387,7 +387,7 @@ impl Graph {
     }
 
     /// The convolution before the BatchNorm at `index`, and the folded weights and bias.
-    fn folded(&self, index: usize) -> Option<(usize, Outcome<[Array; 2]>)> {
+    fn folded(&self, index: usize) -> Option<(usize, Checked<[Array; 2]>)> {
         let node = &self.nodes[index];
         if node.operator != "BatchNormalization" {
             return None;
@@ -411,7 +411,7 @@ impl Graph {
             shape[0] = count(factor.shape())?;
             let weight = multiply(weight, &factor.reshape(&shape)?)?;
             let shift = match bias {
-                Some(bias) => multiply(bias, &factor)?.pair(&shift, Kind::Float, Dispatch::float_add)?,
+                Some(bias) => multiply(bias, &factor)?.pair(&shift, NumberKind::Float, Dispatch::float_add)?,
                 None => shift,
             };
             Ok([weight, shift])
@@ -420,7 +420,7 @@ impl Graph {
     }
 
     /// Converts convolutions and matrices into layers where they fit.
-    fn make_layers(&mut self, shapes: &[Option<(Vec<usize>, Kind)>]) -> Result<(), Error> {
+    fn make_layers(&mut self, shapes: &[Option<(Vec<usize>, NumberKind)>]) -> Result<(), Error> {
         for index in 0..self.nodes.len() {
             let node = &self.nodes[index];
             let shape = node.input(0).and_then(|input| shapes.get(input)?.as_ref()).map(|(shape, _)| &shape[..]);
@@ -456,7 +456,7 @@ impl Graph {
         Ok(())
     }
 
-    fn convolution(&self, node: &Node, shape: &[usize]) -> Option<Outcome<(LayerKind, Array, Array)>> {
+    fn convolution(&self, node: &Node, shape: &[usize]) -> Option<Checked<(Kind, Array, Array)>> {
         let weight = self.constant(node.input(1)).filter(|weight| weight.rank() == 4)?;
         let groups = usize::try_from(node.attributes().int("group", 1)).ok()?;
         let window = Frame::of(&node.attributes()).window(&weight.shape()[2..], shape).ok()?;
@@ -469,13 +469,13 @@ impl Graph {
             None => Array::constant(vec![0.0; weight.shape()[0]], &weight.shape()[..1]).ok()?,
         };
         let kind = match (size, stride[0], padding, groups) {
-            ([1, 1], 1, [(0, 0), (0, 0)], 1) => LayerKind::Pointwise,
-            (_, stride, padding, groups) => LayerKind::Convolution { stride, padding, groups },
+            ([1, 1], 1, [(0, 0), (0, 0)], 1) => Kind::Pointwise,
+            (_, stride, padding, groups) => Kind::Convolution { stride, padding, groups },
         };
         Some(weight.in_rows().and_then(|weight| Ok((kind, weight, bias.in_rows()?))))
     }
 
-    fn dense(&self, node: &Node, shape: &[usize]) -> Option<Outcome<(LayerKind, Array, Array)>> {
+    fn dense(&self, node: &Node, shape: &[usize]) -> Option<Checked<(Kind, Array, Array)>> {
         let a = node.attributes();
         let weight = self.constant(node.input(1)).filter(|weight| weight.rank() == 2 && shape.len() == 2)?;
         if a.int("transA", 0) == 1 {
@@ -496,7 +496,7 @@ impl Graph {
                 Some(bias) => scaled(bias, "beta")?.expand(&[1, outputs])?.reshape(&[outputs])?,
                 None => Array::constant(vec![0.0; outputs], &[outputs])?,
             };
-            Ok((LayerKind::Dense, scaled(&weight, "alpha")?.in_rows()?, bias.in_rows()?))
+            Ok((Kind::Dense, scaled(&weight, "alpha")?.in_rows()?, bias.in_rows()?))
         };
         Some(make())
     }
@@ -627,7 +627,7 @@ fn composed(first: Activation, second: Activation) -> Option<Activation> {
 }
 
 /// The value of a `Constant` node.
-fn constant(a: &Attributes) -> Outcome<Array> {
+fn constant(a: &Attributes) -> Checked<Array> {
     if let Some(value) = a.tensor("value") {
         return tensor(value);
     }
@@ -646,7 +646,7 @@ fn constant(a: &Attributes) -> Outcome<Array> {
 }
 
 /// The values of a tensor in the file.
-pub(super) fn tensor(tensor: &proto::Tensor) -> Outcome<Array> {
+pub(super) fn tensor(tensor: &proto::Tensor) -> Checked<Array> {
     if tensor.location == Some(1) {
         return Err(
             "they lie in another file, which is not read: save the network with its weights inside, as one file"
@@ -673,7 +673,7 @@ pub(super) fn tensor(tensor: &proto::Tensor) -> Outcome<Array> {
         raw.chunks_exact(N).map(|bytes| read(bytes.try_into().expect("they are N"))).collect()
     }
     let small = |value: &i32| *value as u16;
-    if kind == Kind::Float {
+    if kind == NumberKind::Float {
         let values: Vec<f32> = match (data_type, raw) {
             (1, Some(raw)) => each(raw, f32::from_le_bytes),
             (1, None) => tensor.floats.clone(),

@@ -5,11 +5,11 @@ use burn::backend::DispatchTensor;
 use burn::backend::ops::{ActivationOps, FloatTensorOps, PadMode};
 use burn::tensor::{Tensor, activation};
 
-use super::array::{Array, Kind, LARGEST, Outcome, Window, count, within_growth};
+use super::array::{Array, Checked, LARGEST, NumberKind, Window, count, within_growth};
 use super::proto::Attribute;
 
 /// An operator ready to run.
-pub(super) type Run = Box<dyn Fn(&Inputs) -> Outcome<Vec<Array>>>;
+pub(super) type Operation = Box<dyn Fn(&Inputs) -> Checked<Vec<Array>>>;
 
 /// The inputs of an operator.
 pub(super) struct Inputs<'a> {
@@ -23,7 +23,7 @@ pub(super) struct Inputs<'a> {
 }
 
 impl<'a> Inputs<'a> {
-    fn get(&self, index: usize) -> Outcome<&'a Array> {
+    fn get(&self, index: usize) -> Checked<&'a Array> {
         self.maybe(index)
             .ok_or_else(|| format!("at least {} inputs are expected, {} found", index + 1, self.arrays.len()))
     }
@@ -33,12 +33,12 @@ impl<'a> Inputs<'a> {
     }
 
     /// The integers of a constant input that is a short list, if it is given.
-    fn whole(&self, index: usize) -> Outcome<Option<Vec<i64>>> {
+    fn whole(&self, index: usize) -> Checked<Option<Vec<i64>>> {
         self.maybe(index).map(Array::whole_list).transpose()
     }
 
     /// The integers of an attribute, `written`, or in newer operator sets of the constant input `index`, if it is given.
-    fn written_or(&self, written: Option<&Vec<i64>>, index: usize) -> Outcome<Option<Vec<i64>>> {
+    fn written_or(&self, written: Option<&Vec<i64>>, index: usize) -> Checked<Option<Vec<i64>>> {
         written.map_or_else(|| self.whole(index), |written| Ok(Some(written.clone())))
     }
 
@@ -114,7 +114,7 @@ const REFUSED: [(&[&str], &str); 5] = [
 /// # Errors
 ///
 /// If the operator or one of its attributes is not supported.
-pub(super) fn operator(kind: &str, attributes: &Attributes, opset: i64) -> Outcome<Run> {
+pub(super) fn operator(kind: &str, attributes: &Attributes, opset: i64) -> Checked<Operation> {
     let a = attributes;
     if let Some((_, advice)) = REFUSED.iter().find(|(kinds, _)| kinds.contains(&kind)) {
         return Err((*advice).to_owned());
@@ -134,11 +134,11 @@ pub(super) fn operator(kind: &str, attributes: &Attributes, opset: i64) -> Outco
     Err("this operator is not known: export the network without it, or simplify it with onnxsim".to_owned())
 }
 
-fn one(work: impl Fn(&Inputs) -> Outcome<Array> + 'static) -> Run {
+fn one(work: impl Fn(&Inputs) -> Checked<Array> + 'static) -> Operation {
     Box::new(move |inputs| Ok(vec![work(inputs)?]))
 }
 
-type Work = Box<dyn Fn(&Array) -> Outcome<Array>>;
+type Work = Box<dyn Fn(&Array) -> Checked<Array>>;
 
 /// Elementwise functions of one input.
 fn elementwise(kind: &str, a: &Attributes) -> Option<Work> {
@@ -225,7 +225,7 @@ fn softplus(x: Tensor<1>) -> Tensor<1> {
 }
 
 /// Elementwise functions of two or more inputs.
-fn arithmetic(kind: &str) -> Option<Run> {
+fn arithmetic(kind: &str) -> Option<Operation> {
     Some(match kind {
         "Add" => one(|inputs| add(inputs.get(0)?, inputs.get(1)?)),
         "Sub" => one(|inputs| {
@@ -239,7 +239,7 @@ fn arithmetic(kind: &str) -> Option<Run> {
         "Div" => one(|inputs| {
             let (a, b) = (inputs.get(0)?, inputs.get(1)?);
             let quotient = a.pair(b, a.kind(), Dispatch::float_div)?;
-            if a.kind() == Kind::Int { quotient.map(Dispatch::float_trunc) } else { Ok(quotient) }
+            if a.kind() == NumberKind::Int { quotient.map(Dispatch::float_trunc) } else { Ok(quotient) }
         }),
         "Pow" => one(|inputs| {
             let (a, b) = (inputs.get(0)?, inputs.get(1)?);
@@ -281,15 +281,15 @@ fn arithmetic(kind: &str) -> Option<Run> {
     })
 }
 
-fn compare(work: impl Fn(Tensor<1>, Tensor<1>) -> Tensor<1> + 'static) -> Run {
-    one(move |inputs| inputs.get(0)?.pair_flat(inputs.get(1)?, Kind::Bool, &work))
+fn compare(work: impl Fn(Tensor<1>, Tensor<1>) -> Tensor<1> + 'static) -> Operation {
+    one(move |inputs| inputs.get(0)?.pair_flat(inputs.get(1)?, NumberKind::Bool, &work))
 }
 
-fn many(work: impl Fn(&Array, &Array) -> Outcome<Array> + 'static) -> Run {
+fn many(work: impl Fn(&Array, &Array) -> Checked<Array> + 'static) -> Operation {
     one(move |inputs| fold(inputs, &work))
 }
 
-fn fold(inputs: &Inputs, work: impl Fn(&Array, &Array) -> Outcome<Array>) -> Outcome<Array> {
+fn fold(inputs: &Inputs, work: impl Fn(&Array, &Array) -> Checked<Array>) -> Checked<Array> {
     (1..inputs.arrays.len()).try_fold(inputs.get(0)?.clone(), |sum, index| work(&sum, inputs.get(index)?))
 }
 
@@ -298,14 +298,14 @@ fn is_plain(x: &Array, scalar: &Array) -> bool {
     !x.is_constant() && scalar.rank() <= x.rank()
 }
 
-fn add_value(x: &Array, value: f64, scalar: &Array) -> Outcome<Array> {
+fn add_value(x: &Array, value: f64, scalar: &Array) -> Checked<Array> {
     if is_plain(x, scalar) {
         return x.map(|x| Dispatch::float_add_scalar(x, value.into()));
     }
     x.pair(&Array::constant(vec![value as f32], scalar.shape())?, x.kind(), Dispatch::float_add)
 }
 
-fn add(a: &Array, b: &Array) -> Outcome<Array> {
+fn add(a: &Array, b: &Array) -> Checked<Array> {
     match (a.scalar(), b.scalar()) {
         (_, Some(value)) if is_plain(a, b) => a.map(|x| Dispatch::float_add_scalar(x, value.into())),
         (Some(value), _) if is_plain(b, a) => b.map(|x| Dispatch::float_add_scalar(x, value.into())),
@@ -313,7 +313,7 @@ fn add(a: &Array, b: &Array) -> Outcome<Array> {
     }
 }
 
-pub(super) fn multiply(a: &Array, b: &Array) -> Outcome<Array> {
+pub(super) fn multiply(a: &Array, b: &Array) -> Checked<Array> {
     match (a.scalar(), b.scalar()) {
         (_, Some(value)) if is_plain(a, b) => a.map(|x| Dispatch::float_mul_scalar(x, value.into())),
         (Some(value), _) if is_plain(b, a) => b.map(|x| Dispatch::float_mul_scalar(x, value.into())),
@@ -322,7 +322,7 @@ pub(super) fn multiply(a: &Array, b: &Array) -> Outcome<Array> {
 }
 
 /// The index of an axis; negative numbers count from the end.
-pub(super) fn axis_of(axis: i64, rank: usize) -> Outcome<usize> {
+pub(super) fn axis_of(axis: i64, rank: usize) -> Checked<usize> {
     let counted = if axis < 0 { axis + rank as i64 } else { axis };
     usize::try_from(counted)
         .ok()
@@ -331,23 +331,23 @@ pub(super) fn axis_of(axis: i64, rank: usize) -> Outcome<usize> {
 }
 
 /// Axes in ascending order.
-fn axes_of(axes: &[i64], rank: usize) -> Outcome<Vec<usize>> {
-    let mut axes = axes.iter().map(|&axis| axis_of(axis, rank)).collect::<Outcome<Vec<_>>>()?;
+fn axes_of(axes: &[i64], rank: usize) -> Checked<Vec<usize>> {
+    let mut axes = axes.iter().map(|&axis| axis_of(axis, rank)).collect::<Checked<Vec<_>>>()?;
     axes.sort_unstable();
     axes.dedup();
     Ok(axes)
 }
 
-fn length_of(value: i64) -> Outcome<usize> {
+fn length_of(value: i64) -> Checked<usize> {
     usize::try_from(value).map_err(|_| format!("a length is expected, {value} found"))
 }
 
-fn lengths_of(values: &[i64]) -> Outcome<Vec<usize>> {
+fn lengths_of(values: &[i64]) -> Checked<Vec<usize>> {
     values.iter().copied().map(length_of).collect()
 }
 
 /// Operators that change shapes, and operators on shapes.
-fn shaping(kind: &str, a: &Attributes) -> Outcome<Option<Run>> {
+fn shaping(kind: &str, a: &Attributes) -> Checked<Option<Operation>> {
     let axis = move |default| a.int("axis", default);
     let axes = a.ints("axes");
     Ok(Some(match kind {
@@ -412,7 +412,7 @@ fn shaping(kind: &str, a: &Attributes) -> Outcome<Option<Run>> {
                 match &order {
                     None => x.permute(&(0..x.rank()).rev().collect::<Vec<_>>()),
                     Some(order) => {
-                        x.permute(&order.iter().map(|&axis| axis_of(axis, x.rank())).collect::<Outcome<Vec<_>>>()?)
+                        x.permute(&order.iter().map(|&axis| axis_of(axis, x.rank())).collect::<Checked<Vec<_>>>()?)
                     }
                 }
             })
@@ -420,7 +420,7 @@ fn shaping(kind: &str, a: &Attributes) -> Outcome<Option<Run>> {
         "Concat" => {
             let axis = axis(1);
             one(move |inputs| {
-                let arrays = (0..inputs.arrays.len()).map(|index| inputs.get(index)).collect::<Outcome<Vec<_>>>()?;
+                let arrays = (0..inputs.arrays.len()).map(|index| inputs.get(index)).collect::<Checked<Vec<_>>>()?;
                 let axis = axis_of(axis, arrays.first().ok_or("at least one input is expected")?.rank())?;
                 // A constant that was written for one image, next to values for several images.
                 let written =
@@ -431,7 +431,7 @@ fn shaping(kind: &str, a: &Attributes) -> Outcome<Option<Run>> {
                     let stretched = arrays
                         .iter()
                         .map(|array| if written(array) { array.expand(&shape) } else { Ok((*array).clone()) });
-                    let stretched = stretched.collect::<Outcome<Vec<_>>>()?;
+                    let stretched = stretched.collect::<Checked<Vec<_>>>()?;
                     return Array::cat(&stretched.iter().collect::<Vec<_>>(), axis);
                 }
                 Array::cat(&arrays, axis)
@@ -487,7 +487,7 @@ fn shaping(kind: &str, a: &Attributes) -> Outcome<Option<Run>> {
                 let axis = axis_of(axis, x.rank())?;
                 let length = x.shape()[axis] as i64;
                 let place = |index: i64| length_of(if index < 0 { index + length } else { index });
-                let places = at.whole_values()?.into_iter().map(place).collect::<Outcome<Vec<_>>>()?;
+                let places = at.whole_values()?.into_iter().map(place).collect::<Checked<Vec<_>>>()?;
                 let shape = x.shape();
                 let shape: Vec<usize> = [&shape[..axis], at.shape(), &shape[axis + 1..]].concat();
                 x.select(axis, &places)?.reshape(&shape)
@@ -523,7 +523,7 @@ fn shaping(kind: &str, a: &Attributes) -> Outcome<Option<Run>> {
                     None => value,
                 };
                 let axes = match inputs.whole(3)? {
-                    Some(axes) => axes.iter().map(|&axis| axis_of(axis, x.rank())).collect::<Outcome<Vec<_>>>()?,
+                    Some(axes) => axes.iter().map(|&axis| axis_of(axis, x.rank())).collect::<Checked<Vec<_>>>()?,
                     None => (0..x.rank()).collect(),
                 };
                 if pads.len() != 2 * axes.len() {
@@ -572,7 +572,7 @@ fn shaping(kind: &str, a: &Attributes) -> Outcome<Option<Run>> {
             let values = (0..length).map(|index| start + delta * index as f64).collect();
             let kind = inputs.get(0)?.kind();
             match kind {
-                Kind::Float => Array::whole(values, &[length], Kind::Int)?.cast(Kind::Float),
+                NumberKind::Float => Array::whole(values, &[length], NumberKind::Int)?.cast(NumberKind::Float),
                 _ => Array::whole(values, &[length], kind),
             }
         }),
@@ -632,7 +632,7 @@ fn shaping(kind: &str, a: &Attributes) -> Outcome<Option<Run>> {
 }
 
 /// The requested shape, where 0 keeps a length and −1 is replaced by the length that is left.
-fn target(x: &Array, mut shape: Vec<i64>, keep_zeros: bool, inputs: &Inputs) -> Outcome<Vec<usize>> {
+fn target(x: &Array, mut shape: Vec<i64>, keep_zeros: bool, inputs: &Inputs) -> Checked<Vec<usize>> {
     if !x.is_constant() && shape.first().is_some_and(|&first| inputs.rewrites(first)) {
         shape[0] = inputs.batch as i64;
     }
@@ -661,7 +661,7 @@ fn target(x: &Array, mut shape: Vec<i64>, keep_zeros: bool, inputs: &Inputs) -> 
 }
 
 /// The indices from `start` up to but not including `end`, in the form of [`Array::slice`].
-fn range(start: i64, end: i64, step: i64, length: usize) -> Outcome<(usize, usize, i64)> {
+fn range(start: i64, end: i64, step: i64, length: usize) -> Checked<(usize, usize, i64)> {
     let length = length as i64;
     let step = step.clamp(-length.max(1), length.max(1)); // a larger step gives the same
     let counted = |index: i64| if index < 0 { index.saturating_add(length) } else { index };
@@ -681,24 +681,24 @@ fn range(start: i64, end: i64, step: i64, length: usize) -> Outcome<(usize, usiz
 }
 
 /// The type of numbers for an ONNX data type.
-pub(super) fn kind_of(data_type: i64) -> Outcome<Kind> {
+pub(super) fn kind_of(data_type: i64) -> Checked<NumberKind> {
     match data_type {
-        1 | 10 | 11 | 16 => Ok(Kind::Float),
-        2..=7 | 12 | 13 => Ok(Kind::Int),
-        9 => Ok(Kind::Bool),
+        1 | 10 | 11 | 16 => Ok(NumberKind::Float),
+        2..=7 | 12 | 13 => Ok(NumberKind::Int),
+        9 => Ok(NumberKind::Bool),
         other => Err(format!("numbers are expected, type {other} of ONNX found")),
     }
 }
 
 /// Work before the reduction, the reduction along an axis, and work after it.
 type Reduction =
-    (fn(&Array) -> Outcome<Array>, fn(DispatchTensor, usize) -> DispatchTensor, fn(&Array) -> Outcome<Array>);
+    (fn(&Array) -> Checked<Array>, fn(DispatchTensor, usize) -> DispatchTensor, fn(&Array) -> Checked<Array>);
 
 fn reduction(kind: &str) -> Option<Reduction> {
-    fn same(x: &Array) -> Outcome<Array> {
+    fn same(x: &Array) -> Checked<Array> {
         Ok(x.clone())
     }
-    fn square(x: &Array) -> Outcome<Array> {
+    fn square(x: &Array) -> Checked<Array> {
         x.map(|x| Dispatch::float_mul(x.clone(), x))
     }
     Some(match kind {
@@ -715,7 +715,7 @@ fn reduction(kind: &str) -> Option<Reduction> {
     })
 }
 
-fn reduce(x: &Array, axes: &[usize], keep: bool, (before, along, after): &Reduction) -> Outcome<Array> {
+fn reduce(x: &Array, axes: &[usize], keep: bool, (before, along, after): &Reduction) -> Checked<Array> {
     let kept = |axis: &usize| keep || !axes.contains(axis);
     let shape: Vec<usize> = (0..x.rank()).map(|axis| if axes.contains(&axis) { 1 } else { x.shape()[axis] }).collect();
     let shape: Vec<usize> = (0..x.rank()).filter(kept).map(|axis| shape[axis]).collect();
@@ -737,7 +737,7 @@ fn reduce(x: &Array, axes: &[usize], keep: bool, (before, along, after): &Reduct
 }
 
 /// Convolutions, matrices, pooling and normalisation.
-fn layers(kind: &str, a: &Attributes, opset: i64) -> Outcome<Option<Run>> {
+fn layers(kind: &str, a: &Attributes, opset: i64) -> Checked<Option<Operation>> {
     let epsilon = a.float("epsilon", 1e-5);
     Ok(Some(match kind {
         "Conv" => {
@@ -877,11 +877,11 @@ fn layers(kind: &str, a: &Attributes, opset: i64) -> Outcome<Option<Run>> {
     }))
 }
 
-fn scaled(x: &Array, factor: f64) -> Outcome<Array> {
+fn scaled(x: &Array, factor: f64) -> Checked<Array> {
     if factor == 1.0 { Ok(x.clone()) } else { x.map(|x| Dispatch::float_mul_scalar(x, factor.into())) }
 }
 
-fn global(kind: &'static str) -> Run {
+fn global(kind: &'static str) -> Operation {
     one(move |inputs| {
         let x = inputs.get(0)?;
         let axes: Vec<usize> = (2..x.rank()).collect();
@@ -890,7 +890,7 @@ fn global(kind: &'static str) -> Run {
 }
 
 /// The shape of one value per channel, for broadcasting.
-fn channels(x: &Array) -> Outcome<Vec<usize>> {
+fn channels(x: &Array) -> Checked<Vec<usize>> {
     let &[_, channels, ..] = x.shape() else {
         return Err(format!("an input with channels is expected, {:?} found", x.shape()));
     };
@@ -900,24 +900,24 @@ fn channels(x: &Array) -> Outcome<Vec<usize>> {
 }
 
 /// The factor and the summand of a BatchNorm, from its five inputs.
-pub(super) fn folded_norm(inputs: &[Option<&Array>], epsilon: f64) -> Outcome<[Array; 2]> {
+pub(super) fn folded_norm(inputs: &[Option<&Array>], epsilon: f64) -> Checked<[Array; 2]> {
     let get = |index: usize| inputs.get(index).copied().flatten().ok_or("five inputs are expected");
     let (scale, shift, mean, variance) = (get(1)?, get(2)?, get(3)?, get(4)?);
     let deviation = variance.map(|x| Dispatch::float_sqrt(Dispatch::float_add_scalar(x, epsilon.into())))?;
-    let factor = scale.pair(&deviation, Kind::Float, Dispatch::float_div)?;
-    let moved = factor.pair(mean, Kind::Float, Dispatch::float_mul)?;
-    Ok([factor, shift.pair(&moved, Kind::Float, Dispatch::float_sub)?])
+    let factor = scale.pair(&deviation, NumberKind::Float, Dispatch::float_div)?;
+    let moved = factor.pair(mean, NumberKind::Float, Dispatch::float_mul)?;
+    Ok([factor, shift.pair(&moved, NumberKind::Float, Dispatch::float_sub)?])
 }
 
 /// Normalises every group of channels to mean 0 and standard deviation 1.
-fn grouped(x: &Array, groups: usize, scale: &Array, shift: &Array, epsilon: f64) -> Outcome<Array> {
+fn grouped(x: &Array, groups: usize, scale: &Array, shift: &Array, epsilon: f64) -> Checked<Array> {
     let images = x.shape().first().copied().unwrap_or(1);
     let all = count(&[images, groups])?;
     let inner = count(x.shape())? / all.max(1);
     let ones = Array::ones(&[inner])?;
     let normal = x.reshape(&[all, inner])?.normalise_last(&ones, None, epsilon)?.reshape(x.shape())?;
     let shape = channels(x)?;
-    let each = |values: &Array| -> Outcome<Array> {
+    let each = |values: &Array| -> Checked<Array> {
         let times = shape[1] / count(values.shape())?.max(1);
         let spread = values.reshape(&[count(values.shape())?, 1])?.expand(&[1, times])?;
         spread.reshape(&shape)
@@ -926,7 +926,7 @@ fn grouped(x: &Array, groups: usize, scale: &Array, shift: &Array, epsilon: f64)
 }
 
 /// Applies `work` to rows `[N, C, L]` as pictures `[N, C, 1, L]`.
-fn flat_pictures(x: &Array, work: impl Fn(&Array) -> Outcome<Array>) -> Outcome<Array> {
+fn flat_pictures(x: &Array, work: impl Fn(&Array) -> Checked<Array>) -> Checked<Array> {
     match x.shape()[..] {
         [n, c, length] => {
             let y = work(&x.reshape(&[n, c, 1, length])?)?;
@@ -959,11 +959,11 @@ impl Frame {
     }
 
     /// The window of `size`, for pictures of the shape `x`.
-    pub fn window(&self, size: &[usize], x: &[usize]) -> Outcome<Window> {
+    pub fn window(&self, size: &[usize], x: &[usize]) -> Checked<Window> {
         let &[height, width] = size else {
             return Err(format!("a window with height and width is expected, {size:?} found"));
         };
-        let both = |values: &[i64]| -> Outcome<[usize; 2]> {
+        let both = |values: &[i64]| -> Checked<[usize; 2]> {
             Ok(match values {
                 [] => [1, 1],
                 &[one] => [1, length_of(one)?],

@@ -1,6 +1,6 @@
 //! Resizes pictures. Each axis is a matrix product, so the gradient is one too.
 
-use super::array::{Array, Outcome, within_growth};
+use super::array::{Array, Checked, within_growth};
 use super::operators::Attributes;
 
 /// The attributes of a resize.
@@ -14,7 +14,7 @@ pub(super) struct Resize {
 }
 
 impl Resize {
-    pub fn of(kind: &str, a: &Attributes) -> Outcome<Self> {
+    pub fn of(kind: &str, a: &Attributes) -> Checked<Self> {
         let linear = match &*a.text("mode", "nearest") {
             "nearest" => false,
             "linear" | "bilinear" => true,
@@ -32,7 +32,7 @@ impl Resize {
 
     /// Resizes `x`. `inputs` are the node's inputs: the picture, and in old versions the factors, or in new versions
     /// the region of interest, the factors and the sizes.
-    pub fn run(&self, x: &Array, inputs: &[Option<&Array>]) -> Outcome<Array> {
+    pub fn run(&self, x: &Array, inputs: &[Option<&Array>]) -> Checked<Array> {
         let old = self.upsample || inputs.len() == 2;
         let given = |index: usize| inputs.get(index).copied().flatten().filter(|array| !array.shape().contains(&0));
         let (scales, sizes) = if old { (given(1), None) } else { (given(2), given(3)) };
@@ -76,7 +76,7 @@ impl Resize {
     }
 
     /// The matrix `[from, to]` of weights from every old index to every new one.
-    fn matrix(&self, from: usize, to: usize, scale: f64, old: bool) -> Outcome<Array> {
+    fn matrix(&self, from: usize, to: usize, scale: f64, old: bool) -> Checked<Array> {
         let mut values = vec![0.0; within_growth(&[from, to])?];
         let last = from as f64 - 1.0;
         for place in 0..to {
