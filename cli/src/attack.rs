@@ -153,6 +153,9 @@ pub fn run(args: &AttackArgs) -> Result<()> {
             let input = model.family.input;
             let photo = Photo::from_unit(&values, input.channels, input.height, input.width)?;
             std::fs::write(out, photo.png()).with_context(|| format!("writing {}", out.display()))?;
+            if !report.success {
+                eprintln!("{}: written, and misread, though not as asked", out.display());
+            }
         }
         if args.json {
             let line = Line {

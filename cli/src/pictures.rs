@@ -193,8 +193,8 @@ pub fn sigma(least: f64) -> impl Fn(&str) -> Result<f64, String> + Clone {
 fn parse_crop(text: &str) -> Result<Crop, String> {
     let numbers: Option<Vec<f64>> = text.split(',').map(|number| number.trim().parse().ok()).collect();
     match numbers.as_deref() {
-        Some(&[left, top, side]) => Ok(Crop { left, top, side }),
-        _ => Err("expected three numbers, such as 40,0,300".to_owned()),
+        Some(&[left, top, side]) if side > 0.0 => Ok(Crop { left, top, side }),
+        _ => Err("expected three numbers, such as 40,0,300, and a side above 0".to_owned()),
     }
 }
 
