@@ -16,7 +16,7 @@ use crate::catalog_file::{CatalogFile, LoadedModel, networks};
 use crate::device::DeviceChoice;
 use crate::own::OwnArgs;
 use crate::pictures::{self, DataArgs, Images, PictureArgs, at_least_one, sigma, within};
-use crate::result_file::{check_writable, origin, resume, significant, write};
+use crate::result_file::{check_writable, origin, resume, write};
 
 /// What to certify, and how.
 #[derive(Args)]
@@ -134,7 +134,7 @@ impl CertifyArgs {
             match certificate.radius {
                 Some(radius) => println!(
                     "  proved  ‖Δx‖₂ below {} does not change the vote under noise of {}",
-                    significant(radius, 4),
+                    rounded_down(radius),
                     options.sigma
                 ),
                 None if votes == count => println!("  proved  nothing: {count} votes are too few"),
@@ -220,6 +220,12 @@ impl CertifyArgs {
     }
 }
 
+/// `value`, above 0, with four significant digits and no larger: a radius rounded up would not be proved.
+fn rounded_down(value: f64) -> f64 {
+    let scale = 10_f64.powf(3.0 - value.log10().floor());
+    (value * scale).floor() / scale
+}
+
 fn bar(votes: usize) -> Result<ProgressBar> {
     let style = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} votes {eta}").context("a style")?;
     Ok(ProgressBar::new(votes as u64).with_style(style))
@@ -232,4 +238,16 @@ fn summary(model: &CertifiedModel, classes: &[usize]) -> String {
         format!("{:.1} % at {radius}", 100.0 * share)
     });
     format!("certified {}", shares.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_radius_is_not_rounded_up() {
+        for (radius, shown) in [(0.450_19, "0.4501"), (1.999_99, "1.999"), (0.000_012_349, "0.00001234")] {
+            assert_eq!(rounded_down(radius).to_string(), shown);
+        }
+    }
 }

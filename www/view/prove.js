@@ -5,6 +5,12 @@ import { counted, percent, size } from '../words.js';
 
 /** @typedef {{ sigma: number, label: string, seen: string, certificate: import('../../pkg/decoy.js').Certificate }} Proved */
 
+/** A radius in words, with three digits and no larger: one that is rounded up is not proved. @param {number} radius */
+function provedSize(radius) {
+  const unit = 10 ** (Math.floor(Math.log10(radius)) - 2);
+  return size('l2', radius > 0 ? Math.floor(radius / unit) * unit : 0);
+}
+
 /** @param {() => void} onStart @param {() => void} onMore @param {() => void} onCancel */
 export function proof(onStart, onMore, onCancel) {
   const start = find('prove', HTMLButtonElement);
@@ -27,7 +33,7 @@ export function proof(onStart, onMore, onCancel) {
     line.style.setProperty('--proved', `${(100 * radius) / whole}%`);
     line.style.setProperty('--fooled', `${fooled === null ? 100 : (100 * fooled) / whole}%`);
     line.classList.toggle('open', fooled === null);
-    line.setAttribute('aria-label', `Proved up to ${size('l2', radius)}${fooled === null ? '' : `, fooled from ${size('l2', fooled)}`}`);
+    line.setAttribute('aria-label', `Proved up to ${provedSize(radius)}${fooled === null ? '' : `, fooled from ${size('l2', fooled)}`}`);
   }
 
   /** @param {Proved} proved @param {number | null} fooled */
@@ -36,7 +42,7 @@ export function proof(onStart, onMore, onCancel) {
     const attack = fooled === null ? '' : ` Fooled: the network by itself, without noise, from ${size('l2', fooled)}.`;
     status.textContent = radius === null
       ? `Nothing is proved: ${vote}, which is too few to be certain.${attack}`
-      : `Proved: no change below ${size('l2', radius)} turns the vote. ${vote}.${attack}`;
+      : `Proved: no change below ${provedSize(radius)} turns the vote. ${vote}.${attack}`;
     note.textContent = `The proof is for this network when it votes under noise of σ = ${sigma}, not for the network by itself. It is wrong with a probability of at most one in a thousand; the share of votes is at least ${percent(share)} then. More votes prove a little more.`;
     draw(radius ?? 0, fooled);
   }

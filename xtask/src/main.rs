@@ -23,7 +23,7 @@ use std::{env, fs, path::PathBuf, process::ExitCode};
 use anyhow::{Context, Result};
 use clap::{Args, Parser};
 
-use crate::{bench::Bench, data::DataPaths, reproduce::Reproduce, wasm::Profile};
+use crate::{bench::Bench, data::DataPaths, reproduce::Reproduce, test::Card, wasm::Profile};
 
 /// Everything a developer of Decoy does, and everything CI does.
 #[derive(Parser)]
@@ -55,6 +55,9 @@ enum Task {
     },
     /// Do the quick part of `test`: format, clippy, native tests, and types once the site is built.
     Check {
+        /// Test the library on this kind of graphics card too, kernels and all (a build of its own).
+        #[arg(long, value_enum)]
+        device: Option<Card>,
         #[command(flatten)]
         data: Data,
     },
@@ -141,7 +144,7 @@ fn run(task: Task) -> Result<ExitCode> {
             site::build(if release { Profile::Small } else { Profile::Quick }, release, &images)?;
         }
         Task::Test { data } => return Ok(test::everything(&paths(data))),
-        Task::Check { data } => return Ok(test::quick(&paths(data))),
+        Task::Check { device, data } => return Ok(test::quick(&paths(data), device)),
         Task::Data { name: Some(name), data, gallery: true } => data::write_gallery(&name, start, data)?,
         Task::Data { name, data, .. } => data::describe(name.as_deref(), start, data)?,
         Task::Train { family, arguments } => train::start(&family, &arguments)?,

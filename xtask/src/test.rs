@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
+use clap::ValueEnum;
 
 use crate::{
     chromium,
@@ -38,11 +39,33 @@ pub fn everything(data: &DataPaths) -> ExitCode {
     session.end(result)
 }
 
-/// Runs the steps that need no wasm build. JavaScript types are checked if an earlier build has made the npm package.
-pub fn quick(data: &DataPaths) -> ExitCode {
+/// Runs the steps that need no wasm build, and the library's tests on `device`. JavaScript types are checked if an
+/// earlier build has made the npm package.
+pub fn quick(data: &DataPaths, device: Option<Card>) -> ExitCode {
     let mut session = Session::default();
-    let result = session.native(data).and_then(|_| session.types());
+    let result = session.native(data).and_then(|_| session.types()).and_then(|()| match device {
+        Some(card) => session.on_card(card),
+        None => Ok(()),
+    });
     session.end(result)
+}
+
+/// A kind of graphics card, named as the library's feature for it.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Card {
+    /// Any card with a driver for Vulkan; also Mesa's, which computes on the processor.
+    Vulkan,
+    /// NVIDIA's.
+    Cuda,
+}
+
+impl Card {
+    fn feature(self) -> &'static str {
+        match self {
+            Self::Vulkan => "vulkan",
+            Self::Cuda => "cuda",
+        }
+    }
 }
 
 /// The steps done so far.
@@ -78,6 +101,15 @@ impl Session {
             run(cargo(&["package"]).args(libraries).args(["--no-verify", "--allow-dirty", "--quiet"]))
         })?;
         Ok(externals)
+    }
+
+    /// The library's tests, where those of kernels and layers run on `card` as well.
+    fn on_card(&mut self, card: Card) -> Result<()> {
+        self.tests(&format!("Tests with {}", card.feature()), || {
+            let library = ["test", "--release", "--package", "burn-decoy", "--lib", "--features", card.feature()];
+            let (status, printed) = run_and_listen(&mut cargo(&library))?;
+            Ok((cargo_counts(&printed), status.success()))
+        })
     }
 
     /// The steps that need the built site.
