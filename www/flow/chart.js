@@ -107,6 +107,7 @@ export function chartFlow(page, form) {
     const used = options ? attackWords({ ...options, target: undefined }, form.info(options.attack)) : '';
     const usual = evaluation ? attackWords(evaluation.attack, form.info(evaluation.attack.attack)) : '';
     const apart = own.length > 0 && evaluation !== undefined && used !== usual;
+    const study = evaluation !== undefined && evaluation.networks !== family.id;
     const curves = {
       measured: curve(levels, measure),
       seeds,
@@ -115,7 +116,7 @@ export function chartFlow(page, form) {
       here: here ? measuredHere(here.points, measure) : [],
       picture: own.map(([sigma, { norms }]) => exact(sigma, norms[norm])),
       sigma: model.sigma,
-      reach: Math.max(...[...family.models, ...levels].map(({ sigma }) => sigma)) || 0.1,
+      reach: Math.max(model.sigma, ...own.map(([sigma]) => sigma), ...[...levels, ...(here?.points ?? []), ...(study ? [] : family.models)].map(({ sigma }) => sigma)) || 0.1,
       axis,
       names: {
         measured: most > 1 ? `${words}, over all trainings` : words,
