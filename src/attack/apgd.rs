@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 
 use climb::Climb;
 
-use super::entry::{Entry, Texts, epsilon, repetitions, seed, steps};
+use super::entry::{Entry, Texts, epsilon, field, seed, steps};
 use super::random::Random;
 use super::{About, Attack, Passes, Problem, Search, State, choose};
 use crate::norm::Norm;
@@ -106,8 +106,9 @@ pub(super) fn entry(loss: ApgdLoss) -> Entry {
         ];
         if loss == ApgdLoss::EachTarget {
             let help = "How many wrong answers are aimed at, one after the other.";
-            fields
-                .push(repetitions("targets", "Wrong answers", help, 1.0..=100.0, |apgd: &mut Apgd| &mut apgd.targets));
+            fields.push(
+                field("targets", "Wrong answers", help, 1.0..=100.0, |apgd: &mut Apgd| &mut apgd.targets).repeated(),
+            );
         }
         fields
     };

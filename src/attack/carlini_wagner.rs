@@ -3,7 +3,7 @@
 use burn::tensor::{Bool, Tensor, activation::relu};
 
 use super::adam::Adam;
-use super::entry::{Entry, Texts, field, repetitions, steps};
+use super::entry::{Entry, Texts, field, steps};
 use super::{About, Attack, Passes, Problem, Search, State};
 use crate::norm::Norm;
 use crate::tensors::broadcast;
@@ -50,7 +50,8 @@ pub(super) fn entry() -> Entry {
         let lead = "The lead that the wrong answer shall reach.";
         vec![
             steps(|cw: &mut CarliniWagner| &mut cw.steps),
-            repetitions("searches", "Weights tried", searches, 1.0..=20.0, |cw| &mut cw.searches),
+            field("searches", "Weights tried", searches, 1.0..=20.0, |cw: &mut CarliniWagner| &mut cw.searches)
+                .repeated(),
             field("learning_rate", "Learning rate", rate, 1e-4..=1.0, |cw| &mut cw.learning_rate),
             field("initial_weight", "First weight c", weight, 1e-6..=1e6, |cw| &mut cw.initial_weight),
             field("lead", "Lead κ", lead, 0.0..=100.0, |cw| &mut cw.lead),

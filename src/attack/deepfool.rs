@@ -3,7 +3,7 @@
 
 use burn::tensor::{Bool, Tensor};
 
-use super::entry::{Entry, Texts, repetitions, steps};
+use super::entry::{Entry, Texts, field, steps};
 use super::plane::inner;
 use super::{About, Attack, Passes, Problem, Search, State, choose, within_box_direction};
 use crate::classifier::Slope;
@@ -72,7 +72,8 @@ pub(super) fn entry(variant: DeepFoolVariant) -> Entry {
         let help = "How many wrong answers are considered; each costs a gradient a step.";
         vec![
             steps(|deepfool: &mut DeepFool| &mut deepfool.steps),
-            repetitions("candidates", "Wrong answers", help, 1.0..=100.0, |deepfool| &mut deepfool.candidates),
+            field("candidates", "Wrong answers", help, 1.0..=100.0, |deepfool: &mut DeepFool| &mut deepfool.candidates)
+                .repeated(),
         ]
     };
     let texts = Texts { title, summary, featured: false };

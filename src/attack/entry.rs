@@ -65,10 +65,11 @@ impl Entry {
             let after = all.iter().position(|field| field.name == "epsilon").map_or(all.len(), |index| index + 1);
             let help =
                 "0: this ε alone. Else the attack is run so many times, for the smallest ε that fools the network.";
-            all.insert(
-                after,
-                repetitions("searches", "Searches over ε", help, 0.0..=30.0, |search| &mut search.searches),
-            );
+            let searches =
+                field("searches", "Searches over ε", help, 0.0..=30.0, |search: &mut SmallestEpsilon<A>| {
+                    &mut search.searches
+                });
+            all.insert(after, searches.repeated());
             all
         };
         let usual = move |norm| SmallestEpsilon { attack: usual(norm), searches: 0 };
@@ -131,6 +132,11 @@ impl<A> Field<A> {
             whole: number.is_whole(),
             repeats: self.repeats,
         }
+    }
+
+    /// The same as a number of repetitions.
+    pub fn repeated(self) -> Self {
+        Self { repeats: true, ..self }
     }
 
     /// The same parameter for the attack inside [`SmallestEpsilon`].
@@ -198,20 +204,9 @@ pub(super) fn field<A: 'static>(
     Field { name, label, help, range, repeats: false, number: Box::new(number) }
 }
 
-/// A parameter that is a number of repetitions.
-pub(super) fn repetitions<A: 'static>(
-    name: &'static str,
-    label: &'static str,
-    help: &'static str,
-    range: RangeInclusive<f64>,
-    number: Place<A>,
-) -> Field<A> {
-    Field { repeats: true, ..field(name, label, help, range, number) }
-}
-
 pub(super) fn steps<A: 'static>(number: Place<A>) -> Field<A> {
     let help = "How many steps at most; more take longer and find smaller changes.";
-    repetitions("steps", "Steps", help, 1.0..=10_000.0, number)
+    field("steps", "Steps", help, 1.0..=10_000.0, number).repeated()
 }
 
 pub(super) fn epsilon<A: 'static>(norm: Norm, number: Place<A>) -> Field<A> {

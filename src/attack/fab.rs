@@ -1,6 +1,6 @@
 //! The fast adaptive boundary attack: Croce and Hein 2020, arXiv 1907.02044.
 
-use super::entry::{Entry, Texts, repetitions, seed, steps};
+use super::entry::{Entry, Texts, field, seed, steps};
 use super::plane::{Plane, nearest_on_plane};
 use super::random::Random;
 use super::{About, Attack, Passes, Problem, Search, State, choose};
@@ -53,7 +53,7 @@ pub(super) fn entry() -> Entry {
         let starts = "The original, then random places near it; each takes all the steps.";
         vec![
             steps(|fab: &mut Fab| &mut fab.steps),
-            repetitions("starts", "Starts", starts, 1.0..=100.0, |fab| &mut fab.starts),
+            field("starts", "Starts", starts, 1.0..=100.0, |fab: &mut Fab| &mut fab.starts).repeated(),
             seed(|fab| &mut fab.seed),
         ]
     };

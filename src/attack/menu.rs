@@ -83,3 +83,39 @@ fn check(parameters: &[Parameter], name: &str, value: f64) -> Result<(), Error> 
 fn join<'a>(names: impl Iterator<Item = &'a str>) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// Passes backward, or forward where there are none.
+    fn passes(attack: &dyn Attack) -> usize {
+        let cost = attack.about().cost;
+        if cost.backward > 0 { cost.backward } else { cost.forward }
+    }
+
+    #[test]
+    fn the_cost_is_the_product_of_the_repetitions() {
+        let mut followed = 0;
+        for entry in entries() {
+            for &norm in entry.norms {
+                let parameters = (entry.parameters)(norm);
+                let usual = passes(&*(entry.build)(norm, &BTreeMap::new()));
+                let repetitions = parameters.iter().filter(|parameter| parameter.repeats);
+                if usual as f64 != repetitions.map(|parameter| parameter.default.max(1.0)).product::<f64>() {
+                    continue; // such as an ensemble, whose attacks have other numbers of steps
+                }
+                followed += 1;
+                for Parameter { name, default, max, repeats, .. } in parameters {
+                    let value = if repeats { 2.0 * default.max(1.0) } else { max };
+                    let found = passes(&*(entry.build)(norm, &BTreeMap::from([(name.clone(), value)])));
+                    let follows = if repeats { found >= 2 * usual } else { found == usual };
+                    assert!(follows, "{} in {norm:?}, {name}={value}: {found} after {usual}", entry.name());
+                }
+            }
+        }
+        assert!(followed > 20, "only {followed} costs are products");
+    }
+}
