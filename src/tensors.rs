@@ -24,14 +24,19 @@ pub(crate) async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, 
 #[cfg(test)]
 pub(crate) fn devices() -> Vec<burn::tensor::Device> {
     use burn::tensor::Device;
-    vec![
-        Device::flex(),
-        #[cfg(feature = "vulkan")]
-        Device::wgpu_options()
-            .graphics_api(burn::tensor::wgpu::WgpuBackend::Vulkan)
-            .init()
-            .expect("a test with the feature `vulkan` needs a device for Vulkan"),
-        #[cfg(feature = "cuda")]
-        Device::cuda(0),
-    ]
+    // A card is opened once in a process.
+    static DEVICES: std::sync::OnceLock<Vec<Device>> = std::sync::OnceLock::new();
+    let open = || {
+        vec![
+            Device::flex(),
+            #[cfg(feature = "vulkan")]
+            Device::wgpu_options()
+                .graphics_api(burn::tensor::wgpu::WgpuBackend::Vulkan)
+                .init()
+                .expect("a test with the feature `vulkan` needs a device for Vulkan"),
+            #[cfg(feature = "cuda")]
+            Device::cuda(0),
+        ]
+    };
+    DEVICES.get_or_init(open).clone()
 }
