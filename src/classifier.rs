@@ -72,7 +72,8 @@ impl Frozen {
     /// The logits of a batch, the value of `objective`, and its gradient in the pixels.
     ///
     /// `objective` maps logits `[N, K]` to one value per image `[N]`. Images do not affect each other, so the gradient
-    /// of the sum is the gradient of each value.
+    /// of the sum is the gradient of each value. It is 0 where no operation with a gradient leads from the pixels to the
+    /// logits, such as behind a comparison.
     ///
     /// # Shapes
     /// - `pixels`: `[N, C, H, W]`
@@ -80,8 +81,8 @@ impl Frozen {
         let pixels = pixels.autodiff().require_grad();
         let logits = self.model.logits(pixels.clone());
         let value = objective(logits.clone());
-        let mut gradients = value.clone().backward();
-        let gradient = pixels.grad_remove(&mut gradients).unwrap_or_else(|| pixels.clone().inner().zeros_like());
+        let gradient = value.is_tracked().then(|| pixels.grad_remove(&mut value.backward())).flatten();
+        let gradient = gradient.unwrap_or_else(|| pixels.clone().inner().zeros_like());
         Slope { logits: logits.inner(), value: value.inner(), gradient }
     }
 
@@ -528,6 +529,23 @@ mod tests {
             let pixels = pixels.flatten::<2>(1, 3);
             if self.0 { pixels.clone() - pixels.mean_dim(0) } else { pixels }
         }
+    }
+
+    /// Whether pixels are bright, as 1 and 0.
+    struct Bright;
+
+    impl Classifier for Bright {
+        fn logits(&self, pixels: Tensor<4>) -> Tensor<2> {
+            pixels.flatten::<2>(1, 3).greater_elem(0.5).float()
+        }
+    }
+
+    #[test]
+    fn behind_a_comparison_the_gradient_is_zero() {
+        let network = Frozen::of(Box::new(Bright), Device::flex());
+        let pixels = Tensor::full([2, 1, 1, 3], 0.4, network.device());
+        let slope = network.gradient(pixels.clone(), |logits| logits.sum_dim(1).squeeze_dim(1));
+        assert_eq!(slope.gradient.into_data(), pixels.zeros_like().into_data());
     }
 
     #[test]
