@@ -224,6 +224,15 @@ fn softplus(x: Tensor<1>) -> Tensor<1> {
     activation::relu(x.clone()) + x.abs().neg().exp().log1p()
 }
 
+/// `x` to a power. Burn keeps a whole power of one number as an `i64`, and panics where it is larger than that.
+fn raised(x: Tensor<1>, power: f64) -> Tensor<1> {
+    if power.abs() < 1e6 {
+        return x.powf_scalar(power);
+    }
+    let power = x.full_like(power);
+    x.powf(power)
+}
+
 /// Elementwise functions of two or more inputs.
 fn arithmetic(kind: &str) -> Option<Operation> {
     Some(match kind {
@@ -245,7 +254,7 @@ fn arithmetic(kind: &str) -> Option<Operation> {
             let (a, b) = (inputs.get(0)?, inputs.get(1)?);
             match b.scalar() {
                 Some(2.0) => a.map(|x| Dispatch::float_mul(x.clone(), x)),
-                Some(power) if !a.is_constant() => a.map_flat(|x| x.powf_scalar(power)),
+                Some(power) if !a.is_constant() => a.map_flat(|x| raised(x, power)),
                 _ => a.pair(&b.cast(a.kind())?, a.kind(), Dispatch::float_powf),
             }
         }),
@@ -836,7 +845,7 @@ fn layers(kind: &str, a: &Attributes, opset: i64) -> Checked<Option<Operation>> 
                 let pads = [(0, 0), (0, 0), window.padding[0], (0, 0)];
                 let unpadded = Window { padding: [(0, 0); 2], ..window };
                 let mean = squares.pad(&pads, PadMode::Constant(0.0))?.mean_pool(&unpadded, true)?;
-                let power = mean.map_flat(|x| (x * alpha + bias).powf_scalar(-beta))?;
+                let power = mean.map_flat(|x| raised(x * alpha + bias, -beta))?;
                 multiply(&rows, &power)?.reshape(x.shape())
             })
         }

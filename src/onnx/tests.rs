@@ -619,6 +619,16 @@ fn attributed(mut graph: proto::Graph, node: usize, attributes: &[proto::Attribu
 }
 
 #[test]
+fn a_power_too_large_for_an_integer_is_a_number() {
+    let nodes = ["Pow x large > p", "GlobalAveragePool p > pool", "Flatten pool > y"];
+    let bytes = file(graph(&nodes, &[("large", ConstantInput::Given(&[], &[1e30]))]), &[0, 3, 4, 4], 13);
+    let network = load(&bytes, &Options::default(), &Device::flex()).expect("it is read").freeze();
+    let slope =
+        network.gradient(Tensor::full([1, 3, 4, 4], 0.5, network.device()), |logits| logits.sum_dim(1).squeeze_dim(1));
+    assert_eq!(slope.logits.into_data().try_to_vec::<f32>().expect("floats"), [0.0; 3]);
+}
+
+#[test]
 fn pictures_lie_as_the_graph_takes_them() {
     let device = Device::flex();
     let pixels =
