@@ -164,11 +164,11 @@ pub fn networks(
     family: Option<&str>,
     names: &[String],
 ) -> Result<(Family, Vec<(usize, ModelEntry)>)> {
-    let first = names.first().and_then(|name| files.iter().find_map(|file| file.catalog.model(name).ok()));
-    let family = match (family, first) {
-        (None, Some((family, _))) => files[0].family(Some(&family.id))?.clone(),
-        _ => files[0].family(family)?.clone(),
+    let of_the_first = || {
+        let (family, _) = files.iter().find_map(|file| file.catalog.model(names.first()?).ok())?;
+        Some(&*family.id)
     };
+    let family = files[0].family(family.or_else(of_the_first))?.clone();
     let mut networks: Vec<(usize, ModelEntry)> = Vec::new();
     for (index, file) in files.iter().enumerate() {
         for entry in &file.catalog.family(&family.id)?.models {

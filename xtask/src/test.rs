@@ -53,7 +53,7 @@ pub fn quick(data: &DataPaths, device: Option<Card>) -> ExitCode {
 /// A kind of graphics card, named as the library's feature for it.
 #[derive(Clone, Copy, ValueEnum)]
 pub enum Card {
-    /// Any card with a driver for Vulkan; also Mesa's, which computes on the processor.
+    /// Any card with a driver for Vulkan.
     Vulkan,
     /// NVIDIA's.
     Cuda,
