@@ -1,7 +1,6 @@
 """The comparisons: attacks, networks and images. Both sides of a comparison use the same number of gradients."""
 
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from math import inf
 
 from references import Reference
@@ -14,7 +13,7 @@ ENSEMBLES = {norm: f"ensemble:norm={norm}" for norm in NORMS}
 BUDGETS = [20, 50, 100, 200]
 
 # DeepFool takes one gradient for each class. All sides use the true class and the 9 best others, the default of
-# Foolbox.
+# Foolbox, or fewer.
 CANDIDATES = 10
 
 
@@ -65,16 +64,25 @@ def fmn(norm: str, steps: int, step_size: float | None = None) -> Comparison:
     return Comparison(title, norm, f"{steps} steps", f"fmn:norm={norm},steps={steps}", references)
 
 
-def deepfool(norm: str) -> Comparison:
+def fab(norm: str, steps: int) -> Comparison:
+    """adv-lib takes the gradient of the best wrong class of the original alone, so that a step has one gradient."""
+    one = {"targeted_restarts": True, "restarts": 1}
+    reference = Reference("adv-lib", "fab", {"norm": NORMS[norm], "n_iter": steps, **one})
+    return Comparison("FAB", norm, f"{steps} steps", f"fab:norm={norm},steps={steps}", [reference])
+
+
+def deepfool(norm: str, classes: int = CANDIDATES, steps: int = 50) -> Comparison:
+    """On the true class and the best others, `classes` in all."""
     name = {"l2": "L2DeepFoolAttack", "linf": "LinfDeepFoolAttack"}[norm]
     references = [
-        Reference("foolbox", name, {"steps": 50, "candidates": CANDIDATES}),
-        Reference("adv-lib", "df", {"steps": 50, "norm": NORMS[norm]}, CANDIDATES),
+        Reference("foolbox", name, {"steps": steps, "candidates": classes}),
+        Reference("adv-lib", "df", {"steps": steps, "norm": NORMS[norm]}, classes),
     ]
     if norm == "l2":
-        references.append(Reference("torchattacks", "DeepFool", {"steps": 50}, CANDIDATES))
-    decoy = f"deepfool:norm={norm},steps=50,candidates={CANDIDATES - 1}"
-    return Comparison("DeepFool", norm, f"50 steps, {CANDIDATES - 1} classes", decoy, references)
+        references.append(Reference("torchattacks", "DeepFool", {"steps": steps}, classes))
+    decoy = f"deepfool:norm={norm},steps={steps},candidates={classes - 1}"
+    words = "1 class" if classes == 2 else f"{classes - 1} classes"
+    return Comparison("DeepFool", norm, f"{steps} steps, {words}", decoy, references)
 
 
 def superdeepfool() -> Comparison:
@@ -147,6 +155,7 @@ def small(model: str, images: int, epsilons: dict[str, list[float]], more: list[
         fmn("l0", 100),
         sigma_zero(100),
         *[pdpgd(norm, 100) for norm in ["l1", "l2", "linf"]],
+        *[fab(norm, 100) for norm in ["l1", "l2", "linf"]],
         deepfool("l2"),
         deepfool("linf"),
         superdeepfool(),
@@ -166,18 +175,32 @@ def photos(model: str, epsilons: dict[str, list[float]]) -> Suite:
         fmn("linf", 100),
         fmn("linf", 100, 10),
         fmn("l2", 100),
+        fmn("l1", 100),
+        fmn("l0", 100),
+        sigma_zero(100),
+        pdpgd("l1", 100),
         deepfool("l2"),
         *[apgd("ce", norm, epsilon) for norm, radii in epsilons.items() for epsilon in radii],
     ]
-    return Suite(model, [f"www/gallery/photos/{name}.jpg" for name in PHOTOS], comparisons, {norm: ENSEMBLES[norm] for norm in ["l2", "linf"]})
+    return Suite(model, [f"www/gallery/photos/{name}.jpg" for name in PHOTOS], comparisons, ENSEMBLES)
 
 
 def budgets(model: str, images: int) -> Suite:
     """The size of the perturbations by the number of gradients."""
-    attacks = [ddn, sigma_zero]
-    attacks += [partial(fmn, norm) for norm in NORMS]
-    attacks += [partial(pdpgd, norm) for norm in ["l1", "l2", "linf"]]
-    return Suite(model, held_out(images), [attack(steps) for attack in attacks for steps in BUDGETS], {}, budgets=True)
+
+    def attacks(gradients: int) -> list[Comparison]:
+        several = [*[deepfool(norm, 2, gradients) for norm in ["l2", "linf"]], carlini_wagner(5, gradients // 5)]
+        return [
+            ddn(gradients),
+            sigma_zero(gradients),
+            *[fmn(norm, gradients) for norm in NORMS],
+            *[attack(norm, gradients) for attack in [pdpgd, fab] for norm in ["l1", "l2", "linf"]],
+            # These count otherwise: one class besides the true one is one gradient a step, and searches have steps each.
+            *[replace(comparison, budget=f"{gradients} steps") for comparison in several],
+        ]
+
+    comparisons = [comparison for gradients in BUDGETS for comparison in attacks(gradients)]
+    return Suite(model, held_out(images), comparisons, {}, budgets=True)
 
 
 # The values of ε are near the medians of the smallest perturbations.
@@ -186,4 +209,5 @@ SUITES = [
     budgets("cifar10-sigma-0.25", 40),
     small("coil20-sigma-0.00", 40, {"l1": [125], "l2": [3.7], "linf": [0.045]}),
     photos("photos-sigma-0.00", {"l2": [0.1], "linf": [0.0005]}),
+    Suite("cifar10-sigma-0.00", held_out(20), [carlini_wagner(9, 1000)], {}),
 ]

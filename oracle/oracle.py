@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 import networks
 import references
 import report
-from comparisons import SUITES, Suite
+from comparisons import SUITES, Comparison, Suite
 
 FOLDER = Path("target/oracle")
 TENSORS = FOLDER / "tensors.safetensors"
@@ -65,16 +64,11 @@ def sizes(values: list[float | None]) -> list[float]:
     return [float("inf") if value is None else value for value in values]
 
 
-def measure(suite: Suite, wanted: Callable[[str], bool]) -> dict | None:
-    """Runs the wanted comparisons of a suite on both sides; compares each ensemble with the best of all references."""
-    ensembles = {norm: attack for norm, attack in suite.ensembles.items() if wanted(attack)}
-    comparisons = [comparison for comparison in suite.comparisons if ensembles or wanted(comparison.decoy)]
-    attacks = [comparison.decoy for comparison in comparisons if wanted(comparison.decoy)] + list(ensembles.values())
-    attacks = list(dict.fromkeys(attacks))
-    if not attacks:
-        return None
+def measure(suite: Suite, comparisons: list[Comparison], ensembles: dict[str, str]) -> dict:
+    """Runs these comparisons of a suite on both sides, and these ensembles of Decoy."""
     print(f"── {suite.model}, {' '.join(suite.images)}", flush=True)
     FOLDER.mkdir(parents=True, exist_ok=True)
+    attacks = list(dict.fromkeys([*(comparison.decoy for comparison in comparisons), *ensembles.values()]))
     answer = decoy(suite, attacks)
     ours = trials(attacks, answer)
     network, weights = networks.load(suite.model)
@@ -90,31 +84,63 @@ def measure(suite: Suite, wanted: Callable[[str], bool]) -> dict | None:
             "passes": found["passes"],
         }
 
-    rows = [
-        {
-            "title": comparison.title,
-            "norm": comparison.norm,
-            "budget": comparison.budget,
-            "epsilon": comparison.epsilon,
-            "decoy": ours.get(comparison.decoy),
-            "references": [theirs(reference, comparison.norm) for reference in comparison.references],
-        }
-        for comparison in comparisons
-    ]
-
-    def best(norm: str) -> list[float]:
-        """For each image the smallest perturbation found by any reference."""
-        found = [reference["sizes"] for row in rows if row["norm"] == norm for reference in row["references"]]
-        return [min(image) for image in zip(*found, strict=True)]
-
     return {
         "model": suite.model,
         "images": answer["images"],
         "budgets": suite.budgets,
         "precision": precision(suite.model, tensors),
-        "comparisons": [row for row in rows if row["decoy"]],
-        "ensembles": [{"norm": norm, "decoy": ours[attack], "best": best(norm)} for norm, attack in ensembles.items()],
+        "comparisons": [
+            {
+                "title": comparison.title,
+                "norm": comparison.norm,
+                "budget": comparison.budget,
+                "epsilon": comparison.epsilon,
+                "commit": report.COMMIT,
+                "decoy": ours[comparison.decoy],
+                "references": [theirs(reference, comparison.norm) for reference in comparison.references],
+            }
+            for comparison in comparisons
+        ],
+        "ensembles": [
+            {"norm": norm, "commit": report.COMMIT, "decoy": ours[attack]} for norm, attack in ensembles.items()
+        ],
     }
+
+
+def key(row: Comparison | dict) -> tuple:
+    """What tells the comparisons of a suite apart."""
+    values = row if isinstance(row, dict) else vars(row)
+    return tuple(values[name] for name in ["title", "norm", "budget", "epsilon"])
+
+
+def missing(suite: Suite, before: dict) -> tuple[list[Comparison], dict[str, str]]:
+    """The comparisons and ensembles of a suite that are not measured yet."""
+    known = set(map(key, before["comparisons"]))
+    norms = {row["norm"] for row in before["ensembles"]}
+    comparisons = [comparison for comparison in suite.comparisons if key(comparison) not in known]
+    return comparisons, {norm: attack for norm, attack in suite.ensembles.items() if norm not in norms}
+
+
+def merged(suite: Suite, before: dict, found: dict) -> dict:
+    """Both measurements of a suite; what is in both is taken from `found`, and EAD's row has Decoy's newest ensemble."""
+    if found["images"] != before["images"]:
+        sys.exit(f"{suite.model}: {report.DATA} has other images; run the whole comparison")
+    rows = {key(row): row for row in [*before["comparisons"], *found["comparisons"]]}
+    ensembles = {row["norm"]: row for row in [*before["ensembles"], *found["ensembles"]]}
+    newest = {row["decoy"]["attack"]: row["decoy"] for row in ensembles.values()}
+    rows = [rows[key(comparison)] for comparison in suite.comparisons if key(comparison) in rows]
+    rows = [{**row, "decoy": newest.get(row["decoy"]["attack"], row["decoy"])} for row in rows]
+    return {**found, "comparisons": rows, "ensembles": [ensembles[norm] for norm in suite.ensembles if norm in ensembles]}
+
+
+def with_best(measured: dict) -> dict:
+    """The measurements, with the smallest perturbation that any reference has found beside each ensemble's."""
+
+    def best(norm: str) -> list[float]:
+        found = [side["sizes"] for row in measured["comparisons"] if row["norm"] == norm for side in row["references"]]
+        return [min(image) for image in zip(*found, strict=True)]
+
+    return {**measured, "ensembles": [{**row, "best": best(row["norm"])} for row in measured["ensembles"]]}
 
 
 def trials(attacks: list[str], answer: dict) -> dict[str, dict]:
@@ -125,40 +151,38 @@ def trials(attacks: list[str], answer: dict) -> dict[str, dict]:
     }
 
 
-def with_ensembles(suite: Suite, before: dict) -> dict:
-    """The measurements of a suite with those of Decoy's ensembles taken again."""
-    attacks = list(suite.ensembles.values())
-    if not attacks:
-        return before
-    answer = decoy(suite, attacks)
-    if answer["images"] != before["images"]:
-        sys.exit(f"{suite.model}: {report.DATA} has other images; run the whole comparison")
-    ours = trials(attacks, answer)
-    rows = [{**row, "decoy": ours.get(row["decoy"]["attack"], row["decoy"])} for row in before["comparisons"]]
-    best = [{**row, "decoy": ours[row["decoy"]["attack"]]} for row in before["ensembles"]]
-    return {**before, "comparisons": rows, "ensembles": best}
-
-
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--only", metavar="ATTACK", help="compare this attack alone, such as ddn, and print it")
-    arguments.add_argument("--ensembles", action="store_true", help="measure Decoy's ensembles again, and keep the rest")
+    which = arguments.add_mutually_exclusive_group()
+    which.add_argument("--only", metavar="ATTACK", help="compare this attack alone, such as ddn, and print it")
+    which.add_argument("--ensembles", action="store_true", help="measure Decoy's ensembles again, and keep the rest")
+    which.add_argument("--missing", action="store_true", help="measure what has not been measured, and keep the rest")
     given = arguments.parse_args()
-    if given.ensembles:
-        before = report.read()
-        report.write([with_ensembles(*pair) for pair in zip(SUITES, before["suites"], strict=True)], before)
+    if given.only:
+        print_only(given.only)
         return
-    only = given.only
+    suites = report.read() if given.ensembles or given.missing else []
+    suites += [None] * (len(SUITES) - len(suites))
+    for place, (suite, before) in enumerate(zip(SUITES, suites, strict=True)):
+        wanted = ([] if given.ensembles else suite.comparisons), suite.ensembles
+        if given.missing and before:
+            wanted = missing(suite, before)
+        if any(wanted):
+            found = measure(suite, *wanted)
+            suites[place] = with_best(merged(suite, before, found) if before else found)
+            report.write([measured for measured in suites if measured])  # after each suite, since all take an hour
+
+
+def print_only(attack: str) -> None:
+    """Compares one attack of Decoy, and prints the result."""
     measured = []
     for suite in SUITES:
-        if found := measure(suite, lambda attack: only in (None, attack.split(":")[0])):
-            measured.append(found)
-        if only is None:
-            report.write(measured)  # after each suite, since all of them take an hour
+        comparisons = [comparison for comparison in suite.comparisons if comparison.decoy.split(":")[0] == attack]
+        if comparisons:
+            measured.append(measure(suite, comparisons, {}))
     if not measured:
-        sys.exit(f"--only {only}: nothing is compared with it")
-    if only is not None:
-        print(report.tables(measured))
+        sys.exit(f"--only {attack}: nothing is compared with it")
+    print(report.tables(measured))
 
 
 if __name__ == "__main__":

@@ -200,6 +200,9 @@ pub fn lower_bound(votes: usize, count: usize, alpha: f64) -> f64 {
     if votes == 0 {
         return 0.0;
     }
+    if votes == count {
+        return alpha.powf(1.0 / count as f64); // pⁿ = α; what follows does not end for millions of votes
+    }
     let beta = Beta::new(votes as f64, (count - votes + 1) as f64).expect("both parameters are above 0");
     beta.inverse_cdf(alpha)
 }
@@ -270,6 +273,7 @@ mod tests {
         }
         // All votes for one class: the closed form is α^(1/n).
         assert!((lower_bound(100, 100, 0.001) - 0.001_f64.powf(0.01)).abs() < 1e-9);
+        assert!((lower_bound(100_000_000, 100_000_000, 0.001) - 0.999_999_930_9).abs() < 1e-9);
         assert_eq!((lower_bound(0, 10, 0.001), radius(0.5, 1.0)), (0.0, None));
     }
 

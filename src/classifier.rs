@@ -31,6 +31,13 @@ pub struct Input {
     pub width: usize,
 }
 
+impl Input {
+    /// Whether a few images of this size keep a device busy: those of photographs, not of toy objects.
+    pub fn is_large(self) -> bool {
+        self.height > 128
+    }
+}
+
 /// A classifier that no longer changes: a snapshot outside of training mode. Its weights are constants, and only its
 /// input has a gradient. Attacks take nothing else.
 pub struct Frozen {
@@ -105,7 +112,10 @@ impl Frozen {
     ///
     /// [`Error::Dependent`] if they do, such as through a mean over the batch; or if the device fails.
     pub async fn check_independent(&self, Input { channels, height, width }: Input) -> Result<(), Error> {
-        let levels = (0..2 * channels * height * width).map(|index| (index * 7919 % 256) as f32 / 255.0);
+        // Two images that differ in most of their values.
+        let values = channels * height * width;
+        let level = |index: usize| ((index % values) as u64 * 7919 + (index / values) as u64 * 101) % 256;
+        let levels = (0..2 * values).map(|index| level(index) as f32 / 255.0);
         let levels = TensorData::new(levels.collect(), [2, channels, height, width]);
         let pair: Tensor<4> = Tensor::from_data(levels, &self.device);
         let alone = read(self.logits(pair.clone().narrow(0, 0, 1))).await?;
@@ -550,9 +560,9 @@ mod tests {
 
     #[test]
     fn images_that_depend_on_each_other_are_found() {
-        for mixed in [false, true] {
+        for (mixed, side) in [(false, 5), (true, 5), (true, 32)] {
             let network = Frozen::of(Box::new(Pixels(mixed)), Device::flex());
-            let input = Input { channels: 3, height: 4, width: 5 };
+            let input = Input { channels: 3, height: side, width: side };
             let checked = pollster::block_on(network.check_independent(input));
             assert_eq!(matches!(checked, Err(Error::Dependent)), mixed, "{checked:?}");
         }

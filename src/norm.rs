@@ -132,7 +132,7 @@ fn keep_largest(perturbation: Tensor<4>, count: Tensor<1>) -> Tensor<4> {
     };
 
     let mut above = Norm::Linf.measure(perturbation.clone());
-    let mut below = above.zeros_like() - 1.0;
+    let mut below = -above.clone();
     // Bisect until no single-precision number lies between the two.
     for _ in 0..32 {
         let middle = (below.clone() + above.clone()) / 2.0;

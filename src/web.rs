@@ -117,9 +117,17 @@ impl Decoy {
 
     /// Describes the network in an ONNX file or a safetensors file as a family of its own; `name` is the file's name
     /// for users. A session whose catalogue contains this family can load the file like any weights.
+    /// It is run on two images, whose answers must not depend on each other.
     #[wasm_bindgen(js_name = readNetwork)]
-    pub fn read_network(&self, name: &str, bytes: &[u8], options: Ts<OwnOptions>) -> Result<Ts<Own>, JsError> {
-        let (own, _) = self.catalog.own(name, bytes, &options.to_rust()?, &ActiveDevice::cpu().device)?;
+    pub async fn read_network(
+        &self,
+        name: String,
+        bytes: Vec<u8>,
+        options: Ts<OwnOptions>,
+    ) -> Result<Ts<Own>, JsError> {
+        let (own, network) = self.catalog.own(&name, &bytes, &options.to_rust()?, &ActiveDevice::cpu().device)?;
+        drop(bytes);
+        network.check_independent(own.family.input).await?;
         Ok(own.into_ts()?)
     }
 

@@ -2,6 +2,7 @@
 
 /** @typedef {import('./page.js').Wish} Wish */
 /** @typedef {import('./pictures.js').Subject} Subject */
+/** @typedef {import('../pkg/decoy.js').Crop} Crop */
 
 /** Changes within this time, in milliseconds, are one entry, such as those of a moving slider. */
 const APART = 500;
@@ -30,16 +31,22 @@ export class Address {
     return key === undefined ? null : (this.#own.get(key) ?? 'gone');
   }
 
+  /** The square of the user's own picture in the current history entry, or null. @returns {Crop | null} */
+  crop() {
+    return history.state?.crop ?? null;
+  }
+
   /** @param {string} words the part of the address from # on @param {Wish} wish @param {unknown} target */
-  show(words, { subject, model }, target) {
+  show(words, { subject, model, crop }, target) {
     const own = subject && !subject.place ? this.#keyOf(subject) : undefined;
+    const state = { own, crop: own && crop };
     const step = JSON.stringify([own ?? subject?.place?.words, model.id, target]);
     const another = this.#step !== null && step !== this.#step;
-    if (this.#step === step && words === location.hash) return;
+    if (this.#step === step && words === location.hash && JSON.stringify(state) === JSON.stringify(history.state)) return;
     const now = performance.now();
     const apart = now - this.#when > APART;
     if (another) this.#when = now;
-    history[another && apart ? 'pushState' : 'replaceState']({ own }, '', words);
+    history[another && apart ? 'pushState' : 'replaceState'](state, '', words);
     this.#step = step;
     if (another) this.#onStep();
   }

@@ -15,7 +15,7 @@ import { galleries as fetchGalleries } from './galleries.js';
 import * as link from './link.js';
 import { offline } from './offline.js';
 import { Page } from './page.js';
-import { Pictures, isCentral, squareOf } from './pictures.js';
+import { Pictures, isCentral, isSame, squareOf } from './pictures.js';
 import { choose, program } from './program.js';
 import { Session } from './session.js';
 import { complain, dismissRemark, remark } from './view/alert.js';
@@ -107,6 +107,8 @@ const sections = [
 const fool = find('fool', HTMLButtonElement);
 const cancel = find('cancel', HTMLButtonElement);
 const further = find('longer', HTMLButtonElement);
+/** The classification after which the attack is repeated. @type {import('./page.js').Job | null} */
+let repeating = null;
 const noiseDial = dial(turn);
 const cropping = cropField((crop) => look({ crop }));
 const kept = keep();
@@ -131,7 +133,7 @@ render();
 preview();
 /** @type {Promise<unknown>} */
 const opened = page.wanted.subject ? look({}) : session.worker().catch(complain);
-opened.then(() => offline(session)); // after the files that are needed now
+opened.then(() => offline(session, () => !page.job && !page.result && !own())); // after the files that are needed now
 if (pendingLink.run) attack();
 upload(openFiles, complain);
 camera((file) => openFiles([file], 'taken'), complain);
@@ -141,7 +143,7 @@ function readLink() {
   const opening = link.read(location.hash, networks, galleries.here);
   const subject = address.own();
   if (subject === 'gone') remark('Your own picture is no longer here: the page never stores it. Choose it again.');
-  else if (subject) opening.wish.subject = subject;
+  else if (subject) Object.assign(opening.wish, { subject, crop: address.crop() });
   return opening;
 }
 
@@ -162,13 +164,15 @@ function onAddressChange() {
 /** Whether this picture is already classified by this network. @param {Wish} wish */
 function isShown({ family, model, subject, crop }) {
   const { shown } = page;
-  return shown !== null && shown.subject === subject && shown.model === model && (crop ? link.write(shown, null) === link.write({ family, model, subject, crop }, null) : isCentral(family, shown.crop, subject));
+  return shown !== null && shown.subject === subject && shown.model === model && (crop ? isSame(crop, shown.crop) : isCentral(family, shown.crop, subject));
 }
 
-/** Changes to another network, and repeats the attack if there was one. @param {Wish['model']} model */
+/** Changes to another network, and repeats the attack if there was one, or would have been one on the network before. @param {Wish['model']} model */
 async function turn(model) {
-  const again = page.result !== null || page.job?.kind === 'attack';
-  if (await look({ model }) && again) attack();
+  const again = page.result !== null || page.job?.kind === 'attack' || (page.job !== null && page.job === repeating);
+  const looked = look({ model });
+  repeating = again ? page.job : null;
+  if (await looked && again) attack();
 }
 
 /** Whether the picture is the user's own. */
@@ -190,14 +194,14 @@ function turnTo(family, model = family.models[0]) {
 }
 
 /** Opens a network, with its labels if they come with it, or labels for the network in use, or a picture. @param {File[]} files @param {string} given */
-function openFiles(files, given) {
+async function openFiles(files, given) {
   const [network, labels] = [files.find(isNetwork), files.find(isLabels)];
   const taken = network ? [network, ...(labels ? [labels] : [])] : [files[0]];
   const names = taken.map(({ name }) => `“${name}”`).join(' and ');
-  if (files.length > taken.length) complain(`${files.length} files were ${given}. Only ${names} ${taken.length > 1 ? 'are' : 'is'} taken.`);
-  if (network) ownNetwork.open(network, labels);
-  else if (taken[0] === labels && isOwn(page.wanted.family)) ownNetwork.name(labels);
-  else looks.open(taken[0], reader.family());
+  const named = taken[0] === labels && isOwn(page.wanted.family);
+  const opened = await (network ? ownNetwork.open(network, labels) : named ? ownNetwork.name(labels) : looks.open(taken[0], reader.family()));
+  // Not before, since the success would dismiss it; and an error counts more.
+  if (opened && files.length > taken.length) complain(`${files.length} files were ${given}. Only ${names} ${taken.length > 1 ? 'are' : 'is'} taken.`);
 }
 
 /** Ends the current job, or the start of the program. */
@@ -209,7 +213,7 @@ function stop() {
 /** Chooses the attack of the link, and names the parts of the link that do not exist. */
 function restore() {
   if (!pendingLink || !form.ready()) return;
-  form.attacking(pendingLink.wish.family);
+  form.attacking(pendingLink.wish.family, false);
   const { attack, ignored } = pendingLink;
   const bad = form.restore(attack);
   pendingLink = null;
@@ -234,7 +238,7 @@ function render() {
   const { wanted, job } = page;
   const { family, model } = wanted;
   const kind = job?.kind;
-  form.attacking(family);
+  form.attacking(family, page.shown?.family === family);
   for (const show of galleryViews) show(wanted);
   reader.show(family, own());
   noiseDial.show(family, model);

@@ -9,9 +9,9 @@ for (const event of ['pointerdown', 'keydown', 'drop']) addEventListener(event, 
 
 /**
  * Some browsers cannot cache, as on insecure connections and in private windows: there every visit needs a connection.
- * @param {import('./session.js').Session} session
+ * @param {import('./session.js').Session} session @param {() => boolean} idle whether the page holds nothing that a reload would lose
  */
-export async function offline(session) {
+export async function offline(session, idle) {
   const { serviceWorker } = navigator;
   if (!serviceWorker) return;
   try {
@@ -19,7 +19,7 @@ export async function offline(session) {
     await serviceWorker.register(address(`../sw.js?${folder}`));
     if (!serviceWorker.controller) await new Promise((resolve) => serviceWorker.addEventListener('controllerchange', resolve, { once: true }));
     // The service worker isolates what it serves, so that threads may compute.
-    if (hasThreads && session.device?.kind === 'cpu' && !crossOriginIsolated && untouched()) return location.reload();
+    if (hasThreads && session.device?.kind === 'cpu' && !crossOriginIsolated && untouched() && idle()) return location.reload();
     // What was fetched before the service worker ran is fetched again, through it, from the browser's own cache.
     await Promise.all(filesOf(session.folder, await json('files.json')).map((file) => fetch(address(file))));
     const shown = performance.getEntriesByType('resource').map(({ name }) => name);

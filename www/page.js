@@ -25,7 +25,7 @@ import { work } from './words.js';
 
 /** The actions allowed while a job runs; without a job, all are allowed. @type {Record<Job['kind'], Action[]>} */
 const ALLOWED_DURING = {
-  look: ['look', 'attack', 'settings', 'sweep', 'device'],
+  look: ['look', 'attack', 'settings', 'device'],
   others: ['look', 'attack', 'others'],
   attack: ['look', 'attack'],
   strip: ['look', 'attack', 'strip'],
@@ -81,8 +81,6 @@ export class Page {
   aside = '';
   /** All attacks on the shown picture, in order; replaced by a new array at every change. @type {Trial[]} */
   trials = [];
-  /** The results of the shown picture: by attack, then by σ. @type {Map<string, Map<number, AttackReport>>} */
-  #trials = new Map();
   /** Milliseconds of a forward pass in the last search, by family. @type {Map<string, number>} */
   #pace = new Map();
   #complain;
@@ -123,17 +121,16 @@ export class Page {
 
   /** @param {Shown} shown */
   show(shown) {
-    if (this.shown?.picture !== shown.picture) {
-      this.#trials.clear();
-      this.trials = [];
-    }
+    if (this.shown?.picture !== shown.picture) this.trials = [];
     this.shown = shown;
     this.best = this.result = null;
   }
 
-  /** The shown picture's results with this attack, by σ. @param {AttackOptions} options @returns {Map<number, AttackReport>} */
+  /** The shown picture's last results with this attack, by σ, as far as they fool the network. @param {AttackOptions} options @returns {Map<number, AttackReport>} */
   tried(options) {
-    return this.#trials.get(JSON.stringify(options)) ?? new Map();
+    const wanted = JSON.stringify(options);
+    const last = new Map(this.trials.filter((trial) => JSON.stringify(trial.options) === wanted).map(({ model, report }) => [model.sigma, report]));
+    return new Map([...last].filter(([, { success }]) => success));
   }
 
   /** Milliseconds of a forward pass with the networks of a family; undefined before the first search. @param {Family} family */
@@ -147,9 +144,5 @@ export class Page {
     // The same result may be recorded again, with the same norms object: it replaces the first.
     const others = this.trials.filter((trial) => trial.report.norms !== report.norms);
     this.trials = [...others, { options, model, report }];
-    const tried = this.tried(options);
-    if (report.success) tried.set(model.sigma, report);
-    else tried.delete(model.sigma);
-    this.#trials.set(JSON.stringify(options), tried);
   }
 }

@@ -76,8 +76,12 @@ export function centre({ crop, input }, { width, height }) {
 export function isCentral(family, crop, subject) {
   const opened = subject?.file.opened;
   if (!crop || !opened) return !crop;
-  const { left, top, side } = centre(family, opened);
-  return [left - crop.left, top - crop.top, side - crop.side].every((apart) => Math.abs(apart) <= 1);
+  return isSame(crop, centre(family, opened), 1);
+}
+
+/** Whether two squares differ by at most `apart` pixels. @param {Crop} crop @param {Crop | null} other @param {number} [apart] default: what is rounded in a link */
+export function isSame({ left, top, side }, other, apart = 0.1) {
+  return other !== null && [left - other.left, top - other.top, side - other.side].every((difference) => Math.abs(difference) <= apart);
 }
 
 /** @param {Crop} crop @param {{ width: number, height: number }} size */

@@ -137,6 +137,7 @@ async function load(models, { signal, loading }) {
   const bytes = missing.reduce((sum, entry) => sum + entry.bytes, 0);
   let received = 0;
   for (const entry of missing) {
+    signal.throwIfAborted();
     if (!(await loadKept(entry))) {
       const download = (await fetchedAhead(entry)) ?? new Download(entry);
       const before = received;

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use decoy::metrics::{Interval, wilson};
 
-use crate::catalog_file::CatalogFile;
+use crate::catalog_file::{CatalogFile, MODELS};
 use crate::device::DeviceChoice;
 use crate::measure::share_right;
 use crate::pictures::{DataArgs, sigma};
@@ -26,7 +26,7 @@ pub struct AccuracyArgs {
     #[command(flatten)]
     data: DataArgs,
     /// Folder of models.json and the weights.
-    #[arg(long, default_value = "www/models")]
+    #[arg(long, default_value = MODELS)]
     models: PathBuf,
     /// Device to run on.
     #[arg(long, default_value = "cpu")]

@@ -18,6 +18,9 @@ use crate::measure;
 use crate::own::OwnArgs;
 use crate::pictures::{self, Images};
 
+/// The folder of the shipped networks, which the commands take where they are told no other.
+pub const MODELS: &str = "www/models";
+
 /// A new network is measured on at most this many pictures of each split.
 const MEASURED: usize = 10_000;
 
@@ -86,6 +89,13 @@ impl CatalogFile {
             *family = Family { id, models, ..describe(set, family.architecture) };
         }
         self.save()
+    }
+
+    /// All files of the catalogue.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let models = self.catalog.families.iter().flat_map(|family| &family.models);
+        let names = std::iter::once("models.json").chain(models.map(|model| &*model.file));
+        names.map(|name| self.folder.join(name)).collect()
     }
 
     /// The weights file of `entry`.
@@ -232,7 +242,7 @@ pub struct ModelArgs {
     #[command(flatten)]
     own: OwnArgs,
     /// Folder of models.json and the weights.
-    #[arg(long, default_value = "www/models")]
+    #[arg(long, default_value = MODELS)]
     models: PathBuf,
     /// Device to run on.
     #[arg(long, default_value = "cpu")]
@@ -292,6 +302,12 @@ fn similar<'a>(labels: &'a [String], text: &str) -> Vec<&'a str> {
 }
 
 impl ModelArgs {
+    /// The files that a network may be read from.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let listed = CatalogFile::open(&self.models).map(|file| file.files()).unwrap_or_default();
+        self.own.files().cloned().chain(listed).collect()
+    }
+
     /// Loads the network.
     pub fn open(&self) -> Result<LoadedModel> {
         self.own.or_listed(self.model.as_deref(), &self.models, &self.device.open()?)

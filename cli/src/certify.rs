@@ -7,12 +7,12 @@ use burn::tensor::Tensor;
 use clap::Args;
 use decoy::catalog::{Family, ModelEntry};
 use decoy::certify::{Certificate, Certification, CertifyOptions};
-use decoy::classifier::Frozen;
+use decoy::classifier::{Frozen, Input};
 use decoy::report::{CertifiedModel, CertifiedSet};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use crate::catalog_file::{CatalogFile, LoadedModel, networks};
+use crate::catalog_file::{CatalogFile, LoadedModel, MODELS, networks};
 use crate::device::DeviceChoice;
 use crate::own::OwnArgs;
 use crate::pictures::{self, DataArgs, Images, PictureArgs, at_least_one, sigma, within};
@@ -58,7 +58,7 @@ pub struct CertifyArgs {
     #[arg(long, value_name = "PICTURES", requires = "out", conflicts_with = "images", value_parser = at_least_one())]
     limit: Option<usize>,
     /// Folder of models.json and the weights.
-    #[arg(long, default_value = "www/models")]
+    #[arg(long, default_value = MODELS)]
     models: PathBuf,
     /// Device to run on.
     #[arg(long, default_value = "cpu")]
@@ -152,8 +152,8 @@ impl CertifyArgs {
         options: CertifyOptions,
         bar: &ProgressBar,
     ) -> Result<Certificate> {
-        let [_, _, height, _] = pixels.dims();
-        let batch = self.batch.unwrap_or(if height > 128 { 8 } else { 400 });
+        let [_, channels, height, width] = pixels.dims();
+        let batch = self.batch.unwrap_or(if (Input { channels, height, width }).is_large() { 8 } else { 400 });
         pollster::block_on(async {
             let mut certification = Certification::begin(network, pixels, options).await?;
             let mut before = 0;

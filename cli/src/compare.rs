@@ -57,7 +57,8 @@ pub struct CompareArgs {
 /// Runs `decoy compare`.
 pub fn run(args: &CompareArgs) -> Result<()> {
     if let Some(tensors) = &args.tensors {
-        check_writable(tensors, if args.data_set { Vec::new() } else { args.pictures.files()? }.iter())?;
+        let pictures = if args.data_set { Vec::new() } else { args.pictures.files()? };
+        check_writable(tensors, pictures.iter().chain(&args.model.files()))?;
     }
     // All are built before the first runs: a run may take long, and errors shall come early.
     let attacks = args.attacks.iter().map(|options| {

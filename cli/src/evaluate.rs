@@ -18,7 +18,7 @@ use decoy::sweep::Sweep;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::attack::MethodArgs;
-use crate::catalog_file::{CatalogFile, networks};
+use crate::catalog_file::{CatalogFile, MODELS, networks};
 use crate::device::DeviceChoice;
 use crate::own::OwnArgs;
 use crate::pictures::{DataArgs, Images, Part, at_least_one};
@@ -56,7 +56,7 @@ pub struct EvaluateArgs {
     #[arg(long, value_parser = at_least_one())]
     batch: Option<usize>,
     /// Folders of models.json and the weights; several with commas.
-    #[arg(long, value_delimiter = ',', default_value = "www/models")]
+    #[arg(long, value_delimiter = ',', default_value = MODELS)]
     models: Vec<PathBuf>,
     /// Measure only these networks; several with commas.
     #[arg(long, value_delimiter = ',', value_name = "NAME")]
@@ -115,7 +115,7 @@ pub fn run(mut args: EvaluateArgs) -> Result<()> {
     let work = Work {
         attack: &*attack,
         confidence: options.confidence(),
-        batch: args.batch.unwrap_or(if family.input.height > 128 { 8 } else { 60 }),
+        batch: args.batch.unwrap_or(if family.input.is_large() { 8 } else { 60 }),
         noise: predicted::Noise::new(&family, noise_draws, &device),
         bar: ProgressBar::new((networks.len() * images.len()) as u64)
             .with_style(ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} {eta}")?),

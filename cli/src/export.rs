@@ -6,7 +6,8 @@ use anyhow::{Context, Result};
 use clap::Args;
 use decoy::classifier::Input;
 
-use crate::catalog_file::CatalogFile;
+use crate::catalog_file::{CatalogFile, MODELS};
+use crate::result_file::check_writable;
 
 /// Which network, and where it goes.
 #[derive(Args)]
@@ -15,7 +16,7 @@ pub struct ExportArgs {
     #[arg(long)]
     model: Option<String>,
     /// Folder of models.json and the weights.
-    #[arg(long, default_value = "www/models")]
+    #[arg(long, default_value = MODELS)]
     models: PathBuf,
     /// The file, whose input `pixels` takes [N, C, H, W] in [0, 1], and whose output is `logits`.
     #[arg(value_name = "FILE.onnx")]
@@ -25,6 +26,7 @@ pub struct ExportArgs {
 /// Runs `decoy export`.
 pub fn run(args: &ExportArgs) -> Result<()> {
     let file = CatalogFile::open(&args.models)?;
+    check_writable(&args.out, &file.files())?;
     let (family, entry) = file.model(args.model.as_deref())?;
     let bytes = family.export(entry, &file.bytes(entry)?)?;
     std::fs::write(&args.out, bytes).with_context(|| format!("writing {}", args.out.display()))?;

@@ -16,7 +16,7 @@ use decoy::metrics::{
 use decoy::report::{Evaluation, ModelEvaluation};
 use serde::Serialize;
 
-use crate::catalog_file::CatalogFile;
+use crate::catalog_file::{CatalogFile, MODELS};
 use crate::result_file::{read, significant};
 use lab::{Lab, TransferFigures};
 
@@ -33,7 +33,7 @@ pub struct FiguresArgs {
     #[arg(long, default_value = "www/lab")]
     lab: PathBuf,
     /// Folder of models.json, which names the families.
-    #[arg(long, default_value = "www/models")]
+    #[arg(long, default_value = MODELS)]
     models: PathBuf,
     /// The file whose tables are updated, between <!-- figures:NAME --> and <!-- /figures -->, where NAME.json is
     /// a result file.

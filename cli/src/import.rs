@@ -12,7 +12,7 @@ use decoy::model::EfficientNetLite0;
 use decoy_data::{DataSet, ImagenetSample, Split};
 use pytorch_reader::PytorchReader;
 
-use crate::catalog_file::{CatalogFile, TrainedModel};
+use crate::catalog_file::{CatalogFile, MODELS, TrainedModel};
 use crate::device::DeviceChoice;
 
 /// What to import.
@@ -32,7 +32,7 @@ pub struct EfficientnetLite0Args {
     #[arg(long)]
     data: Option<PathBuf>,
     /// Where weights and models.json go.
-    #[arg(long, default_value = "www/models")]
+    #[arg(long, default_value = MODELS)]
     models: PathBuf,
     /// Device to measure on.
     #[arg(long, default_value = "cpu")]

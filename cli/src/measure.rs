@@ -1,6 +1,6 @@
 //! The share of pictures that a network classifies correctly, without an attack.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use decoy::catalog::Accuracy;
 use decoy::classifier::Frozen;
 use decoy::noise::Random;
@@ -19,6 +19,7 @@ pub fn accuracy(images: &Images, network: &Frozen, sigma: f64, seed: u32) -> Res
 
 /// The share of `images` that `network` classifies correctly with noise of standard deviation `sigma` from `seed`.
 pub fn share_right(images: &Images, network: &Frozen, sigma: f64, seed: u32) -> Result<f64> {
+    ensure!(images.len() > 0, "expected pictures to measure the network on, found none");
     let mut right = 0;
     for (batch, (mut pixels, classes)) in images.batches(BATCH, network.device()).enumerate() {
         if sigma > 0.0 {

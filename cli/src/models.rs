@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 
-use crate::catalog_file::CatalogFile;
+use crate::catalog_file::{CatalogFile, MODELS};
 
 /// Where the catalogue is, and how to print it.
 #[derive(Args)]
 pub struct ModelsArgs {
     /// Folder of models.json and the weights.
-    #[arg(long, default_value = "www/models")]
+    #[arg(long, default_value = MODELS)]
     models: PathBuf,
     /// First update all family descriptions from their data sets.
     #[arg(long)]

@@ -58,6 +58,19 @@ fn largest_sigma() -> impl Fn(&str) -> Result<f64, String> + Clone {
     within("the largest standard deviation of the noise", 0.0, 10.0)
 }
 
+/// The networks of this seed are shipped. It is fixed in advance, so that they are not chosen by their results.
+const SHIPPED_SEED: u32 = 1;
+
+/// The name of a network: the noise level with two decimals, or more where it has more; `-fixed` where all its noise has
+/// one strength; the seed where it is not [`SHIPPED_SEED`].
+fn model_id(family: &str, sigma: f64, fixed: bool, seed: u32) -> String {
+    let short = format!("{sigma:.2}");
+    let level = if short.parse() == Ok(sigma) { short } else { sigma.to_string() };
+    let kind = if fixed { "-fixed" } else { "" };
+    let seed = if seed == SHIPPED_SEED { String::new() } else { format!("-seed-{seed}") };
+    format!("{family}-sigma-{level}{kind}{seed}")
+}
+
 /// The standard deviation of the noise on one picture: `sigma` times the square root of a uniform number in [0, 1).
 /// Strong noise is more frequent than weak, and some pictures stay almost clean.
 fn mixed_strength(sigma: f64, random: &mut Random) -> f32 {
@@ -137,5 +150,22 @@ impl Checkpoints<'_> {
 
     fn interruption(&self) -> anyhow::Error {
         anyhow!("{}: interrupted; checkpoint in {}; run the same command to resume", self.id, self.folder.display())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::model_id;
+
+    #[test]
+    fn no_two_networks_have_the_same_name() {
+        for (sigma, fixed, seed, name) in [
+            (0.0, false, 1, "a-sigma-0.00"),
+            (0.25, false, 1, "a-sigma-0.25"),
+            (0.001, false, 1, "a-sigma-0.001"),
+            (0.101, true, 2, "a-sigma-0.101-fixed-seed-2"),
+        ] {
+            assert_eq!(model_id("a", sigma, fixed, seed), name);
+        }
     }
 }

@@ -11,7 +11,7 @@ use decoy::report::{TransferMatrix, TransferModel, Transferred};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::attack::MethodArgs;
-use crate::catalog_file::{CatalogFile, networks};
+use crate::catalog_file::{CatalogFile, MODELS, networks};
 use crate::device::DeviceChoice;
 use crate::pictures::{DataArgs, at_least_one};
 use crate::result_file::{check_writable, origin, read, write};
@@ -36,7 +36,7 @@ pub struct TransferArgs {
     #[arg(long, value_name = "FILE.json")]
     out: Option<PathBuf>,
     /// Folders of models.json and the weights; several with commas.
-    #[arg(long, value_delimiter = ',', default_value = "www/models")]
+    #[arg(long, value_delimiter = ',', default_value = MODELS)]
     models: Vec<PathBuf>,
     /// Measure only these networks; several with commas.
     #[arg(long, value_delimiter = ',', value_name = "NAME")]

@@ -192,6 +192,13 @@ fn a_name_that_would_lose_a_picture_is_refused() {
     std::fs::copy(root().join("tests/fixtures/shape.png"), &copy).expect("it is copied");
     let itself = refusal(&["attack", "--model", MODEL, "--out", &copy, &copy]);
     assert!(itself.contains("would overwrite"), "{itself}");
+    let catalogue = refusal(&["export", "--model", MODEL, "www/models/models.json"]);
+    assert!(catalogue.contains("would overwrite"), "{catalogue}");
+    let network = scratch("kept.onnx");
+    decoy(&["export", "--model", MODEL, &network]);
+    let compare = ["compare", "--network", &network, "--attack", "fgsm", "--tensors", &network];
+    let network = refusal(&[&compare[..], &["tests/fixtures/shape.png"]].concat());
+    assert!(network.contains("would overwrite"), "{network}");
 }
 
 #[test]
@@ -508,7 +515,7 @@ fn a_photo_network_is_tuned_and_used() {
         "train",
         "photos",
         "--sigma",
-        "0.1",
+        "0.1,0.25",
         "--steps",
         "2",
         "--batch",
@@ -535,6 +542,7 @@ fn a_photo_network_is_tuned_and_used() {
     let tuned = networks.iter().find(|network| network["id"] == "photos-sigma-0.10").expect("it is listed");
     assert!(tuned["recipe"].as_str().is_some_and(|recipe| recipe.contains("2 steps of 2 crops")), "{tuned}");
     assert_ne!(tuned["sha256"], networks[0]["sha256"], "two steps change the weights");
+    assert!(networks.iter().any(|network| network["id"] == "photos-sigma-0.25"), "both levels are trained");
 
     // After two small steps the network still recognises a cat, of any breed.
     let photo = "tests/fixtures/photos/chelsea.png";

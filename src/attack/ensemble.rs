@@ -122,7 +122,7 @@ impl Search for OneByOne {
                 state.take(problem, &attempt.state);
             }
             // All attacks are done. The steps of attacks that were left out remain unused.
-            None => state.settled = state.settled.ones_like(),
+            None => state.settled = state.best.found().float(),
         }
     }
 

@@ -150,7 +150,10 @@ impl FromStr for AttackOptions {
             let (name, value) = part.split_once('=').ok_or_else(|| wrong("a value, such as steps=40", "alone"))?;
             if name == "norm" {
                 let norm = Norm::ALL.into_iter().find(|norm| norm.name() == value);
-                options.norm = Some(norm.ok_or_else(|| wrong("l0, l1, l2 or linf", value))?);
+                let norm = norm.ok_or_else(|| wrong("l0, l1, l2 or linf", value))?;
+                if options.norm.replace(norm).is_some() {
+                    return Err(wrong("one value", "given twice"));
+                }
             } else {
                 let number = value.parse().map_err(|_| wrong("a number", value))?;
                 if options.parameters.insert(name.to_owned(), number).is_some() {
@@ -210,6 +213,7 @@ mod tests {
         assert_eq!(error("ddn:steps"), "steps is alone: expected a value, such as steps=40");
         assert_eq!(error("ddn:steps=many"), "steps is many: expected a number");
         assert_eq!(error("ddn:steps=5,steps=6"), "steps is given twice: expected one value");
+        assert_eq!(error("fmn:norm=l2,norm=linf"), "norm is given twice: expected one value");
         assert_eq!(error("fmn:norm=l3"), "norm is l3: expected l0, l1, l2 or linf");
     }
 }

@@ -89,7 +89,7 @@ impl Catalog {
         };
         let entry = ModelEntry { normalisation: Some(normalisation), ..entry(name, bytes) };
         let family =
-            Family { patience: (input.height > 128).then_some(40), ..family(entry, Architecture::Onnx, input, labels) };
+            Family { patience: input.is_large().then_some(40), ..family(entry, Architecture::Onnx, input, labels) };
         Ok((Own { family, notes }, network.freeze()))
     }
 

@@ -501,7 +501,7 @@ impl Graph {
         Some(make())
     }
 
-    /// If the node at `index` adds a bias to a matrix product: the node of that product, and the bias.
+    /// If the node at `index` adds a bias to a matrix product: the node of that product, and its bias after that.
     fn biased(&self, index: usize) -> Option<(usize, Array)> {
         let node = &self.nodes[index];
         if node.operator != "Add" {
@@ -516,9 +516,11 @@ impl Graph {
             let maker = &self.nodes[maker];
             maker.operator == "MatMul" && maker.layer.is_some()
         })?;
-        let outputs = self.constant(self.nodes[dense].input(2))?.shape()[0];
+        let before = self.constant(self.nodes[dense].input(2))?;
+        let outputs = before.shape()[0];
         let bias = bias.expand(&[1, outputs]).ok().filter(|bias| bias.shape() == [1, outputs])?;
-        Some((dense, bias.reshape(&[outputs]).and_then(|bias| bias.in_rows()).ok()?))
+        let bias = before.pair(&bias.reshape(&[outputs]).ok()?, NumberKind::Float, Dispatch::float_add).ok()?;
+        Some((dense, bias.in_rows().ok()?))
     }
 
     /// Moves an activation into the layers that read it.

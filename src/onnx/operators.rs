@@ -149,7 +149,6 @@ fn elementwise(kind: &str, a: &Attributes) -> Option<Work> {
         "Erf" => Dispatch::float_erf,
         "Exp" => Dispatch::float_exp,
         "Log" => Dispatch::float_log,
-        "Sqrt" => Dispatch::float_sqrt,
         "Abs" => Dispatch::float_abs,
         "Neg" => Dispatch::float_neg,
         "Reciprocal" => Dispatch::float_recip,
@@ -164,6 +163,12 @@ fn elementwise(kind: &str, a: &Attributes) -> Option<Work> {
     Some(Box::new(move |x| x.map(simple)))
 }
 
+/// The square root, with the gradient 0 at 0, where Burn's is not a number: the length of a row of zeros has none.
+fn square_root(x: Tensor<1>) -> Tensor<1> {
+    let zero = x.clone().equal_elem(0.0);
+    x.mask_fill(zero.clone(), 1.0).sqrt().mask_fill(zero, 0.0)
+}
+
 fn composed(kind: &str, a: &Attributes) -> Option<Work> {
     fn flat(work: impl Fn(Tensor<1>) -> Tensor<1> + 'static) -> Work {
         Box::new(move |x| x.map_flat(&work))
@@ -172,6 +177,7 @@ fn composed(kind: &str, a: &Attributes) -> Option<Work> {
     Some(match kind {
         "Identity" => Box::new(|x| Ok(x.clone())),
         "Not" => flat(|x| x.neg() + 1.0),
+        "Sqrt" => flat(square_root),
         "LeakyRelu" => {
             let slope = alpha(0.01);
             flat(move |x| activation::leaky_relu(x, slope))
@@ -717,7 +723,7 @@ fn reduction(kind: &str) -> Option<Reduction> {
         "ReduceMin" => (same, Dispatch::float_min_dim, same),
         "ReduceProd" => (same, Dispatch::float_prod_dim, same),
         "ReduceL1" => (|x| x.map(Dispatch::float_abs), Dispatch::float_sum_dim, same),
-        "ReduceL2" => (square, Dispatch::float_sum_dim, |x| x.map(Dispatch::float_sqrt)),
+        "ReduceL2" => (square, Dispatch::float_sum_dim, |x| x.map_flat(square_root)),
         "ReduceSumSquare" => (square, Dispatch::float_sum_dim, same),
         "ReduceLogSum" => (same, Dispatch::float_sum_dim, |x| x.map(Dispatch::float_log)),
         _ => return None,

@@ -52,8 +52,9 @@ impl Resize {
                 (sizes, scales)
             }
             (None, Some(scales)) => {
-                let sizes = scales.iter().zip(shape).map(|(scale, &length)| (scale * length as f64).floor()).collect();
-                (sizes, scales)
+                // In single precision, as everybody else: 10 · 1.4 is 14 there, and less than that in double precision.
+                let size = |(scale, length): (&f64, &usize)| f64::from((*scale as f32 * *length as f32).floor());
+                (scales.iter().zip(shape).map(size).collect(), scales)
             }
             (None, None) => return Err("sizes or factors are expected".to_owned()),
         };

@@ -576,6 +576,7 @@ fn graphs_made_smaller_keep_their_gradients() {
         ("p", Floats(&[4, 4, 1, 1])),
         ("d", Floats(&[4, 3])),
         ("e", Floats(&[3])),
+        ("three", Given(&[], &[3.0])),
     ];
     constants.extend(norm);
     let nodes = [
@@ -591,12 +592,13 @@ fn graphs_made_smaller_keep_their_gradients() {
         "GlobalAveragePool sum > pool",
         "Flatten pool > flat",
         "MatMul flat d > product",
-        "Add product e > y",
+        "Add product e > biased",
+        "Add biased three > y",
     ];
     assert_matches("a residual block", &graph(&nodes, &constants), 18, &[2, 2, 5, 4]);
     let mut read = Graph::read(graph(&nodes, &constants), "x", "y", 18, 1 << 20).expect("it is read");
     read.simplify(&[2, 5, 4], &[1, 2]).expect("it is made smaller");
-    // The BatchNorm, the clip, the affine pair and the bias are gone. The activation with two readers stays.
+    // The BatchNorm, the clip, the affine pair and both biases are gone. The activation with two readers stays.
     assert_eq!(read.operators(), ["Conv", "Relu", "Conv", "Conv", "Add", "GlobalAveragePool", "Flatten", "MatMul"]);
 }
 
@@ -626,6 +628,34 @@ fn a_power_too_large_for_an_integer_is_a_number() {
     let slope =
         network.gradient(Tensor::full([1, 3, 4, 4], 0.5, network.device()), |logits| logits.sum_dim(1).squeeze_dim(1));
     assert_eq!(slope.logits.into_data().try_to_vec::<f32>().expect("floats"), [0.0; 3]);
+}
+
+#[test]
+fn the_length_of_zeros_has_a_gradient() {
+    // Each pixel's colours divided by their length: one pixel is black.
+    let nodes = ["ReduceL2 x > l", "Clip l low > c", "Div x c > d", "GlobalAveragePool d > pool", "Flatten pool > y"];
+    let bytes = file(
+        attributed(graph(&nodes, &[("low", ConstantInput::Given(&[], &[1e-6]))]), 0, &[ints("axes", &[1])]),
+        &[0, 3, 2, 2],
+        13,
+    );
+    let network = load(&bytes, &Options::default(), &Device::flex()).expect("it is read").freeze();
+    let levels: Vec<f32> = (0..12).map(|index| if index % 4 == 1 { 0.0 } else { 0.1 + 0.05 * index as f32 }).collect();
+    let pixels = Tensor::<1>::from_data(TensorData::from(&*levels), network.device()).reshape([1, 3, 2, 2]);
+    let slope = network.gradient(pixels, |logits| logits.narrow(1, 0, 1).squeeze_dim(1));
+    let gradient = slope.gradient.into_data().try_to_vec::<f32>().expect("floats");
+    assert!(gradient.iter().all(|value| value.is_finite()) && gradient[0] > 0.0, "{gradient:?}");
+}
+
+#[test]
+fn sizes_are_computed_in_single_precision() {
+    let nodes = ["Resize x none scales > r", "GlobalAveragePool r > pool", "Flatten pool > y"];
+    let constants =
+        [("none", ConstantInput::Floats(&[0])), ("scales", ConstantInput::Given(&[4], &[1.0, 1.0, 1.4, 0.7]))];
+    let mut read = Graph::read(graph(&nodes, &constants), "x", "r", 13, 1 << 20).expect("it is read");
+    read.simplify(&[3, 10, 10], &[1]).expect("it is made smaller");
+    let resized = read.run(Array::variable(&[1, 3, 10, 10], None)).expect("shapes alone");
+    assert_eq!(resized.shape(), [1, 3, 14, 7]);
 }
 
 #[test]

@@ -84,8 +84,11 @@ impl Source {
     /// network was trained on. A picture that already has the input size is used whole: it has been cropped before, and
     /// perhaps attacked.
     pub fn frame(&self, share: f64, height: usize, width: usize) -> Crop {
-        let is_cut = (self.height as usize, self.width as usize) == (height, width);
-        self.centre(if is_cut { 1.0 } else { share })
+        self.centre(if self.is_cut(height, width) { 1.0 } else { share })
+    }
+
+    fn is_cut(&self, height: usize, width: usize) -> bool {
+        (self.height as usize, self.width as usize) == (height, width)
     }
 
     /// The whole picture in RGB, with a longer side of at most `side` pixels; never enlarged.
@@ -99,7 +102,8 @@ impl Source {
 
     /// The part `crop` as a photo of `channels`×`height`×`width`, resized with an antialiased bilinear filter, which
     /// does not overshoot at edges. Grey is luma as in Rec. 709. A photo that is not square shows the largest part with
-    /// its proportions around the middle of the square.
+    /// its proportions around the middle of the square; of a picture that has the photo's size already, the square in
+    /// the middle stands for the whole.
     ///
     /// # Errors
     ///
@@ -111,7 +115,10 @@ impl Source {
             return Err(PhotoError::Outside { width: self.width, height: self.height });
         }
         let middle = [crop.left, crop.top].map(|start| start + crop.side / 2.0);
-        Ok(self.fit(middle, [crop.side; 2], channels, height, width))
+        // The middle of a picture that has this size already is all of it.
+        let is_whole = self.is_cut(height, width) && crop == self.centre(1.0);
+        let size = if is_whole { [self.width.into(), self.height.into()] } else { [crop.side; 2] };
+        Ok(self.fit(middle, size, channels, height, width))
     }
 
     /// A photo of the largest part with the proportions of `height`×`width` inside a rectangle with this `middle` (x,

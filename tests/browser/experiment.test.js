@@ -94,11 +94,12 @@ test('the dial changes the network', { skip: withoutObjects }, async () => {
     await dial.fill('5');
     assert.equal(await dial.getAttribute('aria-valuetext'), `σ = ${models[5].sigma.toFixed(2)}`);
     await fetched;
-    // The attack on one network is repeated on the other.
+    // The attack on one network is repeated on the other, also where the dial is turned on before that network is there.
+    await dial.fill('6');
     await page.locator('td.picture:not(:empty)').nth(1).waitFor({ state: 'attached' });
     await page.getByText('The same figures as a table').click();
     const own = await page.getByRole('row').filter({ has: page.locator('td.picture:not(:empty)') }).getByRole('rowheader').allTextContents();
-    assert.deepEqual(own, [models[0], models[5]].map(({ sigma }) => sigma.toFixed(2)));
+    assert.deepEqual(own, [models[0], models[6]].map(({ sigma }) => sigma.toFixed(2)));
   }, { at: duck });
 });
 

@@ -95,6 +95,14 @@ test('how it takes its pixels, and the names of its classes, are the person’s 
     await labels.setInputFiles(text(names.slice(1)));
     await status(page, /^mine\.onnx: the labels cannot be used: 10 are expected, one for each class, 9 found\.$/);
     await says(page, /The network sees “a kind of /);
+    // What was refused is forgotten.
+    await page.getByLabel('It takes pixels').selectOption('from 0 to 255');
+    await status(page, /In the picture above it sees “a kind of /);
+    // Names may differ in signs alone.
+    await labels.setInputFiles(text([...'+-*/=<>%&#']));
+    await status(page, /In the picture above it sees “[^a-z]”/);
+    await page.getByRole('combobox', { name: 'Make it see' }).fill('-');
+    await page.waitForFunction(() => new URLSearchParams(location.hash.slice(1)).get('target') === '-');
   }, { at: picture });
 });
 
@@ -172,9 +180,17 @@ test('the browser keeps it if the person says so, and only then', { skip: withou
     await status(page, /^other\.onnx: .+ In the picture above it sees/);
     await page.reload();
     await ready(page);
-    await page.getByRole('button', { name: 'Use mine.onnx and other.onnx again' }).click();
-    await status(page, /^other\.onnx: .+ In the picture above it sees/);
-    assert.equal(await page.getByRole('slider', { name: 'Your own networks' }).inputValue(), '1');
+    // Another one that is kept takes the place of none.
+    await choose(page, { ...network, name: 'third.onnx' });
+    await status(page, /^third\.onnx: .+ In the picture above it sees/);
+    await page.getByRole('button', { name: 'Use mine.onnx and other.onnx again' }).waitFor();
+    await keep.check();
+    await page.getByText('This browser keeps it for the next visit.').waitFor();
+    await page.reload();
+    await ready(page);
+    await page.getByRole('button', { name: 'Use mine.onnx and other.onnx and third.onnx again' }).click();
+    await status(page, /^third\.onnx: .+ In the picture above it sees/);
+    assert.equal(await page.getByRole('slider', { name: 'Your own networks' }).inputValue(), '2');
     await keep.uncheck();
     await page.getByText('This browser does not keep it').waitFor();
     await page.reload();

@@ -68,7 +68,8 @@ export function attackFlow(page, session, looks, form, onBest) {
     const { of, options, outcome, device } = result;
     page.best = null;
     page.result = result;
-    if (device.kind === 'cpu' || !outcome.report.success) return;
+    const { success, original, eight_bit } = outcome.report;
+    if (device.kind === 'cpu' || (!success && eight_bit.class === original.class)) return;
     const seen = session.worker().then((bridge) => bridge.check(of.model.id, outcome.adversarial));
     /** @type {import('../page.js').Check} */
     const check = await seen.then((seen) => ({ seen }), ({ message }) => ({ failed: message }));

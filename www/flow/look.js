@@ -77,20 +77,25 @@ export function lookFlow(page, session, pictures) {
     /** Resolves when the picture is classified, or could not be. Starts a new classification if none is running. */
     done: () => (page.job?.kind === 'look' ? looked : look({})),
 
-    /** Opens the user's own picture. The page does not change until the file is known to be a picture. @param {File} file @param {Wish['family']} family */
+    /** Opens the user's own picture. The page does not change until the file is known to be a picture. @param {File} file @param {Wish['family']} family @returns {Promise<boolean>} whether it is one */
     async open(file, family) {
-      if (!page.allows('look')) return complain('Another picture has to wait until the measuring is done or cancelled.');
+      if (!page.allows('look')) {
+        complain('Another picture has to wait until the measuring is done or cancelled.');
+        return false;
+      }
       const turn = (asked += 1);
       try {
         const subject = own(file);
         await pictures.open(await worker(), subject);
-        if (turn !== asked) return;
+        if (turn !== asked) return false;
         const model = family === page.wanted.family ? page.wanted.model : family.models[0];
         look({ family, model, subject, crop: null });
+        return true;
       } catch (error) {
-        if (turn !== asked) return;
+        if (turn !== asked) return false;
         page.changed();
         complain(error);
+        return false;
       }
     },
   };

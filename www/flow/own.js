@@ -55,7 +55,7 @@ export function ownFlow(page, session, use, leave) {
     },
     onReturn: () => {
       forgive();
-      if (family) use(family);
+      if (family && page.wanted.family !== family) use(family);
       else reopen();
     },
   });
@@ -85,23 +85,29 @@ export function ownFlow(page, session, use, leave) {
     page.changed();
   });
 
-  /** @param {File} file @param {File} [names] a file with the names of its classes */
+  /** @param {File} file @param {File} [names] a file with the names of its classes @returns {Promise<boolean>} whether it is in use now */
   async function open(file, names) {
-    if (!page.allows('look')) return complain('Another network has to wait until the measuring is done or cancelled.');
+    if (!page.allows('look')) {
+      complain('Another network has to wait until the measuring is done or cancelled.');
+      return false;
+    }
     labels = names && await textOf(names);
     widget.restore({ normalisation: widget.options().normalisation }); // the size was another network's
-    read(file.name, file);
+    return read(file.name, file);
   }
 
-  /** Takes the names of the classes from a file. @param {File} file */
+  /** Takes the names of the classes from a file. @param {File} file @returns {Promise<boolean>} whether they are in use now */
   async function name(file) {
+    const before = labels;
     labels = await textOf(file);
-    reread();
+    const taken = await reread();
+    if (!taken) labels = before;
+    return taken;
   }
 
   /** Opens the stored networks again, each as if the user gave its file. */
   async function reopen() {
-    for (const { name, file, options } of kept ?? []) {
+    for (const { name, file, options } of waiting()) {
       ({ labels } = options);
       widget.restore(options);
       await read(name, file);
@@ -109,13 +115,16 @@ export function ownFlow(page, session, use, leave) {
     widget.keep(true); // not before: every network read in the meantime would be stored without those after it
   }
 
+  /** The stored networks that are not on the page. */
+  const waiting = () => (kept ?? []).filter(({ name }) => !files.has(name));
+
   /** The network of the user that is in use, if one is. */
   const current = () => (family && page.wanted.family === family ? page.wanted.model : null);
 
   /** Reads a file again with other settings: the one that could not be read, else that of the network in use. */
-  function reread() {
+  async function reread() {
     const { name, file } = given ?? { name: current()?.id ?? '', file: files.get(current()?.id ?? '') };
-    if (file) read(name, file);
+    return file !== undefined && read(name, file);
   }
 
   /** Forgets a file that could not be read, and what the form says of it. */
@@ -124,7 +133,7 @@ export function ownFlow(page, session, use, leave) {
     problem = '';
   }
 
-  /** Reads a network. If that fails, the page stays as it was. @param {string} name @param {Blob} file */
+  /** Reads a network. If that fails, the page stays as it was. @param {string} name @param {Blob} file @returns {Promise<boolean>} whether it is in use now */
   async function read(name, file) {
     given = { name, file };
     const turn = (asked += 1);
@@ -134,24 +143,28 @@ export function ownFlow(page, session, use, leave) {
       const bytes = new Uint8Array(await file.arrayBuffer());
       const bridge = await session.worker();
       const own = await bridge.network(name, bytes, { ...widget.options(), labels });
-      if (turn !== asked) return;
+      if (turn !== asked) return false;
       forgive();
       adopt(file, own);
       if (widget.keeps()) await keep(true);
+      return true;
     } catch (error) {
-      if (turn !== asked) return;
+      if (turn !== asked) return false;
       const message = error instanceof Error ? error.message : String(error);
       const words = file.size > LARGE && message.startsWith('The computation stopped') ? `its ${megabytes(file)} are too much for this browser’s memory` : message;
       const what = words.replace(/^the ONNX network cannot be used: /, '').replace(/[^.!?]$/, '$&.');
       problem = what.startsWith('the labels') ? `${name}: ${what}` : `“${name}” cannot be used: ${what}`;
       page.changed();
+      return false;
     }
   }
 
-  /** Adds the network to those before; replaces them if they are for other pictures. @param {Blob} file @param {import('../../pkg/decoy.js').Own} own */
+  /** Adds the network to those before; replaces them if they are for other pictures or have other names for the classes. @param {Blob} file @param {import('../../pkg/decoy.js').Own} own */
   function adopt(file, own) {
     const [model] = own.family.models;
-    const others = family && alike(family, own.family) ? family.models.filter(({ id }) => id !== model.id) : [];
+    const before = family?.models.find(({ id }) => id === model.id);
+    const agree = labels === undefined || before !== undefined || JSON.stringify(family?.labels) === JSON.stringify(own.family.labels);
+    const others = family && agree && alike(family, own.family) ? family.models.filter(({ id }) => id !== model.id) : [];
     for (const { id, file } of family?.models ?? []) {
       if (others.every((other) => other.id !== id)) URL.revokeObjectURL(file);
     }
@@ -159,7 +172,8 @@ export function ownFlow(page, session, use, leave) {
     for (const name of files.keys()) if (others.every(({ id }) => id !== name)) files.delete(name);
     files.set(model.id, file);
     family = { ...own.family, models: [...others, model], ...(family && others.length && labels === undefined && { labels: family.labels }) };
-    ({ notes } = own);
+    const replaced = before !== undefined && before.sha256 !== model.sha256;
+    notes = [...own.notes, ...(replaced ? ['It takes the place of another file of the same name. To have both, rename one.'] : [])];
     session.adopt(family);
     use(family, model);
   }
@@ -169,11 +183,14 @@ export function ownFlow(page, session, use, leave) {
     if (wanted) {
       const labels = JSON.stringify(family?.labels);
       const networks = (family?.models ?? []).map(({ id, normalisation }) => ({ name: id, file: /** @type {Blob} */ (files.get(id)), options: { ...widget.options(), normalisation, labels } }));
-      const done = await shelf.write(networks);
+      const stored = [...waiting(), ...networks];
+      const done = await shelf.write(stored);
+      if (done) kept = stored;
       widget.keep(done);
       storage = done ? 'This browser keeps it for the next visit.' : 'This browser cannot store it. It stays until the page is closed.';
     } else {
       await shelf.clear();
+      kept = undefined;
       storage = 'This browser does not keep it: it stays until the page is closed.';
     }
     page.changed();
@@ -205,7 +222,7 @@ export function ownFlow(page, session, use, leave) {
       }
       if (problem) widget.tell(problem);
       else if (family && page.job?.kind !== 'look') widget.tell(describe(family), [...notes, ...(storage ? [storage] : [])]);
-      widget.show({ given: given !== null || used === 'now', used, kept: family ? [] : (kept ?? []).map(({ name }) => name), allowed: page.allows('look') });
+      widget.show({ given: given !== null || used === 'now', used, kept: used === 'before' ? [] : waiting().map(({ name }) => name), allowed: page.allows('look') });
     },
   };
 }

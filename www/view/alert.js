@@ -46,5 +46,7 @@ export function dismissRemark() {
 
 function dismiss() {
   sticky = false;
+  const focused = region.contains(document.activeElement);
   region.replaceChildren();
+  if (focused) find('fool', HTMLButtonElement).focus({ preventScroll: true });
 }

@@ -32,6 +32,8 @@ export function attackForm(onChange) {
   let attacks = [];
   /** @type {Family | null} */
   let family = null;
+  /** The last family that classified a picture, and its settings, while another is to classify one. @type {{ family: Family, wish: Record<string, string> } | null} */
+  let before = null;
 
   /** @param {string} name */
   const info = (name) => attacks.find((attack) => attack.name === name);
@@ -136,6 +138,38 @@ export function attackForm(onChange) {
     return fields().every((input) => input.reportValidity()) && region.valid() && target.valid();
   }
 
+  /**
+   * Chooses the given options that exist, and the defaults for all others.
+   * @param {Record<string, string | undefined>} wish by the names of `AttackOptions`
+   * @returns {string[]} the names of those that do not exist
+   */
+  function restore({ attack = attacks[0].name, norm, target: label, sure: probability = '', region: part, ...values }) {
+    const there = info(attack) !== undefined;
+    choose(there ? attack : attacks[0].name);
+    const { forms, targeted } = chosen();
+    const formed = norm === undefined || forms.some((form) => form.norm === norm);
+    if (norm !== undefined && formed) {
+      normSelect.value = norm;
+      renderParameters();
+    }
+    const bad = Object.entries(values).filter(([name, value]) => {
+      const input = field(name);
+      const usual = input?.value;
+      if (value === undefined || !input) return value !== undefined;
+      input.value = value;
+      if (input.value && input.validity.valid) return false;
+      input.value = usual ?? '';
+      return true;
+    });
+    const known = [...sure.options].some(({ value }) => value === probability);
+    sure.value = known ? probability : '';
+    const named = label === undefined || (targeted && (family?.labels.includes(label) ?? false));
+    target.set((named && label) || null);
+    const fits = region.set(part);
+    showCost();
+    return [...(fits ? [] : ['region']), ...(there ? [] : ['attack']), ...(formed ? [] : ['norm']), ...bad.map(([name]) => name), ...(named ? [] : ['target']), ...(known ? [] : ['sure'])];
+  }
+
   return {
     /** Sets the list of attacks. @param {AttackInfo[]} infos */
     offer(infos) {
@@ -151,14 +185,24 @@ export function attackForm(onChange) {
 
     ready: () => attacks.length > 0,
 
-    /** Sets the family of the networks: each has its own labels and largest default number of steps. @param {Family} next */
-    attacking(next) {
+    /**
+     * Sets the family of the networks: each has its own labels and largest default number of steps. If the page returns
+     * to the family before without having classified a picture in between, the settings return too.
+     * @param {Family} next @param {boolean} classified whether the family has classified the picture
+     */
+    attacking(next, classified) {
+      const back = next === before?.family ? before.wish : null;
+      if (next !== family && attacks.length && family) before ??= { family, wish: Object.fromEntries(Object.entries(options()).map(([name, value]) => [name, String(value)])) };
+      if (classified || back) before = null;
       if (next === family) return;
+      const alike = family !== null && JSON.stringify([family.labels, family.input, family.patience]) === JSON.stringify([next.labels, next.input, next.patience]);
       family = next;
+      if (alike) return;
       target.set(null);
       target.labels(next.labels);
       region.of(next.input);
       if (attacks.length) renderParameters();
+      if (back) restore(back);
     },
 
     /** The cost of a picture, in forward passes; 0 where a field is empty. */
@@ -174,38 +218,7 @@ export function attackForm(onChange) {
     /** The chosen options; null if a field is invalid, which then shows its message. */
     read: () => (attacks.length && valid() ? options() : null),
 
-    /**
-     * Chooses the given options that exist, and the defaults for all others.
-     * @param {Record<string, string | undefined>} wish by the names of `AttackOptions`
-     * @returns {string[]} the names of those that do not exist
-     */
-    restore({ attack = attacks[0].name, norm, target: label, sure: probability = '', region: part, ...values }) {
-      const there = info(attack) !== undefined;
-      choose(there ? attack : attacks[0].name);
-      const { forms, targeted } = chosen();
-      const formed = norm === undefined || forms.some((form) => form.norm === norm);
-      if (norm !== undefined && formed) {
-        normSelect.value = norm;
-        renderParameters();
-      }
-      const bad = Object.entries(values).filter(([name, value]) => {
-        const input = field(name);
-        const usual = input?.value;
-        if (value === undefined || !input) return value !== undefined;
-        input.value = value;
-        if (input.value && input.validity.valid) return false;
-        input.value = usual ?? '';
-        return true;
-      });
-      showCost();
-      const known = [...sure.options].some(({ value }) => value === probability);
-      sure.value = known ? probability : '';
-      const named = label === undefined || (targeted && (family?.labels.includes(label) ?? false));
-      target.set((named && label) || null);
-      const fits = region.set(part);
-      showCost();
-      return [...(fits ? [] : ['region']), ...(there ? [] : ['attack']), ...(formed ? [] : ['norm']), ...bad.map(([name]) => name), ...(named ? [] : ['target']), ...(known ? [] : ['sure'])];
-    },
+    restore,
 
     /** Whether more steps may improve the result. @param {boolean} fooled whether the present result fools the network */
     improves: (fooled) => field('steps') !== undefined && !(fooled && within()),

@@ -23,6 +23,11 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
+/** Writes a text, but not again: screen readers would read an unchanged one once more. @param {HTMLElement} element @param {string} words */
+export function write(element, words) {
+  if (element.textContent !== words) element.textContent = words;
+}
+
 /**
  * Start and cancel replace each other. If one of them has the focus, or one of `others`, the visible one gets it.
  * @param {HTMLElement} start @param {HTMLElement} cancel @param {boolean} running @param {HTMLElement[]} others

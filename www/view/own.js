@@ -1,6 +1,6 @@
 // The user's own networks: their files, their input format, and whether they could be read.
 
-import { find, make } from './dom.js';
+import { find, make, write } from './dom.js';
 
 /** @typedef {import('../../pkg/decoy.js').OwnOptions} OwnOptions */
 
@@ -64,7 +64,7 @@ export function ownForm({ onNetwork, onLabels, onChange, onKeep, onLeave, onRetu
 
     /** @param {string} words @param {string[]} [told] */
     tell(words, told = []) {
-      status.textContent = words;
+      write(status, words);
       notes.replaceChildren(...told.map((note) => make('li', {}, note)));
     },
 
@@ -72,8 +72,10 @@ export function ownForm({ onNetwork, onLabels, onChange, onKeep, onLeave, onRetu
     show({ given, used, kept, allowed }) {
       fields.hidden = !given;
       fields.disabled = !allowed;
+      const focused = [leave, again].find((button) => button === document.activeElement);
       leave.hidden = used !== 'now';
       again.hidden = used !== 'before' && !kept.length;
+      if (focused?.hidden) [leave, again].find((button) => !button.hidden)?.focus({ preventScroll: true });
       again.textContent = kept.length ? `Use ${kept.join(' and ')} again` : 'Use it again';
     },
   };

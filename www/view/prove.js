@@ -1,6 +1,6 @@
 // “Prove it”: the votes while they are counted, and the certified radius and the adversarial size on one line.
 
-import { find, swap } from './dom.js';
+import { find, swap, write } from './dom.js';
 import { counted, percent, size } from '../words.js';
 
 /** @typedef {{ sigma: number, label: string, seen: string, certificate: import('../../pkg/decoy.js').Certificate }} Proved */
@@ -40,9 +40,9 @@ export function proof(onStart, onMore, onCancel) {
   function tell({ sigma, label, seen, certificate: { votes, count: all, radius, share } }, fooled) {
     const vote = `${votes.toLocaleString('en')} of ${counted(all, 'vote')} are for “${label}”${label === seen ? '' : `, though without noise it sees “${seen}”`}`;
     const attack = fooled === null ? '' : ` Fooled: the network by itself, without noise, from ${size('l2', fooled)}.`;
-    status.textContent = radius === null
+    write(status, radius === null
       ? `Nothing is proved: ${vote}, which is too few to be certain.${attack}`
-      : `Proved: no change below ${provedSize(radius)} turns the vote. ${vote}.${attack}`;
+      : `Proved: no change below ${provedSize(radius)} turns the vote. ${vote}.${attack}`);
     note.textContent = `The proof is for this network when it votes under noise of σ = ${sigma}, not for the network by itself. It is wrong with a probability of at most one in a thousand; the share of votes is at least ${percent(share)} then. More votes prove a little more.`;
     draw(radius ?? 0, fooled);
   }
@@ -51,7 +51,7 @@ export function proof(onStart, onMore, onCancel) {
     begin() {
       progress.removeAttribute('value');
       count.textContent = '';
-      status.textContent = 'Finding out how many votes fit into ten seconds…';
+      write(status, 'Finding out how many votes fit into ten seconds…');
       note.textContent = '';
       line.hidden = true;
     },
@@ -63,19 +63,19 @@ export function proof(onStart, onMore, onCancel) {
       const leader = by_class.reduce((best, value, index) => (value > by_class[best] ? index : best), 0);
       const cast = by_class.reduce((sum, value) => sum + value, 0);
       count.textContent = `${votes} of ${total} votes; ${by_class[leader]} of the last ${cast} for “${labels[leader]}”`;
-      if (status.textContent !== 'Voting…') status.textContent = 'Voting…';
+      write(status, 'Voting…');
     },
 
     /** @param {{ running: boolean, available: boolean, proved: Proved | null, fooled: number | null, sigma: number | null }} state */
     show({ running, available, proved, fooled, sigma }) {
       start.disabled = !available;
       run.hidden = !running;
-      swap(start, cancel, running, more);
+      swap(start, cancel, running, ...(running ? [more] : []));
       more.hidden = running || !proved;
       if (running) return;
       if (proved) return tell(proved, fooled);
       line.hidden = true;
-      status.textContent = '';
+      write(status, '');
       note.textContent = sigma === null ? '' : `The vote is under noise of σ = ${sigma}, and takes about ten seconds.`;
     },
   };

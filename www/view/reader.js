@@ -32,6 +32,8 @@ export function readerChoice(families, onChange) {
       }
       fields.hidden = known.length < 2 || !own;
       for (const one of known) if (own || isOwn(family)) one.radio.checked = one.family === family;
+      // The user's own network has been left: the next picture is for the networks of the page again.
+      if (!own && !isOwn(family)) known[0].radio.checked ||= known.some((one) => one.radio.checked && isOwn(one.family));
       note.hidden = !own || !family.note;
       note.textContent = family.note ?? '';
     },

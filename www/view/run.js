@@ -1,6 +1,6 @@
 // The verdict, the progress of a running search, and its announcements for screen readers.
 
-import { find, make } from './dom.js';
+import { find, make, write } from './dom.js';
 import { percent, size } from '../words.js';
 
 const verdict = find('verdict', HTMLElement);
@@ -22,10 +22,9 @@ let spokenAt = 0;
 export function tell(words, more = '', tone = '', reservations = []) {
   run.hidden = true;
   verdict.className = tone;
-  // Screen readers would announce unchanged words again.
-  if (verdict.textContent !== words) verdict.textContent = words;
+  write(verdict, words);
   detail.textContent = more;
-  doubts.replaceChildren(...reservations.map((reservation) => make('li', {}, reservation)));
+  if (doubts.textContent !== reservations.join('')) doubts.replaceChildren(...reservations.map((reservation) => make('li', {}, reservation)));
 }
 
 /** @param {import('../bridge.js').Loading} loading */

@@ -92,7 +92,7 @@ export function stage() {
 /** The verdict. @param {Page} page */
 function tell({ wanted, shown, result, best, aside }) {
   if (!shown) {
-    if (wanted.subject) run.tell(`${aside}The network has not looked at the picture yet.`, 'Press the button, or choose another picture.');
+    if (wanted.subject) run.tell(`${aside}The network has not looked at the picture yet.`, 'Press the button, or choose another picture.', 'failed');
     else run.tell('Choose a picture to begin.');
     return;
   }

@@ -62,7 +62,7 @@ export function targetField(onChange) {
   let told = null;
 
   const text = () => field.value.trim();
-  const value = () => labels.find((label) => fold(label) === fold(text())) ?? null;
+  const value = () => labels.find((label) => label === text()) ?? labels.find((label) => fold(label) === fold(text())) ?? null;
   const valid = () => text() === '' || value() !== null;
 
   function tell() {

@@ -36,6 +36,8 @@ pub enum Bench {
     Scaling,
     /// Decoy beside ONNX Runtime Web, TensorFlow.js and jax-js; writes benches/results/speed.json.
     Browser,
+    /// What the kernels ask of a graphics card, on paper; writes docs/kernels.md.
+    Kernels,
     /// From the first visit to the first fooled picture; writes benches/results/first-visit.json.
     Visit,
     /// What the browser holds over a thousand attacks; writes benches/results/memory.json.
@@ -65,6 +67,9 @@ pub fn measure(only: Option<Bench>, externals: &[External]) -> Result<()> {
         graphs()?;
         peers()?;
         step("Measuring Decoy beside its opponents (an hour)", || node("benches/browser/speed.js", ""))?;
+    }
+    if wanted(Bench::Kernels) {
+        step("Counting what the kernels ask of a card", || node("benches/browser/kernels.js", ""))?;
     }
     if wanted(Bench::Memory) {
         step("Measuring memory over a thousand attacks", || node("benches/browser/memory.js", ""))?;

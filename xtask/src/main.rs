@@ -97,12 +97,8 @@ enum Task {
     },
     /// Compare the attacks with Foolbox, adv-lib and torchattacks, and write docs/oracle.md (an hour at first).
     Oracle {
-        /// Compare only this attack, such as ddn, and print the result.
-        #[arg(long, value_name = "ATTACK")]
-        only: Option<String>,
-        /// Measure Decoy's ensembles again, and keep all other figures of docs/oracle.json.
-        #[arg(long, conflicts_with = "only")]
-        ensembles: bool,
+        #[command(flatten)]
+        part: oracle::Part,
         #[command(flatten)]
         data: Data,
     },
@@ -152,7 +148,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Bench { bench, data } => bench::measure(bench, &data::local_copies(&paths(data))?)?,
         Task::Onnx { pytorch: false } => onnx::check()?,
         Task::Onnx { pytorch: true } => onnx::pytorch()?,
-        Task::Oracle { only, ensembles, data } => oracle::compare(&paths(data), only.as_deref(), ensembles)?,
+        Task::Oracle { part, data } => oracle::compare(&part, &paths(data))?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -22,13 +22,17 @@ pub fn environment(folder: &str, title: &str, required: &[(&str, &[&str])]) -> R
         return Ok(python);
     }
     step(title, || {
-        let base = ["python3", "python"].into_iter().find_map(|name| which::which(name).ok());
-        let base = base.context("this needs Python 3.11 or later: install it")?;
-        run(Command::new(base).args(["-m", "venv", "--clear"]).arg(folder))?;
+        run(base()?.args(["-m", "venv", "--clear"]).arg(folder))?;
         for (file, options) in required {
             run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--requirement", file]).args(*options))?;
         }
         Ok(fs::write(&installed, text)?)
     })?;
     Ok(python)
+}
+
+/// The Python of this machine.
+pub fn base() -> Result<Command> {
+    let found = ["python3", "python"].into_iter().find_map(|name| which::which(name).ok());
+    Ok(Command::new(found.context("this needs Python 3.11 or later: install it")?))
 }

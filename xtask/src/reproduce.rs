@@ -29,7 +29,7 @@ pub struct Reproduce {
     /// The network of this seed; default: the shipped one of that level.
     #[arg(long)]
     seed: Option<u64>,
-    /// Further arguments for `decoy train FAMILY`, behind `--`, such as those that the README names for photographs.
+    /// Further arguments for `decoy train FAMILY`, behind `--`.
     #[arg(last = true)]
     arguments: Vec<String>,
 }

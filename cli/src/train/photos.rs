@@ -23,16 +23,16 @@ use decoy::photo::{self, Crop};
 use decoy_data::photographs::{self, Photograph};
 use decoy_data::{Content, DataSet, ImagenetSample, Split};
 
-use super::{Checkpoints, interrupted, largest_sigma, mixed_strength, progress};
-use crate::catalog_file::{CatalogFile, TrainedModel};
+use super::{Checkpoints, interrupted, largest_sigma, mixed_strength, model_id, progress};
+use crate::catalog_file::{CatalogFile, MODELS, TrainedModel};
 use crate::device::DeviceChoice;
 
 /// How to tune on photographs.
 #[derive(Args)]
 pub struct PhotosArgs {
-    /// The largest noise level: standard deviation of the noise, pixels in [0, 1].
-    #[arg(long, value_parser = largest_sigma())]
-    sigma: f64,
+    /// Noise levels: the largest standard deviation of the noise, pixels in [0, 1]; several with commas.
+    #[arg(long, value_delimiter = ',', required = true, value_parser = largest_sigma())]
+    sigma: Vec<f64>,
     /// The network to begin with; the first for photographs if left out.
     #[arg(long)]
     from: Option<String>,
@@ -42,12 +42,12 @@ pub struct PhotosArgs {
     /// Folder or archive of the ImageNet sample; default: the path in the environment variable IMAGENET_SAMPLE.
     #[arg(long)]
     data: Option<PathBuf>,
-    /// Folder or zip of more photographs, without labels.
-    #[arg(long)]
+    /// Folder or zip of more photographs, without labels; the shipped networks have seen 4000.
+    #[arg(long, env = "UNLABELLED_PHOTOGRAPHS")]
     unlabelled: Option<PathBuf>,
-    /// Steps of the optimiser.
-    #[arg(long, default_value_t = 1000)]
-    steps: u32,
+    /// Steps of the optimiser; default: as for the shipped network of that level, else 1000.
+    #[arg(long)]
+    steps: Option<u32>,
     /// Images in a step.
     #[arg(long, default_value_t = 16)]
     batch: usize,
@@ -63,7 +63,7 @@ pub struct PhotosArgs {
     #[arg(long, default_value_t = 1)]
     seed: u32,
     /// Where weights and models.json are and go.
-    #[arg(long, default_value = "www/models")]
+    #[arg(long, default_value = MODELS)]
     models: PathBuf,
     /// Folder of checkpoints, to resume after an interruption.
     #[arg(long, default_value = "target/checkpoints")]
@@ -76,6 +76,9 @@ pub struct PhotosArgs {
     device: DeviceChoice,
 }
 
+/// Steps of the shipped networks, by noise level.
+const STEPS: [(f64, u32); 3] = [(0.1, 600), (0.25, 1700), (0.5, 1150)];
+
 fn first_side(text: &str) -> Result<usize, String> {
     // Every stride halves the side; paddings are right where nothing is left over.
     let side = text.parse().ok().filter(|side| (64..=SIDE).contains(side) && side % 32 == 0);
@@ -84,9 +87,12 @@ fn first_side(text: &str) -> Result<usize, String> {
 
 /// Runs `decoy train photos`.
 pub fn run(args: &PhotosArgs) -> Result<()> {
-    ensure!(args.sigma > 0.0, "--sigma is 0: that is the clean network, which `decoy import` makes");
     ensure!(
-        args.batch > 0 && args.steps > 0 && args.checkpoint_every > 0,
+        args.sigma.iter().all(|&sigma| sigma > 0.0),
+        "--sigma is 0: that is the clean network, which `decoy import` makes"
+    );
+    ensure!(
+        args.batch > 0 && args.steps != Some(0) && args.checkpoint_every > 0,
         "expected at least 1 step, image, checkpoint"
     );
     let device = args.device.open()?;
@@ -101,21 +107,35 @@ pub fn run(args: &PhotosArgs) -> Result<()> {
         photographs.extend(photographs::load(path)?.photographs);
     }
 
-    let family = catalog.catalog.family(ImagenetSample.about().id)?;
-    let named = |id: &Option<String>| match id {
-        Some(id) => Ok(catalog.catalog.model(id)?.1),
-        None => family.models.first().with_context(|| format!("{}: expected a network to begin with", family.id)),
-    };
-    let (from, teacher) = (named(&args.from)?, named(&args.teacher)?);
-    let mut model = EfficientNetLite0Config { classes: family.labels.len() }.init(&device.clone().autodiff());
-    weights::from_safetensors(&from.id, &mut model, &catalog.bytes(from)?)?;
-    let tuning = Tuning { args, device: &device, from: from.id.clone(), teacher: teacher.id.clone() };
-    let teacher = catalog.load(family, teacher, &device)?;
-    let model = tuning.train(model, &teacher, &photographs)?;
-    let made =
-        TrainedModel { id: tuning.id(), sigma: args.sigma, seed: args.seed, recipe: tuning.recipe(photographs.len()) };
-    let accuracy = catalog.add(&ImagenetSample, Architecture::EfficientnetLite0, made, &model.valid(), &sample)?;
-    tuning.checkpoints().finish(&accuracy)
+    ensure!(
+        !photographs.is_empty(),
+        "expected photographs to train on, found none: the sample has one, which is held out"
+    );
+    for &sigma in &args.sigma {
+        let family = catalog.catalog.family(ImagenetSample.about().id)?;
+        let named = |id: &Option<String>| match id {
+            Some(id) => Ok(catalog.catalog.model(id)?.1),
+            None => family.models.first().with_context(|| format!("{}: expected a network to begin with", family.id)),
+        };
+        let (from, teacher) = (named(&args.from)?, named(&args.teacher)?);
+        let mut model = EfficientNetLite0Config { classes: family.labels.len() }.init(&device.clone().autodiff());
+        weights::from_safetensors(&from.id, &mut model, &catalog.bytes(from)?)?;
+        let steps = args.steps.or_else(|| STEPS.iter().find(|known| known.0 == sigma).map(|known| known.1));
+        let tuning = Tuning {
+            args,
+            device: &device,
+            sigma,
+            steps: steps.unwrap_or(1000),
+            from: from.id.clone(),
+            teacher: teacher.id.clone(),
+        };
+        let teacher = catalog.load(family, teacher, &device)?;
+        let model = tuning.train(model, &teacher, &photographs)?;
+        let made = TrainedModel { id: tuning.id(), sigma, seed: args.seed, recipe: tuning.recipe(photographs.len()) };
+        let accuracy = catalog.add(&ImagenetSample, Architecture::EfficientnetLite0, made, &model.valid(), &sample)?;
+        tuning.checkpoints().finish(&accuracy)?;
+    }
+    Ok(())
 }
 
 /// Streams of random numbers from this one on give the order of photographs in each pass; lower streams belong to
@@ -125,6 +145,8 @@ const ORDER_STREAMS: u64 = 1 << 32;
 struct Tuning<'a> {
     args: &'a PhotosArgs,
     device: &'a Device,
+    sigma: f64,
+    steps: u32,
     /// Names of the networks to begin with and to learn from.
     from: String,
     teacher: String,
@@ -132,12 +154,12 @@ struct Tuning<'a> {
 
 impl Tuning<'_> {
     fn id(&self) -> String {
-        format!("{}-sigma-{:.2}", ImagenetSample.about().id, self.args.sigma)
+        model_id(ImagenetSample.about().id, self.sigma, false, self.args.seed)
     }
 
     fn checkpoints(&self) -> Checkpoints<'_> {
-        let Self { from, teacher, .. } = self;
-        let PhotosArgs { steps, batch, first_side, learning_rate, seed, .. } = self.args;
+        let Self { steps, from, teacher, .. } = self;
+        let PhotosArgs { batch, first_side, learning_rate, seed, .. } = self.args;
         Checkpoints {
             folder: &self.args.checkpoints,
             id: self.id(),
@@ -158,10 +180,10 @@ impl Tuning<'_> {
         let checkpoints = self.checkpoints();
         let optimizer = ModuleOptimizer::from(RelativeAdam(AdamConfig::new().build()));
         let (mut model, mut optimizer, first) = checkpoints.resume(model, optimizer)?;
-        let bar = progress(&self.id(), args.steps.into())?;
+        let bar = progress(&self.id(), self.steps.into())?;
         bar.set_position(first.into());
         let mut loss_average = None;
-        for step in first..args.steps {
+        for step in first..self.steps {
             if interrupted() {
                 checkpoints.save(step, &model, &optimizer)?;
                 return Err(checkpoints.interruption());
@@ -183,10 +205,10 @@ impl Tuning<'_> {
             loss_average = Some(average);
             bar.set_message(format!("loss {average:.3}"));
             bar.inc(1);
-            if (step + 1) % args.checkpoint_every == 0 && step + 1 < args.steps {
+            if (step + 1) % args.checkpoint_every == 0 && step + 1 < self.steps {
                 checkpoints.save(step + 1, &model, &optimizer)?;
                 if bar.is_hidden() {
-                    eprintln!("{}: {} of {} steps, loss {average:.3}", self.id(), step + 1, args.steps);
+                    eprintln!("{}: {} of {} steps, loss {average:.3}", self.id(), step + 1, self.steps);
                 }
             }
         }
@@ -195,14 +217,14 @@ impl Tuning<'_> {
     }
 
     fn rate(&self, step: u32) -> f64 {
-        let done = f64::from(step) / f64::from(self.args.steps);
-        let warm = (20.0 * (done + 1.0 / f64::from(self.args.steps))).min(1.0);
+        let done = f64::from(step) / f64::from(self.steps);
+        let warm = (20.0 * (done + 1.0 / f64::from(self.steps))).min(1.0);
         self.args.learning_rate * warm * 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
     }
 
     /// The side of the crops of a step.
     fn side(&self, step: u32) -> usize {
-        if 4 * u64::from(step) < 3 * u64::from(self.args.steps) { self.args.first_side } else { SIDE }
+        if 4 * u64::from(step) < 3 * u64::from(self.steps) { self.args.first_side } else { SIDE }
     }
 
     /// The crops of a step, `[N, 3, S, S]`: each pass uses every photograph once, in a new order.
@@ -227,15 +249,15 @@ impl Tuning<'_> {
     fn noise(&self, shape: [usize; 4], random: &mut Random) -> Tensor<4> {
         let mut values = vec![0.0; shape.iter().product()];
         for image in values.chunks_exact_mut(shape[1..].iter().product()) {
-            let strength = mixed_strength(self.args.sigma, random);
+            let strength = mixed_strength(self.sigma, random);
             random.fill_normal(image, strength);
         }
         Tensor::from_data(TensorData::new(values, shape), self.device)
     }
 
     fn recipe(&self, photographs: usize) -> String {
-        let Self { from, teacher, .. } = self;
-        let PhotosArgs { steps, batch, first_side, sigma, .. } = self.args;
+        let Self { sigma, steps, from, teacher, .. } = self;
+        let PhotosArgs { batch, first_side, .. } = self.args;
         format!(
             "{from}, retrained briefly on noisy photographs, copying the clean network: {steps} steps of {batch} crops \
              from {photographs} photographs, the first three quarters of them of {first_side}×{first_side} pixels, with \

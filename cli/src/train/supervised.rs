@@ -15,8 +15,8 @@ use decoy::classifier::Classifier;
 use decoy::noise::Random;
 use decoy_data::{About, Content, DataSet, Picture, Split};
 
-use super::{Checkpoints, interrupted, largest_sigma, mixed_strength, progress};
-use crate::catalog_file::{CatalogFile, TrainedModel, describe};
+use super::{Checkpoints, interrupted, largest_sigma, mixed_strength, model_id, progress};
+use crate::catalog_file::{CatalogFile, MODELS, TrainedModel, describe};
 
 /// Which networks to train.
 #[derive(Args, Clone)]
@@ -37,15 +37,12 @@ pub struct SupervisedArgs {
     #[arg(long)]
     data: Option<PathBuf>,
     /// Where weights and models.json go.
-    #[arg(long, default_value = "www/models")]
+    #[arg(long, default_value = MODELS)]
     models: PathBuf,
     /// Folder of checkpoints, to resume after an interruption.
     #[arg(long, default_value = "target/checkpoints")]
     checkpoints: PathBuf,
 }
-
-/// The networks of this seed are shipped. It is fixed in advance, so that they are not chosen by their results.
-const SHIPPED_SEED: u32 = 1;
 
 /// How the networks of a data set are trained.
 pub struct Recipe {
@@ -97,7 +94,7 @@ pub fn run<M: Trainee>(
     let mut catalog = CatalogFile::open_or_new(&args.models)?;
     for &seed in &args.seed {
         for &sigma in &args.sigma {
-            let id = args.id(&family, sigma, seed);
+            let id = model_id(&family, sigma, args.fixed_noise, seed);
             let training = Training { id, sigma, seed, passes, fixed: args.fixed_noise, about, recipe, pictures: &all };
             let checkpoints = training.checkpoints(args);
             let network = training.train(&checkpoints, |device| init(device, about.labels.len()))?;
@@ -113,14 +110,6 @@ impl SupervisedArgs {
     /// The same with noise of the full strength on every picture.
     pub fn with_fixed_noise(&self) -> Self {
         Self { fixed_noise: true, ..self.clone() }
-    }
-
-    /// The network's name: with `-fixed` where the noise has a fixed strength, and with the seed where it is not
-    /// [`SHIPPED_SEED`].
-    fn id(&self, family: &str, sigma: f64, seed: u32) -> String {
-        let kind = if self.fixed_noise { "-fixed" } else { "" };
-        let seed = if seed == SHIPPED_SEED { String::new() } else { format!("-seed-{seed}") };
-        format!("{family}-sigma-{sigma:.2}{kind}{seed}")
     }
 }
 
