@@ -100,7 +100,7 @@ impl Convolution {
                     let length = ((rows - 1) * layout.columns + out_width).next_multiple_of(WIDTH);
                     terms.sum::<VECTORS>(&source[first * layout.columns..], sums, length);
                     let outputs = y.chunks_exact_mut(out_height * out_width).zip(sums.chunks_exact(length)).zip(bias);
-                    vectors::with_widest_vectors(
+                    vectors::with_wide_vectors(
                         #[inline(always)]
                         || {
                             for ((y, sums), bias) in outputs {
@@ -143,7 +143,7 @@ impl Convolution {
         threads::parts(&mut source[..channels * size], size, 8 * height * width, |channel, source| {
             let x = &x[channel * height * width..][..height * width];
             let parts = source.chunks_exact_mut(layout.plane());
-            vectors::with_widest_vectors(
+            vectors::with_wide_vectors(
                 #[inline(always)]
                 || self.lay_out_channel(x, parts, layout.columns),
             );
@@ -257,7 +257,7 @@ impl Convolution {
             threads::parts(&mut source[..end], rows * columns, 8 * out_height * out_width, |output, source| {
                 let gradient = &gradient[output * out_height * out_width..][..out_height * out_width];
                 let lines = source.chunks_exact_mut(columns).skip(lead[0]);
-                vectors::with_widest_vectors(
+                vectors::with_wide_vectors(
                     #[inline(always)]
                     || {
                         for (line, gradient) in lines.zip(gradient.chunks_exact(out_width).skip(unreached[0])) {
@@ -280,7 +280,7 @@ impl Convolution {
                         Terms { starts, weights }.sum::<VECTORS>(source, sums, length);
                     }
                     let images = y.chunks_exact_mut(height * width).zip(x.chunks_exact(height * width));
-                    vectors::with_widest_vectors(
+                    vectors::with_wide_vectors(
                         #[inline(always)]
                         || {
                             for (channel, (y, x)) in images.enumerate() {

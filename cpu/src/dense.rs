@@ -16,7 +16,7 @@ pub fn dense(activation: Activation, x: &[f32], weight: &[f32], bias: &[f32]) ->
     let mut y = bias.repeat(images);
     // Adds to the rows of `y`, one for each image of `x`, which begin at output `first`.
     let sum = |first: usize, x: &[f32], mut y: Vec<&mut [f32]>| {
-        vectors::with_widest_vectors(
+        vectors::with_wide_vectors(
             #[inline(always)]
             || {
                 for (block, weight) in weight.chunks(outputs * CHANNELS).enumerate() {
@@ -67,7 +67,7 @@ pub fn dense_backward(activation: Activation, gradient: &[f32], x: &[f32], weigh
     let images = x.len() / channels;
     // A thread computes some channels of all images, so that it reads their weights alone.
     threads::columns(&mut y, images, channels, 1, images * outputs, |_, first, mut y| {
-        vectors::with_widest_vectors(
+        vectors::with_wide_vectors(
             #[inline(always)]
             || {
                 let weight = &weight[first * outputs..][..y[0].len() * outputs];

@@ -18,10 +18,17 @@ impl<const TILE: usize> Terms<'_, TILE> {
     ///
     /// # Panics
     ///
-    /// If a run of `length` values from one of the starts goes beyond the end of `source`.
+    /// If a run goes beyond the end of `source`.
     pub fn sum<const VECTORS: usize>(&self, source: &[f32], sums: &mut [f32], length: usize) {
-        let last = source.len().checked_sub(length).expect("the source holds a run");
-        assert!(self.starts.iter().all(|&start| start <= last), "the source holds every run");
+        if UNCHECKED {
+            let last = source.len().checked_sub(length).expect("the source holds a run");
+            assert!(self.starts.iter().all(|&start| start <= last), "the source holds every run");
+        }
+        #[cfg(target_arch = "x86_64")]
+        if vectors::widest() {
+            // SAFETY: `vectors::widest` has found AVX-512.
+            return unsafe { self.sum_avx512(source, sums, length) };
+        }
         #[cfg(target_arch = "x86_64")]
         if vectors::wide() {
             // SAFETY: `vectors::wide` has found AVX2 and FMA.
@@ -80,5 +87,42 @@ impl<const TILE: usize> Terms<'_, TILE> {
             done += VECTORS * WIDTH;
         }
         done
+    }
+}
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vectors_of_every_width_give_the_same_sums() {
+        for length in (WIDTH..=20 * WIDTH).step_by(WIDTH) {
+            check::<1>(length);
+            check::<4>(length);
+        }
+    }
+
+    fn check<const TILE: usize>(length: usize) {
+        let value = |index: usize| ((index * 37 % 101) as f32 - 50.0) / 7.0;
+        let source: Vec<f32> = (0..length + 20).map(value).collect();
+        let weights: Vec<[f32; TILE]> =
+            (0..5).map(|term| std::array::from_fn(|lane| value(13 * term + lane))).collect();
+        let terms = Terms { starts: &[0, 3, 20, 7, 11], weights: &weights };
+        let sums = |sum: &dyn Fn(&mut [f32])| {
+            let mut sums = vec![0.0; TILE * length];
+            sum(&mut sums);
+            sums
+        };
+        let plain = sums(&|sums| terms.sum_with::<3, true>(&source, sums, length));
+        if vectors::wide() {
+            // SAFETY: `vectors::wide` has found AVX2 and FMA.
+            let found = sums(&|sums| unsafe { terms.sum_wide::<3>(&source, sums, length) });
+            assert_eq!(found, plain, "{TILE} channels of {length} values");
+        }
+        if vectors::widest() {
+            // SAFETY: `vectors::widest` has found AVX-512.
+            let found = sums(&|sums| unsafe { terms.sum_avx512(&source, sums, length) });
+            assert_eq!(found, plain, "{TILE} channels of {length} values");
+        }
     }
 }

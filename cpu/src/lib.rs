@@ -7,6 +7,8 @@
 //! results do not depend on the number of threads or on the vector width. Natively all threads share the work with the
 //! widest vectors of the processor, and there are loops for training too.
 
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod convolution;
 mod dense;
 mod kernel;

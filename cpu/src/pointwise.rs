@@ -29,8 +29,7 @@ impl Pointwise {
         let kernels = threads::map(self.outputs.div_ceil(TILE), 8 * TILE * self.channels, |tile| {
             // Beyond the last output channel, that channel is repeated.
             let row = |lane: usize| (tile * TILE + lane).min(self.outputs - 1) * self.channels;
-            let rows: [&[f32]; TILE] = std::array::from_fn(|lane| &weight[row(lane)..][..self.channels]);
-            (0..self.channels).map(|channel| rows.map(|row| row[channel])).collect()
+            side_by_side(std::array::from_fn(|lane| &weight[row(lane)..][..self.channels]))
         });
         let read = |from: &[f32], to: &mut [f32]| self.activation.write(to, from, 1);
         self.product(x, &kernels, [self.channels, self.outputs], read, |output, _, sums, y| {
@@ -43,7 +42,8 @@ impl Pointwise {
     pub fn backward(&self, gradient: &[f32], x: &[f32], weight: &[f32]) -> Vec<f32> {
         let kernels = threads::map(self.channels.div_ceil(TILE), 8 * TILE * self.outputs, |tile| {
             let rows = weight.chunks_exact(self.channels).map(|row| &row[tile * TILE..]);
-            rows.map(|row| std::array::from_fn(|lane| row[lane.min(row.len() - 1)])).collect()
+            let last = |row: &[f32]| std::array::from_fn(|lane| row[lane.min(row.len() - 1)]);
+            rows.map(|row| row.first_chunk().copied().unwrap_or_else(|| last(row))).collect()
         });
         let read = |from: &[f32], to: &mut [f32]| vectors::map(to, from, 1, |gradient| gradient);
         self.product(gradient, &kernels, [self.outputs, self.channels], read, |_, start, sums, y| {
@@ -79,7 +79,7 @@ impl Pointwise {
             for start in (0..count).step_by(band) {
                 let count = band.min(count - start);
                 let length = count.next_multiple_of(WIDTH);
-                vectors::with_widest_vectors(
+                vectors::with_wide_vectors(
                     #[inline(always)]
                     || {
                         for (x, source) in x.chunks_exact(self.pixels).zip(source.chunks_exact_mut(band)) {
@@ -97,7 +97,7 @@ impl Pointwise {
                             sums.iter_mut().zip(&*further).for_each(|(sum, further)| *sum += further);
                         }
                     }
-                    vectors::with_widest_vectors(
+                    vectors::with_wide_vectors(
                         #[inline(always)]
                         || {
                             for (lane, (row, sums)) in rows.iter_mut().zip(sums.chunks_exact(length)).enumerate() {
@@ -112,4 +112,19 @@ impl Pointwise {
         });
         y
     }
+}
+
+/// The values of several rows of the same length, side by side.
+fn side_by_side(rows: [&[f32]; TILE]) -> Vec<[f32; TILE]> {
+    let mut packed = vec![[0.0; TILE]; rows[0].len()];
+    let blocks = rows.map(|row| row.as_chunks::<TILE>().0);
+    for (index, packed) in packed.as_chunks_mut::<TILE>().0.iter_mut().enumerate() {
+        let block = blocks.map(|row| row[index]);
+        *packed = std::array::from_fn(|value| block.map(|row| row[value]));
+    }
+    let whole = TILE * blocks[0].len();
+    for (index, packed) in packed.iter_mut().enumerate().skip(whole) {
+        *packed = rows.map(|row| row[index]);
+    }
+    packed
 }

@@ -85,7 +85,7 @@ impl Convolution {
             let x = &x[(image * self.groups + group) * channels * height * width..];
             for (x, planes) in x.chunks_exact(height * width).zip(planes.chunks_exact_mut(parts * count * plane)) {
                 let parts = planes.chunks_exact_mut(plane).skip(index).step_by(count);
-                vectors::with_widest_vectors(
+                vectors::with_wide_vectors(
                     #[inline(always)]
                     || self.lay_out_channel(x, parts, columns),
                 );

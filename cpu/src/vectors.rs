@@ -9,18 +9,25 @@ pub fn wide() -> bool {
     std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma")
 }
 
-/// Runs `work` with the widest vectors of the processor. Functions that `work` calls must be inlined.
+/// Whether the processor has vectors of sixteen f32 values as well (AVX-512).
+#[cfg(target_arch = "x86_64")]
 #[inline(always)]
-pub fn with_widest_vectors(work: impl FnOnce()) {
+pub fn widest() -> bool {
+    wide() && std::arch::is_x86_feature_detected!("avx512f")
+}
+
+/// Runs `work` with vectors of eight values where the processor has them. Functions that `work` calls must be inlined.
+#[inline(always)]
+pub fn with_wide_vectors(work: impl FnOnce()) {
     #[cfg(target_arch = "x86_64")]
     {
         #[target_feature(enable = "avx2,fma")]
-        fn with_widest_vectors(work: impl FnOnce()) {
+        fn with_wide_vectors(work: impl FnOnce()) {
             work();
         }
         if wide() {
             // SAFETY: `wide` has found AVX2 and FMA.
-            return unsafe { with_widest_vectors(work) };
+            return unsafe { with_wide_vectors(work) };
         }
     }
     work();
