@@ -155,11 +155,18 @@ for (const [title, network] of /** @type {const} */ ([['toy objects', 'coil20'],
 }
 server.close();
 
-const names = CARDS.map(({ name }) => name);
+const cards = CARDS.map(({ name }) => name);
 const [, desktop] = CARDS;
 const lost = (/** @type {Kernel} */ kernel) => seconds(kernel, desktop, 'busy') - seconds(kernel, desktop, 'all');
-const worst = all.toSorted((a, b) => lost(b.kernel) - lost(a.kernel)).slice(0, SHOWN).map(({ where, kernel }) => [
-  where, kernel.name, kernel.kind, String(kernel.threads), short(kernel.operations / 1e6), short(kernel.bytes / 1e6),
+/** Kernels of the same shape, as one. @type {Map<string, { where: string, kernel: Kernel, names: string[] }>} */
+const alike = new Map();
+for (const { where, kernel } of all) {
+  const { name, ...shape } = kernel;
+  const key = JSON.stringify([where, shape]);
+  alike.set(key, { where, kernel, names: [...alike.get(key)?.names ?? [], name] });
+}
+const worst = [...alike.values()].sort((a, b) => lost(b.kernel) - lost(a.kernel)).slice(0, SHOWN).map(({ where, kernel, names }) => [
+  where, names.join(', '), kernel.kind, String(kernel.threads), short(kernel.operations / 1e6), short(kernel.bytes / 1e6),
   short(kernel.operations / kernel.bytes), ...CARDS.flatMap((card) => [short(1e6 * seconds(kernel, card, 'all')), short(1e6 * seconds(kernel, card, 'busy'))]),
 ]);
 const commit = execFileSync('git', ['describe', '--always', '--dirty', '--abbrev=12'], { encoding: 'utf8' }).trim();
@@ -169,10 +176,10 @@ Made by \`cargo xtask bench kernels\` at ${commit}. Decoy has not been timed on 
 
 The cards are made up of round figures: ${CARDS.map(({ name, operations, bytes, lanes }) => `${name}, ${operations / 1e12} TFLOP/s, ${bytes / 1e9} GB/s and ${lanes} lanes`).join('; ')}. “At the peak” is the time in which a card can do all the operations, or move all the bytes, whichever is longer. “With its threads” takes into account that a kernel with fewer threads than lanes leaves lanes idle. Both are lower bounds: what a dispatch costs, and how long a read takes that a lane waits for, come on top.
 
-${table(['network', 'batch', 'what', 'dispatches', 'GFLOP', 'MB', ...names.map((name) => `${name}, at the peak (µs)`), ...names.map((name) => `${name}, with its threads (µs)`)], overview)}
+${table(['network', 'batch', 'what', 'dispatches', 'GFLOP', 'MB', ...cards.map((name) => `${name}, at the peak (µs)`), ...cards.map((name) => `${name}, with its threads (µs)`)], overview)}
 
 The kernels that lose most by idle lanes on the desktop card; operations per byte say how often a value is used that is read once:
 
-${table(['network', 'layer', 'kernel', 'threads', 'MFLOP', 'MB', 'operations per byte', ...names.flatMap((name) => [`${name}, peak (µs)`, 'threads (µs)'])], worst)}
+${table(['network', 'layers', 'kernel', 'threads', 'MFLOP', 'MB', 'operations per byte', ...cards.flatMap((name) => [`${name}, peak (µs)`, 'threads (µs)'])], worst)}
 `);
 console.log(await readFile('docs/kernels.md', 'utf8'));
