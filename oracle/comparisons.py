@@ -189,7 +189,7 @@ def budgets(model: str, images: int) -> Suite:
     """The size of the perturbations by the number of gradients."""
 
     def attacks(gradients: int) -> list[Comparison]:
-        several = [*[deepfool(norm, 2, gradients) for norm in ["l2", "linf"]], carlini_wagner(5, gradients // 5)]
+        several = [*[deepfool(norm, 2, gradients) for norm in ["l2", "linf"]], carlini_wagner(2, gradients // 2)]
         return [
             ddn(gradients),
             sigma_zero(gradients),
