@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use crate::catalog_file::ModelArgs;
 use crate::pictures::{self, PictureArgs, at_least_one};
-use crate::result_file::check_writable;
+use crate::result_file::{check_writable, write_bytes};
 
 /// The attack and its parameters.
 #[derive(Args)]
@@ -152,7 +152,7 @@ pub fn run(args: &AttackArgs) -> Result<()> {
                 outcome.eight_bit.into_data().try_to_vec::<f32>().map_err(|error| anyhow::anyhow!("{error:?}"))?;
             let input = model.family.input;
             let photo = Photo::from_unit(&values, input.channels, input.height, input.width)?;
-            std::fs::write(out, photo.png()).with_context(|| format!("writing {}", out.display()))?;
+            write_bytes(out, &photo.png())?;
             if !report.success {
                 eprintln!("{}: written, and misread, though not as asked", out.display());
             }

@@ -17,6 +17,7 @@ use crate::device::DeviceChoice;
 use crate::measure;
 use crate::own::OwnArgs;
 use crate::pictures::{self, Images};
+use crate::result_file::write_bytes;
 
 /// The folder of the shipped networks, which the commands take where they are told no other.
 pub const MODELS: &str = "www/models";
@@ -55,8 +56,7 @@ impl CatalogFile {
     /// Writes the catalogue back.
     pub fn save(&self) -> Result<()> {
         let text = serde_json::to_string_pretty(&self.catalog)? + "\n";
-        std::fs::write(self.folder.join("models.json"), text)?;
-        Ok(())
+        write_bytes(&self.folder.join("models.json"), text.as_bytes())
     }
 
     /// The family of this name; the first family for `None`.

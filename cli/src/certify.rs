@@ -36,8 +36,8 @@ pub struct CertifyArgs {
     /// Votes that are counted for that class.
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = at_least_one())]
     votes: usize,
-    /// The probability with which a certificate may be wrong, 1e-100 to 0.5.
-    #[arg(long, default_value_t = 0.001, value_parser = within("a probability", 1e-100, 0.5))]
+    /// The probability with which a certificate may be wrong, 1e-100 to 0.499.
+    #[arg(long, default_value_t = 0.001, value_parser = within("a probability", 1e-100, 0.499))]
     alpha: f64,
     /// Seed of the noise.
     #[arg(long, default_value_t = 0)]

@@ -57,7 +57,7 @@ pub struct CompareArgs {
 /// Runs `decoy compare`.
 pub fn run(args: &CompareArgs) -> Result<()> {
     if let Some(tensors) = &args.tensors {
-        let pictures = if args.data_set { Vec::new() } else { args.pictures.files()? };
+        let pictures = if args.data_set { args.data.files() } else { args.pictures.files()? };
         check_writable(tensors, pictures.iter().chain(&args.model.files()))?;
     }
     // All are built before the first runs: a run may take long, and errors shall come early.

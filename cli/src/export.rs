@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use decoy::classifier::Input;
 
 use crate::catalog_file::{CatalogFile, MODELS};
-use crate::result_file::check_writable;
+use crate::result_file::{check_writable, write_bytes};
 
 /// Which network, and where it goes.
 #[derive(Args)]
@@ -29,7 +29,7 @@ pub fn run(args: &ExportArgs) -> Result<()> {
     check_writable(&args.out, &file.files())?;
     let (family, entry) = file.model(args.model.as_deref())?;
     let bytes = family.export(entry, &file.bytes(entry)?)?;
-    std::fs::write(&args.out, bytes).with_context(|| format!("writing {}", args.out.display()))?;
+    write_bytes(&args.out, &bytes)?;
     let Input { channels, height, width } = family.input;
     let (out, classes) = (args.out.display(), family.labels.len());
     println!("{out}: pixels [N, {channels}, {height}, {width}] in [0, 1] to logits [N, {classes}]");

@@ -339,6 +339,12 @@ impl Part {
 }
 
 impl DataArgs {
+    /// The files and folders that a data set may be read from.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let named = decoy_data::sets().map(|set| std::env::var_os(set.about().variable).map(PathBuf::from));
+        self.data.iter().cloned().chain(named.into_iter().flatten()).collect()
+    }
+
     /// Checks that nothing is asked of a data set where the command works on pictures.
     pub fn check_unused(&self) -> Result<()> {
         let used = self.data.is_some() || matches!(self.split, Part::Test);

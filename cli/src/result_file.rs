@@ -26,6 +26,7 @@ pub fn significant(value: f64, digits: usize) -> f64 {
 /// Checks that a file can be written to `path`, and that it is none of `inputs`, before the work whose result it is for.
 pub fn check_writable<'a>(path: &Path, inputs: impl IntoIterator<Item = &'a PathBuf>) -> Result<()> {
     ensure!(!path.is_dir(), "{} is a folder: expected the name of a file", path.display());
+    ensure!(!path.exists() || path.is_file(), "{} is no ordinary file: expected the name of one", path.display());
     let place = path.canonicalize();
     let same =
         |input: &&PathBuf| place.as_ref().is_ok_and(|place| input.canonicalize().is_ok_and(|file| file == *place));
@@ -37,13 +38,19 @@ pub fn check_writable<'a>(path: &Path, inputs: impl IntoIterator<Item = &'a Path
         .with_context(|| format!("{}: expected a name in a folder where files can be written", path.display()))
 }
 
-/// Writes to a temporary file and renames it, so that an interruption leaves the previous result whole.
+/// Writes `result` as JSON, as [`write_bytes`] does.
 pub fn write<T: Serialize>(path: &Path, result: &T) -> Result<()> {
-    let text = serde_json::to_string(result)? + "\n";
-    create_part(path)
+    write_bytes(path, (serde_json::to_string(result)? + "\n").as_bytes())
+}
+
+/// Writes to a temporary file and renames it, so that an interruption leaves the previous file whole. Where `path` is a
+/// link, what it points to is written.
+pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
+    let place = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    create_part(&place)
         .and_then(|(part, mut file)| {
-            file.write_all(text.as_bytes())?;
-            std::fs::rename(part, path)
+            file.write_all(bytes)?;
+            std::fs::rename(part, place)
         })
         .with_context(|| format!("writing {}", path.display()))
 }

@@ -20,6 +20,7 @@ use decoy::noise::Random;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::pictures::within;
+use crate::result_file::write;
 
 /// What to train.
 #[derive(Subcommand)]
@@ -90,7 +91,7 @@ struct Checkpoints<'a> {
     settings: String,
 }
 
-/// Progress of a training; its weights and the state of the optimiser are files beside it.
+/// Progress of a training; its weights and the state of the optimiser are files beside it, named by `done`.
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Checkpoint {
     done: u32,
@@ -109,11 +110,9 @@ impl Checkpoints<'_> {
     /// A checkpoint with other settings, or one that cannot be read.
     fn resume<M: Module>(&self, model: M, optimizer: ModuleOptimizer) -> Result<(M, ModuleOptimizer, u32)> {
         let path = self.path("json");
-        if !path.exists() {
+        let Some(kept) = self.kept()? else {
             return Ok((model, optimizer, 0));
-        }
-        let kept: Checkpoint = serde_json::from_str(&std::fs::read_to_string(&path)?)
-            .with_context(|| format!("reading {}", path.display()))?;
+        };
         ensure!(
             kept.settings == self.settings,
             "{} is of another run ({}, now {}): delete it or choose another --checkpoints",
@@ -122,16 +121,39 @@ impl Checkpoints<'_> {
             self.settings,
         );
         eprintln!("{}: resuming after {}", self.id, kept.done);
-        let model = model.load_record(ModuleRecord::load(self.path("model"))?);
-        Ok((model, optimizer.load(self.path("optimizer"))?, kept.done))
+        let [weights, state] = self.parts(kept.done);
+        let model = model.load_record(ModuleRecord::load(weights)?);
+        Ok((model, optimizer.load(state)?, kept.done))
+    }
+
+    /// The checkpoint, if there is one.
+    fn kept(&self) -> Result<Option<Checkpoint>> {
+        let path = self.path("json");
+        let text = path.exists().then(|| std::fs::read_to_string(&path)).transpose()?;
+        let kept = text.map(|text| serde_json::from_str(&text)).transpose();
+        kept.with_context(|| format!("{} is no checkpoint: delete it to begin anew", path.display()))
+    }
+
+    /// The files of the weights and of the optimiser's state after so many passes or steps.
+    fn parts(&self, done: u32) -> [PathBuf; 2] {
+        ["model", "optimizer"].map(|part| self.path(&format!("{done}.{part}")))
     }
 
     fn save<M: Module>(&self, done: u32, model: &M, optimizer: &ModuleOptimizer) -> Result<()> {
         std::fs::create_dir_all(self.folder)?;
-        model.clone().into_record().save(self.path("model"))?;
-        optimizer.save(self.path("optimizer"))?;
-        let kept = Checkpoint { done, settings: self.settings.clone() };
-        std::fs::write(self.path("json"), serde_json::to_string(&kept)?)?;
+        let before = self.kept()?;
+        let [weights, state] = self.parts(done);
+        model.clone().into_record().save(weights)?;
+        optimizer.save(state)?;
+        write(&self.path("json"), &Checkpoint { done, settings: self.settings.clone() })?;
+        before.filter(|before| before.done != done).map_or(Ok(()), |before| self.remove(before.done))
+    }
+
+    /// Removes the files of a checkpoint, but for the one that names them.
+    fn remove(&self, done: u32) -> Result<()> {
+        for path in self.parts(done).iter().filter(|path| path.exists()) {
+            std::fs::remove_file(path)?;
+        }
         Ok(())
     }
 
@@ -139,11 +161,9 @@ impl Checkpoints<'_> {
     fn finish(&self, accuracy: &Accuracies) -> Result<()> {
         let Accuracy { clean, noisy } = accuracy.test;
         println!("{}: held out {:.2} % right, {:.2} % under its own noise", self.id, 100.0 * clean, 100.0 * noisy);
-        for part in ["json", "model", "optimizer"] {
-            let path = self.path(part);
-            if path.exists() {
-                std::fs::remove_file(path)?;
-            }
+        if let Some(kept) = self.kept()? {
+            std::fs::remove_file(self.path("json"))?;
+            self.remove(kept.done)?;
         }
         Ok(())
     }

@@ -192,6 +192,19 @@ fn a_name_that_would_lose_a_picture_is_refused() {
     std::fs::copy(root().join("tests/fixtures/shape.png"), &copy).expect("it is copied");
     let itself = refusal(&["attack", "--model", MODEL, "--out", &copy, &copy]);
     assert!(itself.contains("would overwrite"), "{itself}");
+    // A file that has two names keeps its content under the other.
+    let linked = scratch("linked.png");
+    let _ = std::fs::remove_file(&linked);
+    std::fs::hard_link(&copy, &linked).expect("it is linked");
+    let before = std::fs::read(&copy).expect("it is there");
+    decoy(&["attack", "--model", MODEL, "--out", &linked, &copy]);
+    assert!(
+        std::fs::read(&copy).expect("it is there") == before
+            && std::fs::read(&linked).expect("it is written") != before
+    );
+    let data = ["compare", "--model", MODEL, "--data-set", "--data", &copy, "--attack", "fgsm", "--tensors", &copy];
+    let data = refusal(&data);
+    assert!(data.contains("would overwrite"), "{data}");
     let catalogue = refusal(&["export", "--model", MODEL, "www/models/models.json"]);
     assert!(catalogue.contains("would overwrite"), "{catalogue}");
     let network = scratch("kept.onnx");

@@ -38,7 +38,7 @@ impl Node {
     }
 
     fn attributes(&self) -> Attributes<'_> {
-        Attributes(&self.attributes)
+        Attributes::new(&self.attributes)
     }
 
     fn input(&self, index: usize) -> Option<usize> {
@@ -92,7 +92,12 @@ impl Graph {
         let wanted: HashSet<String> = wanted.into_iter().map(str::to_owned).collect();
         let weights = graph.initializers.iter().filter_map(|weight| weight.name.as_deref());
         let made = graph.nodes.iter().flat_map(|node| node.outputs.iter().map(|name| &**name));
-        let there: HashSet<String> = weights.chain(made).chain([input]).map(str::to_owned).collect();
+        let mut there: HashSet<String> = HashSet::new();
+        for name in weights.chain(made).chain([input]).filter(|name| !name.is_empty()) {
+            if !there.insert(name.to_owned()) {
+                return Err(Error::Onnx(format!("“{name}” is defined twice: once is expected")));
+            }
+        }
 
         let mut numbers: HashMap<String, usize> = HashMap::new();
         let mut number = |name: &str| {
@@ -130,7 +135,7 @@ impl Graph {
                 names.iter().map(|name| (!name.is_empty()).then(|| number(name))).collect()
             };
             let (inputs, outputs) = (numbered(node.inputs), numbered(node.outputs));
-            let attributes = Attributes(&node.attributes);
+            let attributes = Attributes::new(&node.attributes);
             if kind == "Constant" {
                 let array = constant(&attributes).map_err(|message| node_error(&kind, &name, &message))?;
                 constants.extend(outputs.first().copied().flatten().map(|output| (output, array)));
@@ -170,8 +175,8 @@ impl Graph {
             .into_iter()
             .map(|(name, ints)| proto::Attribute { name: Some(name.to_owned()), ints, ..Default::default() })
             .collect();
-        let run =
-            operator(kind, &Attributes(&attributes), self.opset).map_err(|message| node_error(kind, "", &message))?;
+        let run = operator(kind, &Attributes::new(&attributes), self.opset)
+            .map_err(|message| node_error(kind, "", &message))?;
         let inputs = [Some(pixels)].into_iter().chain(beside.map(Some)).collect();
         let (operator, outputs) = (kind.to_owned(), vec![Some(self.input)]);
         self.nodes.insert(0, Node { operator, name: String::new(), attributes, inputs, outputs, run, layer: None });
@@ -633,7 +638,7 @@ fn constant(a: &Attributes) -> Checked<Array> {
     if let Some(value) = a.tensor("value") {
         return tensor(value);
     }
-    let name = a.0.first().and_then(|attribute| attribute.name.as_deref()).unwrap_or_default();
+    let name = a.all.first().and_then(|attribute| attribute.name.as_deref()).unwrap_or_default();
     match name {
         "value_float" => Array::constant(vec![a.float(name, 0.0) as f32], &[]),
         "value_int" => Array::integers(&[a.int(name, 0)], &[]),

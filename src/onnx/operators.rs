@@ -1,5 +1,7 @@
 //! The operators. Each reads its attributes once and returns a function that runs on arrays.
 
+use std::cell::RefCell;
+
 use burn::backend::Dispatch;
 use burn::backend::DispatchTensor;
 use burn::backend::ops::{ActivationOps, FloatTensorOps, PadMode};
@@ -49,36 +51,69 @@ impl<'a> Inputs<'a> {
 }
 
 /// The attributes of a node.
-pub(super) struct Attributes<'a>(pub &'a [Attribute]);
+pub(super) struct Attributes<'a> {
+    pub all: &'a [Attribute],
+    /// The first attribute that was read and is of another kind, in words.
+    wrong: RefCell<Option<String>>,
+}
 
-impl Attributes<'_> {
-    fn find(&self, name: &str) -> Option<&Attribute> {
-        self.0.iter().find(|attribute| attribute.name.as_deref() == Some(name))
+/// The kinds of attributes, by their numbers in the format (`AttributeProto.AttributeType`).
+const KINDS: [(i32, &str); 8] = [
+    (1, "a float"),
+    (2, "a whole number"),
+    (3, "a text"),
+    (4, "a tensor"),
+    (5, "a graph"),
+    (6, "floats"),
+    (7, "whole numbers"),
+    (8, "texts"),
+];
+
+impl<'a> Attributes<'a> {
+    pub fn new(all: &'a [Attribute]) -> Self {
+        Self { all, wrong: RefCell::default() }
+    }
+
+    /// The attribute of this name and kind. One of another kind is left out, and [`check`](Self::check) tells.
+    fn find(&self, name: &str, kind: i32) -> Option<&'a Attribute> {
+        let found = self.all.iter().find(|attribute| attribute.name.as_deref() == Some(name))?;
+        // Very old files do not say the kind.
+        let other = found.kind.filter(|&found| found != 0 && found != kind);
+        let Some(other) = other else { return Some(found) };
+        let words = |kind| KINDS.iter().find(|known| known.0 == kind).map_or("another kind", |known| known.1);
+        let message = format!("{name} is {} where {} is expected", words(other), words(kind));
+        self.wrong.borrow_mut().get_or_insert(message);
+        None
+    }
+
+    /// An error if an attribute that was read is of another kind.
+    fn check(&self) -> Checked<()> {
+        self.wrong.take().map_or(Ok(()), Err)
     }
 
     pub fn int(&self, name: &str, default: i64) -> i64 {
-        self.find(name).and_then(|attribute| attribute.int).unwrap_or(default)
+        self.find(name, 2).and_then(|attribute| attribute.int).unwrap_or(default)
     }
 
     pub fn float(&self, name: &str, default: f64) -> f64 {
-        self.find(name).and_then(|attribute| attribute.float).map_or(default, f64::from)
+        self.find(name, 1).and_then(|attribute| attribute.float).map_or(default, f64::from)
     }
 
     pub fn ints(&self, name: &str) -> Option<Vec<i64>> {
-        self.find(name).map(|attribute| attribute.ints.clone())
+        self.find(name, 7).map(|attribute| attribute.ints.clone())
     }
 
     pub fn floats(&self, name: &str) -> Option<Vec<f64>> {
-        self.find(name).map(|attribute| attribute.floats.iter().copied().map(f64::from).collect())
+        self.find(name, 6).map(|attribute| attribute.floats.iter().copied().map(f64::from).collect())
     }
 
     pub fn text(&self, name: &str, default: &str) -> String {
-        let text = self.find(name).and_then(|attribute| attribute.string.as_deref());
+        let text = self.find(name, 3).and_then(|attribute| attribute.string.as_deref());
         text.map_or(default.to_owned(), |text| String::from_utf8_lossy(text).into_owned())
     }
 
-    pub fn tensor(&self, name: &str) -> Option<&super::proto::Tensor> {
-        self.find(name)?.tensor.as_deref()
+    pub fn tensor(&self, name: &str) -> Option<&'a super::proto::Tensor> {
+        self.find(name, 4)?.tensor.as_deref()
     }
 }
 
@@ -119,19 +154,22 @@ pub(super) fn operator(kind: &str, attributes: &Attributes, opset: i64) -> Check
     if let Some((_, advice)) = REFUSED.iter().find(|(kinds, _)| kinds.contains(&kind)) {
         return Err((*advice).to_owned());
     }
-    if let Some(work) = elementwise(kind, a) {
-        return Ok(one(move |inputs| work(inputs.get(0)?)));
-    }
-    if let Some(run) = arithmetic(kind) {
-        return Ok(run);
-    }
-    if let Some(run) = shaping(kind, a)? {
-        return Ok(run);
-    }
-    if let Some(run) = layers(kind, a, opset)? {
-        return Ok(run);
-    }
-    Err("this operator is not known: export the network without it, or simplify it with onnxsim".to_owned())
+    let found = match elementwise(kind, a) {
+        Some(work) => Some(one(move |inputs| work(inputs.get(0)?))),
+        None => arithmetic(kind),
+    };
+    let found = match found {
+        Some(run) => Some(run),
+        None => shaping(kind, a)?,
+    };
+    let found = match found {
+        Some(run) => Some(run),
+        None => layers(kind, a, opset)?,
+    };
+    a.check()?;
+    found.ok_or_else(|| {
+        "this operator is not known: export the network without it, or simplify it with onnxsim".to_owned()
+    })
 }
 
 fn one(work: impl Fn(&Inputs) -> Checked<Array> + 'static) -> Operation {
@@ -605,7 +643,11 @@ fn shaping(kind: &str, a: &Attributes) -> Checked<Option<Operation>> {
             })
         }
         "DepthToSpace" | "SpaceToDepth" => {
-            let block = length_of(a.int("blocksize", 1))?.clamp(1, 256);
+            let block = length_of(a.int("blocksize", 1))?;
+            if block == 0 {
+                return Err("a block of at least 1 pixel is expected, 0 found".to_owned());
+            }
+            let block = block.min(256);
             let (deep, crd) = (kind == "DepthToSpace", a.text("mode", "DCR") == "CRD");
             let order = if crd { [0, 1, 3, 5, 2, 4] } else { [0, 3, 5, 1, 2, 4] };
             one(move |inputs| {
@@ -636,7 +678,8 @@ fn shaping(kind: &str, a: &Attributes) -> Checked<Option<Operation>> {
                 let x = inputs.get(0)?;
                 let axes = inputs.written_or(axes.as_ref(), 1)?.unwrap_or_default();
                 if axes.is_empty() && nothing {
-                    return Ok(x.clone());
+                    let (before, _, after) = &reduction;
+                    return after(&before(x)?);
                 }
                 let axes = if axes.is_empty() { (0..x.rank()).collect() } else { axes_of(&axes, x.rank())? };
                 reduce(x, &axes, keep, &reduction)
@@ -995,6 +1038,9 @@ impl Frame {
             }
             _ => return Err(format!("four pads are expected, {:?} found", self.pads)),
         };
+        if !["NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER", ""].contains(&&*self.auto) {
+            return Err(format!("auto_pad NOTSET, VALID, SAME_UPPER or SAME_LOWER is expected, {} found", self.auto));
+        }
         if self.auto == "VALID" {
             padding = [(0, 0); 2];
         } else if self.auto.starts_with("SAME") {

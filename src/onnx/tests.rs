@@ -648,6 +648,27 @@ fn the_length_of_zeros_has_a_gradient() {
 }
 
 #[test]
+fn a_reduction_over_no_axes_keeps_its_other_steps() {
+    let none = [("none", ConstantInput::Ints(&[]))];
+    let square = attributed(graph(&["ReduceSumSquare x none > y"], &none), 0, &[int("noop_with_empty_axes", 1)]);
+    let read = Graph::read(square, "x", "y", 18, 1 << 20).expect("it is read");
+    let x = variable(&Array::constant(vec![1.0, -2.0, 3.0], &[1, 3]).expect("a constant"));
+    assert_eq!(values(&read.run(x).expect("it runs")), [1.0, 4.0, 9.0]);
+}
+
+#[test]
+fn attributes_of_another_kind_and_names_defined_twice_are_refused() {
+    let error = |graph: proto::Graph| Graph::read(graph, "x", "y", 18, 1 << 20).err().expect("it is wrong").to_string();
+    let leaky =
+        attributed(graph(&["LeakyRelu x > y"], &[]), 0, &[proto::Attribute { kind: Some(2), ..int("alpha", 2) }]);
+    assert!(error(leaky).contains("alpha is a whole number where a float is expected"));
+    let twice = graph(&["Relu x > y", "Sigmoid x > y"], &[]);
+    assert!(error(twice).contains("“y” is defined twice"));
+    let block = attributed(graph(&["DepthToSpace x > y"], &[]), 0, &[int("blocksize", 0)]);
+    assert!(error(block).contains("a block of at least 1 pixel is expected, 0 found"));
+}
+
+#[test]
 fn sizes_are_computed_in_single_precision() {
     let nodes = ["Resize x none scales > r", "GlobalAveragePool r > pool", "Flatten pool > y"];
     let constants =

@@ -103,8 +103,11 @@ pub fn run(args: &PhotosArgs) -> Result<()> {
         Content::Pixels(_) => None,
     });
     let mut photographs: Vec<Photograph> = files.collect();
+    let mut data = sample.sha256.clone();
     if let Some(path) = &args.unlabelled {
-        photographs.extend(photographs::load(path)?.photographs);
+        let unlabelled = photographs::load(path)?;
+        data = format!("{data} and {}", unlabelled.sha256);
+        photographs.extend(unlabelled.photographs);
     }
 
     ensure!(
@@ -128,6 +131,7 @@ pub fn run(args: &PhotosArgs) -> Result<()> {
             steps: steps.unwrap_or(1000),
             from: from.id.clone(),
             teacher: teacher.id.clone(),
+            data: &data,
         };
         let teacher = catalog.load(family, teacher, &device)?;
         let model = tuning.train(model, &teacher, &photographs)?;
@@ -150,6 +154,8 @@ struct Tuning<'a> {
     /// Names of the networks to begin with and to learn from.
     from: String,
     teacher: String,
+    /// The checksums of the photographs.
+    data: &'a str,
 }
 
 impl Tuning<'_> {
@@ -158,14 +164,14 @@ impl Tuning<'_> {
     }
 
     fn checkpoints(&self) -> Checkpoints<'_> {
-        let Self { steps, from, teacher, .. } = self;
+        let Self { steps, from, teacher, data, .. } = self;
         let PhotosArgs { batch, first_side, learning_rate, seed, .. } = self.args;
         Checkpoints {
             folder: &self.args.checkpoints,
             id: self.id(),
             settings: format!(
                 "{steps} steps, batch {batch}, first side {first_side}, learning rate {learning_rate}, from {from}, \
-                 teacher {teacher}, seed {seed}"
+                 teacher {teacher}, seed {seed}, data {data}"
             ),
         }
     }

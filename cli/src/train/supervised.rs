@@ -95,7 +95,8 @@ pub fn run<M: Trainee>(
     for &seed in &args.seed {
         for &sigma in &args.sigma {
             let id = model_id(&family, sigma, args.fixed_noise, seed);
-            let training = Training { id, sigma, seed, passes, fixed: args.fixed_noise, about, recipe, pictures: &all };
+            let (fixed, data) = (args.fixed_noise, &*pictures.sha256);
+            let training = Training { id, sigma, seed, passes, fixed, about, recipe, pictures: &all, data };
             let checkpoints = training.checkpoints(args);
             let network = training.train(&checkpoints, |device| init(device, about.labels.len()))?;
             let made = TrainedModel { id: training.id.clone(), sigma, seed, recipe: training.words() };
@@ -123,6 +124,8 @@ struct Training<'a> {
     about: &'a About,
     recipe: &'a Recipe,
     pictures: &'a [&'a Picture],
+    /// The checksum of their data set.
+    data: &'a str,
 }
 
 /// The BatchNorm moments of a finished network are taken from this many batches.
@@ -131,13 +134,13 @@ const LAST_BATCHES: usize = 20;
 impl Training<'_> {
     fn checkpoints<'a>(&self, args: &'a SupervisedArgs) -> Checkpoints<'a> {
         let Recipe { batch, rate, warm_up, shift, mirror, .. } = self.recipe;
-        let Self { passes, fixed, seed, .. } = self;
+        let Self { passes, fixed, seed, data, .. } = self;
         Checkpoints {
             folder: &args.checkpoints,
             id: self.id.clone(),
             settings: format!(
                 "seed {seed}, {passes} passes, batch {batch}, learning rate {rate}, warm-up {warm_up}, shift {shift}, \
-                 mirrored {mirror}, fixed noise {fixed}"
+                 mirrored {mirror}, fixed noise {fixed}, data {data}"
             ),
         }
     }
