@@ -148,7 +148,7 @@ mod tests {
             ("attack --steps -3 cat.png", "invalid value '-3' for '--steps"),
             ("attack --region -1,0,5,5 cat.png", "expected LEFT,TOP,WIDTH,HEIGHT in whole pixels"),
             ("certify --sigma -0.1 cat.png", "expected the standard deviation of the noise, 1e-6 to 100"),
-            ("certify --alpha -0.1 cat.png", "expected a probability, 1e-100 to 0.5"),
+            ("certify --alpha -0.1 cat.png", "expected a probability, 1e-100 to 0.499"),
             ("accuracy --sigma -1,0.5", "expected the standard deviation of the noise, 0 to 100"),
             ("train photos --sigma -1", "expected the largest standard deviation of the noise, 0 to 10"),
         ] {
