@@ -91,14 +91,16 @@ def superdeepfool() -> Comparison:
     return Comparison("SuperDeepFool", "l2", f"until fooled, {CANDIDATES - 1} classes", decoy, [reference])
 
 
-def carlini_wagner(searches: int, steps: int) -> Comparison:
-    """torchattacks does not search for the weight c; it gets as many steps as the others have in total."""
+def carlini_wagner(searches: int, steps: int, weight: float | None = None) -> Comparison:
+    """torchattacks does not search for the weight c, which is 1; it gets as many steps as the others have in total. With
+    `weight`, the others begin with that c, else with 0.001."""
+    first = {} if weight is None else {"initial_const": weight}
     references = [
-        Reference("foolbox", "L2CarliniWagnerAttack", {"binary_search_steps": searches, "steps": steps}),
-        Reference("adv-lib", "carlini_wagner_l2", {"binary_search_steps": searches, "max_iterations": steps}),
+        Reference("foolbox", "L2CarliniWagnerAttack", {"binary_search_steps": searches, "steps": steps, **first}),
+        Reference("adv-lib", "carlini_wagner_l2", {"binary_search_steps": searches, "max_iterations": steps, **first}),
         Reference("torchattacks", "CW", {"steps": searches * steps}),
     ]
-    decoy = f"cw:searches={searches},steps={steps}"
+    decoy = f"cw:searches={searches},steps={steps}" + ("" if weight is None else f",initial_weight={weight:g}")
     return Comparison("Carlini-Wagner", "l2", f"{searches} × {steps} steps", decoy, references)
 
 
@@ -189,13 +191,13 @@ def budgets(model: str, images: int) -> Suite:
     """The size of the perturbations by the number of gradients."""
 
     def attacks(gradients: int) -> list[Comparison]:
-        several = [*[deepfool(norm, 2, gradients) for norm in ["l2", "linf"]], carlini_wagner(2, gradients // 2)]
+        several = [*[deepfool(norm, 2, gradients) for norm in ["l2", "linf"]], carlini_wagner(1, gradients, 1)]
         return [
             ddn(gradients),
             sigma_zero(gradients),
             *[fmn(norm, gradients) for norm in NORMS],
             *[attack(norm, gradients) for attack in [pdpgd, fab] for norm in ["l1", "l2", "linf"]],
-            # These count otherwise: one class besides the true one is one gradient a step, and searches have steps each.
+            # One class besides the true one is one gradient a step, and so is one search.
             *[replace(comparison, budget=f"{gradients} steps") for comparison in several],
         ]
 

@@ -223,7 +223,7 @@ attack fools within ε, summed over all ε up to the one where every image is fo
 the smallest perturbation that any attack of either side has found for each image. 1 is the best of all."""
 
 BUDGETS = """The median over the images of the norm of the smallest perturbation found, after so many steps, each with one \
-gradient: DeepFool sees the true class and one other, and Carlini-Wagner divides the steps between two searches."""
+gradient: DeepFool sees the true class and one other, and Carlini-Wagner has one search, with c = 1."""
 
 WITHIN_EPSILON = """How many images are fooled within a ball of radius ε; Decoy's number is in bold where a library fools \
 more."""
