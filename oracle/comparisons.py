@@ -191,7 +191,7 @@ def budgets(model: str, images: int) -> Suite:
     """The size of the perturbations by the number of gradients."""
 
     def attacks(gradients: int) -> list[Comparison]:
-        several = [*[deepfool(norm, 2, gradients) for norm in ["l2", "linf"]], carlini_wagner(1, gradients, 1)]
+        several = [*[deepfool(norm, 2, gradients) for norm in ["l2", "linf"]], carlini_wagner(1, gradients, 1.0)]
         return [
             ddn(gradients),
             sigma_zero(gradients),
