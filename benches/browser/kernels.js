@@ -2,10 +2,10 @@
 // that a card needs for them. The numbers of threads are those of src/gpu/layer.rs, and are compared with what the browser
 // dispatches. `cargo xtask bench kernels` builds what is needed and runs it; it writes docs/kernels.md.
 
-import { execFileSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { launch } from '../../tests/browser/launch.js';
 import { networks } from './networks.js';
+import { commit } from './record.js';
 import { read } from './safetensors.js';
 import { serve } from './server.js';
 
@@ -169,10 +169,9 @@ const worst = [...alike.values()].sort((a, b) => lost(b.kernel) - lost(a.kernel)
   where, names.join(', '), kernel.kind, String(kernel.threads), short(kernel.operations / 1e6), short(kernel.bytes / 1e6),
   short(kernel.operations / kernel.bytes), ...CARDS.flatMap((card) => [short(1e6 * seconds(kernel, card, 'all')), short(1e6 * seconds(kernel, card, 'busy'))]),
 ]);
-const commit = execFileSync('git', ['describe', '--always', '--dirty', '--abbrev=12'], { encoding: 'utf8' }).trim();
 await writeFile('docs/kernels.md', `# The kernels on paper
 
-Made by \`cargo xtask bench kernels\` at ${commit}. Decoy has not been timed on a graphics card yet. This is what its kernels ask of one: the operations of a layer (a multiply-add is two), the bytes that it must read and write at least once, and its threads. The dispatches are those that the browser is given, the kernels between the layers among them; the other columns are the layers alone.
+Made by \`cargo xtask bench kernels\` at ${commit()}. Decoy has not been timed on a graphics card yet. This is what its kernels ask of one: the operations of a layer (a multiply-add is two), the bytes that it must read and write at least once, and its threads. The dispatches are those that the browser is given, the kernels between the layers among them; the other columns are the layers alone.
 
 The cards are made up of round figures: ${CARDS.map(({ name, operations, bytes, lanes }) => `${name}, ${operations / 1e12} TFLOP/s, ${bytes / 1e9} GB/s and ${lanes} lanes`).join('; ')}. “At the peak” is the time in which a card can do all the operations, or move all the bytes, whichever is longer. “With its threads” takes into account that a kernel with fewer threads than lanes leaves lanes idle. Both are lower bounds: what a dispatch costs, and how long a read takes that a lane waits for, come on top.
 

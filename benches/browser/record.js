@@ -8,7 +8,7 @@ import { basename } from 'node:path';
 const git = (/** @type {string[]} */ ...args) => execFileSync('git', args, { encoding: 'utf8' }).trim();
 
 /** The commit, marked if files were changed since; changed result files do not count. */
-function commit() {
+export function commit() {
   const changed = git('status', '--porcelain', '--', '.', ':!benches/results') !== '';
   return git('describe', '--always', '--abbrev=12') + (changed ? '-dirty' : '');
 }

@@ -57,8 +57,8 @@ pub struct CompareArgs {
 /// Runs `decoy compare`.
 pub fn run(args: &CompareArgs) -> Result<()> {
     if let Some(tensors) = &args.tensors {
-        let pictures = if args.data_set { args.data.files() } else { args.pictures.files()? };
-        check_writable(tensors, pictures.iter().chain(&args.model.files()))?;
+        let inputs = if args.data_set { args.data.files() } else { args.pictures.files()? };
+        check_writable(tensors, inputs.iter().chain(&args.model.files()))?;
     }
     // All are built before the first runs: a run may take long, and errors shall come early.
     let attacks = args.attacks.iter().map(|options| {

@@ -137,7 +137,8 @@ impl Graph {
             let (inputs, outputs) = (numbered(node.inputs), numbered(node.outputs));
             let attributes = Attributes::new(&node.attributes);
             if kind == "Constant" {
-                let array = constant(&attributes).map_err(|message| node_error(&kind, &name, &message))?;
+                let array = constant(&attributes).and_then(|array| attributes.check().map(|()| array));
+                let array = array.map_err(|message| node_error(&kind, &name, &message))?;
                 constants.extend(outputs.first().copied().flatten().map(|output| (output, array)));
                 continue;
             }

@@ -87,7 +87,7 @@ impl<'a> Attributes<'a> {
     }
 
     /// An error if an attribute that was read is of another kind.
-    fn check(&self) -> Checked<()> {
+    pub fn check(&self) -> Checked<()> {
         self.wrong.take().map_or(Ok(()), Err)
     }
 
@@ -154,22 +154,23 @@ pub(super) fn operator(kind: &str, attributes: &Attributes, opset: i64) -> Check
     if let Some((_, advice)) = REFUSED.iter().find(|(kinds, _)| kinds.contains(&kind)) {
         return Err((*advice).to_owned());
     }
-    let found = match elementwise(kind, a) {
-        Some(work) => Some(one(move |inputs| work(inputs.get(0)?))),
-        None => arithmetic(kind),
-    };
-    let found = match found {
-        Some(run) => Some(run),
-        None => shaping(kind, a)?,
-    };
-    let found = match found {
-        Some(run) => Some(run),
-        None => layers(kind, a, opset)?,
-    };
+    let run = known(kind, a, opset)?;
     a.check()?;
-    found.ok_or_else(|| {
-        "this operator is not known: export the network without it, or simplify it with onnxsim".to_owned()
-    })
+    run.ok_or("this operator is not known: export the network without it, or simplify it with onnxsim".to_owned())
+}
+
+/// The operator named `kind`, if it is known. Its attributes are still to be checked.
+fn known(kind: &str, a: &Attributes, opset: i64) -> Checked<Option<Operation>> {
+    if let Some(work) = elementwise(kind, a) {
+        return Ok(Some(one(move |inputs| work(inputs.get(0)?))));
+    }
+    if let Some(run) = arithmetic(kind) {
+        return Ok(Some(run));
+    }
+    if let Some(run) = shaping(kind, a)? {
+        return Ok(Some(run));
+    }
+    layers(kind, a, opset)
 }
 
 fn one(work: impl Fn(&Inputs) -> Checked<Array> + 'static) -> Operation {

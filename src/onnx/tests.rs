@@ -662,6 +662,9 @@ fn attributes_of_another_kind_and_names_defined_twice_are_refused() {
     let leaky =
         attributed(graph(&["LeakyRelu x > y"], &[]), 0, &[proto::Attribute { kind: Some(2), ..int("alpha", 2) }]);
     assert!(error(leaky).contains("alpha is a whole number where a float is expected"));
+    let two = proto::Attribute { kind: Some(2), ..int("value_float", 2) };
+    let constant = attributed(graph(&["Constant > two", "Mul x two > y"], &[]), 0, &[two]);
+    assert!(error(constant).contains("value_float is a whole number where a float is expected"));
     let twice = graph(&["Relu x > y", "Sigmoid x > y"], &[]);
     assert!(error(twice).contains("“y” is defined twice"));
     let block = attributed(graph(&["DepthToSpace x > y"], &[]), 0, &[int("blocksize", 0)]);
