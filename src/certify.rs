@@ -67,22 +67,25 @@ impl CertifyOptions {
     }
 
     fn check(&self) -> Result<(), Error> {
-        let wrong = |name: &str, expected: &str, found: f64| {
-            Err(Error::Parameter { name: name.to_owned(), expected: expected.to_owned(), found: found.to_string() })
-        };
-        if !(self.sigma > 0.0 && self.sigma <= 100.0) {
-            return wrong("sigma", "above 0, to 100", self.sigma);
-        }
+        check_sigma(self.sigma)?;
         if !(self.alpha > 0.0 && self.alpha < 0.5) {
             return wrong("alpha", "above 0 and below 0.5", self.alpha);
         }
-        for (name, votes) in [("choose", self.choose), ("count", self.count)] {
-            if votes == 0 {
-                return wrong(name, "at least 1", 0.0);
-            }
-        }
-        Ok(())
+        at_least_one("choose", self.choose)?;
+        at_least_one("count", self.count)
     }
+}
+
+fn check_sigma(sigma: f64) -> Result<(), Error> {
+    if sigma > 0.0 && sigma <= 100.0 { Ok(()) } else { wrong("sigma", "above 0, to 100", sigma) }
+}
+
+fn at_least_one(name: &str, found: usize) -> Result<(), Error> {
+    if found > 0 { Ok(()) } else { wrong(name, "at least 1", 0.0) }
+}
+
+fn wrong(name: &str, expected: &str, found: f64) -> Result<(), Error> {
+    Err(Error::Parameter { name: name.to_owned(), expected: expected.to_owned(), found: found.to_string() })
 }
 
 /// The certificate of one picture.
@@ -213,6 +216,16 @@ pub fn radius(share: f64, sigma: f64) -> Option<f64> {
     (share > 0.5).then(|| sigma * Normal::standard().inverse_cdf(share))
 }
 
+/// The noise of a smoothed classifier that is attacked.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(target_family = "wasm", derive(tsify::Tsify))]
+pub struct Smoothing {
+    /// σ: standard deviation of the Gaussian noise, for pixels in [0, 1]; above 0, at most 100.
+    pub sigma: f64,
+    /// The number of draws of the noise that the attack looks at, at least 1. Each costs a pass.
+    pub draws: usize,
+}
+
 /// The smoothed classifier as a network with gradients, so that every attack can run on it. Its logits are the
 /// logarithm of the mean probability over fixed draws of noise (Salman et al. 2019, arXiv 1906.04584).
 pub struct Smoothed {
@@ -222,12 +235,19 @@ pub struct Smoothed {
 }
 
 impl Smoothed {
-    /// `network` under `draws` draws of noise of standard deviation `sigma`, for pictures of `shape` `[C, H, W]`.
-    pub fn of(network: Rc<Frozen>, shape: [usize; 3], sigma: f64, draws: usize, seed: u64) -> Frozen {
+    /// `network` under the noise of `smoothing`, for pictures of `shape` `[C, H, W]`. The draws depend on `seed`.
+    ///
+    /// # Errors
+    ///
+    /// If `smoothing` is out of range.
+    pub fn of(network: Rc<Frozen>, shape: [usize; 3], smoothing: Smoothing, seed: u64) -> Result<Frozen, Error> {
+        let Smoothing { sigma, draws } = smoothing;
+        check_sigma(sigma)?;
+        at_least_one("draws", draws)?;
         let [channels, height, width] = shape;
         let device = network.device().clone();
         let draws = Random::new(seed, u64::MAX).normal_tensor([draws, channels, height, width], sigma as f32, &device);
-        Frozen::of(Box::new(Self { network, draws }), device)
+        Ok(Frozen::of(Box::new(Self { network, draws }), device))
     }
 }
 
@@ -328,6 +348,14 @@ mod tests {
             let begun = Certification::begin(&network, Tensor::zeros([1, 1, 16, 16], &device), options);
             assert_eq!(pollster::block_on(begun).err().map(|error| error.to_string()), Some(expected.to_owned()));
         }
+        let network = Rc::new(network);
+        for (smoothing, expected) in [
+            (Smoothing { sigma: f64::NAN, draws: 1 }, "sigma is NaN: expected above 0, to 100"),
+            (Smoothing { sigma: 0.5, draws: 0 }, "draws is 0: expected at least 1"),
+        ] {
+            let smoothed = Smoothed::of(network.clone(), [1, 16, 16], smoothing, 0);
+            assert_eq!(smoothed.err().map(|error| error.to_string()), Some(expected.to_owned()));
+        }
     }
 
     #[test]
@@ -335,7 +363,8 @@ mod tests {
         let device = Device::flex();
         let network = Rc::new(network(&device));
         let pictures = Random::new(5, 0).normal_tensor([2, 1, 16, 16], 0.3, &device) + 0.5;
-        let smoothed = Smoothed::of(network.clone(), [1, 16, 16], 0.5, 3, 9);
+        let smoothing = Smoothing { sigma: 0.5, draws: 3 };
+        let smoothed = Smoothed::of(network.clone(), [1, 16, 16], smoothing, 9).expect("it is within range");
         let draws = Random::new(9, u64::MAX).normal_tensor([3, 1, 16, 16], 0.5, &device);
         let probabilities = (0..3).map(|draw| {
             let noisy = pictures.clone() + draws.clone().narrow(0, draw, 1);

@@ -28,8 +28,8 @@ use web_time::Instant;
 
 use crate::attack::{self, Outcome};
 use crate::catalog::{Catalog, Family, Own, OwnOptions};
-use crate::certify::{Certificate, Certification, CertifyOptions};
-use crate::classifier::Frozen;
+use crate::certify::{Certificate, Certification, CertifyOptions, Smoothed, Smoothing};
+use crate::classifier::{Frozen, Input};
 use crate::error::Error;
 use crate::metrics::summarise;
 use crate::photo::{self, Crop, Photo};
@@ -209,7 +209,7 @@ impl Decoy {
 
     /// Changes a picture until the network misreads it. `onProgress` is called a few times a second. Once an
     /// adversarial picture is found, it may return `false` to stop with that result. An aborted `signal` rejects with
-    /// an `AbortError`.
+    /// an `AbortError`. With `smoothing`, the network is the one that votes under noise, as `certify` certifies it.
     pub async fn attack(
         &self,
         model: String,
@@ -218,10 +218,17 @@ impl Decoy {
         #[wasm_bindgen(js_name = onProgress, unchecked_optional_param_type = "(progress: LiveProgress) => boolean | void")]
         on_progress: Option<Function>,
         #[wasm_bindgen(unchecked_optional_param_type = "AbortSignal")] signal: Option<AbortSignal>,
+        smoothing: Option<Ts<Smoothing>>,
     ) -> Result<AttackResult, JsValue> {
         let began = Instant::now();
         let options = options.to_rust()?;
-        let (family, network) = self.network(&model)?;
+        let (family, mut network) = self.network(&model)?;
+        if let Some(smoothing) = smoothing {
+            let Input { channels, height, width } = family.input;
+            let smoothing = smoothing.to_rust().map_err(JsError::from)?;
+            let smoothed = Smoothed::of(network, [channels, height, width], smoothing, 0).map_err(JsError::from)?;
+            network = Rc::new(smoothed);
+        }
         let attack = attack::build(&options).map_err(JsError::from)?;
         let pixels = self.pixels(family, &[picture])?;
         let aim = options.aim(family).map_err(JsError::from)?;

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use burn::tensor::{Device, Tensor, TensorData};
 use common::{Linear, random, read, run, shipped};
 use decoy::attack::Ddn;
-use decoy::certify::{Certificate, Certification, CertifyOptions, Smoothed};
+use decoy::certify::{Certificate, Certification, CertifyOptions, Smoothed, Smoothing};
 use decoy::classifier::{Frozen, Goal};
 use decoy::norm::Norm;
 use decoy::photo::{self, Crop};
@@ -75,7 +75,8 @@ fn no_attack_on_the_smoothed_network_succeeds_within_a_certified_radius() {
     let options = CertifyOptions { choose: 50, count: 100, ..CertifyOptions::new(sigma) };
     let found = certificates(&network, &pixels, options);
 
-    let smoothed = Smoothed::of(network.clone(), [3, 32, 32], sigma, 8, 3);
+    let smoothed =
+        Smoothed::of(network.clone(), [3, 32, 32], Smoothing { sigma, draws: 8 }, 3).expect("it is within range");
     let goal = Goal::Misread(found.iter().map(|certificate| certificate.class).collect());
     let outcome = run(&Ddn { steps: 12, ..Ddn::default() }, &smoothed, &pixels, goal);
     let fresh = CertifyOptions { seed: 1, ..options };

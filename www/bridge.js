@@ -127,10 +127,11 @@ export class Bridge {
    * Aborting `enough` ends the search early, once it has found something; it then returns the best result.
    * @param {string} model @param {Picture} picture @param {AttackOptions} options
    * @param {Watch<import('../pkg/decoy.js').LiveProgress>} [watch]
+   * @param {import('../pkg/decoy.js').Smoothing} [smoothing] for the network that votes under this noise
    * @returns {Promise<import('../pkg/decoy.js').AttackResult>}
    */
-  attack(model, picture, options, watch) {
-    return this.#call('attack', [model, picture, options], watch);
+  attack(model, picture, options, watch, smoothing) {
+    return this.#call('attack', [model, picture, options, smoothing], watch);
   }
 
   /**

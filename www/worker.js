@@ -85,10 +85,10 @@ const methods = {
     return decoy.predict(model, picture);
   },
 
-  /** @param {Call} call @param {string} model @param {Picture} picture @param {AttackOptions} options */
-  async attack(call, model, picture, options) {
+  /** @param {Call} call @param {string} model @param {Picture} picture @param {AttackOptions} options @param {import('../pkg/decoy.js').Smoothing} [smoothing] */
+  async attack(call, model, picture, options, smoothing) {
     await load([model], call);
-    return decoy.attack(model, picture, options, call.progress, call.signal);
+    return decoy.attack(model, picture, options, call.progress, call.signal, smoothing);
   },
 
   /** The prediction of the same network on the CPU. @param {Call} _ @param {string} model @param {Picture} picture */

@@ -8,6 +8,7 @@ import { networks } from './networks.js';
 import { commit } from './record.js';
 import { read } from './safetensors.js';
 import { serve } from './server.js';
+import { work } from './work.js';
 
 /** @import { Layer } from './networks.js' */
 /** @import { Tensors } from './safetensors.js' */
@@ -100,12 +101,7 @@ async function counted(counting) {
     const page = await browser.newPage();
     page.setDefaultTimeout(600_000);
     await page.goto(server.address);
-    return await page.evaluate((counting) => new Promise((resolve, reject) => {
-      const worker = new Worker('/benches/browser/dispatches.js', { type: 'module' });
-      worker.onmessage = ({ data: { result, error } }) => (error ? reject(new Error(error)) : resolve(result));
-      worker.onerror = ({ message }) => reject(new Error(message));
-      worker.postMessage(counting);
-    }), counting);
+    return await work(page, 'dispatches.js', counting);
   } finally {
     await browser.close();
   }

@@ -12,6 +12,7 @@ import { networks } from './networks.js';
 import { memory } from './processes.js';
 import { record } from './record.js';
 import { serve } from './server.js';
+import { work } from './work.js';
 
 /** @import { Measured, Task } from './measure.js' */
 
@@ -63,12 +64,7 @@ async function run(what, task) {
       const found = await navigator.gpu?.requestAdapter();
       return found ? [found.info.vendor, found.info.architecture, found.info.description].filter(Boolean).join(' ') : 'none';
     });
-    const result = await page.evaluate((task) => new Promise((resolve, reject) => {
-      const worker = new Worker('/benches/browser/measure.js', { type: 'module' });
-      worker.onmessage = ({ data: { result, error } }) => (error ? reject(new Error(error)) : resolve(result));
-      worker.onerror = ({ message }) => reject(new Error(message));
-      worker.postMessage(task);
-    }), /** @type {const} */ ([what, task]));
+    const result = await work(page, 'measure.js', [what, task]);
     return { result, memory: await memory(browser, 'VmHWM'), sent: new Map(server.sent) };
   } finally {
     await browser.close();

@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use decoy::attack::{AttackOptions, Parameter, Passes, build, menu};
-use decoy::certify::Smoothed;
+use decoy::certify::{Smoothed, Smoothing};
 use decoy::classifier::Input;
 use decoy::model::weights::sha256;
 use decoy::onnx::Normalisation;
@@ -108,7 +108,8 @@ pub fn run(args: &AttackArgs) -> Result<()> {
     if let Some(sigma) = args.smoothed {
         let Input { channels, height, width } = model.family.input;
         let network = Rc::new(model.network);
-        model.network = Smoothed::of(network, [channels, height, width], sigma, args.draws, 0);
+        let smoothing = Smoothing { sigma, draws: args.draws };
+        model.network = Smoothed::of(network, [channels, height, width], smoothing, 0)?;
     }
     let target = args.target.as_deref().map(|target| model.label(target)).transpose()?;
     let options = AttackOptions { target, ..options };

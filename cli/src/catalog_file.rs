@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use burn::module::Module;
 use burn::tensor::Device;
 use burn_store::ModuleSnapshot;
@@ -165,38 +165,6 @@ impl CatalogFile {
         models.sort_by(|a, b| a.sigma.total_cmp(&b.sigma).then(a.seed.cmp(&b.seed)));
         self.save()
     }
-}
-
-/// A family and its networks, each with the index of the file that lists it. Where `names` is not empty, only the
-/// networks named; where no family is named, it is that of the first of them.
-pub fn networks(
-    files: &[CatalogFile],
-    family: Option<&str>,
-    names: &[String],
-) -> Result<(Family, Vec<(usize, ModelEntry)>)> {
-    let of_the_first = || {
-        let (family, _) = files.iter().find_map(|file| file.catalog.model(names.first()?).ok())?;
-        Some(&*family.id)
-    };
-    let family = files[0].family(family.or_else(of_the_first))?.clone();
-    let mut networks: Vec<(usize, ModelEntry)> = Vec::new();
-    for (index, file) in files.iter().enumerate() {
-        for entry in &file.catalog.family(&family.id)?.models {
-            let wanted = names.is_empty() || names.contains(&entry.id);
-            // The file of further seeds may list a shipped network again.
-            if wanted && networks.iter().all(|(_, known)| known.sha256 != entry.sha256) {
-                networks.push((index, entry.clone()));
-            }
-        }
-    }
-    for name in names {
-        ensure!(
-            networks.iter().any(|(_, entry)| entry.id == *name),
-            "--model is {name}: expected a network of {}, as `decoy models` lists them",
-            family.id
-        );
-    }
-    Ok((family, networks))
 }
 
 /// The family of a data set, with the description of the set and without networks.

@@ -12,8 +12,9 @@ use decoy::report::{CertifiedModel, CertifiedSet};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use crate::catalog_file::{CatalogFile, LoadedModel, MODELS, networks};
+use crate::catalog_file::{CatalogFile, LoadedModel, MODELS};
 use crate::device::DeviceChoice;
+use crate::networks::networks;
 use crate::own::OwnArgs;
 use crate::pictures::{self, DataArgs, Images, PictureArgs, at_least_one, sigma, within};
 use crate::result_file::{check_writable, origin, resume, write};

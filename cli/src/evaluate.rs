@@ -18,8 +18,7 @@ use decoy::sweep::Sweep;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::attack::MethodArgs;
-use crate::catalog_file::{CatalogFile, MODELS, networks};
-use crate::device::DeviceChoice;
+use crate::networks::NetworksArgs;
 use crate::own::OwnArgs;
 use crate::pictures::{DataArgs, Images, Part, at_least_one};
 use crate::result_file::{check_writable, origin, read, resume, write};
@@ -55,15 +54,8 @@ pub struct EvaluateArgs {
     /// Images attacked at once; as many as 60 small ones or 8 photographs if left out.
     #[arg(long, value_parser = at_least_one())]
     batch: Option<usize>,
-    /// Folders of models.json and the weights; several with commas.
-    #[arg(long, value_delimiter = ',', default_value = MODELS)]
-    models: Vec<PathBuf>,
-    /// Measure only these networks; several with commas.
-    #[arg(long, value_delimiter = ',', value_name = "NAME")]
-    model: Vec<String>,
-    /// Device to run on.
-    #[arg(long, default_value = "cpu")]
-    device: DeviceChoice,
+    #[command(flatten)]
+    networks: NetworksArgs,
 }
 
 /// Runs `decoy evaluate`.
@@ -79,14 +71,13 @@ pub fn run(mut args: EvaluateArgs) -> Result<()> {
     let attack = build(&options)?;
     let noise_draws = args.noise_draws.unwrap_or(0);
     check_writable(&args.out, args.own.files())?;
-    let device = args.device.open()?;
-    let first = args.models.first().context("--models: expected a folder")?;
+    let device = args.networks.device.open()?;
+    let first = args.networks.models.first().context("--models: expected a folder")?;
     let mut own = args.own.open(first, &device)?;
-    let folders = if own.is_some() { &[][..] } else { &args.models };
-    let files = folders.iter().map(|folder| CatalogFile::open(folder)).collect::<Result<Vec<_>>>()?;
+    let files = if own.is_some() { Vec::new() } else { args.networks.files()? };
     let (family, networks) = match &own {
         Some(own) => (own.family.clone(), vec![(0, own.entry.clone())]),
-        None => networks(&files, args.family.as_deref(), &args.model)?,
+        None => args.networks.chosen(&files, args.family.as_deref())?,
     };
     let (all, data_sha256) = args.data.images(&family)?;
     let images = chosen(&all, like.as_ref().map(|like| &*like.origin.pictures), args.limit)?;

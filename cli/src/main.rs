@@ -12,6 +12,7 @@ mod figures;
 mod import;
 mod measure;
 mod models;
+mod networks;
 mod own;
 mod pictures;
 mod predict;

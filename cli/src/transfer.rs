@@ -11,8 +11,7 @@ use decoy::report::{TransferMatrix, TransferModel, Transferred};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::attack::MethodArgs;
-use crate::catalog_file::{CatalogFile, MODELS, networks};
-use crate::device::DeviceChoice;
+use crate::networks::NetworksArgs;
 use crate::pictures::{DataArgs, at_least_one};
 use crate::result_file::{check_writable, origin, read, write};
 
@@ -35,15 +34,8 @@ pub struct TransferArgs {
     /// Write the result here too.
     #[arg(long, value_name = "FILE.json")]
     out: Option<PathBuf>,
-    /// Folders of models.json and the weights; several with commas.
-    #[arg(long, value_delimiter = ',', default_value = MODELS)]
-    models: Vec<PathBuf>,
-    /// Measure only these networks; several with commas.
-    #[arg(long, value_delimiter = ',', value_name = "NAME")]
-    model: Vec<String>,
-    /// Device to run on.
-    #[arg(long, default_value = "cpu")]
-    device: DeviceChoice,
+    #[command(flatten)]
+    networks: NetworksArgs,
 }
 
 /// Runs `decoy transfer`.
@@ -56,9 +48,9 @@ pub fn run(args: &TransferArgs) -> Result<()> {
             read::<TransferMatrix>(out)?; // an earlier result may be replaced, and no other file
         }
     }
-    let device = args.device.open()?;
-    let files = args.models.iter().map(|folder| CatalogFile::open(folder)).collect::<Result<Vec<_>>>()?;
-    let (family, entries) = networks(&files, args.family.as_deref(), &args.model)?;
+    let device = args.networks.device.open()?;
+    let files = args.networks.files()?;
+    let (family, entries) = args.networks.chosen(&files, args.family.as_deref())?;
     let (images, data_sha256) = args.data.images(&family)?;
     let images = images.sample(args.limit);
     let loaded: Vec<Frozen> =

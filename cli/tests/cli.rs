@@ -1,29 +1,20 @@
 //! The `decoy` command as a script uses it.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+mod common;
 
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::{decoy, root, said};
 use decoy::photo::{self, Photo};
 use serde_json::Value;
 
 const MODEL: &str = "coil20-sigma-0.05";
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-fn decoy(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_decoy"))
-        .args(arguments)
-        .current_dir(root())
-        .output()
-        .expect("the command was built")
-}
-
 /// The JSON lines that `decoy` prints.
 fn json(arguments: &[&str]) -> Vec<Value> {
     let output = decoy(arguments);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}", said(&output));
     String::from_utf8(output.stdout)
         .expect("it prints text")
         .lines()
@@ -35,7 +26,7 @@ fn json(arguments: &[&str]) -> Vec<Value> {
 fn refusal(arguments: &[&str]) -> String {
     let output = decoy(arguments);
     assert!(!output.status.success(), "{arguments:?} is accepted");
-    String::from_utf8(output.stderr).expect("it prints text")
+    said(&output)
 }
 
 /// A file path for one test.
@@ -248,7 +239,7 @@ fn what_cannot_be_doubled_is_told_before_anything_is_run() {
 fn a_reader_that_stops_early_is_no_error() {
     let command = format!("{} attack --attack list | head -1", env!("CARGO_BIN_EXE_decoy"));
     let output = Command::new("sh").args(["-c", &command]).output().expect("there is a shell");
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_eq!(said(&output), "");
 }
 
 #[test]
@@ -358,12 +349,12 @@ fn a_network_is_trained_and_measured() {
         "--checkpoints",
         &checkpoints,
     ]);
-    assert!(train.status.success(), "{}", String::from_utf8_lossy(&train.stderr));
+    assert!(train.status.success(), "{}", said(&train));
 
     let out = folder.join("result.json").display().to_string();
     let evaluate = ["evaluate", "--steps", "10", "--split", "test", "--models", &models, "--out", &out];
     let measured = decoy(&evaluate);
-    assert!(measured.status.success(), "{}", String::from_utf8_lossy(&measured.stderr));
+    assert!(measured.status.success(), "{}", said(&measured));
     let text = std::fs::read_to_string(&out).expect("the result is written");
     let result: Value = serde_json::from_str(&text).expect("it is JSON");
     let model = &result["models"][0];
@@ -544,7 +535,7 @@ fn a_photo_network_is_tuned_and_used() {
         "--checkpoint-every",
         "1",
     ]);
-    assert!(train.status.success(), "{}", String::from_utf8_lossy(&train.stderr));
+    assert!(train.status.success(), "{}", said(&train));
 
     assert!(!Path::new(&checkpoints).join("photos-sigma-0.10.json").exists(), "a finished run keeps no checkpoint");
 

@@ -1,10 +1,12 @@
 //! Measuring again gives the results in the result files, and the README and the page show what these files say.
 
+mod common;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
+use common::{decoy, root, said};
 use decoy::catalog::Catalog;
 use decoy::report::Evaluation;
 
@@ -15,22 +17,6 @@ const PICTURES: usize = 3;
 /// last digit. Another processor rounds sums differently: a last digit may change decisions of the search, and each
 /// decision of DDN changes its radius by 5 %. Single photographs differed by up to 18 % between two processors.
 const TOLERANCE: f64 = 0.3;
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-fn decoy(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_decoy"))
-        .args(arguments)
-        .current_dir(root())
-        .output()
-        .expect("the command was built")
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
 
 fn evaluation(path: &Path) -> Evaluation {
     let text = fs::read_to_string(path).expect("the result is there");

@@ -1,9 +1,11 @@
-// The same logits and the same gradient on WebGPU, on the CPU in wasm, and natively.
+// The same logits and the same gradient on WebGPU, on the CPU in wasm, and natively; the same logits by ONNX Runtime.
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { after, before, test } from 'node:test';
-import { launch, parts, visit } from './site.js';
+import { fileURLToPath } from 'node:url';
+import { exported, launch, parts, photos, visit } from './site.js';
 
 /** Written by tests/golden.rs: a network, a picture, and its native logits and gradient. */
 const fixture = (/** @type {string} */ name) => readFile(new URL(`../fixtures/${name}`, import.meta.url));
@@ -68,6 +70,47 @@ test('the photo network stays on WebGPU and has the gradient there that it has o
     assert.ok(difference < 0.02, `the gradients differ by ${difference} of their length`);
   });
 });
+
+/** ONNX Runtime's files, as the page finds them beside the site. @param {import('./site.js').Page} page @param {Buffer} network */
+async function withRuntime(page, network) {
+  const folder = new URL('../../node_modules/onnxruntime-web/dist/', import.meta.url);
+  await page.route('**/onnxruntime/**', (route) => route.fulfill({ path: fileURLToPath(new URL(basename(new URL(route.request().url()).pathname), folder)) }));
+  await page.route('**/network.onnx', (route) => route.fulfill({ body: network }));
+}
+
+for (const id of [golden.model, photos.models[0].id]) {
+  test(`ONNX Runtime has the same logits of ${id}, on the CPU and on WebGPU`, async () => {
+    const network = exported(id);
+    await visit(browser, async (page) => {
+      const found = await page.evaluate(async ({ id, parts }) => {
+        /** @type {typeof import('../../pkg/decoy.js')} */
+        const { default: init, Decoy } = await import(new URL(`${parts}pkg/decoy.js`, location.href).href);
+        await init({ module_or_path: new URL(`${parts}pkg/decoy_bg.wasm`, location.href) });
+        const catalog = await (await fetch(`${parts}models/models.json`)).text();
+        const found = [];
+        for (const [kind, provider] of /** @type {const} */ ([['cpu', 'wasm'], ['webgpu', 'webgpu']])) {
+          const decoy = await Decoy.create(catalog, kind);
+          const family = decoy.catalog().families.find(({ models }) => models.some((model) => model.id === id));
+          const { channels, height, width } = family?.input ?? { channels: 0, height: 0, width: 0 };
+          const pixels = Float32Array.from({ length: channels * height * width }, (_, index) => 0.5 + 0.5 * Math.sin(index * 0.37));
+          const weights = await (await fetch(`models/${family?.models.find((model) => model.id === id)?.file}`)).arrayBuffer();
+          await decoy.loadModel(id, new Uint8Array(weights));
+          const ours = [...await decoy.gradient(id, pixels, new Uint32Array([0]))].slice(0, -pixels.length);
+
+          const runtime = await import(new URL(`onnxruntime/ort.${provider}.bundle.min.mjs`, location.href).href);
+          Object.assign(runtime.env.wasm, { wasmPaths: new URL('onnxruntime/', location.href).href, numThreads: 1 });
+          const session = await runtime.InferenceSession.create(new URL('network.onnx', location.href).href, { executionProviders: [provider], logSeverityLevel: 3 });
+          const input = new runtime.Tensor('float32', pixels, [1, channels, height, width]);
+          const outputs = await session.run({ [session.inputNames[0]]: input });
+          found.push({ kind: decoy.device().kind, ours, theirs: [...await outputs[session.outputNames[0]].getData()] });
+        }
+        return found;
+      }, { id, parts });
+      assert.deepEqual(found.map(({ kind }) => kind), ['cpu', 'webgpu']);
+      for (const { kind, ours, theirs } of found) close(ours, theirs, 1e-4, `logits on ${kind}`);
+    }, { before: (page) => withRuntime(page, network) });
+  });
+}
 
 test('every attack does on WebGPU what it does on the CPU', async () => {
   await visit(browser, async (page) => {

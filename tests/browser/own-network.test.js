@@ -1,12 +1,9 @@
 // The user's own networks: files become networks of the page, and are not uploaded anywhere.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { fool, launch, quoted, ready, runOn, runsOn, says, search, small, visit, withoutSheet } from './site.js';
+import { exported, fool, launch, quoted, ready, runOn, runsOn, says, search, small, visit, withoutSheet } from './site.js';
 
 /** @typedef {import('./site.js').Page} Page */
 /** @typedef {import('./site.js').Upload} Upload */
@@ -18,13 +15,8 @@ let network;
 /** @type {Upload} */
 let second;
 before(async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'decoy-'));
-  [network, second] = ['mine.onnx', 'other.onnx'].map((name, index) => {
-    const file = join(folder, name);
-    execFileSync(process.env.DECOY ?? 'target/release/decoy', ['export', '--model', small.models[index].id, file]);
-    return { name, mimeType: 'application/octet-stream', buffer: readFileSync(file) };
-  });
-  rmSync(folder, { recursive: true });
+  [network, second] = ['mine.onnx', 'other.onnx'].map((name, index) => (
+    { name, mimeType: 'application/octet-stream', buffer: exported(small.models[index].id) }));
   browser = await launch();
 });
 after(() => browser.close());

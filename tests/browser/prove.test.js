@@ -38,6 +38,27 @@ test('a proof is a radius, drawn beside what fools the network', { skip: without
   }, { at });
 });
 
+test('the vote itself is turned, by no less than was proved', { skip: withoutSheet }, async () => {
+  await visit(browser, async (page) => {
+    await runOn(page, 'CPU');
+    await ready(page);
+    await proof(page).getByRole('button', { name: 'Prove it' }).click();
+    const verdict = proof(page).getByText(/^(Proved|Nothing is proved): /);
+    await verdict.waitFor();
+    await proof(page).getByRole('button', { name: 'Turn the vote' }).click();
+    await proof(page).getByText(/^\d+ steps? of at most 60$/).waitFor();
+    await proof(page).getByText(/Turned: a change of ‖Δx‖₂ = /).waitFor();
+    const words = await verdict.innerText();
+    const [, label, seen] = /votes are for “(.+?)”.* gives “(.+?)” the most of 100 votes/.exec(words) ?? [];
+    assert.ok(label && seen && label !== seen, words);
+    const [proved, turned] = [/below ‖Δx‖₂ = ([\d.]+)/, /Turned: a change of ‖Δx‖₂ = ([\d.]+)/].map((size) => Number(size.exec(words)?.[1] ?? 0));
+    assert.ok(turned > proved, words);
+    // What was found stays with this proof, and need not be looked for again.
+    assert.equal(await proof(page).getByRole('button', { name: 'Turn the vote' }).count(), 0);
+    assert.ok(await proof(page).getByRole('button', { name: 'Prove it' }).evaluate((button) => button === document.activeElement));
+  }, { at });
+});
+
 test('a vote can be cancelled, and another picture takes its proof away', { skip: withoutSheet }, async () => {
   await visit(browser, async (page) => {
     await runOn(page, 'CPU');

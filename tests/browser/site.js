@@ -1,7 +1,11 @@
 // Shared by all browser tests: a browser, a page that must stay free of errors, and pictures to give it.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export { launch } from './launch.js';
@@ -166,6 +170,16 @@ export async function choose(page, name) {
 export async function search(page, steps) {
   await openForm(page);
   await page.getByLabel('Steps', { exact: true }).fill(String(steps));
+}
+
+/** A shipped network as an ONNX file. @param {string} id */
+export function exported(id) {
+  const folder = mkdtempSync(join(tmpdir(), 'decoy-'));
+  const file = join(folder, 'network.onnx');
+  execFileSync(process.env.DECOY ?? 'target/release/decoy', ['export', '--model', id, file]);
+  const bytes = readFileSync(file);
+  rmSync(folder, { recursive: true });
+  return bytes;
 }
 
 /** Waits until the page names this device, in a text that may be folded. @param {Page} page @param {RegExp} words */

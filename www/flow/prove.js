@@ -1,4 +1,4 @@
-// A certificate for the shown picture by votes under noise, compared with the result of an attack.
+// A certificate for the shown picture by votes under noise, and the change that turns this vote.
 
 import { proof } from '../view/prove.js';
 
@@ -11,12 +11,18 @@ const [CHOOSE, LEAST, MOST] = [100, 100, 10_000];
 /** The probability that a certificate is wrong is at most this. */
 const ALPHA = 0.001;
 
+/** Steps of the attack on the vote; the most and the fewest copies of the picture that it looks at. */
+const [STEPS, DRAWS, FEWEST_DRAWS] = [20, 16, 4];
+
+/** The attack sees few copies. Where all the others do not follow, it is repeated for a wrong name that is this probable. */
+const SURE = [0.5, 0.8, 0.95];
+
 /** @typedef {import('../page.js').Shown} Shown */
 
 /** @param {import('../page.js').Page} page @param {import('../session.js').Session} session */
 export function proveFlow(page, session) {
-  const widget = proof(() => prove(1), () => prove(10), () => page.job?.abort());
-  /** The last certificate, and its picture. @type {{ of: Shown, sigma: number, certificate: import('../../pkg/decoy.js').Certificate } | null} */
+  const widget = proof(() => prove(1), () => prove(10), turn, () => page.job?.abort());
+  /** The last certificate, its picture, the milliseconds of a vote, and what turns it, once this was looked for. @type {{ of: Shown, sigma: number, certificate: import('../../pkg/decoy.js').Certificate, pace: number, turned?: import('../view/prove.js').Turned | null } | null} */
   let proved = null;
 
   /** The σ of the votes: that of the network's training, or, if it had no noise, that of the next network. @param {Shown} shown */
@@ -39,17 +45,51 @@ export function proveFlow(page, session) {
       await job.wait(bridge.certify(of.model.id, of.picture, { ...options, choose: 1, count: 1 }, { signal: job.signal }));
       const began = performance.now();
       await job.wait(bridge.certify(of.model.id, of.picture, options, { signal: job.signal }));
-      const each = (performance.now() - began) / (options.choose + options.count);
-      const fitting = Math.round(PATIENCE / each / 100) * 100;
+      const pace = (performance.now() - began) / (options.choose + options.count);
+      const fitting = Math.round(PATIENCE / pace / 100) * 100;
       const count = times * Math.min(Math.max(fitting, LEAST), MOST);
       const certificate = await job.wait(bridge.certify(of.model.id, of.picture, { sigma, choose: CHOOSE, count, alpha: ALPHA, seed: 0 }, {
         signal: job.signal,
         progress: (state) => job.signal.aborted || widget.advance(state, of.family.labels),
       }));
-      proved = { of, sigma, certificate };
+      proved = { of, sigma, certificate, pace };
     } catch (error) {
       session.leaveGpu();
       page.fail(job, error, () => prove(times));
+    } finally {
+      page.end(job);
+    }
+  }
+
+  /** Looks for the smallest change with which the vote is for another name. */
+  async function turn() {
+    if (!proved) return;
+    const { of, sigma, certificate, pace } = proved;
+    const job = page.begin('proof');
+    page.changed();
+    widget.beginSearch();
+    try {
+      const bridge = await job.wait(session.worker());
+      // A step is a forward and a backward pass of every copy, three times the cost of a vote.
+      const draws = Math.min(Math.max(Math.round(PATIENCE / (3 * STEPS * pace)), FEWEST_DRAWS), DRAWS);
+      /** @type {import('../view/prove.js').Turned | null} */
+      let turned = null;
+      for (const [round, sure] of SURE.entries()) {
+        const { report, adversarial } = await job.wait(bridge.attack(of.model.id, of.picture, { attack: 'ddn', steps: STEPS, sure }, {
+          signal: job.signal,
+          progress: ({ step }) => job.signal.aborted || widget.search(round * STEPS + step, SURE.length * STEPS),
+        }, { sigma, draws }));
+        if (!report.eight_bit.success) continue;
+        const vote = { sigma, choose: CHOOSE, count: 1, alpha: ALPHA, seed: 2 };
+        const found = await job.wait(bridge.certify(of.model.id, adversarial, vote, { signal: job.signal }));
+        if (found.class === certificate.class) continue;
+        turned = { size: report.eight_bit.norms.l2, label: of.family.labels[found.class], votes: CHOOSE };
+        break;
+      }
+      if (proved?.certificate === certificate) proved.turned = turned;
+    } catch (error) {
+      session.leaveGpu();
+      page.fail(job, error, turn);
     } finally {
       page.end(job);
     }

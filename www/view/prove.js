@@ -3,7 +3,8 @@
 import { find, swap, write } from './dom.js';
 import { counted, percent, size } from '../words.js';
 
-/** @typedef {{ sigma: number, label: string, seen: string, certificate: import('../../pkg/decoy.js').Certificate }} Proved */
+/** @typedef {{ size: number, label: string, votes: number }} Turned the smallest change found that turns the vote, and the name that has the most of so many votes then */
+/** @typedef {{ sigma: number, label: string, seen: string, certificate: import('../../pkg/decoy.js').Certificate, turned?: Turned | null }} Proved `turned` is null where nothing was found */
 
 /** A radius in words, with three digits and no larger: one that is rounded up is not proved. @param {number} radius */
 function provedSize(radius) {
@@ -11,10 +12,11 @@ function provedSize(radius) {
   return size('l2', radius > 0 ? Math.floor(radius / unit) * unit : 0);
 }
 
-/** @param {() => void} onStart @param {() => void} onMore @param {() => void} onCancel */
-export function proof(onStart, onMore, onCancel) {
+/** @param {() => void} onStart @param {() => void} onMore @param {() => void} onTurn @param {() => void} onCancel */
+export function proof(onStart, onMore, onTurn, onCancel) {
   const start = find('prove', HTMLButtonElement);
   const more = find('prove-more', HTMLButtonElement);
+  const turn = find('prove-turn', HTMLButtonElement);
   const cancel = find('prove-cancel', HTMLButtonElement);
   const run = find('prove-run', HTMLElement);
   const progress = find('prove-progress', HTMLProgressElement);
@@ -24,6 +26,7 @@ export function proof(onStart, onMore, onCancel) {
   const note = find('prove-note', HTMLElement);
   start.onclick = onStart;
   more.onclick = onMore;
+  turn.onclick = onTurn;
   cancel.onclick = onCancel;
 
   /** Draws both sizes to scale. @param {number} radius @param {number | null} fooled */
@@ -37,14 +40,17 @@ export function proof(onStart, onMore, onCancel) {
   }
 
   /** @param {Proved} proved @param {number | null} fooled */
-  function tell({ sigma, label, seen, certificate: { votes, count: all, radius, share } }, fooled) {
+  function tell({ sigma, label, seen, turned, certificate: { votes, count: all, radius, share } }, fooled) {
     const vote = `${votes.toLocaleString('en')} of ${counted(all, 'vote')} are for “${label}”${label === seen ? '' : `, though without noise it sees “${seen}”`}`;
-    const attack = fooled === null ? '' : ` Fooled: the network by itself, without noise, from ${size('l2', fooled)}.`;
-    write(status, radius === null
-      ? `Nothing is proved: ${vote}, which is too few to be certain.${attack}`
-      : `Proved: no change below ${provedSize(radius)} turns the vote. ${vote}.${attack}`);
+    const words = [radius === null
+      ? `Nothing is proved: ${vote}, which is too few to be certain.`
+      : `Proved: no change below ${provedSize(radius)} turns the vote. ${vote}.`];
+    if (turned) words.push(`Turned: a change of ${size('l2', turned.size)} gives “${turned.label}” the most of ${counted(turned.votes, 'vote')}.`);
+    if (turned === null) words.push('No change that turns the vote was found.');
+    if (fooled !== null) words.push(`Fooled: the network by itself, without noise, from ${size('l2', fooled)}.`);
+    write(status, words.join(' '));
     note.textContent = `The proof is for this network when it votes under noise of σ = ${sigma}, not for the network by itself. It is wrong with a probability of at most one in a thousand; the share of votes is at least ${percent(share)} then. More votes prove a little more.`;
-    draw(radius ?? 0, fooled);
+    draw(radius ?? 0, turned?.size ?? fooled);
   }
 
   return {
@@ -66,12 +72,26 @@ export function proof(onStart, onMore, onCancel) {
       write(status, 'Voting…');
     },
 
+    beginSearch() {
+      progress.removeAttribute('value');
+      count.textContent = '';
+      write(status, 'Looking for the smallest change that turns the vote…');
+    },
+
+    /** @param {number} step @param {number} most of them, if the first try does not turn the vote */
+    search(step, most) {
+      progress.max = most;
+      progress.value = step;
+      count.textContent = `${counted(step, 'step')} of at most ${most}`;
+    },
+
     /** @param {{ running: boolean, available: boolean, proved: Proved | null, fooled: number | null, sigma: number | null }} state */
     show({ running, available, proved, fooled, sigma }) {
       start.disabled = !available;
       run.hidden = !running;
-      swap(start, cancel, running, ...(running ? [more] : []));
+      swap(start, cancel, running, ...(running ? [more, turn] : []));
       more.hidden = running || !proved;
+      turn.hidden = more.hidden || proved?.turned !== undefined;
       if (running) return;
       if (proved) return tell(proved, fooled);
       line.hidden = true;

@@ -94,6 +94,9 @@ enum Task {
         /// Test what PyTorch exports of torchvision's networks instead (PyTorch is installed for it).
         #[arg(long)]
         pytorch: bool,
+        /// Test what Keras exports of its networks instead (TensorFlow is installed for it).
+        #[arg(long, conflicts_with = "pytorch")]
+        keras: bool,
     },
     /// Compare the attacks with Foolbox, adv-lib and torchattacks, and write docs/oracle.md (an hour at first).
     Oracle {
@@ -146,8 +149,9 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Train { family, arguments } => train::start(&family, &arguments)?,
         Task::Reproduce(args) => reproduce::compare(&args)?,
         Task::Bench { bench, data } => bench::measure(bench, &data::local_copies(&paths(data))?)?,
-        Task::Onnx { pytorch: false } => onnx::check()?,
-        Task::Onnx { pytorch: true } => onnx::pytorch()?,
+        Task::Onnx { pytorch: true, .. } => onnx::pytorch()?,
+        Task::Onnx { keras: true, .. } => onnx::keras()?,
+        Task::Onnx { .. } => onnx::check()?,
         Task::Oracle { part, data } => oracle::compare(&part, &paths(data))?,
     }
     Ok(ExitCode::SUCCESS)

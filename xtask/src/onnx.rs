@@ -1,4 +1,4 @@
-//! Tests Decoy's reader on ONNX's own tests and on what PyTorch exports.
+//! Tests Decoy's reader on ONNX's own tests and on what PyTorch and Keras export.
 
 use std::{env, fs, path::Path, process::Command};
 
@@ -30,8 +30,18 @@ pub fn check() -> Result<()> {
 /// Exports networks of torchvision by both of PyTorch's exporters and compares what `decoy` computes of them with ONNX
 /// Runtime and PyTorch.
 pub fn pytorch() -> Result<()> {
-    let python =
-        environment("target/onnx/pytorch", "Installing PyTorch and ONNX Runtime", &[("tests/onnx/pytorch.txt", &[])])?;
+    exports("pytorch", "Installing PyTorch and ONNX Runtime", "pytorch")
+}
+
+/// The same with networks of Keras, exported by Keras and by tf2onnx.
+pub fn keras() -> Result<()> {
+    exports("keras", "Installing Keras, TensorFlow and ONNX Runtime", "keras_networks")
+}
+
+/// Runs a script of tests/onnx in an environment of its own.
+fn exports(framework: &str, title: &str, script: &str) -> Result<()> {
+    let required: [(&str, &[&str]); 1] = [(&format!("tests/onnx/{framework}.txt"), &[])];
+    let python = environment(&format!("target/onnx/{framework}"), title, &required)?;
     run(&mut cargo(&["build", "--release", "--workspace"]))?;
-    run(Command::new(python).args(["-B", "tests/onnx/pytorch.py", "target/onnx/exports"]))
+    run(Command::new(python).args(["-B", &format!("tests/onnx/{script}.py"), "target/onnx/exports"]))
 }

@@ -12,6 +12,7 @@ use decoy_cpu::Moments;
 use decoy_data::{Cifar10, DataSet};
 
 use super::batch_norm::BatchNorm;
+use super::steps::Schedule;
 use super::supervised::{self, Recipe, SupervisedArgs, Trainee};
 
 /// Runs `decoy train cifar10`.
@@ -25,9 +26,7 @@ pub fn run(args: &SupervisedArgs) -> Result<()> {
             .with_momentum(Some(momentum))
             .with_weight_decay(Some(WeightDecayConfig::new(5e-4)))
             .init(),
-        rate: 0.2,
-        warm_up: 0.2,
-        decay: true,
+        schedule: Schedule { rate: 0.2, warm_up: 0.2, decay: true },
         shift: 2,
         mirror: true,
     };

@@ -9,6 +9,7 @@ use decoy::classifier::Classifier;
 use decoy::model::{Compact, CompactConfig};
 use decoy_data::{Coil20, DataSet};
 
+use super::steps::Schedule;
 use super::supervised::{self, Recipe, SupervisedArgs, Trainee};
 
 /// Runs `decoy train coil20`.
@@ -18,9 +19,7 @@ pub fn run(args: &SupervisedArgs) -> Result<()> {
         passes: 90,
         batch: 38,
         optimizer: AdamConfig::new().init(),
-        rate: 1e-3,
-        warm_up: 0.0,
-        decay: true,
+        schedule: Schedule { rate: 1e-3, warm_up: 0.0, decay: true },
         shift: 0,
         mirror: false,
     };

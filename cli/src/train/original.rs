@@ -9,6 +9,7 @@ use decoy::catalog::Architecture;
 use decoy::model::{Original, OriginalConfig};
 use decoy_data::{Coil20, DataSet};
 
+use super::steps::Schedule;
 use super::supervised::{self, Recipe, SupervisedArgs, Trainee};
 
 /// Runs `decoy train coil20-original`. As in the original experiment, the noise has one strength.
@@ -18,9 +19,7 @@ pub fn run(args: &SupervisedArgs) -> Result<()> {
         passes: 10,
         batch: 72,
         optimizer: AdamConfig::new().init(),
-        rate: 1e-3,
-        warm_up: 0.0,
-        decay: false,
+        schedule: Schedule { rate: 1e-3, warm_up: 0.0, decay: false },
         shift: 0,
         mirror: false,
     };

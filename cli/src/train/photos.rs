@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use burn::module::Module;
-use burn::optim::{Adam, AdamConfig, GradientsParams, ModuleOptimizer, Optimizer};
+use burn::optim::{Adam, AdamConfig, ModuleOptimizer, Optimizer};
 use burn::tensor::activation::{log_softmax, softmax};
 use burn::tensor::{Device, Tensor, TensorData};
 use clap::Args;
@@ -23,7 +23,9 @@ use decoy::photo::{self, Crop};
 use decoy_data::photographs::{self, Photograph};
 use decoy_data::{Content, DataSet, ImagenetSample, Split};
 
-use super::{Checkpoints, interrupted, largest_sigma, mixed_strength, model_id, progress};
+use super::checkpoints::Checkpoints;
+use super::steps::{Schedule, Steps};
+use super::{largest_sigma, mixed_strength, model_id};
 use crate::catalog_file::{CatalogFile, MODELS, TrainedModel};
 use crate::device::DeviceChoice;
 
@@ -183,49 +185,24 @@ impl Tuning<'_> {
         photographs: &[Photograph],
     ) -> Result<EfficientNetLite0> {
         let args = self.args;
-        let checkpoints = self.checkpoints();
+        let training = Steps {
+            count: self.steps,
+            checkpoint_every: args.checkpoint_every,
+            schedule: &Schedule { rate: args.learning_rate, warm_up: 0.05, decay: true },
+            checkpoints: &self.checkpoints(),
+        };
         let optimizer = ModuleOptimizer::from(RelativeAdam(AdamConfig::new().build()));
-        let (mut model, mut optimizer, first) = checkpoints.resume(model, optimizer)?;
-        let bar = progress(&self.id(), self.steps.into())?;
-        bar.set_position(first.into());
-        let mut loss_average = None;
-        for step in first..self.steps {
-            if interrupted() {
-                checkpoints.save(step, &model, &optimizer)?;
-                return Err(checkpoints.interruption());
-            }
-            // Seeded by step, so that a resumed run gives the same network as one without interruption.
-            let mut random = Random::new(args.seed.into(), step.into());
+        let batch = |step| {
+            let mut random = Random::new(args.seed.into(), u64::from(step));
             let clean = self.batch(photographs, step, &mut random)?;
-            let noisy = clean.clone() + self.noise(clean.dims(), &mut random);
-            let target = softmax(teacher.logits(clean), 1);
-
-            let answer = log_softmax(model.logits(noisy.autodiff()), 1);
-            let loss = -(answer * target.autodiff()).sum() / args.batch as f32;
-            let value = loss.clone().inner().into_scalar::<f32>();
-            ensure!(value.is_finite(), "the loss at step {step} is {value}: try a smaller --learning-rate");
-            let gradients = GradientsParams::from_grads(loss.backward(), &model);
-            model = optimizer.step(self.rate(step), model, gradients);
-
-            let average = loss_average.map_or(value, |average: f32| 0.95 * average + 0.05 * value);
-            loss_average = Some(average);
-            bar.set_message(format!("loss {average:.3}"));
-            bar.inc(1);
-            if (step + 1) % args.checkpoint_every == 0 && step + 1 < self.steps {
-                checkpoints.save(step + 1, &model, &optimizer)?;
-                if bar.is_hidden() {
-                    eprintln!("{}: {} of {} steps, loss {average:.3}", self.id(), step + 1, self.steps);
-                }
-            }
-        }
-        bar.finish();
-        Ok(model)
-    }
-
-    fn rate(&self, step: u32) -> f64 {
-        let done = f64::from(step) / f64::from(self.steps);
-        let warm = (20.0 * (done + 1.0 / f64::from(self.steps))).min(1.0);
-        self.args.learning_rate * warm * 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
+            let noise = self.noise(clean.dims(), &mut random);
+            Ok((clean, noise))
+        };
+        training.train(model, optimizer, batch, |model, _, (clean, noise)| {
+            let target = softmax(teacher.logits(clean.clone()), 1);
+            let answer = log_softmax(model.logits((clean + noise).autodiff()), 1);
+            -(answer * target.autodiff()).sum() / args.batch as f32
+        })
     }
 
     /// The side of the crops of a step.

@@ -1,12 +1,11 @@
 //! Networks trained from random weights on a labelled data set, with Gaussian noise on every picture at every step.
 
-use std::f64::consts::PI;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail, ensure};
 use burn::module::Module;
 use burn::nn::loss::CrossEntropyLossConfig;
-use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::optim::ModuleOptimizer;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use burn_store::ModuleSnapshot;
 use clap::Args;
@@ -15,7 +14,9 @@ use decoy::classifier::Classifier;
 use decoy::noise::Random;
 use decoy_data::{About, Content, DataSet, Picture, Split};
 
-use super::{Checkpoints, interrupted, largest_sigma, mixed_strength, model_id, progress};
+use super::checkpoints::Checkpoints;
+use super::steps::{Schedule, Steps};
+use super::{largest_sigma, mixed_strength, model_id};
 use crate::catalog_file::{CatalogFile, MODELS, TrainedModel, describe};
 
 /// Which networks to train.
@@ -54,12 +55,8 @@ pub struct Recipe {
     pub batch: usize,
     /// The optimiser.
     pub optimizer: ModuleOptimizer,
-    /// The largest learning rate.
-    pub rate: f64,
-    /// The share of the steps in which the learning rate rises to `rate`, 0 to 1.
-    pub warm_up: f64,
-    /// Whether the learning rate then falls to 0 along a cosine; else it stays constant.
-    pub decay: bool,
+    /// The learning rate.
+    pub schedule: Schedule,
     /// A picture is shifted by at most this many pixels in each direction.
     pub shift: usize,
     /// Whether half of the pictures are mirrored.
@@ -133,14 +130,14 @@ const LAST_BATCHES: usize = 20;
 
 impl Training<'_> {
     fn checkpoints<'a>(&self, args: &'a SupervisedArgs) -> Checkpoints<'a> {
-        let Recipe { batch, rate, warm_up, shift, mirror, .. } = self.recipe;
+        let Recipe { batch, schedule, shift, mirror, .. } = self.recipe;
         let Self { passes, fixed, seed, data, .. } = self;
         Checkpoints {
             folder: &args.checkpoints,
             id: self.id.clone(),
             settings: format!(
-                "seed {seed}, {passes} passes, batch {batch}, learning rate {rate}, warm-up {warm_up}, shift {shift}, \
-                 mirrored {mirror}, fixed noise {fixed}, data {data}"
+                "seed {seed}, {passes} passes, batch {batch}, {schedule:?}, shift {shift}, mirrored {mirror}, fixed \
+                 noise {fixed}, data {data}"
             ),
         }
     }
@@ -149,61 +146,30 @@ impl Training<'_> {
         let plain = Device::flex();
         let device = plain.clone().autodiff();
         device.seed(self.seed.into());
-        let (mut model, mut optimizer, first) = checkpoints.resume(init(&device), self.recipe.optimizer.clone())?;
-
-        let steps = self.pictures.len().div_ceil(self.recipe.batch);
-        let progress = progress(&self.id, u64::from(self.passes) * steps as u64)?;
-        progress.set_position(u64::from(first) * steps as u64);
-        for pass in first..self.passes {
+        let Recipe { batch: size, schedule, optimizer, .. } = self.recipe;
+        let steps = self.pictures.len().div_ceil(*size) as u32;
+        let batch = |step: u32| {
+            let (pass, step) = (step / steps, step % steps);
+            let order = self.random(pass, 0).order(self.pictures.len());
+            let chosen = order.chunks(*size).nth(step as usize).expect("a pass has so many batches");
+            let classes: Vec<i32> = chosen.iter().map(|&picture| self.pictures[picture].class as i32).collect();
+            let pixels = self.batch(chosen, &mut self.random(pass, step + 1), &plain)?;
+            Ok((pixels, Tensor::<1, Int>::from_data(classes.as_slice(), &plain)))
+        };
+        let training = Steps { count: self.passes * steps, checkpoint_every: steps, schedule, checkpoints };
+        let model = training.train(init(&device), optimizer.clone(), batch, |model: &M, step, (pixels, classes)| {
             // Seeds dropout, so that a resumed training gives the same network. The first pass keeps the initial seed:
             // the random weights are drawn when they are first used.
-            if pass > 0 {
+            let pass = step / steps;
+            if pass > 0 && step % steps == 0 {
                 device.seed((u64::from(self.seed) << 32) | u64::from(pass + 1));
             }
-            let order = self.random(pass, 0).order(self.pictures.len());
-            let mut loss_sum = Tensor::<1>::zeros([1], &plain);
-            let batches: Vec<&[usize]> = order.chunks(self.recipe.batch).collect();
-            let prepare = |step: usize| match batches.get(step) {
-                Some(chosen) => self.batch(chosen, &mut self.random(pass, step as u32 + 1), &plain).map(Some),
-                None => Ok(None),
-            };
-            let mut next = prepare(0)?;
-            for (step, chosen) in batches.iter().enumerate() {
-                if interrupted() {
-                    return Err(checkpoints.interruption());
-                }
-                let pixels = next.take().expect("as many are prepared as there are steps");
-                let classes: Vec<i32> = chosen.iter().map(|&picture| self.pictures[picture].class as i32).collect();
-                let classes = Tensor::<1, Int>::from_data(classes.as_slice(), &plain);
-
-                // A batch's noise is one sequence of random numbers, made by one thread: so it is made during the step
-                // before.
-                let (prepared, (stepped, loss)) = decoy_cpu::join(
-                    || prepare(step + 1),
-                    || {
-                        let logits = model.logits(pixels.autodiff());
-                        let loss = CrossEntropyLossConfig::new().init(&device).forward(logits, classes.autodiff());
-                        let gradients = GradientsParams::from_grads(loss.clone().backward(), &model);
-                        let done = (f64::from(pass) + step as f64 / steps as f64) / f64::from(self.passes);
-                        (optimizer.step(self.rate(done), model, gradients), loss.inner())
-                    },
-                );
-                (model, next) = (stepped, prepared?);
-                loss_sum = loss_sum + loss * chosen.len() as f32;
-                progress.inc(1);
-            }
-            let loss = loss_sum.into_scalar::<f32>() / self.pictures.len() as f32;
-            ensure!(loss.is_finite(), "{}: the loss of pass {} is {loss}: expected a number", self.id, pass + 1);
-            progress.set_message(format!("loss {loss:.4}"));
-            if progress.is_hidden() {
-                eprintln!("{}: {} of {} passes, loss {loss:.4}", self.id, pass + 1, self.passes);
-            }
-            checkpoints.save(pass + 1, &model, &optimizer)?;
-        }
-        progress.finish();
+            let logits = model.logits(pixels.autodiff());
+            CrossEntropyLossConfig::new().init(&device).forward(logits, classes.autodiff())
+        })?;
         let mut random = self.random(self.passes, 0);
         let order = random.order(self.pictures.len());
-        let batches = order.chunks(self.recipe.batch).take(LAST_BATCHES);
+        let batches = order.chunks(*size).take(LAST_BATCHES);
         let batches = batches.map(|chosen| self.batch(chosen, &mut random, &plain)).collect::<Result<Vec<_>>>()?;
         Ok(model.valid().network(batches.into_iter()))
     }
@@ -212,18 +178,6 @@ impl Training<'_> {
     /// else, so that a resumed training gives the same network.
     fn random(&self, pass: u32, step: u32) -> Random {
         Random::new(self.seed.into(), (u64::from(pass) << 16) | u64::from(step))
-    }
-
-    /// The learning rate after the share `done` of all steps, 0 to 1.
-    fn rate(&self, done: f64) -> f64 {
-        let Recipe { rate, warm_up, decay, .. } = self.recipe;
-        if done < *warm_up {
-            rate * (0.05 + 0.95 * done / warm_up)
-        } else if !decay {
-            *rate
-        } else {
-            rate * 0.5 * (1.0 + (PI * (done - warm_up) / (1.0 - warm_up)).cos())
-        }
     }
 
     /// The chosen pictures, `[N, C, H, W]`: shifted, mirrored, with noise.

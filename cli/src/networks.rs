@@ -1,0 +1,68 @@
+//! The networks that are measured.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, ensure};
+use clap::Args;
+use decoy::catalog::{Family, ModelEntry};
+
+use crate::catalog_file::{CatalogFile, MODELS};
+use crate::device::DeviceChoice;
+
+/// Which networks of a family are measured, and on which device.
+#[derive(Args)]
+pub struct NetworksArgs {
+    /// Folders of models.json and the weights; several with commas.
+    #[arg(long, value_delimiter = ',', default_value = MODELS)]
+    pub models: Vec<PathBuf>,
+    /// Measure only these networks; several with commas.
+    #[arg(long, value_delimiter = ',', value_name = "NAME")]
+    model: Vec<String>,
+    /// Device to run on.
+    #[arg(long, default_value = "cpu")]
+    pub device: DeviceChoice,
+}
+
+impl NetworksArgs {
+    /// The catalogues.
+    pub fn files(&self) -> Result<Vec<CatalogFile>> {
+        self.models.iter().map(|folder| CatalogFile::open(folder)).collect()
+    }
+
+    /// As [`networks`], those that were asked for.
+    pub fn chosen(&self, files: &[CatalogFile], family: Option<&str>) -> Result<(Family, Vec<(usize, ModelEntry)>)> {
+        networks(files, family, &self.model)
+    }
+}
+
+/// A family and its networks, each with the index of the file that lists it. Where `names` is not empty, only the
+/// networks named; where no family is named, it is that of the first of them.
+pub fn networks(
+    files: &[CatalogFile],
+    family: Option<&str>,
+    names: &[String],
+) -> Result<(Family, Vec<(usize, ModelEntry)>)> {
+    let of_the_first = || {
+        let (family, _) = files.iter().find_map(|file| file.catalog.model(names.first()?).ok())?;
+        Some(&*family.id)
+    };
+    let family = files[0].family(family.or_else(of_the_first))?.clone();
+    let mut networks: Vec<(usize, ModelEntry)> = Vec::new();
+    for (index, file) in files.iter().enumerate() {
+        for entry in &file.catalog.family(&family.id)?.models {
+            let wanted = names.is_empty() || names.contains(&entry.id);
+            // The file of further seeds may list a shipped network again.
+            if wanted && networks.iter().all(|(_, known)| known.sha256 != entry.sha256) {
+                networks.push((index, entry.clone()));
+            }
+        }
+    }
+    for name in names {
+        ensure!(
+            networks.iter().any(|(_, entry)| entry.id == *name),
+            "--model is {name}: expected a network of {}, as `decoy models` lists them",
+            family.id
+        );
+    }
+    Ok((family, networks))
+}
