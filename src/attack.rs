@@ -76,8 +76,8 @@
 //! ```
 //!
 //! Where an attack uses random numbers, all images of a batch get the same ones, so an image alone has the same result
-//! as in a batch. In this crate a new attack is one file, which also holds its title, summary and parameters, a line in
-//! `menu.rs` and one in `tests/attacks.rs`, whose tests take everything in the menu.
+//! as in a batch. In this crate a new attack is one file with its texts and parameters. It is listed in `menu.rs`, in the
+//! modules and the table above, and in `tests/attacks.rs`.
 
 mod adam;
 mod apgd;
@@ -142,16 +142,6 @@ pub trait Attack {
 
     /// Begins on a batch. `state` stands at the originals; this moves it to where the search starts.
     fn begin(&self, problem: &Problem, state: &mut State) -> Box<dyn Search>;
-}
-
-impl Attack for Box<dyn Attack> {
-    fn about(&self) -> About {
-        (**self).about()
-    }
-
-    fn begin(&self, problem: &Problem, state: &mut State) -> Box<dyn Search> {
-        (**self).begin(problem, state)
-    }
 }
 
 /// The properties of an attack.

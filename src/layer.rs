@@ -63,6 +63,16 @@ pub(crate) enum Kind {
     Dense,
 }
 
+impl Kind {
+    /// A convolution with kernels of this `size`; a 1×1 convolution has a kind of its own.
+    pub fn convolution(size: [usize; 2], stride: usize, padding: [(usize, usize); 2], groups: usize) -> Self {
+        match (size, stride, padding, groups) {
+            ([1, 1], 1, [(0, 0), (0, 0)], 1) => Self::Pointwise,
+            _ => Self::Convolution { stride, padding, groups },
+        }
+    }
+}
+
 impl Layer {
     /// The layer without its activation.
     fn linear(self) -> Self {
@@ -101,18 +111,23 @@ pub fn convolve(conv: &Conv2d, activation: Activation, x: Tensor<4>) -> Tensor<4
         conv.stride,
         conv.dilation
     );
-    let (top, left, bottom, right) = match conv.padding {
-        PaddingConfig2d::Explicit(top, left, bottom, right) => (top, left, bottom, right),
-        PaddingConfig2d::Valid => (0, 0, 0, 0),
-        PaddingConfig2d::Same => panic!("a layer's padding is a number of pixels: found “same”"),
-    };
-    let (stride, padding, groups) = (conv.stride[0], [(top, bottom), (left, right)], conv.groups);
-    let kind = match (conv.kernel_size, stride, padding, groups) {
-        ([1, 1], 1, [(0, 0), (0, 0)], 1) => Kind::Pointwise,
-        _ => Kind::Convolution { stride, padding, groups },
-    };
+    let [top, left, bottom, right] = padding(conv);
+    let kind = Kind::convolution(conv.kernel_size, conv.stride[0], [(top, bottom), (left, right)], conv.groups);
     let bias = conv.bias.as_ref().expect("a layer has a bias").val();
     apply(Layer { activation, kind }, x, conv.weight.val(), bias)
+}
+
+/// The zeros above, to the left, below and to the right.
+///
+/// # Panics
+///
+/// If the padding is not a number of pixels.
+pub(crate) fn padding(conv: &Conv2d) -> [usize; 4] {
+    match conv.padding {
+        PaddingConfig2d::Explicit(top, left, bottom, right) => [top, left, bottom, right],
+        PaddingConfig2d::Valid => [0; 4],
+        PaddingConfig2d::Same => panic!("a layer's padding is a number of pixels: found “same”"),
+    }
 }
 
 /// Applies `activation` and then `linear` to `x`.

@@ -21,16 +21,16 @@
 //!
 //! let network = network.freeze();
 //! let pixels = Tensor::full([1, channels, height, width], 0.5, &device); // in [0, 1]
-//! let read = network.predict(pixels.clone()).await?[0].class();
-//! let outcome = Run::begin(&Ddn::default(), &network, pixels, Goal::Misread(vec![read])).await?.complete().await?;
+//! let outcome = Run::begin(&Ddn::default(), &network, pixels, Goal::Change).await?.complete().await?;
 //! println!("fooled: {}, ‖Δx‖₂ = {:.4}", outcome.images[0].success, outcome.images[0].norms.l2);
 //! # Ok::<(), decoy::error::Error>(())
 //! # }).unwrap();
 //! ```
 //!
 //! Supported are image classifiers of floats with one input, `[N, C, H, W]` or `[N, H, W, C]` with one or three
-//! channels, and one output `[N, K]`, in operator sets 7 and later. A softmax at the end is removed. Everything else is
-//! an error that names the operator and the node, and says what can be done.
+//! channels, and one output `[N, K]`, in operator sets 7 and later. A softmax or sigmoid at the end is removed. One
+//! output, K = 1, is a yes or no, and becomes two classes. Everything else is an error that names the operator and the
+//! node, and says what can be done. Where a file has its weights in others, [`join`] makes one file of them.
 //!
 //! [`export`] writes Decoy's own networks as ONNX, so that other runtimes can check a picture.
 
@@ -44,6 +44,8 @@ use array::{Array, count};
 use graph::Graph;
 
 mod array;
+mod constant;
+mod external;
 mod graph;
 mod operators;
 pub(crate) mod proto;
@@ -53,6 +55,7 @@ mod scikit;
 mod tests;
 mod writer;
 
+pub use external::{join, other_files};
 pub use writer::{Export, Writer, export};
 
 /// What an ONNX file does not say about its network.
@@ -77,6 +80,8 @@ pub enum Normalisation {
     Symmetric,
     /// Maps to [0, 255].
     Bytes,
+    /// Blue, green, red in [0, 255], less ImageNet's mean, as for Keras's VGG and ResNet and Caffe's networks.
+    Caffe,
     /// Any other, with one number for all channels or one for each.
     Own {
         /// Mean, for pixels in [0, 1].
@@ -87,13 +92,14 @@ pub enum Normalisation {
 }
 
 impl Normalisation {
-    /// Mean and standard deviation, for all channels or per channel.
+    /// Mean and standard deviation, for all channels or per channel, in the network's order of channels.
     fn statistics(&self) -> (Vec<f32>, Vec<f32>) {
         match self {
             Self::None => (vec![0.0], vec![1.0]),
             Self::Imagenet => (vec![0.485, 0.456, 0.406], vec![0.229, 0.224, 0.225]),
             Self::Symmetric => (vec![0.5], vec![0.5]),
             Self::Bytes => (vec![0.0], vec![1.0 / 255.0]),
+            Self::Caffe => (vec![103.939 / 255.0, 116.779 / 255.0, 123.68 / 255.0], vec![1.0 / 255.0; 3]),
             Self::Own { mean, deviation } => (mean.clone(), deviation.clone()),
         }
     }
@@ -116,6 +122,7 @@ impl From<Normalisation> for String {
             Normalisation::Imagenet => "imagenet".to_owned(),
             Normalisation::Symmetric => "symmetric".to_owned(),
             Normalisation::Bytes => "bytes".to_owned(),
+            Normalisation::Caffe => "caffe".to_owned(),
             Normalisation::Own { mean, deviation } => format!("{}/{}", numbers(mean), numbers(deviation)),
         }
     }
@@ -124,7 +131,7 @@ impl From<Normalisation> for String {
 impl std::str::FromStr for Normalisation {
     type Err = Error;
 
-    /// Reads `none`, `imagenet`, `symmetric`, `bytes`, or MEAN/DEVIATION such as `0.5/0.25` or
+    /// Reads `none`, `imagenet`, `symmetric`, `bytes`, `caffe`, or MEAN/DEVIATION such as `0.5/0.25` or
     /// `0.49,0.48,0.45/0.25,0.24,0.26`.
     fn from_str(text: &str) -> Result<Self, Error> {
         let numbers =
@@ -134,11 +141,12 @@ impl std::str::FromStr for Normalisation {
             "imagenet" => Ok(Self::Imagenet),
             "symmetric" => Ok(Self::Symmetric),
             "bytes" => Ok(Self::Bytes),
+            "caffe" => Ok(Self::Caffe),
             _ => match text.split_once('/').map(|(mean, deviation)| (numbers(mean), numbers(deviation))) {
                 Some((Some(mean), Some(deviation))) => Ok(Self::Own { mean, deviation }),
                 _ => Err(Error::Parameter {
                     name: "normalise".to_owned(),
-                    expected: "none, imagenet, symmetric, bytes, or MEAN/DEVIATION, such as 0.5/0.25".to_owned(),
+                    expected: "none, imagenet, symmetric, bytes, caffe, or MEAN/DEVIATION, such as 0.5/0.25".to_owned(),
                     found: text.to_owned(),
                 }),
             },
@@ -153,7 +161,8 @@ pub struct Network {
     channels: usize,
     height: usize,
     width: usize,
-    classes: usize,
+    /// The length of a row of the output: the number of classes, or 1 for a yes or no.
+    outputs: usize,
     notes: Vec<String>,
     /// The number of images in one run, if the file fixes it.
     chunk: Option<usize>,
@@ -184,7 +193,7 @@ impl Network {
 
     /// Number of classes K.
     pub fn classes(&self) -> usize {
-        self.classes
+        self.outputs.max(2)
     }
 
     /// Notes for the user on how the file was read, one sentence each.
@@ -192,8 +201,8 @@ impl Network {
         &self.notes
     }
 
-    /// What one run costs, with one image or as many as the file fixes: how many values are read and made on the way,
-    /// and products, in round figures.
+    /// Cost of one run, with one image or as many as the file fixes: values read and written, plus a share of the
+    /// products.
     pub fn work(&self) -> usize {
         self.work
     }
@@ -208,8 +217,10 @@ impl Network {
     fn run(&self, pixels: Tensor<4>) -> Option<Tensor<2>> {
         let shape = pixels.dims();
         let input = Array::variable(&shape, Some(pixels.into_dispatch()));
-        let output = self.graph.run(input).ok()?.reshape(&[shape[0], self.classes]).ok()?;
-        output.tensor().map(Tensor::from_dispatch)
+        let output = self.graph.run(input).ok()?.reshape(&[shape[0], self.outputs]).ok()?;
+        let logits = output.tensor().map(Tensor::<2>::from_dispatch)?;
+        // σ(z) is the softmax of 0 and z.
+        Some(if self.outputs == 1 { Tensor::cat(vec![logits.zeros_like(), logits], 1) } else { logits })
     }
 }
 
@@ -285,6 +296,9 @@ fn read(bytes: &[u8], options: &Options, device: &Device) -> Result<Network, Err
         let mut read = Graph::read(graph.clone(), &input, &output, opset, bytes.len())?;
         form.prepend(&mut read)?;
         normalise(&mut read, form.shape[0], &mean, &deviation)?;
+        if options.normalisation == Normalisation::Caffe {
+            reverse_channels(&mut read)?;
+        }
         match form.network(read, dims[0], device) {
             Ok(network) => return Ok(network),
             Err(error) => failure = failure.or(Some(error)),
@@ -469,22 +483,31 @@ fn normalise(graph: &mut Graph, channels: usize, mean: &[f32], deviation: &[f32]
     let shift: Vec<f32> = (0..many).map(|channel| -of(mean, channel) / of(deviation, channel)).collect();
     let array = |values: Vec<f32>| Array::constant(values, &[1, many, 1, 1]).map_err(Error::Onnx);
     if shift.iter().any(|&shift| shift != 0.0) {
-        graph.prepend("Add", Some(array(shift)?), None)?;
+        graph.prepend("Add", Some(array(shift)?), Vec::new())?;
     }
     if scale.iter().any(|&scale| scale != 1.0) {
-        graph.prepend("Mul", Some(array(scale)?), None)?;
+        graph.prepend("Mul", Some(array(scale)?), Vec::new())?;
     }
     Ok(())
 }
 
+/// Inserts the change from red, green, blue to blue, green, red before all nodes.
+fn reverse_channels(graph: &mut Graph) -> Result<(), Error> {
+    let order = Array::integers(&[2, 1, 0], &[3]).map_err(Error::Onnx)?;
+    let axis = proto::Attribute { name: Some("axis".to_owned()), int: Some(1), ..Default::default() };
+    graph.prepend("Gather", Some(order), vec![axis])
+}
+
 impl Form {
     fn prepend(&self, graph: &mut Graph) -> Result<(), Error> {
+        let attribute =
+            |name: &str, ints| vec![proto::Attribute { name: Some(name.to_owned()), ints, ..Default::default() }];
         match &self.layout {
             Layout::First => Ok(()),
-            Layout::Last => graph.prepend("Transpose", None, Some(("perm", vec![0, 2, 3, 1]))),
+            Layout::Last => graph.prepend("Transpose", None, attribute("perm", vec![0, 2, 3, 1])),
             Layout::Bare(lengths) => {
                 let shape = [-1].into_iter().chain(lengths.iter().map(|&length| length as i64)).collect();
-                graph.prepend("Reshape", None, Some(("shape", shape)))
+                graph.prepend("Reshape", None, attribute("shape", shape))
             }
         }
     }
@@ -497,30 +520,26 @@ impl Form {
             return refuse(format!("at most {MOST_IMAGES} images at once are expected, {first} found"));
         }
         count(&[first, channels, height, width]).map_err(Error::Onnx)?;
-        let classes = |graph: &Graph, images: usize| -> Result<usize, Error> {
+        let outputs = |graph: &Graph, images: usize| -> Result<usize, Error> {
             let output = graph.run(Array::variable(&[images, channels, height, width], None))?;
             let shape = output.shape();
             match shape {
-                [found, classes, rest @ ..]
-                    if *found == images && rest.iter().all(|&length| length == 1) && *classes > 1 =>
-                {
+                [found, rest @ ..] if *found == images && rest.iter().skip(1).all(|&length| length == 1) => {
                     if output.is_constant() {
                         return refuse("the output does not depend on the input".to_owned());
                     }
-                    Ok(*classes)
+                    Ok(rest.first().copied().unwrap_or(1))
                 }
-                _ => refuse(format!(
-                    "an output [N, K] with at least two classes is expected, {shape:?} found for N = {images}"
-                )),
+                _ => refuse(format!("an output [N, K] for K classes is expected, {shape:?} found for N = {images}")),
             }
         };
-        let found = classes(&graph, first)?;
+        let found = outputs(&graph, first)?;
         // The number of images may be a constant in the shapes, and the graph may still work for other numbers.
         graph.fixed_batch = fixed_batch;
         let others = if first == 1 { [2, 3] } else { [1, first + 1] };
-        let free = others.iter().try_for_each(|&images| match classes(&graph, images) {
+        let free = others.iter().try_for_each(|&images| match outputs(&graph, images) {
             Ok(same) if same == found => Ok(()),
-            Ok(other) => refuse(format!("{found} classes for {first} images, {other} for {images}")),
+            Ok(other) => refuse(format!("{found} outputs for {first} images, {other} for {images}")),
             Err(error) => Err(error),
         });
         let chunk = match (free, fixed_batch) {
@@ -536,16 +555,22 @@ impl Form {
             );
             notes.push(message);
         }
+        if found == 1 {
+            notes.push(
+                "The one output is taken as a yes or no: its logit for the second class, and 0 for the first."
+                    .to_owned(),
+            );
+        }
         if matches!(self.layout, Layout::Last) {
             notes.push("The network takes pictures as [N, H, W, C].".to_owned());
         }
         graph.move_constants(device);
         let mut work = 0;
         for &images in batches.iter().rev() {
-            classes(&graph, images)?;
+            outputs(&graph, images)?;
             work = graph.work();
         }
         let device = device.clone();
-        Ok(Network { graph, device, channels, height, width, classes: found, notes, chunk, work })
+        Ok(Network { graph, device, channels, height, width, outputs: found, notes, chunk, work })
     }
 }

@@ -20,7 +20,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use burn::tensor::{Tensor, TensorData};
-use js_sys::Function;
+use js_sys::{Function, Uint8Array};
 use tsify::{Ts, Tsify};
 use wasm_bindgen::prelude::*;
 use web_sys::AbortSignal;
@@ -32,6 +32,7 @@ use crate::certify::{Certificate, Certification, CertifyOptions, Smoothed, Smoot
 use crate::classifier::{Frozen, Input};
 use crate::error::Error;
 use crate::metrics::summarise;
+use crate::onnx;
 use crate::photo::{self, Crop, Photo};
 use crate::report::{AttackProgress, AttackReport, Prediction, SweepPoint, SweepProgress, SweepReport};
 use crate::sweep::Sweep;
@@ -131,6 +132,15 @@ impl Decoy {
         Ok(own.into_ts()?)
     }
 
+    /// An ONNX file with the other `files` that hold its weights, as one file. `names` are their names.
+    #[wasm_bindgen(js_name = joinNetwork)]
+    pub fn join_network(&self, bytes: &[u8], names: Vec<String>, files: Vec<Uint8Array>) -> Result<Vec<u8>, JsError> {
+        let files: HashMap<String, Vec<u8>> = names.into_iter().zip(files.iter().map(Uint8Array::to_vec)).collect();
+        // A browser gives files without their folders.
+        let find = |path: &str| path.rsplit('/').next().and_then(|name| files.get(name)).map(|bytes| &**bytes);
+        Ok(onnx::join(bytes, find)?)
+    }
+
     /// All attacks, with their parameters.
     pub fn attacks(&self) -> Result<AttackInfos, JsError> {
         objects::list(&attack::menu())
@@ -218,7 +228,7 @@ impl Decoy {
         #[wasm_bindgen(js_name = onProgress, unchecked_optional_param_type = "(progress: LiveProgress) => boolean | void")]
         on_progress: Option<Function>,
         #[wasm_bindgen(unchecked_optional_param_type = "AbortSignal")] signal: Option<AbortSignal>,
-        smoothing: Option<Ts<Smoothing>>,
+        #[wasm_bindgen(unchecked_optional_param_type = "Smoothing")] smoothing: Option<Ts<Smoothing>>,
     ) -> Result<AttackResult, JsValue> {
         let began = Instant::now();
         let options = options.to_rust()?;

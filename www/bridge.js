@@ -107,6 +107,15 @@ export class Bridge {
   }
 
   /**
+   * An ONNX file and the files that hold its weights, as one file. The bytes are transferred.
+   * @param {Uint8Array} bytes @param {{ name: string, bytes: Uint8Array }[]} files
+   * @returns {Promise<Uint8Array<ArrayBuffer>>}
+   */
+  join(bytes, files) {
+    return this.#call('join', [bytes, files], {}, [bytes.buffer, ...files.map(({ bytes }) => bytes.buffer)]);
+  }
+
+  /**
    * Describes the network of an ONNX file as a family of its own. The bytes are transferred.
    * @param {string} name @param {Uint8Array} bytes @param {import('../pkg/decoy.js').OwnOptions} options
    * @returns {Promise<import('../pkg/decoy.js').Own>}

@@ -7,7 +7,7 @@ import { chartFlow } from './flow/chart.js';
 import { jpegFlow } from './flow/jpeg.js';
 import { lookFlow } from './flow/look.js';
 import { othersFlow } from './flow/others.js';
-import { isLabels, isNetwork, ownFlow } from './flow/own.js';
+import { isLabels, isNetwork, ownFiles, ownFlow } from './flow/own.js';
 import { proveFlow } from './flow/prove.js';
 import { stripFlow } from './flow/strip.js';
 import { sweepFlow } from './flow/sweep.js';
@@ -195,11 +195,11 @@ function turnTo(family, model = family.models[0]) {
 
 /** Opens a network, with its labels if they come with it, or labels for the network in use, or a picture. @param {File[]} files @param {string} given */
 async function openFiles(files, given) {
-  const [network, labels] = [files.find(isNetwork), files.find(isLabels)];
-  const taken = network ? [network, ...(labels ? [labels] : [])] : [files[0]];
+  const network = files.some(isNetwork);
+  const taken = network ? ownFiles(files) : [files[0]];
   const names = taken.map(({ name }) => `“${name}”`).join(' and ');
-  const named = taken[0] === labels && isOwn(page.wanted.family);
-  const opened = await (network ? ownNetwork.open(network, labels) : named ? ownNetwork.name(labels) : looks.open(taken[0], reader.family()));
+  const named = isLabels(taken[0]) && isOwn(page.wanted.family);
+  const opened = await (network ? ownNetwork.open(files) : named ? ownNetwork.name(taken[0]) : looks.open(taken[0], reader.family()));
   // Not before, since the success would dismiss it; and an error counts more.
   if (opened && files.length > taken.length) complain(`${files.length} files were ${given}. Only ${names} ${taken.length > 1 ? 'are' : 'is'} taken.`);
 }

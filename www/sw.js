@@ -27,7 +27,7 @@ self.addEventListener('fetch', (event) => {
   else if (folder) asked.respondWith(request.destination === 'worker' ? once(request, folder).then(isolated) : once(request, folder));
 });
 
-/** Caches the page and its files, but for the modules, of which the page asks for the one it uses; if one of them fails, none is kept. */
+/** Caches the page and its files, all or none. The page itself requests the module that it uses. */
 async function fill() {
   const cache = await store(version);
   const answer = await fetch(page, { cache: 'no-cache' });

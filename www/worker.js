@@ -76,6 +76,9 @@ const methods = {
     return { device: decoy.device(), attacks: decoy.attacks() };
   },
 
+  /** @param {Call} _ @param {Uint8Array} bytes @param {{ name: string, bytes: Uint8Array }[]} files */
+  join: (_, bytes, files) => decoy.joinNetwork(bytes, files.map(({ name }) => name), files.map(({ bytes }) => bytes)),
+
   /** @param {Call} _ @param {string} name @param {Uint8Array} bytes @param {import('../pkg/decoy.js').OwnOptions} options */
   network: (_, name, bytes, options) => decoy.readNetwork(name, bytes, options),
 

@@ -17,7 +17,7 @@ use decoy::report::AttackReport;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use crate::catalog_file::ModelArgs;
+use crate::own::ModelArgs;
 use crate::pictures::{self, PictureArgs, at_least_one};
 use crate::result_file::{check_writable, write_bytes};
 

@@ -6,16 +6,13 @@ use anyhow::{Context, Result, bail};
 use burn::module::Module;
 use burn::tensor::Device;
 use burn_store::ModuleSnapshot;
-use clap::Args;
 use decoy::catalog::{Accuracies, Architecture, Catalog, Family, ModelEntry};
 use decoy::classifier::{Classifier, Frozen};
 use decoy::error::Error;
 use decoy::model::weights;
 use decoy_data::{DataSet, Pictures, Split};
 
-use crate::device::DeviceChoice;
 use crate::measure;
-use crate::own::OwnArgs;
 use crate::pictures::{self, Images};
 use crate::result_file::write_bytes;
 
@@ -201,22 +198,6 @@ pub struct TrainedModel {
     pub recipe: String,
 }
 
-/// Which network, and where it runs.
-#[derive(Args)]
-pub struct ModelArgs {
-    /// The network, as `decoy models` lists it; the first one if left out.
-    #[arg(long)]
-    model: Option<String>,
-    #[command(flatten)]
-    own: OwnArgs,
-    /// Folder of models.json and the weights.
-    #[arg(long, default_value = MODELS)]
-    models: PathBuf,
-    /// Device to run on.
-    #[arg(long, default_value = "cpu")]
-    device: DeviceChoice,
-}
-
 /// A loaded network.
 pub struct LoadedModel {
     /// Its family.
@@ -267,19 +248,6 @@ fn similar<'a>(labels: &'a [String], text: &str) -> Vec<&'a str> {
     }
     near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.len().cmp(&b.1.len())));
     near.into_iter().map(|(_, label)| label).take(OFFERED).collect()
-}
-
-impl ModelArgs {
-    /// The files that a network may be read from.
-    pub fn files(&self) -> Vec<PathBuf> {
-        let listed = CatalogFile::open(&self.models).map(|file| file.files()).unwrap_or_default();
-        self.own.files().cloned().chain(listed).collect()
-    }
-
-    /// Loads the network.
-    pub fn open(&self) -> Result<LoadedModel> {
-        self.own.or_listed(self.model.as_deref(), &self.models, &self.device.open()?)
-    }
 }
 
 #[cfg(test)]

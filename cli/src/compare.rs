@@ -14,7 +14,8 @@ use decoy::report::{Comparison, Doubt, Trial};
 use indicatif::{ProgressBar, ProgressStyle};
 use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
 
-use crate::catalog_file::{LoadedModel, ModelArgs};
+use crate::catalog_file::LoadedModel;
+use crate::own::ModelArgs;
 use crate::pictures::{self, DataArgs, Images, PictureArgs, Skipped, at_least_one};
 use crate::result_file::check_writable;
 

@@ -1,28 +1,32 @@
-//! The user's own networks, from ONNX files or weights in safetensors.
+//! The network that a command uses: one of the catalogue, or the user's own, from an ONNX file or weights in safetensors.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use burn::tensor::Device;
 use clap::Args;
 use decoy::catalog::{Architecture, Own, OwnOptions};
 use decoy::error::Error;
-use decoy::onnx::Normalisation;
+use decoy::onnx::{self, Normalisation};
 
-use crate::catalog_file::{CatalogFile, LoadedModel};
+use crate::catalog_file::{CatalogFile, LoadedModel, MODELS};
+use crate::device::DeviceChoice;
 
 /// A network of one's own in place of one of the catalogue.
 #[derive(Args)]
 pub struct OwnArgs {
-    /// A network of your own: an image classifier as an ONNX file, or weights in safetensors for a network of the catalogue.
+    /// A network of your own: an image classifier as an ONNX file (weights in another file are read beside it), or weights
+    /// in safetensors for a network of the catalogue.
     #[arg(long, value_name = "FILE", conflicts_with = "model")]
     network: Option<PathBuf>,
     /// Its labels: a text with one a line, or a list or object in JSON; those of a family of the catalogue with as many
     /// classes and colours if left out, else numbers.
     #[arg(long, value_name = "FILE", requires = "network")]
     labels: Option<PathBuf>,
-    /// How it normalises pixels in [0, 1]: none, imagenet, symmetric ([-1, 1]), bytes (0 to 255), or mean and
-    /// deviation, for all colours or each, such as 0.5/0.25 or 0.49,0.48,0.45/0.25,0.24,0.26.
+    /// How it normalises pixels in [0, 1]: none, imagenet, symmetric ([-1, 1]), bytes (0 to 255), caffe (blue, green, red,
+    /// less the mean), or mean and deviation, for all colours or each, such as 0.5/0.25 or
+    /// 0.49,0.48,0.45/0.25,0.24,0.26.
     #[arg(long, value_name = "HOW", default_value = "none", requires = "network", allow_hyphen_values = true)]
     normalise: Normalisation,
     /// Height and width of its pictures, where the file leaves them open: 224 or 224x256.
@@ -46,7 +50,7 @@ impl OwnArgs {
         let Some(path) = &self.network else {
             return Ok(None);
         };
-        let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+        let bytes = read_network(path)?;
         let options = OwnOptions {
             normalisation: Some(self.normalise.clone().into()),
             input_size: self.input_size,
@@ -82,6 +86,56 @@ impl OwnArgs {
             None => CatalogFile::open(models)?.open_model(named, device),
         }
     }
+}
+
+/// Which network, and where it runs.
+#[derive(Args)]
+pub struct ModelArgs {
+    /// The network, as `decoy models` lists it; the first one if left out.
+    #[arg(long)]
+    model: Option<String>,
+    #[command(flatten)]
+    own: OwnArgs,
+    /// Folder of models.json and the weights.
+    #[arg(long, default_value = MODELS)]
+    models: PathBuf,
+    /// Device to run on.
+    #[arg(long, default_value = "cpu")]
+    device: DeviceChoice,
+}
+
+impl ModelArgs {
+    /// The files that a network may be read from.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let listed = CatalogFile::open(&self.models).map(|file| file.files()).unwrap_or_default();
+        self.own.files().cloned().chain(listed).collect()
+    }
+
+    /// Loads the network.
+    pub fn open(&self) -> Result<LoadedModel> {
+        self.own.or_listed(self.model.as_deref(), &self.models, &self.device.open()?)
+    }
+}
+
+/// The network file at `path`, with the weights that an ONNX file has in other files of its folder.
+fn read_network(path: &Path) -> Result<Vec<u8>> {
+    let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+    let names = onnx::other_files(&bytes);
+    if names.is_empty() {
+        return Ok(bytes);
+    }
+    let mut files = BTreeMap::new();
+    for name in names {
+        let inside = Path::new(&name).components().all(|part| matches!(part, Component::Normal(_)));
+        ensure!(inside, "{}: weights in files beside it are expected, found “{name}”", path.display());
+        let other = path.with_file_name(&name);
+        let read = std::fs::read(&other);
+        let read =
+            read.with_context(|| format!("{}: its weights are expected in {}", path.display(), other.display()))?;
+        files.insert(name, read);
+    }
+    let joined = onnx::join(&bytes, |name| files.get(name).map(|bytes| &**bytes));
+    joined.with_context(|| path.display().to_string())
 }
 
 /// The text in the file at `path`, in UTF-8, or in UTF-16 if it begins with a byte order mark, as some editors write it.

@@ -5,7 +5,7 @@ use clap::Args;
 use decoy::report::Prediction;
 use serde::Serialize;
 
-use crate::catalog_file::ModelArgs;
+use crate::own::ModelArgs;
 use crate::pictures::{self, PictureArgs};
 
 /// Which pictures, and how to print what is seen in them.

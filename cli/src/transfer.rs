@@ -18,7 +18,8 @@ use crate::result_file::{check_writable, origin, read, write};
 /// What to attack, and where the result goes.
 #[derive(Args)]
 pub struct TransferArgs {
-    /// The family of networks, and with it the data set, as `decoy models` lists it; the first one if left out.
+    /// The family of networks, and with it the data set, as `decoy models` lists it; if left out, that of the first
+    /// `--model`, else the first one.
     #[arg(long)]
     family: Option<String>,
     #[command(flatten)]

@@ -102,7 +102,6 @@ impl DataSet for Coil20 {
         let turntable = json!({
             "family": ABOUT.id,
             "kind": "turntable",
-            "labels": LABELS,
             "poses": POSES,
             "degrees_per_pose": 360 / POSES,
             "file": "obj{object}__{pose}.png",

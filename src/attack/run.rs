@@ -190,9 +190,11 @@ impl<'a> Run<'a> {
     ///
     /// # Errors
     ///
-    /// If the goal does not have one class for each image, or has a class that the network does not have; if the region
-    /// is for images of another size; if the attack cannot aim at a class, or needs more classes than the network has;
-    /// if the network's answer is not a finite number; if the device fails.
+    /// - The goal does not have one class for each image, or has a class that the network does not have.
+    /// - The region is for images of another size.
+    /// - The attack cannot aim at a class, or needs more classes than the network has.
+    /// - The network's answer is not a finite number.
+    /// - The device fails.
     pub async fn begin(
         attack: &dyn Attack,
         classifier: &'a Frozen,

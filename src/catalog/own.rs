@@ -20,7 +20,7 @@ const OWN: &str = "own";
 #[serde(default)]
 pub struct OwnOptions {
     /// The normalisation of pixels before a network from an ONNX file, as [`Normalisation`] reads it: `none`, which is
-    /// the default, `imagenet`, `symmetric`, `bytes`, or MEAN/DEVIATION.
+    /// the default, `imagenet`, `symmetric`, `bytes`, `caffe`, or MEAN/DEVIATION.
     #[cfg_attr(target_family = "wasm", tsify(optional))]
     pub normalisation: Option<String>,
     /// Height and width of the pictures, if the file does not fix them.
@@ -292,7 +292,7 @@ mod tests {
         let words = refused.expect("a deviation is missing").to_string();
         assert_eq!(
             words,
-            "normalise is 0.5: expected none, imagenet, symmetric, bytes, or MEAN/DEVIATION, such as 0.5/0.25"
+            "normalise is 0.5: expected none, imagenet, symmetric, bytes, caffe, or MEAN/DEVIATION, such as 0.5/0.25"
         );
     }
 

@@ -24,8 +24,8 @@ const AXES: usize = 16;
 /// The longest list of numbers that says what an operator does: lengths, axes, places where to cut.
 const LIST: usize = 1024;
 
-/// The largest constant that an operator makes of almost no input, such as Expand or Range: 16 MiB. In tests the limit is larger, since ONNX's own test networks
-/// expand weights from a single value.
+/// The largest constant that an operator may make from a small input, such as by Expand: 16 MiB. In tests the limit is
+/// larger, since ONNX's own test networks expand weights from a single value.
 const GROWTH: usize = if cfg!(test) { 1 << 28 } else { 1 << 22 };
 
 /// What the constants of a graph may cost. The file says what is computed, so a small one must neither fill the memory
@@ -36,7 +36,7 @@ pub(super) struct Budget {
     largest: usize,
     /// How many values of constants may still be read and made. A product counts 1/256.
     left: Cell<usize>,
-    /// How many values that depend on the pixels were read and made, and products likewise.
+    /// Cost of a run: values read and written that depend on the pixels, plus a share of the products.
     work: Cell<usize>,
 }
 
@@ -588,7 +588,7 @@ impl Array {
         }
         let [height, width] = window.output([x[2], x[3]])?;
         let inputs: Vec<&Self> = [self, weight].into_iter().chain(bias).collect();
-        // What is multiplied is laid out first, so it counts fully.
+        // Burn copies the input of every product first, so each product counts in full.
         Self::charge(&inputs, count(&[x[0], w[0], height, width])?.saturating_mul(elements(&w[1..])))?;
         Self::make(&inputs, vec![x[0], w[0], height, width], NumberKind::Float, |mut values| {
             let bias = if values.len() == 3 { values.pop() } else { None };

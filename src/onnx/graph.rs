@@ -5,10 +5,11 @@ use std::rc::Rc;
 
 use burn::backend::Dispatch;
 use burn::backend::ops::FloatTensorOps;
-use burn::tensor::{Device, bf16, f16};
+use burn::tensor::Device;
 
 use super::array::{Array, Budget, Checked, NumberKind, Window, count};
-use super::operators::{Attributes, Frame, Inputs, Operation, folded_norm, kind_of, multiply, operator};
+use super::constant::tensor;
+use super::operators::{Attributes, Frame, Inputs, Operation, folded_norm, multiply, operator};
 use super::proto;
 use crate::error::Error;
 use crate::layer::{Activation, Kind, Layer};
@@ -167,15 +168,15 @@ impl Graph {
         self.constants.len() - 1
     }
 
-    /// Inserts the operator `kind` before all nodes. Its inputs are the pixels and, if given, the constant `beside`;
-    /// `ints` is an attribute.
-    pub fn prepend(&mut self, kind: &str, beside: Option<Array>, ints: Option<(&str, Vec<i64>)>) -> Result<(), Error> {
+    /// Inserts the operator `kind` before all nodes. Its inputs are the pixels and, if given, the constant `beside`.
+    pub fn prepend(
+        &mut self,
+        kind: &str,
+        beside: Option<Array>,
+        attributes: Vec<proto::Attribute>,
+    ) -> Result<(), Error> {
         let pixels = self.new_value(None);
         let beside = beside.map(|array| self.new_value(Some(array)));
-        let attributes: Vec<_> = ints
-            .into_iter()
-            .map(|(name, ints)| proto::Attribute { name: Some(name.to_owned()), ints, ..Default::default() })
-            .collect();
         let run = operator(kind, &Attributes::new(&attributes), self.opset)
             .map_err(|message| node_error(kind, "", &message))?;
         let inputs = [Some(pixels)].into_iter().chain(beside.map(Some)).collect();
@@ -289,7 +290,7 @@ impl Graph {
             .map(|value| value.map(|array| (array.shape().to_vec(), array.kind())))
             .collect();
         self.skip(&shapes);
-        self.take_off_softmax(&shapes, &mut notes);
+        self.take_off_probabilities(&shapes, &mut notes);
         self.fold_norms()?;
         self.make_layers(&shapes)?;
         self.merge_activations()?;
@@ -320,38 +321,42 @@ impl Graph {
         self.nodes = kept;
     }
 
-    /// Removes a softmax over the classes at the end, also where nodes after it only change the shape.
-    fn take_off_softmax(&mut self, shapes: &[Option<(Vec<usize>, NumberKind)>], notes: &mut Vec<String>) {
+    /// Removes a softmax over the classes, or a sigmoid, at the end, also where nodes after it only change the shape.
+    fn take_off_probabilities(&mut self, shapes: &[Option<(Vec<usize>, NumberKind)>], notes: &mut Vec<String>) {
         let mut value = self.output;
         let (last, input) = loop {
             let Some(index) = self.nodes.iter().position(|node| node.output() == Some(value)) else { return };
             let node = &self.nodes[index];
             let Some(input) = node.input(0) else { return };
             match &*node.operator {
-                "Softmax" | "LogSoftmax" => break (index, input),
-                "Sigmoid" => {
-                    let note =
-                        "The network ends with a Sigmoid, a yes or no for each class: its outputs are taken as logits.";
-                    return notes.push(note.to_owned());
-                }
+                "Softmax" | "LogSoftmax" | "Sigmoid" => break (index, input),
                 "Flatten" | "Reshape" | "Squeeze" | "Unsqueeze" | "Cast" => value = input,
                 _ => return,
             }
         };
         let node = &self.nodes[last];
         let Some((shape, _)) = &shapes[input] else { return };
-        let axis = node.attributes().int("axis", if self.opset < 13 { 1 } else { -1 });
-        let axis = if axis < 0 { axis + shape.len() as i64 } else { axis };
-        let is_class = |index: usize| index as i64 == axis;
-        if axis > 0 && (1..shape.len()).all(|index| is_class(index) || shape[index] == 1) {
-            notes.push(format!("The {} at the end is removed: attacks work on logits.", node.operator));
-            self.nodes.remove(last);
-            if value == self.output {
-                self.output = input;
+        let note = if node.operator == "Sigmoid" {
+            // It keeps the order of the classes, but far from 0 its gradient vanishes and no attack would get on.
+            "The Sigmoid at the end, a yes or no for each class, is removed: attacks work on logits, and the classes \
+             share one probability."
+                .to_owned()
+        } else {
+            let axis = node.attributes().int("axis", if self.opset < 13 { 1 } else { -1 });
+            let axis = if axis < 0 { axis + shape.len() as i64 } else { axis };
+            let is_class = |index: usize| index as i64 == axis;
+            if axis <= 0 || (1..shape.len()).any(|index| !is_class(index) && shape[index] != 1) {
+                return;
             }
-            let inputs = self.nodes.iter_mut().flat_map(|node| node.inputs.iter_mut().flatten());
-            inputs.filter(|other| **other == value).for_each(|other| *other = input);
+            format!("The {} at the end is removed: attacks work on logits.", node.operator)
+        };
+        notes.push(note);
+        self.nodes.remove(last);
+        if value == self.output {
+            self.output = input;
         }
+        let inputs = self.nodes.iter_mut().flat_map(|node| node.inputs.iter_mut().flatten());
+        inputs.filter(|other| **other == value).for_each(|other| *other = input);
     }
 
     /// The nodes that read a value.
@@ -474,10 +479,7 @@ impl Graph {
             Some(bias) => self.constant(Some(bias))?.clone(),
             None => Array::constant(vec![0.0; weight.shape()[0]], &weight.shape()[..1]).ok()?,
         };
-        let kind = match (size, stride[0], padding, groups) {
-            ([1, 1], 1, [(0, 0), (0, 0)], 1) => Kind::Pointwise,
-            (_, stride, padding, groups) => Kind::Convolution { stride, padding, groups },
-        };
+        let kind = Kind::convolution(size, stride[0], padding, groups);
         Some(weight.in_rows().and_then(|weight| Ok((kind, weight, bias.in_rows()?))))
     }
 
@@ -651,66 +653,4 @@ fn constant(a: &Attributes) -> Checked<Array> {
         }
         _ => Err(format!("a value of numbers is expected, “{name}” found")),
     }
-}
-
-/// The values of a tensor in the file.
-pub(super) fn tensor(tensor: &proto::Tensor) -> Checked<Array> {
-    if tensor.location == Some(1) {
-        return Err(
-            "they lie in another file, which is not read: save the network with its weights inside, as one file"
-                .to_owned(),
-        );
-    }
-    let lengths = tensor.dims.iter().map(|&length| usize::try_from(length).ok()).collect::<Option<Vec<_>>>();
-    let shape = lengths.ok_or_else(|| format!("lengths are expected, {:?} found", tensor.dims))?;
-    let size = count(&shape)?;
-    let data_type = tensor.data_type.unwrap_or_default();
-    let kind = kind_of(data_type.into())?;
-    let raw = tensor.raw.as_deref();
-    let width = match data_type {
-        2 | 3 | 9 => 1,
-        4 | 5 | 10 | 16 => 2,
-        1 | 6 | 12 => 4,
-        _ => 8,
-    };
-    if let Some(raw) = raw.filter(|raw| raw.len() != width * size) {
-        return Err(format!("{} bytes are expected for {shape:?}, {} found", width * size, raw.len()));
-    }
-    /// Converts every `N` bytes by `read`.
-    fn each<const N: usize, T>(raw: &[u8], read: impl Fn([u8; N]) -> T) -> Vec<T> {
-        raw.chunks_exact(N).map(|bytes| read(bytes.try_into().expect("they are N"))).collect()
-    }
-    let small = |value: &i32| *value as u16;
-    if kind == NumberKind::Float {
-        let values: Vec<f32> = match (data_type, raw) {
-            (1, Some(raw)) => each(raw, f32::from_le_bytes),
-            (1, None) => tensor.floats.clone(),
-            (10, Some(raw)) => each(raw, |bytes| f16::from_le_bytes(bytes).to_f32()),
-            (10, None) => tensor.int32s.iter().map(|value| f16::from_bits(small(value)).to_f32()).collect(),
-            (16, Some(raw)) => each(raw, |bytes| bf16::from_le_bytes(bytes).to_f32()),
-            (16, None) => tensor.int32s.iter().map(|value| bf16::from_bits(small(value)).to_f32()).collect(),
-            (_, Some(raw)) => each(raw, |bytes| f64::from_le_bytes(bytes) as f32),
-            (_, None) => tensor.doubles.iter().map(|&value| value as f32).collect(),
-        };
-        if values.len() != size {
-            return Err(format!("{size} values are expected for {shape:?}, {} found", values.len()));
-        }
-        return Array::constant(values, &shape);
-    }
-    let values: Vec<f64> = match (data_type, raw) {
-        (2 | 9, Some(raw)) => each(raw, |[byte]: [u8; 1]| byte.into()),
-        (3, Some(raw)) => each(raw, |bytes| i8::from_le_bytes(bytes).into()),
-        (4, Some(raw)) => each(raw, |bytes| u16::from_le_bytes(bytes).into()),
-        (5, Some(raw)) => each(raw, |bytes| i16::from_le_bytes(bytes).into()),
-        (6, Some(raw)) => each(raw, |bytes| i32::from_le_bytes(bytes).into()),
-        (12, Some(raw)) => each(raw, |bytes| u32::from_le_bytes(bytes).into()),
-        (_, Some(raw)) => each(raw, |bytes| i64::from_le_bytes(bytes) as f64),
-        (7, None) => tensor.int64s.iter().map(|&value| value as f64).collect(),
-        (12 | 13, None) => tensor.uint64s.iter().map(|&value| value as f64).collect(),
-        (_, None) => tensor.int32s.iter().map(|&value| value.into()).collect(),
-    };
-    if values.len() != size {
-        return Err(format!("{size} values are expected for {shape:?}, {} found", values.len()));
-    }
-    Array::whole(values, &shape, kind)
 }

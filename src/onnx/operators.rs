@@ -8,6 +8,7 @@ use burn::backend::ops::{ActivationOps, FloatTensorOps, PadMode};
 use burn::tensor::{Tensor, activation};
 
 use super::array::{Array, Checked, LARGEST, NumberKind, Window, count, within_growth};
+use super::constant::{kind_of, tensor};
 use super::proto::Attribute;
 
 /// An operator ready to run.
@@ -156,7 +157,10 @@ pub(super) fn operator(kind: &str, attributes: &Attributes, opset: i64) -> Check
     }
     let run = known(kind, a, opset)?;
     a.check()?;
-    run.ok_or("this operator is not known: export the network without it, or simplify it with onnxsim".to_owned())
+    run.ok_or(
+        "this operator is not read: simplify the file with onnxsim, or export the network with an older operator set"
+            .to_owned(),
+    )
 }
 
 /// The operator named `kind`, if it is known. Its attributes are still to be checked.
@@ -333,6 +337,37 @@ fn arithmetic(kind: &str) -> Option<Operation> {
         "Where" => one(|inputs| inputs.get(0)?.choose(inputs.get(1)?, inputs.get(2)?)),
         _ => return None,
     })
+}
+
+/// `x` with `updates` in the places `at` `[…, Q]`, each the first Q indices of a part of `x`. All are constants: masks are
+/// made so.
+fn scatter(x: &Array, at: &Array, updates: &Array) -> Checked<Array> {
+    let (shape, mut values) = (x.shape(), x.values()?);
+    let (places, updates) = (at.whole_values()?, updates.values()?);
+    let indexed = at.shape().last().copied().filter(|&indexed| indexed > 0 && indexed <= shape.len());
+    let indexed = indexed.ok_or_else(|| format!("indices into {shape:?} are expected, {:?} found", at.shape()))?;
+    let part: usize = shape[indexed..].iter().product();
+    if updates.len() != places.len() / indexed * part {
+        return Err(format!(
+            "{} values are expected for {:?}, {} found",
+            places.len() / indexed * part,
+            at.shape(),
+            updates.len()
+        ));
+    }
+    for (place, updates) in places.chunks_exact(indexed).zip(updates.chunks_exact(part.max(1))) {
+        let index = place.iter().zip(shape).try_fold(0, |sum, (&index, &length)| {
+            let index = if index < 0 { index + length as i64 } else { index };
+            let index = usize::try_from(index).ok().filter(|&index| index < length)?;
+            Some(sum * length + index)
+        });
+        let index = index.ok_or_else(|| format!("indices into {shape:?} are expected, {place:?} found"))?;
+        values[index * part..][..part].copy_from_slice(updates);
+    }
+    match x.kind() {
+        NumberKind::Float => Array::constant(values.into_iter().map(|value| value as f32).collect(), shape),
+        kind => Array::whole(values, shape, kind),
+    }
 }
 
 fn compare(work: impl Fn(Tensor<1>, Tensor<1>) -> Tensor<1> + 'static) -> Operation {
@@ -534,6 +569,13 @@ fn shaping(kind: &str, a: &Attributes) -> Checked<Option<Operation>> {
                 x.slice(&ranges)
             })
         }
+        "ScatterND" => {
+            let reduction = a.text("reduction", "none");
+            if reduction != "none" {
+                return Err(format!("the reduction none is expected, {reduction} found"));
+            }
+            one(|inputs| scatter(inputs.get(0)?, inputs.get(1)?, inputs.get(2)?))
+        }
         "Gather" => {
             let axis = axis(0);
             one(move |inputs| {
@@ -606,7 +648,7 @@ fn shaping(kind: &str, a: &Attributes) -> Checked<Option<Operation>> {
         }
         "CastLike" => one(|inputs| inputs.get(0)?.cast(inputs.get(1)?.kind())),
         "ConstantOfShape" => {
-            let value = a.tensor("value").map(super::graph::tensor).transpose()?;
+            let value = a.tensor("value").map(tensor).transpose()?;
             one(move |inputs| {
                 let shape = lengths_of(&inputs.get(0)?.whole_list()?)?;
                 match &value {
@@ -737,16 +779,6 @@ fn range(start: i64, end: i64, step: i64, length: usize) -> Checked<(usize, usiz
             ((end + 1) as usize, (start + 1) as usize, step)
         }
     })
-}
-
-/// The type of numbers for an ONNX data type.
-pub(super) fn kind_of(data_type: i64) -> Checked<NumberKind> {
-    match data_type {
-        1 | 10 | 11 | 16 => Ok(NumberKind::Float),
-        2..=7 | 12 | 13 => Ok(NumberKind::Int),
-        9 => Ok(NumberKind::Bool),
-        other => Err(format!("numbers are expected, type {other} of ONNX found")),
-    }
 }
 
 /// Work before the reduction, the reduction along an axis, and work after it.

@@ -95,8 +95,18 @@ pub(crate) struct Tensor {
     pub doubles: Vec<f64>,
     #[prost(uint64, repeated, packed = "true", tag = "11")]
     pub uint64s: Vec<u64>,
+    #[prost(message, repeated, tag = "13")]
+    pub external: Vec<Entry>,
     #[prost(int32, optional, tag = "14")]
     pub location: Option<i32>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Entry {
+    #[prost(string, optional, tag = "1")]
+    pub key: Option<String>,
+    #[prost(string, optional, tag = "2")]
+    pub value: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -8,7 +8,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use prost::Message;
 
 use super::array::Array;
-use super::graph::{Graph, tensor};
+use super::constant::tensor;
+use super::graph::Graph;
 use super::proto;
 use super::{Options, load};
 use crate::classifier::Classifier;
@@ -96,8 +97,8 @@ fn run(model: &proto::Model, inputs: &[proto::Tensor], outputs: &[proto::Tensor]
                 Err(error) => return Verdict::Refused(error.to_string()),
                 Ok(found) => {
                     let softmax = graph.nodes.last().and_then(|node| node.operator.as_deref());
-                    if smaller && matches!(softmax, Some("Softmax" | "LogSoftmax")) {
-                        continue; // The simplified graph has no softmax.
+                    if smaller && matches!(softmax, Some("Softmax" | "LogSoftmax" | "Sigmoid")) {
+                        continue; // The simplified graph does not have it.
                     }
                     if let Some(difference) = differs(&found, &expected, rough) {
                         return Verdict::Failed(difference);
@@ -705,6 +706,8 @@ fn pictures_lie_as_the_graph_takes_them() {
     let nodes = ["GlobalAveragePool x > pool", "Softmax pool > soft", "Flatten soft > y"];
     let before = attributed(graph(&nodes, &[]), 1, &[int("axis", 1)]);
     assert_matches("probabilities, then flattened", file(before, &[0, 3, 4, 4], 13), Some("Softmax"));
+    let each = graph(&["GlobalAveragePool x > pool", "Flatten pool > flat", "Sigmoid flat > y"], &[]);
+    assert_matches("a yes or no for each class", file(each, &[0, 3, 4, 4], 13), Some("Sigmoid"));
     let last = attributed(graph(&["ReduceMean x > y"], &[]), 0, &[ints("axes", &[1, 2]), int("keepdims", 0)]);
     assert_matches("[N, H, W, C]", file(last, &[0, 4, 4, 3], 13), Some("[N, H, W, C]"));
     let flat = graph(
@@ -728,6 +731,73 @@ fn pictures_lie_as_the_graph_takes_them() {
     assert_matches("one image at a time", file(stuck.clone(), &[1, 3, 4, 4], 13), Some("1 at a time"));
     let message = load(&file(stuck, &[0, 3, 4, 4], 13), &Options::default(), &device).err().expect("it is refused");
     assert!(message.to_string().contains("Reshape"), "{message}");
+}
+
+#[test]
+fn one_output_is_a_yes_or_no() {
+    let device = Device::flex();
+    let pixels = Tensor::<4>::from_floats([[[[0.2, 0.6]]], [[[1.0, 0.4]]]], &device);
+    let weights = [("w", ConstantInput::Given(&[2, 1], &[3.0, -2.0]))];
+    for (nodes, dims, notes) in [
+        (
+            &["Flatten x > flat", "MatMul flat w > z", "Sigmoid z > y"][..],
+            [0, 1, 1, 2],
+            ["Sigmoid", "yes or no"].as_slice(),
+        ),
+        (&["Flatten x > flat", "MatMul flat w > y"], [2, 1, 1, 2], &["yes or no"]),
+    ] {
+        let read = load(&file(graph(nodes, &weights), &dims, 13), &Options::default(), &device).expect("it is read");
+        assert_eq!((read.classes(), read.notes().len()), (2, notes.len()), "{:?}", read.notes());
+        assert!(notes.iter().zip(read.notes()).all(|(word, note)| note.contains(word)), "{:?}", read.notes());
+        let expected = TensorData::from([[0.0_f32, -0.6], [0.0, 2.2]]);
+        read.logits(pixels.clone()).into_data().assert_approx_eq::<f32>(&expected, burn::tensor::Tolerance::default());
+    }
+}
+
+#[test]
+fn pixels_of_caffe_are_blue_green_red() {
+    let device = Device::flex();
+    let options = Options { normalisation: super::Normalisation::Caffe, ..Options::default() };
+    let channels = graph(&["GlobalAveragePool x > pool", "Flatten pool > y"], &[]);
+    let read = load(&file(channels, &[0, 3, 2, 2], 13), &options, &device).expect("it is read");
+    let colour = Tensor::<1>::from_floats([0.1, 0.5, 1.0], &device).reshape([1, 3, 1, 1]).expand([1, 3, 2, 2]);
+    let expected = TensorData::from([[255.0_f32 - 103.939, 127.5 - 116.779, 25.5 - 123.68]]);
+    let tolerance = burn::tensor::Tolerance::absolute(1e-3);
+    read.logits(colour).into_data().assert_approx_eq::<f32>(&expected, tolerance);
+    let grey = graph(&["Flatten x > y"], &[]);
+    assert!(load(&file(grey, &[0, 1, 2, 2], 13), &options, &device).is_err(), "it has one channel");
+}
+
+#[test]
+fn constants_are_scattered() {
+    use ConstantInput::{Given, Ints};
+    let device = Device::flex();
+    let nodes = [
+        "Reshape places shape > at",
+        "ScatterND base at new > mask",
+        "GlobalAveragePool x > pool",
+        "Flatten pool > flat",
+        "Add flat mask > y",
+    ];
+    let pixels = Tensor::<4>::full([1, 3, 2, 2], 0.5, &device);
+    for (places, shape, new, expected) in [
+        (&[0, 1][..], &[1, 2][..], Given(&[1], &[5.0]), [0.5_f32, 5.5, 0.5]),
+        (&[-1], &[1, 1], Given(&[1, 3], &[1.0, 2.0, 3.0]), [1.5, 2.5, 3.5]),
+    ] {
+        let constants =
+            [("base", Given(&[1, 3], &[0.0; 3])), ("places", Ints(places)), ("shape", Ints(shape)), ("new", new)];
+        let read = load(&file(graph(&nodes, &constants), &[0, 3, 2, 2], 13), &Options::default(), &device);
+        let found = read.expect("it is read").logits(pixels.clone()).into_data();
+        found.assert_approx_eq::<f32>(&TensorData::from([expected]), burn::tensor::Tolerance::default());
+    }
+    let outside = [
+        ("base", Given(&[1, 3], &[0.0; 3])),
+        ("places", Ints(&[0, 3])),
+        ("shape", Ints(&[1, 2])),
+        ("new", Given(&[1], &[5.0])),
+    ];
+    let refused = load(&file(graph(&nodes, &outside), &[0, 3, 2, 2], 13), &Options::default(), &device).err();
+    assert!(refused.is_some_and(|error| error.to_string().contains("[0, 3] found")));
 }
 
 #[test]
@@ -806,7 +876,7 @@ fn what_is_out_of_scope_is_named() {
         named.nodes[0].name = Some("/head/last".to_owned());
         named
     };
-    says(refusal(named("Frobnicate"), 13), &["Frobnicate", "/head/last", "not known"]);
+    says(refusal(named("Frobnicate"), 13), &["Frobnicate", "/head/last", "not read"]);
     says(refusal(named("If"), 13), &["If", "/head/last", "control flow", "onnxsim"]);
     says(refusal(named("QuantizeLinear"), 13), &["QuantizeLinear", "quantised"]);
     says(refusal(named("ArgMax"), 13), &["ArgMax", "gradient", "logits"]);

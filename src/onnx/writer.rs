@@ -1,14 +1,14 @@
 //! Writes networks as ONNX files.
 
+use burn::nn::Linear;
 use burn::nn::conv::Conv2d;
-use burn::nn::{Linear, PaddingConfig2d};
 use burn::tensor::Tensor;
 use prost::Message;
 
 use super::proto::{self, Attribute};
 use crate::classifier::Input;
 use crate::error::Error;
-use crate::layer::Activation;
+use crate::layer::{Activation, padding};
 
 /// The operator set that is written.
 const OPSET: i64 = 17;
@@ -146,17 +146,12 @@ impl Writer {
         let x = self.activate(activation, x);
         let weight = self.weights(conv.weight.val())?;
         let bias = conv.bias.as_ref().map(|bias| self.weights(bias.val())).transpose()?;
-        let (top, left, bottom, right) = match conv.padding {
-            PaddingConfig2d::Explicit(top, left, bottom, right) => (top, left, bottom, right),
-            PaddingConfig2d::Valid => (0, 0, 0, 0),
-            PaddingConfig2d::Same => panic!("a layer's padding is a number of pixels: found “same”"),
-        };
         let inputs: Vec<&str> = [&*x, &*weight].into_iter().chain(bias.as_deref()).collect();
         let attributes: [(&str, &[i64]); 5] = [
             ("kernel_shape", &conv.kernel_size.map(|size| size as i64)),
             ("strides", &conv.stride.map(|stride| stride as i64)),
             ("dilations", &conv.dilation.map(|dilation| dilation as i64)),
-            ("pads", &[top, left, bottom, right].map(|pad| pad as i64)),
+            ("pads", &padding(conv).map(|pad| pad as i64)),
             ("group", &[conv.groups as i64]),
         ];
         Ok(self.node("Conv", &inputs, &attributes))

@@ -152,8 +152,8 @@ pub(super) fn or_first_visible<'a>(
     }
     let (width, height) = still.size;
     check_memory(4 * 4 * u64::from(width) * u64::from(height), still.size)?;
-    let worth_a_look = (EMPTY_PIXELS / (u64::from(width) * u64::from(height))).clamp(1, 100);
-    let pictures = frames().into_iter().flatten().take(worth_a_look as usize).map_while(Result::ok);
+    let most_frames = (EMPTY_PIXELS / (u64::from(width) * u64::from(height))).clamp(1, 100);
+    let pictures = frames().into_iter().flatten().take(most_frames as usize).map_while(Result::ok);
     let shown = pictures.map(|frame| frame.into_buffer().into()).find(|picture| !is_blank(picture));
     Ok(StoredPicture { picture: shown.unwrap_or(still.picture), ..still })
 }

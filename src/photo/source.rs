@@ -102,8 +102,8 @@ impl Source {
 
     /// The part `crop` as a photo of `channels`×`height`×`width`, resized with an antialiased bilinear filter, which
     /// does not overshoot at edges. Grey is luma as in Rec. 709. A photo that is not square shows the largest part with
-    /// its proportions around the middle of the square; of a picture that has the photo's size already, the square in
-    /// the middle stands for the whole.
+    /// its proportions, centred in the square. If the picture already has the photo's size, the middle square means the
+    /// whole picture.
     ///
     /// # Errors
     ///

@@ -15,17 +15,33 @@ const LARGEST = 500e6;
 /** Where the module stops in the middle of a file of at least this size, in bytes, it had no memory left. */
 const LARGE = 100e6;
 
-/** @param {Blob} file */
-const megabytes = ({ size }) => `${Math.round(size / 1e6)} MB`;
+/** @param {number} size in bytes */
+const megabytes = (size) => `${Math.round(size / 1e6)} MB`;
 
-/** The file names of networks. */
-const NETWORK = /\.(onnx|safetensors)$/i;
+/** @param {Blob} file */
+const bytesOf = async (file) => new Uint8Array(await file.arrayBuffer());
+
+/** A network with its weights in one file. @param {import('../bridge.js').Bridge} bridge @param {Blob} network @param {File[]} weights */
+async function joined(bridge, network, weights) {
+  const others = await Promise.all(weights.map(async (file) => ({ name: file.name, bytes: await bytesOf(file) })));
+  return new Blob([await bridge.join(await bytesOf(network), others)]);
+}
 
 /** Whether a file is a network, not a picture. @param {File} file */
-export const isNetwork = ({ name }) => NETWORK.test(name);
+export const isNetwork = ({ name }) => /\.(onnx|safetensors)$/i.test(name);
 
 /** Whether a file holds the names of classes. @param {File} file */
 export const isLabels = ({ name }) => /\.(txt|json)$/i.test(name);
+
+/** Whether a file holds weights of an ONNX file, such as `mine.onnx.data`. @param {File} file */
+const isWeights = ({ name }) => /(\.data|_data|\.bin|\.weights?)$/i.test(name);
+
+/** The files that belong to a network, the network first. @param {File[]} files */
+export function ownFiles(files) {
+  const network = files.find(isNetwork) ?? files[0];
+  const labels = files.find((file) => file !== network && isLabels(file));
+  return [network, ...(labels ? [labels] : []), ...files.filter((file) => file !== network && isWeights(file))];
+}
 
 /** Whether networks of both families can be on the same dial. @param {Family} one @param {Family} other */
 const alike = (one, other) => one.architecture === other.architecture && one.labels.length === other.labels.length
@@ -33,7 +49,7 @@ const alike = (one, other) => one.architecture === other.architecture && one.lab
 
 /** The text of a file, in UTF-16 if its first bytes say so, else in UTF-8. @param {Blob} file */
 async function textOf(file) {
-  const bytes = new Uint8Array(await file.arrayBuffer());
+  const bytes = await bytesOf(file);
   const mark = bytes[0] * 256 + bytes[1];
   return new TextDecoder(mark === 0xfffe ? 'utf-16le' : mark === 0xfeff ? 'utf-16be' : 'utf-8').decode(bytes);
 }
@@ -46,7 +62,7 @@ async function textOf(file) {
 export function ownFlow(page, session, use, leave) {
   const widget = ownForm({
     onNetwork: open,
-    onLabels: name,
+    onLabels: ([file]) => name(file),
     onChange: reread,
     onKeep: keep,
     onLeave: () => {
@@ -59,7 +75,7 @@ export function ownFlow(page, session, use, leave) {
       else reopen();
     },
   });
-  /** The file that is being read or could not be read. @type {{ name: string, file: Blob } | null} */
+  /** The file that is being read or could not be read, and other files with its weights. @type {{ name: string, file: Blob, weights: File[] } | null} */
   let given = null;
   /** The network whose settings the form shows. @type {ModelEntry | null} */
   let set = null;
@@ -85,15 +101,17 @@ export function ownFlow(page, session, use, leave) {
     page.changed();
   });
 
-  /** @param {File} file @param {File} [names] a file with the names of its classes @returns {Promise<boolean>} whether it is in use now */
-  async function open(file, names) {
+  /** Opens a network. @param {File[]} files the network, and what belongs to it @returns {Promise<boolean>} whether it is in use now */
+  async function open(files) {
     if (!page.allows('look')) {
       complain('Another network has to wait until the measuring is done or cancelled.');
       return false;
     }
+    const [network, ...others] = ownFiles(files);
+    const names = others.find(isLabels);
     labels = names && await textOf(names);
     widget.restore({ normalisation: widget.options().normalisation }); // the size was another network's
-    return read(file.name, file);
+    return read(network.name, network, others.filter(isWeights));
   }
 
   /** Takes the names of the classes from a file. @param {File} file @returns {Promise<boolean>} whether they are in use now */
@@ -123,8 +141,8 @@ export function ownFlow(page, session, use, leave) {
 
   /** Reads a file again with other settings: the one that could not be read, else that of the network in use. */
   async function reread() {
-    const { name, file } = given ?? { name: current()?.id ?? '', file: files.get(current()?.id ?? '') };
-    return file !== undefined && read(name, file);
+    const { name, file, weights } = given ?? { name: current()?.id ?? '', file: files.get(current()?.id ?? ''), weights: [] };
+    return file !== undefined && read(name, file, weights);
   }
 
   /** Forgets a file that could not be read, and what the form says of it. */
@@ -133,25 +151,26 @@ export function ownFlow(page, session, use, leave) {
     problem = '';
   }
 
-  /** Reads a network. If that fails, the page stays as it was. @param {string} name @param {Blob} file @returns {Promise<boolean>} whether it is in use now */
-  async function read(name, file) {
-    given = { name, file };
+  /** Reads a network. If that fails, the page stays as it was. @param {string} name @param {Blob} file @param {File[]} [weights] @returns {Promise<boolean>} whether it is in use now */
+  async function read(name, file, weights = []) {
+    given = { name, file, weights };
+    const size = [file, ...weights].reduce((sum, { size }) => sum + size, 0);
     const turn = (asked += 1);
     widget.tell(`Reading ${name}…`);
     try {
-      if (file.size > LARGEST) throw new Error(`it has ${megabytes(file)}, and at most ${LARGEST / 1e6} MB are read`);
-      const bytes = new Uint8Array(await file.arrayBuffer());
+      if (size > LARGEST) throw new Error(`it has ${megabytes(size)}, and at most ${LARGEST / 1e6} MB are read`);
       const bridge = await session.worker();
-      const own = await bridge.network(name, bytes, { ...widget.options(), labels });
+      const whole = weights.length > 0 ? await joined(bridge, file, weights) : file;
+      const own = await bridge.network(name, await bytesOf(whole), { ...widget.options(), labels });
       if (turn !== asked) return false;
       forgive();
-      adopt(file, own);
+      adopt(whole, own);
       if (widget.keeps()) await keep(true);
       return true;
     } catch (error) {
       if (turn !== asked) return false;
       const message = error instanceof Error ? error.message : String(error);
-      const words = file.size > LARGE && message.startsWith('The computation stopped') ? `its ${megabytes(file)} are too much for this browser’s memory` : message;
+      const words = size > LARGE && message.startsWith('The computation stopped') ? `its ${megabytes(size)} are too much for this browser’s memory` : message;
       const what = words.replace(/^the ONNX network cannot be used: /, '').replace(/[^.!?]$/, '$&.');
       problem = what.startsWith('the labels') ? `${name}: ${what}` : `“${name}” cannot be used: ${what}`;
       page.changed();

@@ -14,7 +14,7 @@ const ALPHA = 0.001;
 /** Steps of the attack on the vote; the most and the fewest copies of the picture that it looks at. */
 const [STEPS, DRAWS, FEWEST_DRAWS] = [20, 16, 4];
 
-/** The attack sees few copies. Where all the others do not follow, it is repeated for a wrong name that is this probable. */
+/** The attack sees few noisy copies. If the full vote does not change, it is repeated with the next of these probabilities of the wrong name. */
 const SURE = [0.5, 0.8, 0.95];
 
 /** @typedef {import('../page.js').Shown} Shown */

@@ -5,8 +5,8 @@ import { find, make, write } from './dom.js';
 /** @typedef {import('../../pkg/decoy.js').OwnOptions} OwnOptions */
 
 /**
- * @param {{ onNetwork: (file: File) => void, onLabels: (file: File) => void, onChange: () => void, onKeep: (wanted: boolean) => void, onLeave: () => void, onReturn: () => void }} actions
- * called for a new network file, a file of labels, a changed input format, whether the browser shall keep the networks,
+ * @param {{ onNetwork: (files: File[]) => void, onLabels: (files: File[]) => void, onChange: () => void, onKeep: (wanted: boolean) => void, onLeave: () => void, onReturn: () => void }} actions
+ * called for the files of a new network, a file of labels, a changed input format, whether the browser shall keep the networks,
  * leaving the networks, and returning to them
  */
 export function ownForm({ onNetwork, onLabels, onChange, onKeep, onLeave, onReturn }) {
@@ -23,9 +23,9 @@ export function ownForm({ onNetwork, onLabels, onChange, onKeep, onLeave, onRetu
   for (const [id, take] of /** @type {const} */ ([['own-file', onNetwork], ['own-labels', onLabels]])) {
     const input = find(id, HTMLInputElement);
     input.onchange = () => {
-      const file = input.files?.[0];
+      const files = [...input.files ?? []];
       input.value = ''; // so that the same file can be chosen again
-      if (file) take(file);
+      if (files.length > 0) take(files);
     };
   }
   const showNumbers = () => numbers.parentElement?.toggleAttribute('hidden', normalisation.value !== '');

@@ -1,4 +1,4 @@
-//! What an interrupted training goes on from.
+//! Checkpoints, from which an interrupted training resumes.
 
 use std::path::{Path, PathBuf};
 
@@ -98,7 +98,7 @@ impl Checkpoints<'_> {
         Ok(())
     }
 
-    /// What is said to whom has interrupted the training.
+    /// The error after the user has interrupted the training.
     pub fn interruption(&self) -> anyhow::Error {
         anyhow!("{}: interrupted; checkpoint in {}; run the same command to resume", self.id, self.folder.display())
     }
