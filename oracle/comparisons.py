@@ -133,6 +133,19 @@ def apgd(loss: str, norm: str, epsilon: float) -> Comparison:
     return Comparison(f"APGD-{loss.upper()}", norm, "100 steps", decoy, references, epsilon)
 
 
+SEARCHES = 10
+"""Values of ε that APGD tries where it searches for the smallest."""
+
+
+def apgd_search(norm: str, gradients: int) -> Comparison:
+    """APGD for the smallest ε, in as many gradients as the others have."""
+    epsilon, steps = {"l1": 12, "l2": 1, "linf": 0.03}[norm], gradients // SEARCHES
+    theirs = {"norm": NORMS[norm], "max_eps": epsilon, "binary_search_steps": SEARCHES, "n_iter": steps, "loss_function": "ce"}
+    reference = Reference("adv-lib", "minimal_apgd", theirs)
+    decoy = f"apgd-ce:norm={norm},epsilon={epsilon},steps={steps},searches={SEARCHES}"
+    return Comparison(f"APGD-CE, {SEARCHES} values of ε", norm, f"{gradients} steps", decoy, [reference])
+
+
 def apgds(epsilons: dict[str, list[float]]) -> list[Comparison]:
     return [
         apgd(loss, norm, epsilon)
@@ -196,7 +209,7 @@ def budgets(model: str, images: int) -> Suite:
             ddn(gradients),
             sigma_zero(gradients),
             *[fmn(norm, gradients) for norm in NORMS],
-            *[attack(norm, gradients) for attack in [pdpgd, fab] for norm in ["l1", "l2", "linf"]],
+            *[attack(norm, gradients) for attack in [pdpgd, fab, apgd_search] for norm in ["l1", "l2", "linf"]],
             # One class besides the true one is one gradient a step, and so is one search.
             *[replace(comparison, budget=f"{gradients} steps") for comparison in several],
         ]
