@@ -47,6 +47,22 @@ fn coil20() -> bool {
 }
 
 #[test]
+fn weights_in_a_second_file_are_read_beside_the_first() {
+    let predict = |network: &str| {
+        ["predict", "--json", "tests/fixtures/photos/chelsea.png", "--network", network].map(str::to_owned)
+    };
+    let run = |network: &str| decoy(&predict(network).each_ref().map(|argument| &**argument));
+    let whole = run("tests/fixtures/onnx/split.onnx");
+    assert!(whole.status.success(), "{}", said(&whole));
+    let line: Value = serde_json::from_slice(&whole.stdout).expect("it is JSON");
+    assert_eq!(line["predictions"].as_array().map(Vec::len), Some(3));
+    let alone = scratch("alone.onnx");
+    std::fs::copy(root().join("tests/fixtures/onnx/split.onnx"), &alone).expect("it is copied");
+    let refused = said(&run(&alone));
+    assert!(refused.contains("its weights are expected in") && refused.contains("split.onnx.data"), "{refused}");
+}
+
+#[test]
 fn predictions_are_ranked_and_add_up() {
     let lines = json(&["predict", "--model", MODEL, "--top", "20", "--json", "tests/fixtures/shape.png"]);
     let [line] = &lines[..] else { panic!("one line for one picture: {lines:?}") };

@@ -65,9 +65,10 @@ pub fn join<'a>(bytes: &[u8], find: impl Fn(&str) -> Option<&'a [u8]>) -> Result
         let start = start.unwrap_or(0);
         let end = length.map_or(Some(file.len()), |length| start.checked_add(length));
         let Some(values) = end.and_then(|end| file.get(start..end)) else {
+            let count = length.map_or("bytes".to_owned(), |length| format!("{length} bytes"));
             let found = file.len();
             return refuse(format!(
-                "weights “{weights}”: bytes from {start} are expected in “{location}”, {length:?} of them, and it has {found}"
+                "weights “{weights}”: {count} from {start} on are expected in “{location}”, which has {found}"
             ));
         };
         match left.checked_sub(values.len()) {
@@ -131,7 +132,7 @@ mod tests {
         let (_, bytes, file) = both();
         let message = |found: Result<Vec<u8>, Error>| found.expect_err("something is missing").to_string();
         assert!(message(join(&bytes, |_| None)).contains("in “weights/a.data”, which is not there"));
-        assert!(message(join(&bytes, |_| Some(&file[..100]))).contains("and it has 100"));
+        assert!(message(join(&bytes, |_| Some(&file[..100]))).contains("which has 100"));
         let alone = load(&bytes, &Options::default(), &Device::flex()).err().map(|error| error.to_string());
         assert!(alone.is_some_and(|words| words.contains("give both files together")));
         assert!(message(join(b"a letter", |_| None)).contains("found a text"));

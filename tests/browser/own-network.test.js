@@ -25,6 +25,20 @@ const choose = (/** @type {Page} */ page, /** @type {Upload} */ file) => page.ge
 const status = (/** @type {Page} */ page, /** @type {RegExp} */ words) => page.locator('#own-status').filter({ hasText: words }).waitFor();
 const picture = `#model=${small.models[0].id}`;
 
+test('weights in a second file are given together with the first', async () => {
+  await visit(browser, async (page) => {
+    await runOn(page, 'CPU');
+    await ready(page);
+    const [split, data] = ['split.onnx', 'split.onnx.data'].map((name) => (
+      { name, mimeType: 'application/octet-stream', buffer: readFileSync(`tests/fixtures/onnx/${name}`) }));
+    await choose(page, split);
+    await status(page, /“split\.onnx” cannot be used: .*they lie in another file, which is not there: give both files together/);
+    await page.getByLabel('Choose a network file').setInputFiles([data, split]);
+    await status(page, /^split\.onnx: pictures of 16×16, in colour, 3 classes\./);
+    await says(page, /The network sees “class \d”/);
+  });
+});
+
 for (const device of /** @type {const} */ (['CPU', 'WebGPU'])) {
   test(`it sees what it sees elsewhere, is fooled, and is left again, on ${device}`, { skip: withoutSheet }, async () => {
     await visit(browser, async (page) => {

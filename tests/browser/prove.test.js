@@ -66,8 +66,10 @@ test('a vote can be cancelled, and another picture takes its proof away', { skip
     await proof(page).getByRole('button', { name: 'Cancel the vote' }).click();
     await proof(page).getByRole('button', { name: 'Prove it' }).waitFor();
     assert.equal(await proof(page).getByText(/^Proved/).count(), 0);
+    await proof(page).getByLabel('under noise of σ').fill('0.3');
     await proof(page).getByRole('button', { name: 'Prove it' }).click();
     await proof(page).getByText(/^(Proved|Nothing is proved): /).waitFor();
+    await proof(page).getByText(/votes under noise of σ = 0\.3,/).waitFor();
     await page.getByRole('slider', { name: 'Noise in training' }).press('ArrowRight');
     await proof(page).getByText(/^(Proved|Nothing is proved): /).waitFor({ state: 'hidden' });
   }, { at });

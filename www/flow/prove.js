@@ -21,11 +21,11 @@ const SURE = [0.5, 0.8, 0.95];
 
 /** @param {import('../page.js').Page} page @param {import('../session.js').Session} session */
 export function proveFlow(page, session) {
-  const widget = proof(() => prove(1), () => prove(10), turn, () => page.job?.abort());
+  const widget = proof({ onStart: () => prove(1), onMore: () => prove(10), onTurn: turn, onCancel: () => page.job?.abort(), onSigma: () => page.changed() });
   /** The last certificate, its picture, the milliseconds of a vote, and what turns it, once this was looked for. @type {{ of: Shown, sigma: number, certificate: import('../../pkg/decoy.js').Certificate, pace: number, turned?: import('../view/prove.js').Turned | null } | null} */
   let proved = null;
 
-  /** The σ of the votes: that of the network's training, or, if it had no noise, that of the next network. @param {Shown} shown */
+  /** The usual σ of the votes: that of the network's training, or, if it had no noise, that of the next network. @param {Shown} shown */
   function noiseOf({ family, model }) {
     return model.sigma || (family.models.find(({ sigma }) => sigma > 0)?.sigma ?? 0.1);
   }
@@ -33,8 +33,8 @@ export function proveFlow(page, session) {
   /** Counts `times` as many votes as fit into ten seconds. Their number is fixed before the first is counted. @param {number} times */
   async function prove(times) {
     const of = page.shown;
-    if (!of) return;
-    const sigma = noiseOf(of);
+    if (!of || !widget.isValid()) return;
+    const sigma = widget.sigma() ?? noiseOf(of);
     const job = page.begin('proof');
     proved = null;
     page.changed();

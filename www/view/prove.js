@@ -12,12 +12,13 @@ function provedSize(radius) {
   return size('l2', radius > 0 ? Math.floor(radius / unit) * unit : 0);
 }
 
-/** @param {() => void} onStart @param {() => void} onMore @param {() => void} onTurn @param {() => void} onCancel */
-export function proof(onStart, onMore, onTurn, onCancel) {
+/** @param {{ onStart: () => void, onMore: () => void, onTurn: () => void, onCancel: () => void, onSigma: () => void }} actions `onSigma`: another noise was chosen */
+export function proof({ onStart, onMore, onTurn, onCancel, onSigma }) {
   const start = find('prove', HTMLButtonElement);
   const more = find('prove-more', HTMLButtonElement);
   const turn = find('prove-turn', HTMLButtonElement);
   const cancel = find('prove-cancel', HTMLButtonElement);
+  const field = find('prove-sigma', HTMLInputElement);
   const run = find('prove-run', HTMLElement);
   const progress = find('prove-progress', HTMLProgressElement);
   const count = find('prove-count', HTMLElement);
@@ -28,6 +29,7 @@ export function proof(onStart, onMore, onTurn, onCancel) {
   more.onclick = onMore;
   turn.onclick = onTurn;
   cancel.onclick = onCancel;
+  field.onchange = onSigma;
 
   /** Draws both sizes to scale. @param {number} radius @param {number | null} fooled */
   function draw(radius, fooled) {
@@ -85,6 +87,12 @@ export function proof(onStart, onMore, onTurn, onCancel) {
       count.textContent = `${counted(step, 'step')} of at most ${most}`;
     },
 
+    /** The chosen σ; undefined for the usual one. */
+    sigma: () => (field.value && field.checkValidity() ? Number(field.value) : undefined),
+
+    /** Whether the chosen σ can be used; if not, the browser says why. */
+    isValid: () => field.reportValidity(),
+
     /** @param {{ running: boolean, available: boolean, proved: Proved | null, fooled: number | null, sigma: number | null }} state */
     show({ running, available, proved, fooled, sigma }) {
       start.disabled = !available;
@@ -92,11 +100,13 @@ export function proof(onStart, onMore, onTurn, onCancel) {
       swap(start, cancel, running, ...(running ? [more, turn] : []));
       more.hidden = running || !proved;
       turn.hidden = more.hidden || proved?.turned !== undefined;
+      field.disabled = running;
+      field.placeholder = sigma === null ? '' : String(sigma);
       if (running) return;
       if (proved) return tell(proved, fooled);
       line.hidden = true;
       write(status, '');
-      note.textContent = sigma === null ? '' : `The vote is under noise of σ = ${sigma}, and takes about ten seconds.`;
+      note.textContent = sigma === null ? '' : 'The vote takes about ten seconds.';
     },
   };
 }
