@@ -141,7 +141,7 @@ def apgd_search(norm: str, gradients: int) -> Comparison:
     """APGD for the smallest ε, in as many gradients as the others have."""
     epsilon, steps = {"l1": 12, "l2": 1, "linf": 0.03}[norm], gradients // SEARCHES
     theirs = {"norm": NORMS[norm], "max_eps": epsilon, "binary_search_steps": SEARCHES, "n_iter": steps, "loss_function": "ce"}
-    reference = Reference("adv-lib", "minimal_apgd", theirs)
+    reference = Reference("adv-lib", "auto_pgd.minimal_apgd", theirs)
     decoy = f"apgd-ce:norm={norm},epsilon={epsilon},steps={steps},searches={SEARCHES}"
     return Comparison(f"APGD-CE, {SEARCHES} values of ε", norm, f"{gradients} steps", decoy, [reference])
 

@@ -6,6 +6,7 @@ import json
 import sys
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from operator import attrgetter
 from pathlib import Path
 from time import monotonic
 from types import ModuleType
@@ -47,7 +48,7 @@ class Reference:
             raw, _, _ = attack(foolbox.PyTorchModel(network, bounds=(0, 1)), pixels, classes, epsilons=None)
             return raw
         if self.library == "adv-lib":
-            return getattr(adv_lib.attacks, self.attack)(network, pixels, classes, **self.arguments)
+            return attrgetter(self.attack)(adv_lib.attacks)(network, pixels, classes, **self.arguments)
         return getattr(torchattacks, self.attack)(network, **self.arguments)(pixels, classes)
 
     def adversarial(self, network: nn.Module, pixels: Tensor, classes: Tensor) -> Tensor:

@@ -41,7 +41,7 @@ use serde::{Deserialize, Serialize};
 use crate::classifier::{Classifier, Frozen};
 use crate::error::Error;
 use array::{Array, count};
-use graph::Graph;
+use graph::{Graph, SIGMOID_NOTE};
 
 mod array;
 mod constant;
@@ -556,6 +556,13 @@ impl Form {
             notes.push(message);
         }
         if found == 1 {
+            let last = graph.last_operator();
+            if !notes.iter().any(|note| note == SIGMOID_NOTE) && !matches!(last, "Gemm" | "MatMul" | "Conv" | "Add") {
+                return refuse(format!(
+                    "{last}: the only output is expected to be a logit, or the probability that a Sigmoid makes of one; export \
+                     the network up to its logits"
+                ));
+            }
             notes.push(
                 "The one output is taken as a yes or no: its logit for the second class, and 0 for the first."
                     .to_owned(),

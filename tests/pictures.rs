@@ -297,3 +297,52 @@ fn the_gallery_is_read_listed_and_credited() {
     assert!(photos >= 8);
     assert_eq!(listed.matches("\"file\"").count(), photos, "each photo once, and none that is not there");
 }
+
+#[test]
+fn a_progressive_picture_lacks_no_scan() {
+    let whole = &pictures()["ok-progressive.jpg"];
+    let scans: Vec<usize> = (0..whole.len() - 1).filter(|&at| whole[at..].starts_with(&[0xFF, 0xDA])).collect();
+    assert!(scans.len() > 3, "{} scans", scans.len());
+    for &scan in &scans[1..] {
+        let cut = [&whole[..scan], &[0xFF, 0xD9]].concat();
+        for file in [&cut, &cut[..scan]] {
+            assert!(read("progressive, cut", file).is_err() && photo::is_for_browser(file).is_err(), "cut at {scan}");
+        }
+    }
+    assert!(read("without end", &whole[..whole.len() - 2]).is_err());
+}
+
+#[test]
+fn impossible_fields_do_not_count() {
+    let pictures = pictures();
+    for name in ["ok-rgb.bmp", "ok-palette.bmp"] {
+        for offset in [0_u32, 40] {
+            let mut wrong = pictures[name].clone();
+            wrong[10..14].copy_from_slice(&offset.to_le_bytes());
+            assert_eq!(read(name, &wrong), read(name, &pictures[name]), "{name}, {offset}");
+        }
+    }
+
+    let png = |prepare: &dyn Fn(&mut png::Encoder<&mut Vec<u8>>), behind: Option<&[u8]>| {
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, 32, 16);
+        encoder.set_color(png::ColorType::Rgb);
+        prepare(&mut encoder);
+        let mut writer = encoder.write_header().expect("it is written to memory");
+        let values: Vec<u8> = (0..32 * 16 * 3).map(|value| (value % 251) as u8).collect();
+        writer.write_image_data(&values).expect("it has all pixels");
+        if let Some(exif) = behind {
+            writer.write_chunk(png::chunk::ChunkType(*b"eXIf"), exif).expect("it is written to memory");
+        }
+        writer.finish().expect("it is written to memory");
+        bytes
+    };
+    let plain = png(&|_| {}, None);
+    let dark = png(&|encoder| encoder.set_source_gamma(png::ScaledFloat::from_scaled(1)), None);
+    assert_eq!(read("gamma", &dark), read("plain", &plain));
+    // EXIF stands behind the pixels, and asks for a turn by 180°.
+    let turned = png(&|_| {}, Some(b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x03\0\0\0\0\0\0"));
+    let [upright, turned] = [&plain, &turned].map(|bytes| photo::open(bytes).expect("it is read").preview(32));
+    let reversed: Vec<&[u8]> = upright.pixels().chunks(3).rev().collect();
+    assert_eq!(turned.pixels().chunks(3).collect::<Vec<_>>(), reversed);
+}

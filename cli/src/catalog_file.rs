@@ -131,15 +131,13 @@ impl CatalogFile {
         let mut saved = model.clone();
         weights::from_safetensors(&id, &mut saved, &bytes)?;
         let file = format!("{id}.safetensors");
-        let path = self.folder.join(&file);
-        std::fs::write(&path, &bytes).with_context(|| format!("writing {}", path.display()))?;
-
         let network = Frozen::new(&saved);
         let measure = |split| {
             let images = Images::of(set.about(), pictures.of(split))?.sample(MEASURED);
             measure::accuracy(&images, &network, sigma, seed)
         };
         let accuracy = Accuracies { train: measure(Split::Train)?, test: measure(Split::Test)? };
+        write_bytes(&self.folder.join(&file), &bytes)?;
         let (bytes, sha256) = (bytes.len() as u32, weights::sha256(&bytes));
         let entry = ModelEntry { id, sigma, seed, recipe, file, bytes, sha256, accuracy, normalisation: None };
         self.insert(describe(set, architecture), entry)?;
@@ -147,8 +145,10 @@ impl CatalogFile {
     }
 
     /// Lists a network, sorted by σ and seed, and writes the catalogue. Its family is added if it is missing; its
-    /// description is replaced by that of `family`. A network of the same name is replaced.
+    /// description is replaced by that of `family`. A network of the same name is replaced. Networks that were listed
+    /// since the catalogue was opened, by another training, are kept.
     pub fn insert(&mut self, family: Family, entry: ModelEntry) -> Result<()> {
+        self.catalog = Self::open_or_new(&self.folder)?.catalog;
         let families = &mut self.catalog.families;
         let index = families.iter().position(|known| known.id == family.id).unwrap_or_else(|| {
             families.push(Family { models: Vec::new(), ..family.clone() });

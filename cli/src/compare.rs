@@ -17,7 +17,7 @@ use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
 use crate::catalog_file::LoadedModel;
 use crate::own::ModelArgs;
 use crate::pictures::{self, DataArgs, Images, PictureArgs, Skipped, at_least_one};
-use crate::result_file::check_writable;
+use crate::result_file::{check_ending, check_writable};
 
 /// Which pictures to attack, how, and how to print what came out.
 #[derive(Args)]
@@ -60,6 +60,7 @@ pub fn run(args: &CompareArgs) -> Result<()> {
     if let Some(tensors) = &args.tensors {
         let inputs = if args.data_set { args.data.files() } else { args.pictures.files()? };
         check_writable(tensors, inputs.iter().chain(&args.model.files()))?;
+        check_ending(tensors, "safetensors")?;
     }
     // All are built before the first runs: a run may take long, and errors shall come early.
     let attacks = args.attacks.iter().map(|options| {
@@ -220,7 +221,7 @@ fn print(comparison: &Comparison) {
         "attack", "norm", "median ‖Δx‖", "fooled", "passes a picture", "time"
     );
     for trial in &comparison.attacks {
-        let fooled = trial.sizes.iter().flatten().count();
+        let fooled = trial.sizes.iter().flatten().filter(|&&size| size > 0.0).count();
         println!(
             "{:<36} {:>5} {:>12} {:>8} {:>17} {:>8.1} s",
             trial.options.to_string(),
@@ -230,13 +231,15 @@ fn print(comparison: &Comparison) {
                 None if trial.attacked == 0 => "—".to_owned(),
                 None => "∞".to_owned(),
             },
-            format!("{fooled}/{pictures}"),
+            format!("{fooled}/{}", trial.attacked),
             format!("{} + {} back", trial.passes.forward, trial.passes.backward),
             trial.milliseconds / 1e3,
         );
     }
-    if comparison.attacks.iter().any(|trial| trial.attacked == 0) {
-        println!("No picture is read correctly, so there is no median.");
+    match comparison.attacks.first().map_or(0, |trial| pictures - trial.attacked) {
+        0 => {}
+        misread if misread == pictures => println!("No picture is read correctly, so there is no median."),
+        misread => println!("{misread} of the pictures are misread without attack, and do not count."),
     }
     for trial in &comparison.attacks {
         for doubt in &trial.flags {

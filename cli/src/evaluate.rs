@@ -71,7 +71,7 @@ pub fn run(mut args: EvaluateArgs) -> Result<()> {
     }
     let attack = build(&options)?;
     let noise_draws = args.noise_draws.unwrap_or(0);
-    check_writable(&args.out, args.own.files())?;
+    check_writable(&args.out, &args.own.files())?;
     let device = args.networks.device.open()?;
     let first = args.networks.models.first().context("--models: expected a folder")?;
     let mut own = args.own.open(first, &device)?;

@@ -7,7 +7,7 @@ use clap::Args;
 use decoy::classifier::Input;
 
 use crate::catalog_file::{CatalogFile, MODELS};
-use crate::result_file::{check_writable, write_bytes};
+use crate::result_file::{check_ending, check_writable, write_bytes};
 
 /// Which network, and where it goes.
 #[derive(Args)]
@@ -27,6 +27,7 @@ pub struct ExportArgs {
 pub fn run(args: &ExportArgs) -> Result<()> {
     let file = CatalogFile::open(&args.models)?;
     check_writable(&args.out, &file.files())?;
+    check_ending(&args.out, "onnx")?;
     let (family, entry) = file.model(args.model.as_deref())?;
     let bytes = family.export(entry, &file.bytes(entry)?)?;
     write_bytes(&args.out, &bytes)?;

@@ -35,9 +35,13 @@ pub struct OwnArgs {
 }
 
 impl OwnArgs {
-    /// The files that are read.
-    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
-        self.network.iter().chain(&self.labels)
+    /// The files that are read, those with weights of the network among them.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let network = self.network.iter().flat_map(|path| {
+            let names = std::fs::read(path).map(|bytes| onnx::other_files(&bytes)).unwrap_or_default();
+            names.into_iter().map(|name| path.with_file_name(name)).chain([path.clone()])
+        });
+        network.chain(self.labels.clone()).collect()
     }
 
     /// Whether a file is given.
@@ -108,7 +112,7 @@ impl ModelArgs {
     /// The files that a network may be read from.
     pub fn files(&self) -> Vec<PathBuf> {
         let listed = CatalogFile::open(&self.models).map(|file| file.files()).unwrap_or_default();
-        self.own.files().cloned().chain(listed).collect()
+        self.own.files().into_iter().chain(listed).collect()
     }
 
     /// Loads the network.
@@ -153,11 +157,12 @@ fn decode_text(bytes: &[u8]) -> Option<String> {
         let units: Vec<u16> = pairs[1..].iter().map(|&pair| read(pair)).collect(); // without the mark
         String::from_utf16(&units).ok().filter(|_| rest.is_empty())
     };
-    match bytes {
+    let text = match bytes {
         [0xff, 0xfe, ..] => units(u16::from_le_bytes),
         [0xfe, 0xff, ..] => units(u16::from_be_bytes),
-        _ => String::from_utf8(bytes.to_vec()).ok().filter(|text| !text.contains('\0')), // zeros: UTF-16 without a mark
-    }
+        _ => String::from_utf8(bytes.to_vec()).ok(),
+    };
+    text.filter(|text| !text.contains('\0')) // zeros: UTF-16 without a mark, or UTF-32
 }
 
 fn parse_size(text: &str) -> Result<(usize, usize), String> {
@@ -182,7 +187,7 @@ mod tests {
         for bytes in marked {
             assert_eq!(decode_text(&bytes).as_deref(), Some(text));
         }
-        for bytes in [&*little, &[0xff, 0xfe, 0x41], b"M\xf6we"] {
+        for bytes in [&*little, &[0xff, 0xfe, 0x41], &[0xff, 0xfe, 0, 0, 0x41, 0, 0, 0], b"M\xf6we"] {
             assert_eq!(decode_text(bytes), None);
         }
     }

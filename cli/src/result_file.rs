@@ -23,13 +23,18 @@ pub fn significant(value: f64, digits: usize) -> f64 {
     format!("{value:.0$e}", digits - 1).parse().expect("a printed number is a number")
 }
 
-/// Checks that a file can be written to `path`, and that it is none of `inputs`, before the work whose result it is for.
+/// Checks that a file can be written to `path`, before the work whose result it is for. It must be none of `inputs`, nor
+/// a file in a folder of them, but for a result file, which is read before it is written.
 pub fn check_writable<'a>(path: &Path, inputs: impl IntoIterator<Item = &'a PathBuf>) -> Result<()> {
     ensure!(!path.is_dir(), "{} is a folder: expected the name of a file", path.display());
     ensure!(!path.exists() || path.is_file(), "{} is no ordinary file: expected the name of one", path.display());
     let place = path.canonicalize();
-    let same =
-        |input: &&PathBuf| place.as_ref().is_ok_and(|place| input.canonicalize().is_ok_and(|file| file == *place));
+    let is_result = path.extension().is_some_and(|extension| extension == "json");
+    let same = |input: &&PathBuf| {
+        let input = input.canonicalize();
+        let within = |input: &PathBuf, place: &PathBuf| place.starts_with(input) && !(is_result && input.is_dir());
+        place.as_ref().is_ok_and(|place| input.is_ok_and(|input| within(&input, place)))
+    };
     if let Some(input) = inputs.into_iter().find(same) {
         bail!("{} would overwrite {}: expected another file", path.display(), input.display());
     }
@@ -81,6 +86,13 @@ pub fn resume<T: DeserializeOwned>(path: &Path, fresh: T, about: impl Fn(&T) -> 
         bail!("{} holds another measurement ({found}): expected {expected}; choose another --out", path.display());
     }
     Ok(begun)
+}
+
+/// Checks that a file ends in `.ending`, so that none of another kind is overwritten by mistake.
+pub fn check_ending(path: &Path, ending: &str) -> Result<()> {
+    let found = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(ending));
+    ensure!(found, "{}: expected a name that ends in .{ending}", path.display());
+    Ok(())
 }
 
 /// Where a result of this run comes from.
@@ -139,6 +151,9 @@ mod tests {
         }
         let error = |path: &Path| check_writable(path, [&picture]).expect_err("it must not be written").to_string();
         assert!(error(&folder.path().join("./a.png")).contains("would overwrite"));
+        let inside =
+            check_writable(&picture, [&folder.path().to_owned()]).expect_err("it is in the folder of a data set");
+        assert!(inside.to_string().contains("would overwrite"));
         assert!(error(folder.path()).contains("is a folder"));
         assert!(error(&folder.path().join("missing/a.json")).contains("in a folder where files can be written"));
         check_writable(&folder.path().join("a.json"), [&picture]).expect("it is a new name");

@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::attack::MethodArgs;
 use crate::networks::NetworksArgs;
 use crate::pictures::{DataArgs, at_least_one};
-use crate::result_file::{check_writable, origin, read, write};
+use crate::result_file::{check_writable, origin, resume, write};
 
 /// What to attack, and where the result goes.
 #[derive(Args)]
@@ -45,15 +45,27 @@ pub fn run(args: &TransferArgs) -> Result<()> {
     let attack = build(&options)?;
     if let Some(out) = &args.out {
         check_writable(out, [])?;
-        if out.exists() {
-            read::<TransferMatrix>(out)?; // an earlier result may be replaced, and no other file
-        }
     }
     let device = args.networks.device.open()?;
     let files = args.networks.files()?;
     let (family, entries) = args.networks.chosen(&files, args.family.as_deref())?;
     let (images, data_sha256) = args.data.images(&family)?;
     let images = images.sample(args.limit);
+    let models = entries
+        .iter()
+        .map(|(_, entry)| TransferModel {
+            model: entry.id.clone(),
+            sigma: entry.sigma,
+            seed: entry.seed,
+            sha256: entry.sha256.clone(),
+        })
+        .collect();
+    let origin = origin(&family, &images, &args.data, data_sha256);
+    let fresh = TransferMatrix { origin, attack: options.clone(), models, rows: Vec::new() };
+    if let Some(out) = &args.out {
+        // The same measurement is made anew, and no other is replaced.
+        resume(out, fresh.clone(), |one| (&one.origin, one.attack.to_string()))?;
+    }
     let loaded: Vec<Frozen> =
         entries.iter().map(|(file, entry)| files[*file].load(&family, entry, &device)).collect::<Result<_>>()?;
 
@@ -80,20 +92,7 @@ pub fn run(args: &TransferArgs) -> Result<()> {
         }
     }
     bar.finish_and_clear();
-    let matrix = TransferMatrix {
-        origin: origin(&family, &images, &args.data, data_sha256),
-        attack: options,
-        models: entries
-            .into_iter()
-            .map(|(_, entry)| TransferModel {
-                model: entry.id,
-                sigma: entry.sigma,
-                seed: entry.seed,
-                sha256: entry.sha256,
-            })
-            .collect(),
-        rows,
-    };
+    let matrix = TransferMatrix { rows, ..fresh };
     print(&matrix);
     args.out.as_deref().map_or(Ok(()), |out| write(out, &matrix))
 }

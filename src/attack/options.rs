@@ -155,6 +155,8 @@ impl FromStr for AttackOptions {
                     return Err(wrong("one value", "given twice"));
                 }
             } else {
+                // Carlini and Wagner's own name for the lead.
+                let name = if (attack, name) == ("cw", "confidence") { "lead" } else { name };
                 let number = value.parse().map_err(|_| wrong("a number", value))?;
                 if options.parameters.insert(name.to_owned(), number).is_some() {
                     return Err(wrong("one value", "given twice"));

@@ -311,9 +311,21 @@ impl<'a> Run<'a> {
         let adversarial = choose(mask, pixels.clone(), adversarial).clamp(0.0, 1.0);
         let adversarial = self.problem.allowed(adversarial);
 
-        let answers = self.predict(adversarial.clone()).await?;
-        let norms = Norms::read(adversarial.clone() - pixels.clone()).await?;
+        let mut answers = self.predict(adversarial.clone()).await?;
+        let mut norms = Norms::read(adversarial.clone() - pixels.clone()).await?;
         let (eight_bit, rounded_answers, rounded_norms) = self.round(&adversarial, &answers).await?;
+        // Where only the image in 256 shades reaches the aim, it is the result.
+        let rescued: Vec<bool> = (0..self.original.len())
+            .map(|image| {
+                let reached = |norms: &Norms, answer| self.within(norms) && self.reached(image, answer);
+                !reached(&norms[image], &answers[image]) && reached(&rounded_norms[image], &rounded_answers[image])
+            })
+            .collect();
+        let mask = Tensor::<1, Bool>::from_data(rescued.as_slice(), &pixels.device());
+        let adversarial = choose(mask, eight_bit.clone(), adversarial);
+        for image in (0..rescued.len()).filter(|&image| rescued[image]) {
+            (answers[image], norms[image]) = (rounded_answers[image].clone(), rounded_norms[image]);
+        }
         let flags = self.flags().await?;
 
         let images = (0..self.original.len())

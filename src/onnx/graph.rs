@@ -14,6 +14,10 @@ use super::proto;
 use crate::error::Error;
 use crate::layer::{Activation, Kind, Layer};
 
+/// What is told of a sigmoid that is removed.
+pub(super) const SIGMOID_NOTE: &str = "The Sigmoid at the end, a yes or no for each class, is removed: attacks work on logits, and the classes share one \
+     probability.";
+
 /// The largest number of nodes: ten times that of large classifiers.
 const NODES: usize = 20_000;
 
@@ -321,26 +325,30 @@ impl Graph {
         self.nodes = kept;
     }
 
-    /// Removes a softmax over the classes, or a sigmoid, at the end, also where nodes after it only change the shape.
+    /// Removes a softmax over the classes, or a sigmoid, at the end, also where nodes after it only change the shape or keep
+    /// probabilities from 0 and 1.
     fn take_off_probabilities(&mut self, shapes: &[Option<(Vec<usize>, NumberKind)>], notes: &mut Vec<String>) {
         let mut value = self.output;
+        let mut removed = Vec::new();
         let (last, input) = loop {
             let Some(index) = self.nodes.iter().position(|node| node.output() == Some(value)) else { return };
             let node = &self.nodes[index];
             let Some(input) = node.input(0) else { return };
             match &*node.operator {
                 "Softmax" | "LogSoftmax" | "Sigmoid" => break (index, input),
-                "Flatten" | "Reshape" | "Squeeze" | "Unsqueeze" | "Cast" => value = input,
+                "Flatten" | "Reshape" | "Squeeze" | "Unsqueeze" | "Cast" => {}
+                "Clip" if self.bounds(node).is_some_and(|[low, high]| low <= 1e-3 && high >= 0.999) => {
+                    removed.push(index)
+                }
                 _ => return,
             }
+            value = input;
         };
         let node = &self.nodes[last];
         let Some((shape, _)) = &shapes[input] else { return };
         let note = if node.operator == "Sigmoid" {
             // It keeps the order of the classes, but far from 0 its gradient vanishes and no attack would get on.
-            "The Sigmoid at the end, a yes or no for each class, is removed: attacks work on logits, and the classes \
-             share one probability."
-                .to_owned()
+            SIGMOID_NOTE.to_owned()
         } else {
             let axis = node.attributes().int("axis", if self.opset < 13 { 1 } else { -1 });
             let axis = if axis < 0 { axis + shape.len() as i64 } else { axis };
@@ -351,12 +359,50 @@ impl Graph {
             format!("The {} at the end is removed: attacks work on logits.", node.operator)
         };
         notes.push(note);
-        self.nodes.remove(last);
-        if value == self.output {
+        removed.push(last);
+        removed.sort_unstable();
+        for index in removed.into_iter().rev() {
+            self.bypass(index);
+        }
+    }
+
+    /// Removes a node: its first input takes the place of its output.
+    fn bypass(&mut self, index: usize) {
+        let node = self.nodes.remove(index);
+        let (Some(input), Some(output)) = (node.input(0), node.output()) else { return };
+        if output == self.output {
             self.output = input;
         }
         let inputs = self.nodes.iter_mut().flat_map(|node| node.inputs.iter_mut().flatten());
-        inputs.filter(|other| **other == value).for_each(|other| *other = input);
+        inputs.filter(|other| **other == output).for_each(|other| *other = input);
+    }
+
+    /// The operator that makes the output, but for those that only change its shape.
+    pub fn last_operator(&self) -> &str {
+        let mut value = self.output;
+        loop {
+            match self.nodes.iter().find(|node| node.output() == Some(value)) {
+                Some(Node { operator, inputs, .. })
+                    if matches!(&**operator, "Flatten" | "Reshape" | "Squeeze" | "Unsqueeze" | "Cast") =>
+                {
+                    match inputs.first().copied().flatten() {
+                        Some(input) => value = input,
+                        None => return operator,
+                    }
+                }
+                Some(node) => return &node.operator,
+                None => return "",
+            }
+        }
+    }
+
+    /// The bounds of a `Clip`, if they are constants.
+    fn bounds(&self, node: &Node) -> Option<[f64; 2]> {
+        let bound = |index: usize, name: &str, none: f64| match node.input(index) {
+            Some(input) => self.constant(Some(input)).and_then(Array::scalar).map(|value| f64::from(value as f32)),
+            None => Some(node.attributes().float(name, none)),
+        };
+        Some([bound(1, "min", f64::MIN)?, bound(2, "max", f64::MAX)?])
     }
 
     /// The nodes that read a value.
@@ -560,17 +606,13 @@ impl Graph {
     /// The input of a node and the activation that it applies, if it is one.
     fn activation(&self, node: &Node) -> Option<(usize, Activation)> {
         let scalar = |index: usize| self.constant(node.input(index)).and_then(Array::scalar).map(|value| value as f32);
-        let bound = |index: usize, name: &str, none: f64| match node.input(index) {
-            Some(_) => scalar(index).map(f64::from),
-            None => Some(node.attributes().float(name, none)),
-        };
         let affine = |scale: f32, shift: f32| Activation::Affine { scale, shift };
         let (first, second) = (node.input(0)?, node.input(1));
         Some(match (&*node.operator, scalar(0), scalar(1)) {
             ("Relu", ..) => (first, Activation::Relu),
-            ("Clip", ..) => match (bound(1, "min", f64::MIN)?, bound(2, "max", f64::MAX)?) {
-                (0.0, 6.0) => (first, Activation::Relu6),
-                (0.0, high) if high >= f64::from(f32::MAX) => (first, Activation::Relu),
+            ("Clip", ..) => match self.bounds(node)? {
+                [0.0, 6.0] => (first, Activation::Relu6),
+                [0.0, high] if high >= f64::from(f32::MAX) => (first, Activation::Relu),
                 _ => return None,
             },
             ("Add", None, Some(value)) => (first, affine(1.0, value)),

@@ -339,6 +339,23 @@ fn arithmetic(kind: &str) -> Option<Operation> {
     })
 }
 
+/// An error if a value does not fit into the whole numbers of an ONNX data type: other runtimes would wrap it around.
+fn within_type(values: &[f64], data_type: i64) -> Checked<()> {
+    let (name, low, high) = match data_type {
+        2 => ("uint8", 0.0, 255.0),
+        3 => ("int8", -128.0, 127.0),
+        4 => ("uint16", 0.0, 65_535.0),
+        5 => ("int16", -32_768.0, 32_767.0),
+        6 => ("int32", f64::from(i32::MIN), f64::from(i32::MAX)),
+        12 => ("uint32", 0.0, f64::from(u32::MAX)),
+        _ => return Ok(()),
+    };
+    match values.iter().find(|value| !(low..=high).contains(&value.trunc())) {
+        Some(found) => Err(format!("values of {name} are expected, {found} found")),
+        None => Ok(()),
+    }
+}
+
 /// `x` with `updates` in the places `at` `[…, Q]`, each the first Q indices of a part of `x`. All are constants: masks are
 /// made so.
 fn scatter(x: &Array, at: &Array, updates: &Array) -> Checked<Array> {
@@ -643,8 +660,15 @@ fn shaping(kind: &str, a: &Attributes) -> Checked<Option<Operation>> {
             })
         }
         "Cast" => {
-            let to = kind_of(a.int("to", 1))?;
-            one(move |inputs| inputs.get(0)?.cast(to))
+            let data_type = a.int("to", 1);
+            let to = kind_of(data_type)?;
+            one(move |inputs| {
+                let x = inputs.get(0)?;
+                if x.is_constant() && x.kind() != NumberKind::Bool {
+                    within_type(&x.values()?, data_type)?;
+                }
+                x.cast(to)
+            })
         }
         "CastLike" => one(|inputs| inputs.get(0)?.cast(inputs.get(1)?.kind())),
         "ConstantOfShape" => {

@@ -76,22 +76,23 @@ impl Resize {
         Ok(y)
     }
 
-    /// The matrix `[from, to]` of weights from every old index to every new one.
+    /// The matrix `[from, to]` of weights from every old index to every new one. Indices are computed in single
+    /// precision, as PyTorch and ONNX Runtime do: it decides which of two neighbours is nearer.
     fn matrix(&self, from: usize, to: usize, scale: f64, old: bool) -> Checked<Array> {
         let mut values = vec![0.0; within_growth(&[from, to])?];
-        let last = from as f64 - 1.0;
+        let (last, scale) = (from as f32 - 1.0, scale as f32);
         for place in 0..to {
-            let index = place as f64;
+            let index = place as f32;
             let at = match &*self.coordinates {
                 "align_corners" if to == 1 => 0.0,
-                "align_corners" => index * last / (scale * from as f64 - 1.0),
+                "align_corners" => index * last / (scale * from as f32 - 1.0),
                 "asymmetric" => index / scale,
                 "pytorch_half_pixel" if to == 1 => 0.0,
                 "" if old => index / scale,
                 "" | "half_pixel" | "pytorch_half_pixel" => (index + 0.5) / scale - 0.5,
                 "half_pixel_symmetric" => {
-                    let adjustment = to as f64 / (scale * from as f64);
-                    let center = from as f64 / 2.0;
+                    let adjustment = to as f32 / (scale * from as f32);
+                    let center = from as f32 / 2.0;
                     center * (1.0 - adjustment) + (index + 0.5) / scale - 0.5
                 }
                 other => {
@@ -100,8 +101,8 @@ impl Resize {
                     ));
                 }
             };
-            let mut give = |source: f64, weight: f64| {
-                values[source.clamp(0.0, last) as usize * to + place] += weight as f32;
+            let mut give = |source: f32, weight: f32| {
+                values[source.clamp(0.0, last) as usize * to + place] += weight;
             };
             if self.linear {
                 let at = at.clamp(0.0, last);

@@ -755,6 +755,25 @@ fn one_output_is_a_yes_or_no() {
 }
 
 #[test]
+fn a_probability_is_not_taken_for_a_logit() {
+    let device = Device::flex();
+    let constants = [
+        ("w", ConstantInput::Given(&[2, 1], &[3.0, -2.0])),
+        ("low", ConstantInput::Given(&[], &[1e-7])),
+        ("high", ConstantInput::Given(&[], &[1.0])),
+    ];
+    let of = |last: &[&str]| {
+        let nodes = [&["Flatten x > flat", "MatMul flat w > z"], last].concat();
+        load(&file(graph(&nodes, &constants), &[0, 1, 1, 2], 13), &Options::default(), &device)
+    };
+    let read = of(&["Sigmoid z > p", "Clip p low high > y"]).expect("it is a sigmoid, kept from 0 and 1");
+    let logits = read.logits(Tensor::from_floats([[[[0.2, 0.6]]]], &device)).into_data();
+    logits.assert_approx_eq::<f32>(&TensorData::from([[0.0_f32, -0.6]]), burn::tensor::Tolerance::default());
+    let refused = of(&["HardSigmoid z > y"]).err().expect("its output is a probability").to_string();
+    assert!(refused.contains("HardSigmoid: the only output is expected to be a logit"), "{refused}");
+}
+
+#[test]
 fn pixels_of_caffe_are_blue_green_red() {
     let device = Device::flex();
     let options = Options { normalisation: super::Normalisation::Caffe, ..Options::default() };

@@ -47,7 +47,27 @@ pub(super) fn is_for_browser(bytes: &[u8]) -> Result<bool, PhotoError> {
 /// The same file, with corrections where the decoder is stricter than picture viewers.
 fn corrected(bytes: &[u8]) -> Cow<'_, [u8]> {
     let bmp = one_plane(bytes);
+    let bmp = pixels_behind_header(&bmp).map_or(bmp, Cow::Owned);
     decode_rle(&bmp).map_or(bmp, Cow::Owned)
+}
+
+/// The same file with the pixels behind header, masks and palette, if it says that they begin before.
+fn pixels_behind_header(bmp: &[u8]) -> Option<Vec<u8>> {
+    let header = number(bmp, HEADER)?;
+    let behind = if header == OLDEST {
+        let bits = *bmp.get(BITS - 4)?;
+        14 + OLDEST + if bits <= 8 { 3 << bits } else { 0 }
+    } else {
+        let (bits, compression, colors) = (*bmp.get(BITS)?, number(bmp, COMPRESSION)?, number(bmp, COLORS)?);
+        let masks = if header == 40 && compression == 3 { 12 } else { 0 };
+        let colors = if bits <= 8 && colors == 0 { 1 << bits } else { colors };
+        14_u32.checked_add(header)?.checked_add(masks)?.checked_add(colors.checked_mul(4)?)?
+    };
+    (number(bmp, PIXELS)? < 14 + header.min(1 << 16)).then(|| {
+        let mut corrected = bmp.to_vec();
+        corrected[PIXELS..PIXELS + 4].copy_from_slice(&behind.to_le_bytes());
+        corrected
+    })
 }
 
 /// Sets the number of planes to 1, the only value that the format allows.

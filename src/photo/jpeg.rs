@@ -45,7 +45,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<StoredPicture, PhotoError> {
     if info.coding_process == CodingProcess::Lossless {
         return Err(PhotoError::UnsupportedFormat { format: format!("lossless {NAME}") });
     }
-    if outline.scans as u64 * pixels > MAX_SCANNED {
+    if outline.scans as u64 * pixels > MAX_SCANNED || outline.is_incomplete() {
         return Err(PhotoError::Damaged { format: NAME });
     }
 
@@ -80,6 +80,9 @@ pub(super) fn is_for_browser(bytes: &[u8]) -> Result<bool, PhotoError> {
     let Some(info) = decoder.read_info().ok().and_then(|()| decoder.info()) else { return Ok(true) };
     let size @ (width, height) = (info.width.into(), info.height.into());
     check_size(size)?;
+    if outline.is_incomplete() {
+        return Err(PhotoError::Damaged { format: NAME });
+    }
     let pixels = u64::from(width) * u64::from(height);
     if pixels > BROWSER_PIXELS && info.coding_process != CodingProcess::DctProgressive {
         return Ok(false);
@@ -118,7 +121,14 @@ struct Outline<'a> {
     adobe: Option<u8>,
     /// The identifiers of the colour components, one byte each.
     components: Vec<u8>,
+    /// If the picture is progressive: for each component and coefficient, the lowest bit that the scans have.
+    lowest_bits: Option<Vec<[u8; 64]>>,
+    /// Whether the end mark was found.
+    is_ended: bool,
 }
+
+/// No scan has the coefficient.
+const MISSING: u8 = u8::MAX;
 
 impl<'a> Outline<'a> {
     fn of(bytes: &'a [u8]) -> Self {
@@ -128,7 +138,10 @@ impl<'a> Outline<'a> {
         while let Some(rest @ [first, kind, ..]) = bytes.get(at..) {
             match (*first, *kind) {
                 (0xFF, 0xFF) => at += 1,
-                (0xFF, 0xD9) => break,
+                (0xFF, 0xD9) => {
+                    outline.is_ended = true;
+                    break;
+                }
                 (0xFF, kind) if outline.scans == 0 || may_follow_a_scan(kind) => {
                     let Some(&[high, low]) = rest.get(2..4).and_then(|length| length.first_chunk()) else { break };
                     let length = usize::from(u16::from_be_bytes([high, low]));
@@ -156,14 +169,45 @@ impl<'a> Outline<'a> {
     /// Records a segment before or between scans.
     fn add(&mut self, kind: u8, content: &'a [u8]) {
         match kind {
-            0xDA => self.scans += 1,
+            0xDA => {
+                self.scans += 1;
+                self.add_scan(content);
+            }
             // Four bytes for bits and size, one for the number of components, then three for each component.
-            0xC0..=0xC2 if content.len() > 6 => self.components = content[6..].iter().step_by(3).copied().collect(),
+            0xC0..=0xC2 if content.len() > 6 => {
+                self.components = content[6..].iter().step_by(3).copied().collect();
+                self.lowest_bits = (kind == 0xC2).then(|| vec![[MISSING; 64]; self.components.len()]);
+            }
             0xE0 if content.starts_with(b"JFIF\0") => self.is_jfif = true,
             0xE1 if content.starts_with(b"Exif\0\0") => self.exif = self.exif.or(Some(content)),
             0xEE if content.starts_with(b"Adobe") => self.adobe = content.get(11).copied(),
             _ => {}
         }
+    }
+
+    /// Records what a scan adds to a progressive picture. Its header has the number of its components, two bytes for each,
+    /// the first and the last coefficient, and the bit before and the lowest bit.
+    fn add_scan(&mut self, header: &[u8]) {
+        let Some(lowest_bits) = &mut self.lowest_bits else { return };
+        let Some((&count, rest)) = header.split_first() else { return };
+        let Some((components, &[first, last, bits])) = rest
+            .split_at_checked(2 * usize::from(count))
+            .and_then(|(components, rest)| Some((components, rest.first_chunk::<3>()?)))
+        else {
+            return;
+        };
+        for id in components.iter().step_by(2) {
+            let Some(place) = self.components.iter().position(|known| known == id) else { continue };
+            if let Some(coefficients) = lowest_bits[place].get_mut(usize::from(first)..=usize::from(last)) {
+                coefficients.fill(bits & 15);
+            }
+        }
+    }
+
+    /// Whether a progressive picture lacks scans, or its end: what is there looks like a picture, but a blurred one.
+    fn is_incomplete(&self) -> bool {
+        let lacking = |lowest_bits: &Vec<[u8; 64]>| lowest_bits.iter().flatten().any(|&bit| bit != 0);
+        self.lowest_bits.as_ref().is_some_and(|lowest_bits| !self.is_ended || lacking(lowest_bits))
     }
 
     /// The colour space of the components, by the rules of libjpeg and of browsers.

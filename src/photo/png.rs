@@ -20,6 +20,9 @@ const NAME: &str = "PNG";
 const SCREEN_GAMMA: f32 = 2.2;
 const SAME_GAMMA: f32 = 0.05;
 
+/// Any other gamma is a mistake and is ignored, as by other programs.
+const GAMMAS: std::ops::RangeInclusive<f32> = 0.000_16..=6250.0;
+
 pub(super) fn read(bytes: &[u8]) -> Result<StoredPicture, PhotoError> {
     let damaged = || PhotoError::Damaged { format: NAME };
     // The decoder panics if the palette ends within a colour. In a browser a panic aborts and cannot be caught.
@@ -30,7 +33,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<StoredPicture, PhotoError> {
     let info = reader.info();
     let profile = profile(info)?;
     let decoder = || PngDecoder::new(Cursor::new(bytes));
-    let still = StoredPicture { profile, ..still(decoder().map_err(|error| wrong(NAME, &error))?, NAME)? };
+    let still = still(decoder().map_err(|error| wrong(NAME, &error))?, NAME)?;
+    let still = StoredPicture { profile, turn: turn(chunk(bytes, b"eXIf")), ..still };
     let frames = || -> ImageResult<_> { Ok(decoder()?.apng()?.into_frames()) };
     if info.animation_control.is_none() {
         Ok(still)
@@ -47,7 +51,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<StoredPicture, PhotoError> {
 /// False if EXIF asks for a turn: some browsers ignore it.
 pub(super) fn is_for_browser(bytes: &[u8]) -> Result<bool, PhotoError> {
     match header(bytes) {
-        Ok(reader) => Ok(turn(reader.info().exif_metadata.as_deref()) == Orientation::NoTransforms),
+        Ok(_) => Ok(turn(chunk(bytes, b"eXIf")) == Orientation::NoTransforms),
         Err(PhotoError::Damaged { .. }) => Ok(true),
         Err(error) => Err(error),
     }
@@ -73,8 +77,10 @@ fn profile(info: &Info) -> Result<Option<ColorProfile>, PhotoError> {
     if info.srgb.is_some() {
         return Ok(None);
     }
-    let Some(gamma) = info.gama_chunk.map(ScaledFloat::into_value) else { return Ok(None) };
-    if info.chrm_chunk.is_none() && (gamma * SCREEN_GAMMA - 1.0).abs() <= SAME_GAMMA {
+    let gamma = info.gama_chunk.map(ScaledFloat::into_value).filter(|gamma| GAMMAS.contains(gamma));
+    let Some(gamma) = gamma else { return Ok(None) };
+    let chromaticities = info.chrm_chunk.filter(span_a_triangle);
+    if chromaticities.is_none() && (gamma * SCREEN_GAMMA - 1.0).abs() <= SAME_GAMMA {
         return Ok(None);
     }
     let curve = curve_from_gamma(1.0 / gamma);
@@ -83,13 +89,21 @@ fn profile(info: &Info) -> Result<Option<ColorProfile>, PhotoError> {
     profile.red_trc = Some(curve.clone());
     profile.green_trc = Some(curve.clone());
     profile.blue_trc = Some(curve);
-    if let Some(SourceChromaticities { white, red, green, blue }) = info.chrm_chunk {
+    if let Some(SourceChromaticities { white, red, green, blue }) = chromaticities {
         let at = |(x, y): (ScaledFloat, ScaledFloat)| Chromaticity::new(x.into_value(), y.into_value());
         let white = at(white);
         let primaries = ColorPrimaries { red: at(red), green: at(green), blue: at(blue) };
         profile.update_rgb_colorimetry(XyY { x: white.x.into(), y: white.y.into(), yb: 1.0 }, primaries);
     }
     Ok(Some(profile))
+}
+
+/// Whether the primaries are three colours, and the white has a brightness; else they are a mistake.
+fn span_a_triangle(points: &SourceChromaticities) -> bool {
+    let [red, green, blue, white] =
+        [points.red, points.green, points.blue, points.white].map(|(x, y)| (x.into_value(), y.into_value()));
+    let area = (green.0 - red.0) * (blue.1 - red.1) - (blue.0 - red.0) * (green.1 - red.1);
+    area.abs() > 1e-4 && white.1 > 0.0
 }
 
 /// A profile from the code points of a video's colours. HDR is refused: 8-bit sRGB has no levels for it.
@@ -117,13 +131,18 @@ fn code_points(points: CodingIndependentCodePoints) -> Result<Option<ColorProfil
 
 /// Whether the palette, if there is one, is a whole number of colours.
 fn palette_is_whole(bytes: &[u8]) -> bool {
+    chunk(bytes, b"PLTE").is_none_or(|palette| palette.len().is_multiple_of(3))
+}
+
+/// The content of the first chunk of this kind, which may stand before or behind the pixels.
+fn chunk<'a>(bytes: &'a [u8], wanted: &[u8; 4]) -> Option<&'a [u8]> {
     let mut chunks = bytes.get(8..).unwrap_or_default();
     while let Some(([l0, l1, l2, l3, kind @ ..], rest)) = chunks.split_first_chunk::<8>() {
         let length = u32::from_be_bytes([*l0, *l1, *l2, *l3]) as usize;
-        if kind == b"PLTE" {
-            return length.is_multiple_of(3);
+        if kind == wanted {
+            return rest.get(..length);
         }
         chunks = rest.get(length.saturating_add(4)..).unwrap_or_default(); // after the checksum
     }
-    true
+    None
 }
