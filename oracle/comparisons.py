@@ -212,6 +212,8 @@ def budgets(model: str, images: int) -> Suite:
             *[attack(norm, gradients) for attack in [pdpgd, fab, apgd_search] for norm in ["l1", "l2", "linf"]],
             # One class besides the true one is one gradient a step, and so is one search.
             *[replace(comparison, budget=f"{gradients} steps") for comparison in several],
+            # adv-lib's cannot be stopped after some gradients.
+            Comparison("SuperDeepFool", "l2", f"{gradients} steps", f"superdeepfool:norm=l2,candidates=1,steps={gradients}", []),
         ]
 
     comparisons = [comparison for gradients in BUDGETS for comparison in attacks(gradients)]

@@ -123,7 +123,8 @@ def by_budget(suite: dict) -> str:
     body = []
     for (title, norm), found in rows.items():
         ours = [number(median(found[budget]["decoy"]["sizes"])) for budget in budgets]
-        theirs = [number(min(median(side["sizes"]) for side in found[budget]["references"])) for budget in budgets]
+        best = [min((median(side["sizes"]) for side in found[budget]["references"]), default=None) for budget in budgets]
+        theirs = ["" if size is None else number(size) for size in best]
         body.append([title, NORMS[norm], *ours, *theirs])
     head = [f"Decoy, {budgets[0]}", *budgets[1:], f"best library, {budgets[0]}", *budgets[1:]]
     return table(["attack", "norm", *head], body)
@@ -223,7 +224,8 @@ attack fools within ε, summed over all ε up to the one where every image is fo
 the smallest perturbation that any attack of either side has found for each image. 1 is the best of all."""
 
 BUDGETS = """The median over the images of the norm of the smallest perturbation found, after so many steps, each with one \
-gradient: DeepFool sees the true class and one other, and Carlini-Wagner has one search, with c = 1."""
+gradient: both DeepFools see the true class and one other, and Carlini-Wagner has one search, with c = 1. Square takes no \
+gradients, and is not here."""
 
 WITHIN_EPSILON = """How many images are fooled within a ball of radius ε; Decoy's number is in bold where a library fools \
 more."""

@@ -262,13 +262,18 @@ impl Classifier for Network {
 /// 2²⁷ values and 16 axes. Constants that are computed have at most 2²² values and four for each byte of the file. A
 /// graph has at most 20 000 nodes, and fixes at most 1024 images.
 pub fn load(bytes: &[u8], options: &Options, device: &Device) -> Result<Network, Error> {
-    read(bytes, options, device).map_err(|error| match error {
+    in_a_sentence(read(bytes, options, device))
+}
+
+/// The same, with an error of one sentence: its names and lists are those of the file.
+fn in_a_sentence<T>(found: Result<T, Error>) -> Result<T, Error> {
+    found.map_err(|error| match error {
         Error::Onnx(message) => Error::Onnx(sentence(&message)),
         other => other,
     })
 }
 
-/// `message` in one line, cut off where it is too long. Its names and lists are those of the file.
+/// `message` in one line, cut off where it is too long.
 fn sentence(message: &str) -> String {
     let line = |character: char| if character.is_control() { ' ' } else { character };
     let mut text: String = message.chars().take(LONGEST).map(line).collect();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use prost::Message;
 
 use super::proto::{Model, Tensor};
-use super::{decode, refuse};
+use super::{decode, in_a_sentence, refuse};
 use crate::error::Error;
 
 /// `TensorProto.DataLocation`: the values are in the file, or in another.
@@ -45,6 +45,10 @@ pub fn other_files(bytes: &[u8]) -> Vec<String> {
 ///
 /// [`Error::Onnx`] if `bytes` is no ONNX file, if another file is not found, or is too short.
 pub fn join<'a>(bytes: &[u8], find: impl Fn(&str) -> Option<&'a [u8]>) -> Result<Vec<u8>, Error> {
+    in_a_sentence(joined(bytes, find))
+}
+
+fn joined<'a>(bytes: &[u8], find: impl Fn(&str) -> Option<&'a [u8]>) -> Result<Vec<u8>, Error> {
     let mut model = decode(bytes)?;
     let files = other_files(bytes);
     let mut left: usize = files.iter().filter_map(|name| find(name)).map(|file| SHARED * file.len()).sum();
