@@ -164,6 +164,12 @@ impl CatalogFile {
     }
 }
 
+/// A noise level with two decimals, or more where it has more.
+pub fn level(sigma: f64) -> String {
+    let short = format!("{sigma:.2}");
+    if short.parse() == Ok(sigma) { short } else { sigma.to_string() }
+}
+
 /// The family of a data set, with the description of the set and without networks.
 pub fn describe(set: &dyn DataSet, architecture: Architecture) -> Family {
     let about = set.about();

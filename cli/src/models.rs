@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 
-use crate::catalog_file::{CatalogFile, MODELS};
+use crate::catalog_file::{CatalogFile, MODELS, level};
 
 /// Where the catalogue is, and how to print it.
 #[derive(Args)]
@@ -38,9 +38,9 @@ pub fn run(args: &ModelsArgs) -> Result<()> {
         for model in &family.models {
             let test = model.accuracy.test;
             println!(
-                "  {:<28} {:>5.2} {:>5} {:>10.2} % {:>10.2} %",
+                "  {:<28} {:>5} {:>5} {:>10.2} % {:>10.2} %",
                 model.id,
-                model.sigma,
+                level(model.sigma),
                 model.seed,
                 100.0 * test.clean,
                 100.0 * test.noisy

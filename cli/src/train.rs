@@ -15,6 +15,7 @@ use anyhow::Result;
 use clap::Subcommand;
 use decoy::noise::Random;
 
+use crate::catalog_file::level;
 use crate::pictures::within;
 
 /// What to train.
@@ -60,8 +61,7 @@ const SHIPPED_SEED: u32 = 1;
 /// The name of a network: the noise level with two decimals, or more where it has more; `-fixed` where all its noise has
 /// one strength; the seed where it is not [`SHIPPED_SEED`].
 fn model_id(family: &str, sigma: f64, fixed: bool, seed: u32) -> String {
-    let short = format!("{sigma:.2}");
-    let level = if short.parse() == Ok(sigma) { short } else { sigma.to_string() };
+    let level = level(sigma);
     let kind = if fixed { "-fixed" } else { "" };
     let seed = if seed == SHIPPED_SEED { String::new() } else { format!("-seed-{seed}") };
     format!("{family}-sigma-{level}{kind}{seed}")
