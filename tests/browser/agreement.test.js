@@ -112,7 +112,7 @@ for (const id of [golden.model, photos.models[0].id]) {
   });
 }
 
-test('every attack does on WebGPU what it does on the CPU', async () => {
+test('every attack does on WebGPU what it does on the CPU, and keeps within its part on both', async () => {
   await visit(browser, async (page) => {
     const results = await page.evaluate(async ({ golden, image, parts }) => {
       /** @type {typeof import('../../pkg/decoy.js')} */
@@ -136,7 +136,12 @@ test('every attack does on WebGPU what it does on the CPU', async () => {
             if (name === 'ensemble') continue; // it consists of the other attacks
             const options = { attack: name, norm, ...Object.fromEntries(known), ...searches };
             const { report } = await decoy.attack(golden.model, picture, options);
-            found.push({ what: JSON.stringify(options), size: report.norms[norm], flags: report.flags });
+            const { adversarial } = await decoy.attack(golden.model, picture, { ...options, region: '32,32,64,64' });
+            const outside = [...adversarial.rgba.keys()].filter((place) => {
+              const [x, y] = [(place >> 2) % picture.width, Math.floor((place >> 2) / picture.width)];
+              return adversarial.rgba[place] !== picture.rgba[place] && !(x >= 32 && x < 96 && y >= 32 && y < 96);
+            });
+            found.push({ what: JSON.stringify(options), size: report.norms[norm], flags: report.flags, outside: outside.length });
           }
         }
         return { kind: decoy.device().kind, found };
@@ -145,6 +150,7 @@ test('every attack does on WebGPU what it does on the CPU', async () => {
     }, { golden, image, parts });
     const [cpu, webgpu] = results;
     assert.deepEqual([cpu.kind, webgpu.kind], ['cpu', 'webgpu']);
+    for (const { what, outside } of [...cpu.found, ...webgpu.found]) assert.equal(outside, 0, `${what} changes pixels outside of its part`);
     for (const [index, { what, size, flags }] of webgpu.found.entries()) {
       assert.deepEqual(flags, [], what);
       const expected = cpu.found[index].size;
