@@ -30,12 +30,11 @@ pub fn check_writable<'a>(path: &Path, inputs: impl IntoIterator<Item = &'a Path
     ensure!(!path.exists() || path.is_file(), "{} is no ordinary file: expected the name of one", path.display());
     let place = path.canonicalize();
     let is_result = path.extension().is_some_and(|extension| extension == "json");
-    let same = |input: &&PathBuf| {
-        let input = input.canonicalize();
-        let within = |input: &PathBuf, place: &PathBuf| place.starts_with(input) && !(is_result && input.is_dir());
-        place.as_ref().is_ok_and(|place| input.is_ok_and(|input| within(&input, place)))
+    let is_lost = |input: &&PathBuf| match (&place, input.canonicalize()) {
+        (Ok(place), Ok(input)) => place.starts_with(&input) && !(is_result && input.is_dir()),
+        _ => false,
     };
-    if let Some(input) = inputs.into_iter().find(same) {
+    if let Some(input) = inputs.into_iter().find(is_lost) {
         bail!("{} would overwrite {}: expected another file", path.display(), input.display());
     }
     create_part(path)

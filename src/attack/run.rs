@@ -317,8 +317,8 @@ impl<'a> Run<'a> {
         // Where only the image in 256 shades reaches the aim, it is the result.
         let rescued: Vec<bool> = (0..self.original.len())
             .map(|image| {
-                let reached = |norms: &Norms, answer| self.within(norms) && self.reached(image, answer);
-                !reached(&norms[image], &answers[image]) && reached(&rounded_norms[image], &rounded_answers[image])
+                !self.succeeds(image, &norms[image], &answers[image])
+                    && self.succeeds(image, &rounded_norms[image], &rounded_answers[image])
             })
             .collect();
         let mask = Tensor::<1, Bool>::from_data(rescued.as_slice(), &pixels.device());
@@ -330,8 +330,7 @@ impl<'a> Run<'a> {
 
         let images = (0..self.original.len())
             .map(|image| {
-                let success = self.within(&norms[image]) && self.reached(image, &answers[image]);
-                let within = self.within(&rounded_norms[image]);
+                let success = self.succeeds(image, &norms[image], &answers[image]);
                 ImageOutcome {
                     success,
                     vanished: states[image].settled && !success,
@@ -340,8 +339,8 @@ impl<'a> Run<'a> {
                     adversarial: answers[image].clone(),
                     norms: norms[image],
                     eight_bit: EightBit {
-                        success: within && self.reached(image, &rounded_answers[image]),
-                        within,
+                        success: self.succeeds(image, &rounded_norms[image], &rounded_answers[image]),
+                        within: self.within(&rounded_norms[image]),
                         adversarial: rounded_answers[image].clone(),
                         norms: rounded_norms[image],
                     },
@@ -409,7 +408,7 @@ impl<'a> Run<'a> {
             let norms = Norms::read(rounded.clone() - pixels.clone()).await?;
             let mut settled = true;
             for image in 0..answers.len() {
-                let holds = self.within(&norms[image]) && self.reached(image, &rounded_answers[image]);
+                let holds = self.succeeds(image, &norms[image], &rounded_answers[image]);
                 if wanted[image] && !holds && !given_up[image] {
                     given_up[image] = chosen[image] + 1 == lengths.len();
                     chosen[image] = if given_up[image] { 0 } else { chosen[image] + 1 };
@@ -429,6 +428,11 @@ impl<'a> Run<'a> {
     fn reached(&self, image: usize, answer: &Probabilities) -> bool {
         self.aim.is_reached(image, answer)
             && (self.about.lead == 0.0 || self.aim.lead(image, answer) >= self.about.lead)
+    }
+
+    /// Whether an image reaches the aim, no farther away than ε.
+    fn succeeds(&self, image: usize, norms: &Norms, answer: &Probabilities) -> bool {
+        self.within(norms) && self.reached(image, answer)
     }
 
     /// Whether the norm is at most ε, with 0.1 % tolerance for rounding; true if the attack has no ε.

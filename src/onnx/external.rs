@@ -32,9 +32,13 @@ fn entry<'a>(tensor: &'a Tensor, key: &str) -> Option<&'a str> {
 /// The names of the other files with weights of an ONNX file, as it has them, relative to its folder. There are none if
 /// all weights are inside, or if it is no ONNX file.
 pub fn other_files(bytes: &[u8]) -> Vec<String> {
-    let Ok(mut model) = decode(bytes) else { return Vec::new() };
+    decode(bytes).map(|mut model| locations(&mut model)).unwrap_or_default()
+}
+
+/// The names of the other files of a model, each once.
+fn locations(model: &mut Model) -> Vec<String> {
     let names: BTreeSet<String> =
-        elsewhere(&mut model).filter_map(|tensor| entry(tensor, "location")).map(str::to_owned).collect();
+        elsewhere(model).filter_map(|tensor| entry(tensor, "location")).map(str::to_owned).collect();
     names.into_iter().collect()
 }
 
@@ -50,8 +54,8 @@ pub fn join<'a>(bytes: &[u8], find: impl Fn(&str) -> Option<&'a [u8]>) -> Result
 
 fn joined<'a>(bytes: &[u8], find: impl Fn(&str) -> Option<&'a [u8]>) -> Result<Vec<u8>, Error> {
     let mut model = decode(bytes)?;
-    let files = other_files(bytes);
-    let mut left: usize = files.iter().filter_map(|name| find(name)).map(|file| SHARED * file.len()).sum();
+    let mut left: usize =
+        locations(&mut model).iter().filter_map(|name| find(name)).map(|file| SHARED * file.len()).sum();
     for tensor in elsewhere(&mut model) {
         let weights = tensor.name.clone().unwrap_or_default();
         let Some(location) = entry(tensor, "location") else {

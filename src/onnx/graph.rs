@@ -336,7 +336,7 @@ impl Graph {
             let Some(input) = node.input(0) else { return };
             match &*node.operator {
                 "Softmax" | "LogSoftmax" | "Sigmoid" => break (index, input),
-                "Flatten" | "Reshape" | "Squeeze" | "Unsqueeze" | "Cast" => {}
+                operator if only_reshapes(operator) => {}
                 "Clip" if self.bounds(node).is_some_and(|[low, high]| low <= 1e-3 && high >= 0.999) => {
                     removed.push(index)
                 }
@@ -379,20 +379,14 @@ impl Graph {
 
     /// The operator that makes the output, but for those that only change its shape.
     pub fn last_operator(&self) -> &str {
-        let mut value = self.output;
+        let mut value = Some(self.output);
         loop {
-            match self.nodes.iter().find(|node| node.output() == Some(value)) {
-                Some(Node { operator, inputs, .. })
-                    if matches!(&**operator, "Flatten" | "Reshape" | "Squeeze" | "Unsqueeze" | "Cast") =>
-                {
-                    match inputs.first().copied().flatten() {
-                        Some(input) => value = input,
-                        None => return operator,
-                    }
-                }
-                Some(node) => return &node.operator,
-                None => return "",
+            let maker = value.and_then(|value| self.nodes.iter().find(|node| node.output() == Some(value)));
+            let Some(node) = maker else { return "" };
+            if !only_reshapes(&node.operator) {
+                return &node.operator;
             }
+            value = node.input(0);
         }
     }
 
@@ -665,6 +659,11 @@ impl Node {
             Ok(vec![x.layer(layer, weight, bias)?])
         });
     }
+}
+
+/// Whether an operator keeps the values of its input, and changes at most their shape or type.
+fn only_reshapes(operator: &str) -> bool {
+    matches!(operator, "Flatten" | "Reshape" | "Squeeze" | "Unsqueeze" | "Cast")
 }
 
 /// Two activations as one, if there is such an activation.

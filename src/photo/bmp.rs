@@ -63,7 +63,7 @@ fn pixels_behind_header(bmp: &[u8]) -> Option<Vec<u8>> {
         let colors = if bits <= 8 && colors == 0 { 1 << bits } else { colors };
         14_u32.checked_add(header)?.checked_add(masks)?.checked_add(colors.checked_mul(4)?)?
     };
-    (number(bmp, PIXELS)? < 14 + header.min(1 << 16)).then(|| {
+    (number(bmp, PIXELS)? < 14 + header).then(|| {
         let mut corrected = bmp.to_vec();
         corrected[PIXELS..PIXELS + 4].copy_from_slice(&behind.to_le_bytes());
         corrected

@@ -21,7 +21,7 @@ const SURE = [0.5, 0.8, 0.95];
 
 /** @param {import('../page.js').Page} page @param {import('../session.js').Session} session */
 export function proveFlow(page, session) {
-  const widget = proof({ onStart: () => prove(1), onMore: () => prove(10), onTurn: turn, onCancel: () => page.job?.abort(), onSigma: () => page.changed() });
+  const widget = proof({ onStart: () => prove(1), onMore: () => prove(10), onTurn: turn, onCancel: () => page.job?.abort() });
   /** The last certificate, its picture, the milliseconds of a vote, and what turns it, once this was looked for. @type {{ of: Shown, sigma: number, certificate: import('../../pkg/decoy.js').Certificate, pace: number, turned?: import('../view/prove.js').Turned | null } | null} */
   let proved = null;
 

@@ -12,8 +12,8 @@ function provedSize(radius) {
   return size('l2', radius > 0 ? Math.floor(radius / unit) * unit : 0);
 }
 
-/** @param {{ onStart: () => void, onMore: () => void, onTurn: () => void, onCancel: () => void, onSigma: () => void }} actions `onSigma`: another noise was chosen */
-export function proof({ onStart, onMore, onTurn, onCancel, onSigma }) {
+/** @param {{ onStart: () => void, onMore: () => void, onTurn: () => void, onCancel: () => void }} actions */
+export function proof({ onStart, onMore, onTurn, onCancel }) {
   const start = find('prove', HTMLButtonElement);
   const more = find('prove-more', HTMLButtonElement);
   const turn = find('prove-turn', HTMLButtonElement);
@@ -29,7 +29,6 @@ export function proof({ onStart, onMore, onTurn, onCancel, onSigma }) {
   more.onclick = onMore;
   turn.onclick = onTurn;
   cancel.onclick = onCancel;
-  field.onchange = onSigma;
 
   /** Draws both sizes to scale. @param {number} radius @param {number | null} fooled */
   function draw(radius, fooled) {
@@ -87,11 +86,11 @@ export function proof({ onStart, onMore, onTurn, onCancel, onSigma }) {
       count.textContent = `${counted(step, 'step')} of at most ${most}`;
     },
 
-    /** The chosen σ; undefined for the usual one. */
-    sigma: () => (field.value && field.checkValidity() ? Number(field.value) : undefined),
-
     /** Whether the chosen σ can be used; if not, the browser says why. */
     isValid: () => field.reportValidity(),
+
+    /** The chosen σ; undefined for the usual one. */
+    sigma: () => (field.value ? Number(field.value) : undefined),
 
     /** @param {{ running: boolean, available: boolean, proved: Proved | null, fooled: number | null, sigma: number | null }} state */
     show({ running, available, proved, fooled, sigma }) {
