@@ -236,6 +236,10 @@ pub trait Search {
     /// Takes one step.
     fn step(&mut self, problem: &Problem, state: &mut State);
 
+    /// For a search made of other searches: takes over what they have found. Called before `state` is read, which is
+    /// not after every step.
+    fn gather(&mut self, _problem: &Problem, _state: &mut State) {}
+
     /// Work after the last step, such as a bisection. Nothing by default.
     fn finish(&mut self, _problem: &Problem, _state: &mut State) {}
 }
@@ -276,7 +280,7 @@ impl State {
     /// The same as [`record`](State::record), where the `margin` `[N]` is already known.
     pub fn record_margin(&mut self, problem: &Problem, logits: Tensor<2>, margin: Tensor<1>) -> Tensor<1, Bool> {
         self.logits = Some(logits);
-        self.current = problem.allowed(self.current.clone());
+        self.current = problem.mask_pixels(self.current.clone());
         let adversarial = is_beyond_rounding(margin);
         let size = self.norm.distance(self.current.clone(), problem.pixels.clone());
         self.best.offer(self.current.clone(), size, adversarial.clone());
@@ -338,17 +342,23 @@ impl Attempt {
         let About { norm, steps, .. } = attack.about();
         let mut state = State::new(problem, norm, epsilon);
         let search = attack.begin(problem, &mut state);
-        state.current = problem.allowed(state.current);
+        state.current = problem.mask_pixels(state.current);
         Self { search, state, steps }
     }
 
     fn step(&mut self, problem: &Problem) {
         self.search.step(problem, &mut self.state);
-        self.state.current = problem.allowed(self.state.current.clone());
+        self.state.current = problem.mask_pixels(self.state.current.clone());
         self.state.step += 1;
     }
 
+    /// Brings the state up to date.
+    fn gather(&mut self, problem: &Problem) {
+        self.search.gather(problem, &mut self.state);
+    }
+
     fn finish(&mut self, problem: &Problem) {
+        self.gather(problem);
         self.search.finish(problem, &mut self.state);
     }
 
@@ -386,7 +396,7 @@ impl<'a> Problem<'a> {
     /// The logits `[N, K]` at `pixels`. Outside of the region the network sees the originals. Counts as a forward pass.
     pub fn logits(&self, pixels: Tensor<4>) -> Tensor<2> {
         self.passes.set(self.passes.get().and_forward(1));
-        self.classifier.logits(self.allowed(pixels))
+        self.classifier.logits(self.mask_pixels(pixels))
     }
 
     /// The logits at `pixels`, the value of `objective` and its gradient. Outside of the region the network sees the
@@ -394,8 +404,8 @@ impl<'a> Problem<'a> {
     pub fn gradient(&self, pixels: Tensor<4>, objective: impl FnOnce(Tensor<2>) -> Tensor<1>) -> Slope {
         let Passes { forward, backward } = self.passes.get();
         self.passes.set(Passes { forward: forward + 1, backward: backward + 1 });
-        let mut slope = self.classifier.gradient(self.allowed(pixels), objective);
-        slope.gradient = self.inside(slope.gradient);
+        let mut slope = self.classifier.gradient(self.mask_pixels(pixels), objective);
+        slope.gradient = self.mask_perturbation(slope.gradient);
         self.first_gradient.borrow_mut().get_or_insert_with(|| {
             // Where the goal is already reached, the objective may be at its maximum and its gradient truly 0.
             let steepest = Norm::Linf.measure(slope.gradient.clone());
@@ -410,7 +420,7 @@ impl<'a> Problem<'a> {
     }
 
     /// `pixels` inside the region and the originals outside of it, `[N, C, H, W]`.
-    pub fn allowed(&self, pixels: Tensor<4>) -> Tensor<4> {
+    pub fn mask_pixels(&self, pixels: Tensor<4>) -> Tensor<4> {
         match &self.region {
             None => pixels,
             Some(mask) => {
@@ -421,7 +431,7 @@ impl<'a> Problem<'a> {
     }
 
     /// `perturbation` inside the region and 0 outside of it, `[N, C, H, W]`.
-    pub fn inside(&self, perturbation: Tensor<4>) -> Tensor<4> {
+    pub fn mask_perturbation(&self, perturbation: Tensor<4>) -> Tensor<4> {
         match &self.region {
             None => perturbation,
             Some(mask) => perturbation * mask.clone(),
@@ -430,7 +440,7 @@ impl<'a> Problem<'a> {
 
     /// The norm of the largest perturbation that the box [0, 1] and the region allow, `[N]`.
     pub fn room(&self, norm: Norm) -> Tensor<1> {
-        norm.measure(self.inside(self.pixels.clone().max_pair(1.0 - self.pixels.clone())))
+        norm.measure(self.mask_perturbation(self.pixels.clone().max_pair(1.0 - self.pixels.clone())))
     }
 
     /// The originals plus `perturbation`, clipped to [0, 1], `[N, C, H, W]`.
@@ -440,7 +450,7 @@ impl<'a> Problem<'a> {
 
     /// The images within [0, 1] that are nearest to `pixels` and whose perturbation has a norm of at most `epsilon`
     /// `[N]`.
-    pub fn within(&self, norm: Norm, pixels: Tensor<4>, epsilon: Tensor<1>) -> Tensor<4> {
+    pub fn project(&self, norm: Norm, pixels: Tensor<4>, epsilon: Tensor<1>) -> Tensor<4> {
         match norm {
             Norm::L0 => self.perturbed(norm.project(pixels - self.pixels.clone(), epsilon)),
             Norm::L1 => self.perturbed(shrink_within_box(self.pixels.clone(), pixels - self.pixels.clone(), epsilon)),

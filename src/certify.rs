@@ -229,7 +229,7 @@ pub struct Smoothing {
 /// The smoothed classifier as a network with gradients, so that every attack can run on it. Its logits are the
 /// logarithm of the mean probability over fixed draws of noise (Salman et al. 2019, arXiv 1906.04584).
 pub struct Smoothed {
-    network: Rc<Frozen>,
+    network: Frozen,
     /// The draws of noise, `[M, C, H, W]`.
     draws: Tensor<4>,
 }
@@ -240,14 +240,14 @@ impl Smoothed {
     /// # Errors
     ///
     /// If `smoothing` is out of range.
-    pub fn of(network: Rc<Frozen>, shape: [usize; 3], smoothing: Smoothing, seed: u64) -> Result<Frozen, Error> {
+    pub fn of(network: Frozen, shape: [usize; 3], smoothing: Smoothing, seed: u64) -> Result<Frozen, Error> {
         let Smoothing { sigma, draws } = smoothing;
         check_sigma(sigma)?;
         at_least_one("draws", draws)?;
         let [channels, height, width] = shape;
         let device = network.device().clone();
         let draws = Random::new(seed, u64::MAX).normal_tensor([draws, channels, height, width], sigma as f32, &device);
-        Ok(Frozen::of(Box::new(Self { network, draws }), device))
+        Ok(Frozen::of(Rc::new(Self { network, draws }), device))
     }
 }
 
@@ -327,7 +327,7 @@ mod tests {
     #[test]
     fn votes_without_an_answer_certify_nothing() {
         let device = Device::flex();
-        let network = Frozen::of(Box::new(Logarithms), device.clone());
+        let network = Frozen::of(Rc::new(Logarithms), device.clone());
         let voted = pollster::block_on(async {
             let picture = Tensor::full([1, 1, 16, 16], 0.1, &device);
             Certification::begin(&network, picture, CertifyOptions::new(0.5)).await?.advance(20).await
@@ -348,7 +348,6 @@ mod tests {
             let begun = Certification::begin(&network, Tensor::zeros([1, 1, 16, 16], &device), options);
             assert_eq!(pollster::block_on(begun).err().map(|error| error.to_string()), Some(expected.to_owned()));
         }
-        let network = Rc::new(network);
         for (smoothing, expected) in [
             (Smoothing { sigma: f64::NAN, draws: 1 }, "sigma is NaN: expected above 0, to 100"),
             (Smoothing { sigma: 0.5, draws: 0 }, "draws is 0: expected at least 1"),
@@ -361,7 +360,7 @@ mod tests {
     #[test]
     fn smoothed_logits_are_the_mean_over_the_draws() {
         let device = Device::flex();
-        let network = Rc::new(network(&device));
+        let network = network(&device);
         let pictures = Random::new(5, 0).normal_tensor([2, 1, 16, 16], 0.3, &device) + 0.5;
         let smoothing = Smoothing { sigma: 0.5, draws: 3 };
         let smoothed = Smoothed::of(network.clone(), [1, 16, 16], smoothing, 9).expect("it is within range");

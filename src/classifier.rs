@@ -1,5 +1,7 @@
 //! The view that an attack has of a network: pixels in, logits out, and the gradient in the pixels.
 
+use std::rc::Rc;
+
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
@@ -39,9 +41,10 @@ impl Input {
 }
 
 /// A classifier that no longer changes: a snapshot outside of training mode. Its weights are constants, and only its
-/// input has a gradient. Attacks take nothing else.
+/// input has a gradient. Attacks take nothing else. A clone shares the weights.
+#[derive(Clone)]
 pub struct Frozen {
-    model: Box<dyn Classifier>,
+    model: Rc<dyn Classifier>,
     device: Device,
 }
 
@@ -54,11 +57,11 @@ impl Frozen {
     pub fn new<M: Module + Classifier + 'static>(model: &M) -> Self {
         let model = model.valid();
         let device = model.devices().into_iter().next().expect("a classifier has weights, and they are on a device");
-        Self { model: Box::new(model), device }
+        Self { model: Rc::new(model), device }
     }
 
     /// Wraps a classifier that is already frozen, on its device.
-    pub(crate) fn of(model: Box<dyn Classifier>, device: Device) -> Self {
+    pub(crate) fn of(model: Rc<dyn Classifier>, device: Device) -> Self {
         Self { model, device }
     }
 
@@ -552,7 +555,7 @@ mod tests {
 
     #[test]
     fn behind_a_comparison_the_gradient_is_zero() {
-        let network = Frozen::of(Box::new(Bright), Device::flex());
+        let network = Frozen::of(Rc::new(Bright), Device::flex());
         let pixels = Tensor::full([2, 1, 1, 3], 0.4, network.device());
         let slope = network.gradient(pixels.clone(), |logits| logits.sum_dim(1).squeeze_dim(1));
         assert_eq!(slope.gradient.into_data(), pixels.zeros_like().into_data());
@@ -561,7 +564,7 @@ mod tests {
     #[test]
     fn images_that_depend_on_each_other_are_found() {
         for (mixed, side) in [(false, 5), (true, 5), (true, 32)] {
-            let network = Frozen::of(Box::new(Pixels(mixed)), Device::flex());
+            let network = Frozen::of(Rc::new(Pixels(mixed)), Device::flex());
             let input = Input { channels: 3, height: side, width: side };
             let checked = pollster::block_on(network.check_independent(input));
             assert_eq!(matches!(checked, Err(Error::Dependent)), mixed, "{checked:?}");

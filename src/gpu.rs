@@ -2,7 +2,8 @@
 
 mod convolution;
 mod dense;
-mod layer;
+mod fused;
+mod geometry;
 mod per_image;
 mod pointwise;
 
@@ -14,9 +15,6 @@ use cubecl::{calculate_cube_count_elemwise, prelude::*};
 /// Threads of a workgroup, which CubeCL calls a cube.
 const THREADS: usize = 64;
 
-/// Neighbouring pixels that one thread of a convolution computes, for each of its channels.
-const PIXELS: usize = 8;
-
 /// An uninitialised tensor of this shape, on the device of `like`.
 fn empty(like: &CubeTensor, shape: Shape) -> CubeTensor {
     empty_device_contiguous_dtype(like.client.clone(), like.device.clone(), shape, DType::F32)
@@ -26,21 +24,4 @@ fn empty(like: &CubeTensor, shape: Shape) -> CubeTensor {
 fn threads(like: &CubeTensor, count: usize) -> (CubeCount, CubeDim) {
     let dim = CubeDim::new_1d(THREADS as u32);
     (calculate_cube_count_elemwise(&like.client, count, dim), dim)
-}
-
-/// The part that one thread of a convolution computes: neighbouring pixels, for a tile of channels.
-#[derive(CubeType)]
-struct Place {
-    image: usize,
-    tile: usize,
-    row: usize,
-    column: usize,
-}
-
-/// The place of this thread. Threads are numbered along columns first, then rows, tiles and images.
-#[cube]
-fn place(columns: usize, rows: usize, tiles: usize) -> Place {
-    let line = ABSOLUTE_POS / columns;
-    let tile = line / rows;
-    Place { image: tile / tiles, tile: tile % tiles, row: line % rows, column: ABSOLUTE_POS % columns }
 }

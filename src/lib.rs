@@ -72,7 +72,7 @@ pub mod region;
 
 mod per_image;
 
-pub mod layer;
+pub mod fused;
 
 #[cfg(gpu)]
 mod gpu;

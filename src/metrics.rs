@@ -3,12 +3,11 @@
 
 mod trainings;
 
-use rand::{Rng, SeedableRng};
-use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use crate::attack::ImageOutcome;
+use crate::noise::Random;
 use crate::norm::Norms;
 
 pub use trainings::{deviation, over_trainings, ratio_over_pairs, ratio_over_pictures, ratio_over_trainings};
@@ -187,11 +186,11 @@ fn resampled(rows: usize, missed: f64, statistic: impl Fn(&[usize]) -> f64) -> I
     if rows == 0 {
         return Interval::ABSENT;
     }
-    let mut random = Xoshiro256PlusPlus::seed_from_u64(0);
+    let mut random = Random::new(0, 0);
     let mut chosen = vec![0; rows];
     let mut statistics: Vec<f64> = (0..RESAMPLES)
         .map(|_| {
-            chosen.fill_with(|| random.random_range(0..rows));
+            chosen.fill_with(|| random.below(rows as u32) as usize);
             statistic(&chosen)
         })
         .collect();

@@ -48,7 +48,7 @@ impl Norm {
 
     /// The default radius ε of attacks of fixed size: 8/255 in L∞ and 12 in L1, as is usual for small colour pictures,
     /// 1 in L2, and 100 values in L0.
-    pub const fn usual_epsilon(self) -> f32 {
+    pub const fn default_epsilon(self) -> f32 {
         match self {
             Norm::L0 => 100.0,
             Norm::L1 => 12.0,

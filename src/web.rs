@@ -16,7 +16,6 @@ mod webgpu;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::rc::Rc;
 use std::time::Duration;
 
 use burn::tensor::{Tensor, TensorData};
@@ -87,7 +86,7 @@ const SWEEP_BATCH: usize = 8;
 pub struct Decoy {
     catalog: Catalog,
     device: RefCell<ActiveDevice>,
-    networks: RefCell<HashMap<String, Rc<Frozen>>>,
+    networks: RefCell<HashMap<String, Frozen>>,
 }
 
 #[wasm_bindgen]
@@ -161,7 +160,7 @@ impl Decoy {
             }
             *self.device.borrow_mut() = checked;
         }
-        self.networks.borrow_mut().insert(id, Rc::new(network));
+        self.networks.borrow_mut().insert(id, network);
         Ok(())
     }
 
@@ -236,8 +235,7 @@ impl Decoy {
         if let Some(smoothing) = smoothing {
             let Input { channels, height, width } = family.input;
             let smoothing = smoothing.to_rust().map_err(JsError::from)?;
-            let smoothed = Smoothed::of(network, [channels, height, width], smoothing, 0).map_err(JsError::from)?;
-            network = Rc::new(smoothed);
+            network = Smoothed::of(network, [channels, height, width], smoothing, 0).map_err(JsError::from)?;
         }
         let attack = attack::build(&options).map_err(JsError::from)?;
         let pixels = self.pixels(family, &[picture])?;
@@ -365,7 +363,7 @@ impl Decoy {
         device.watched(webgpu::WORKING, work).await
     }
 
-    fn network(&self, id: &str) -> Result<(&Family, Rc<Frozen>), JsError> {
+    fn network(&self, id: &str) -> Result<(&Family, Frozen), JsError> {
         let (family, _) = self.catalog.model(id)?;
         let network = self.networks.borrow().get(id).cloned();
         let network = network.ok_or_else(|| JsError::new(&format!("the weights of {id} are not loaded yet")))?;

@@ -3,8 +3,6 @@
 
 mod common;
 
-use std::rc::Rc;
-
 use burn::tensor::{Device, Tensor, TensorData};
 use common::{Linear, random, read, run, shipped};
 use decoy::attack::Ddn;
@@ -70,7 +68,7 @@ fn small_pictures(device: &Device) -> Tensor<4> {
 fn no_attack_on_the_smoothed_network_succeeds_within_a_certified_radius() {
     let device = Device::flex();
     let pixels = small_pictures(&device);
-    let network = Rc::new(shipped("cifar10-sigma-0.25", &device));
+    let network = shipped("cifar10-sigma-0.25", &device);
     let sigma = 0.25;
     let options = CertifyOptions { choose: 50, count: 100, ..CertifyOptions::new(sigma) };
     let found = certificates(&network, &pixels, options);

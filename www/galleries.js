@@ -16,7 +16,7 @@ import { turntable } from './kinds/turntable.js';
 
 /**
  * The content of a `gallery.json`, as read by its kind of gallery.
- * @typedef {object} Shelf
+ * @typedef {object} Content
  * @property {string} noun the name of a group: an object, a class
  * @property {Inner | null} inner how a picture of a group is chosen; null where a group has only one
  * @property {{ name: string, pictures: Entry[] }[]} groups
@@ -40,7 +40,7 @@ import { turntable } from './kinds/turntable.js';
  * @property {Map<string, string>} missing the reasons why the others are missing, by family
  */
 
-/** One module for each kind of gallery: only it knows how the pictures are stored. @type {Record<string, (folder: string, content: any, labels: string[]) => Shelf>} */
+/** One module for each kind of gallery: only it knows how the pictures are stored. @type {Record<string, (folder: string, content: any, labels: string[]) => Content>} */
 const KINDS = { photographs, turntable, sheet };
 
 /** @param {Promise<import('./contents.js').Networks>} networks @returns {Promise<Galleries>} */

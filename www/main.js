@@ -5,7 +5,7 @@ import { networks as fetchNetworks, isOwn } from './contents.js';
 import { attackFlow } from './flow/attack.js';
 import { chartFlow } from './flow/chart.js';
 import { jpegFlow } from './flow/jpeg.js';
-import { lookFlow } from './flow/look.js';
+import { classifyFlow } from './flow/classify.js';
 import { othersFlow } from './flow/others.js';
 import { isLabels, isNetwork, ownFiles, ownFlow } from './flow/own.js';
 import { proveFlow } from './flow/prove.js';
@@ -77,7 +77,7 @@ const stage = stageView();
 const form = attackForm(render);
 const device = deviceField(() => {
   session.leave();
-  look({});
+  classify({});
 });
 const session = new Session(networks.text, () => page.wanted.subject && page.wanted.model, device, (attacks) => {
   form.offer(attacks);
@@ -85,9 +85,9 @@ const session = new Session(networks.text, () => page.wanted.subject && page.wan
   render();
 });
 const pictures = new Pictures();
-const looks = lookFlow(page, session, pictures);
-const { look } = looks;
-const attacks = attackFlow(page, session, looks, form, stage.showBest);
+const classifying = classifyFlow(page, session, pictures);
+const { classify } = classifying;
+const attacks = attackFlow(page, session, classifying, form, stage.showBest);
 const { attack, longer } = attacks;
 const chart = chartFlow(page, form);
 const ownNetwork = ownFlow(page, session, turnTo, () => turnTo(networks.families.find(({ id }) => id === page.wanted.subject?.place?.family) ?? networks.families[0]));
@@ -96,7 +96,7 @@ const sections = [
   jpegFlow(page, session),
   ownNetwork,
   chart,
-  stripFlow(page, session, form, looks, attacks),
+  stripFlow(page, session, form, classifying, attacks),
   othersFlow(page, session),
   proveFlow(page, session),
   sweepFlow(page, session, galleries, pictures, form, chart.measured),
@@ -110,13 +110,13 @@ const further = find('longer', HTMLButtonElement);
 /** The classification after which the attack is repeated. @type {import('./page.js').Job | null} */
 let repeating = null;
 const noiseDial = dial(turn);
-const cropping = cropField((crop) => look({ crop }));
+const cropping = cropField((crop) => classify({ crop }));
 const kept = keep();
 const tried = triedList(form);
 const native = commandLine();
 const galleryViews = galleries.here.map((gallery) => {
   const title = networks.families.find(({ id }) => id === gallery.family)?.title ?? '';
-  const view = galleryView(gallery, title, (subject) => lookAt(gallery.family, subject));
+  const view = galleryView(gallery, title, (subject) => choosePicture(gallery.family, subject));
   return (/** @type {Wish} */ { family, subject }) => view.show(subject, gallery.family === (isOwn(family) ? subject?.place?.family : family.id));
 });
 const reader = readerChoice(networks.families, (family) => own() && turnTo(family));
@@ -132,7 +132,7 @@ listCredits(galleries.here);
 render();
 preview();
 /** @type {Promise<unknown>} */
-const opened = page.wanted.subject ? look({}) : session.worker().catch(complain);
+const opened = page.wanted.subject ? classify({}) : session.worker().catch(complain);
 opened.then(() => offline(session, () => !page.job && !page.result && !own())); // after the files that are needed now
 if (pendingLink.run) attack();
 upload(openFiles, complain);
@@ -155,7 +155,7 @@ function onAddressChange() {
   const { family, model } = page.wanted;
   // An address cannot name the user's own network: it stays in use until the address names another.
   if (isOwn(family) && !new URLSearchParams(location.hash.slice(1)).has('model')) Object.assign(wish, { family, model });
-  if (page.job || !isShown(wish)) look(wish);
+  if (page.job || !isShown(wish)) classify(wish);
   restore();
   render();
   if (run) attack();
@@ -170,9 +170,9 @@ function isShown({ family, model, subject, crop }) {
 /** Changes to another network, and repeats the attack if there was one, or would have been one on the network before. @param {Wish['model']} model */
 async function turn(model) {
   const again = page.result !== null || page.job?.kind === 'attack' || (page.job !== null && page.job === repeating);
-  const looked = look({ model });
+  const classified = classify({ model });
   repeating = again ? page.job : null;
-  if (await looked && again) attack();
+  if (await classified && again) attack();
 }
 
 /** Whether the picture is the user's own. */
@@ -182,15 +182,15 @@ function own() {
 }
 
 /** Shows a picture with a network of its own family, or with the user's own network while that is in use. @param {string} id of the family @param {Subject} subject */
-function lookAt(id, subject) {
+function choosePicture(id, subject) {
   const { wanted } = page;
   const family = isOwn(wanted.family) ? wanted.family : networks.families.find((family) => family.id === id) ?? wanted.family;
-  look({ subject, crop: null, ...(family !== wanted.family && { family, model: family.models[0] }) });
+  classify({ subject, crop: null, ...(family !== wanted.family && { family, model: family.models[0] }) });
 }
 
 /** @param {Wish['family']} family @param {Wish['model']} [model] */
 function turnTo(family, model = family.models[0]) {
-  look({ family, model, crop: isCentral(page.wanted.family, page.wanted.crop, page.wanted.subject) ? null : page.wanted.crop });
+  classify({ family, model, crop: isCentral(page.wanted.family, page.wanted.crop, page.wanted.subject) ? null : page.wanted.crop });
 }
 
 /** Opens a network, with its labels if they come with it, or labels for the network in use, or a picture. @param {File[]} files @param {string} given */
@@ -199,7 +199,7 @@ async function openFiles(files, given) {
   const taken = network ? ownFiles(files) : [files[0]];
   const names = taken.map(({ name }) => `“${name}”`).join(' and ');
   const named = isLabels(taken[0]) && isOwn(page.wanted.family);
-  const opened = await (network ? ownNetwork.open(files) : named ? ownNetwork.name(taken[0]) : looks.open(taken[0], reader.family()));
+  const opened = await (network ? ownNetwork.open(files) : named ? ownNetwork.name(taken[0]) : classifying.open(taken[0], reader.family()));
   // Not before, since the success would dismiss it; and an error counts more.
   if (opened && files.length > taken.length) complain(`${files.length} files were ${given}. Only ${names} ${taken.length > 1 ? 'are' : 'is'} taken.`);
 }
@@ -243,7 +243,7 @@ function render() {
   reader.show(family, own());
   noiseDial.show(family, model);
   cropping.show(wanted, kind === 'attack' || page.result !== null);
-  if (kind !== 'look') stage.show(page);
+  if (kind !== 'classify') stage.show(page);
   const options = form.peek();
   const older = showOlder(page.result?.options, options, form.info);
   const missing = own() ? 'your picture' : isOwn(family) ? 'your network' : '';
@@ -254,18 +254,18 @@ function render() {
   showControls(kind);
   for (const section of sections) section.show();
   // Only after it is known whether the picture could be classified.
-  if (!pendingLink && options && kind !== 'look') address.show(link.write(wanted, options), wanted, options.target);
+  if (!pendingLink && options && kind !== 'classify') address.show(link.write(wanted, options), wanted, options.target);
 }
 
 /** @param {import('./page.js').Job['kind'] | undefined} kind */
 function showControls(kind) {
   const focused = [cancel, further].find((button) => button === document.activeElement);
-  cancel.hidden = kind !== 'attack' && kind !== 'look';
-  cancel.classList.toggle('late', kind === 'look');
+  cancel.hidden = kind !== 'attack' && kind !== 'classify';
+  cancel.classList.toggle('late', kind === 'classify');
   further.hidden = kind !== undefined || !page.result || page.result.stopped !== undefined || !form.improves(page.result.outcome.report.success);
   fool.disabled = page.wanted.subject === null || !page.allows('attack');
   if (focused?.hidden) fool.focus();
-  for (const name of ['picture', 'dial']) find(`${name}-fields`, HTMLFieldSetElement).disabled = !page.allows('look');
+  for (const name of ['picture', 'dial']) find(`${name}-fields`, HTMLFieldSetElement).disabled = !page.allows('classify');
   for (const name of ['attack', 'aim']) find(`${name}-fields`, HTMLFieldSetElement).disabled = !form.ready() || !page.allows('settings');
   device.enable(page.allows('device'));
 }

@@ -19,18 +19,19 @@ import { work } from './words.js';
 /** @typedef {{ step: number, steps: number }} Stopped the step at which the user ended the search */
 /** @typedef {{ seen: Prediction } | { failed: string }} Check the prediction on the CPU for the result of a GPU */
 /** @typedef {{ options: AttackOptions, model: ModelEntry, report: AttackReport }} Trial an attack on the shown picture */
+/** @typedef {{ family: Family, options: AttackOptions, images: number, points: import('../pkg/decoy.js').SweepPoint[] }} MeasuredHere results of “Measure here” */
 /** @typedef {{ of: Shown, picture: Picture, norm: import('../pkg/decoy.js').Norm, size: number }} Best the best adversarial picture so far of a running search */
 
 /** @typedef {Job['kind'] | 'settings' | 'device'} Action starting a job, or changing the attack or the device */
 
 /** The actions allowed while a job runs; without a job, all are allowed. @type {Record<Job['kind'], Action[]>} */
 const ALLOWED_DURING = {
-  look: ['look', 'attack', 'settings', 'device'],
-  others: ['look', 'attack', 'others'],
-  attack: ['look', 'attack'],
-  strip: ['look', 'attack', 'strip'],
+  classify: ['classify', 'attack', 'settings', 'device'],
+  others: ['classify', 'attack', 'others'],
+  attack: ['classify', 'attack'],
+  strip: ['classify', 'attack', 'strip'],
   sweep: ['sweep'],
-  proof: ['look', 'attack', 'proof', 'sweep'],
+  proof: ['classify', 'attack', 'proof', 'sweep'],
 };
 
 /** A running job of the page. There is only one: a new job ends the one before. */
@@ -40,7 +41,7 @@ export class Job extends AbortController {
   /** Aborted to end the search with its best result. */
   enough = new AbortController();
 
-  /** @param {'look' | 'attack' | 'strip' | 'sweep' | 'proof' | 'others'} kind */
+  /** @param {'classify' | 'attack' | 'strip' | 'sweep' | 'proof' | 'others'} kind */
   constructor(kind) {
     super();
     this.kind = kind;

@@ -73,7 +73,7 @@ export const levelRows = ({ networks, attack, pictures, limit, levels }) => leve
 export const shareRows = ({ networks, attack, radii, levels }) => levels.flatMap(({ sigma, read }) =>
   radii.map((radius, index) => ({ networks, sigma, attack: attack.attack, steps: Number(attack.steps), l2: radius, read_correctly: read[index] })));
 
-/** @param {import('./flow/sweep.js').Live} live @returns {Row[]} */
+/** @param {import('./page.js').MeasuredHere} measured @returns {Row[]} */
 export const sweepRows = ({ options: { attack, norm, steps }, points }) => points.map(({ model, sigma, summary }) => ({
   network: model,
   sigma,

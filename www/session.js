@@ -7,6 +7,8 @@ import { deviceName } from './words.js';
 /** @typedef {import('../pkg/decoy.js').DeviceReport} DeviceReport */
 /** @typedef {import('../pkg/decoy.js').AttackInfo} AttackInfo */
 /** @typedef {import('../pkg/decoy.js').ModelEntry} ModelEntry */
+/** @typedef {import('./bridge.js').DeviceChoice} DeviceChoice */
+/** @typedef {{ choice: () => DeviceChoice, choose: (choice: DeviceChoice) => void, tell: (words: string) => void }} DeviceField where the device is chosen */
 
 export class Session {
   /** Null until the program has started. @type {DeviceReport | null} */
@@ -26,7 +28,7 @@ export class Session {
 
   /**
    * @param {string} catalog the text of models.json @param {() => ModelEntry | null} wanted the network that will be needed first
-   * @param {import('./view/device.js').DeviceField} field @param {(attacks: AttackInfo[]) => void} onStart
+   * @param {DeviceField} field @param {(attacks: AttackInfo[]) => void} onStart
    */
   constructor(catalog, wanted, field, onStart) {
     this.#catalog = catalog;

@@ -1,5 +1,5 @@
 // What Decoy's kernels cost a graphics card on paper: the operations, bytes and threads of every layer, and the least time
-// that a card needs for them. The numbers of threads are those of src/gpu/layer.rs, and are compared with what the browser
+// that a card needs for them. The numbers of threads are those of src/gpu/fused.rs, and are compared with what the browser
 // dispatches. `cargo xtask bench kernels` builds what is needed and runs it; it writes docs/kernels.md.
 
 import { readFile, writeFile } from 'node:fs/promises';

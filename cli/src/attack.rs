@@ -1,7 +1,6 @@
 //! `decoy attack`: changes pictures until a network misclassifies them.
 
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
@@ -107,9 +106,8 @@ pub fn run(args: &AttackArgs) -> Result<()> {
     let mut model = args.model.open()?;
     if let Some(sigma) = args.smoothed {
         let Input { channels, height, width } = model.family.input;
-        let network = Rc::new(model.network);
         let smoothing = Smoothing { sigma, draws: args.draws };
-        model.network = Smoothed::of(network, [channels, height, width], smoothing, 0)?;
+        model.network = Smoothed::of(model.network, [channels, height, width], smoothing, 0)?;
     }
     let target = args.target.as_deref().map(|target| model.label(target)).transpose()?;
     let options = AttackOptions { target, ..options };

@@ -139,7 +139,7 @@ struct Level {
     clean: f64,
     /// The same share with noise of this σ.
     noisy: f64,
-    trainings: Vec<Training>,
+    trainings: Vec<Network>,
     /// Mean over the trainings with its interval over them; with one training, the interval over the pictures.
     #[serde(flatten)]
     measures: BTreeMap<Measure, Interval>,
@@ -155,7 +155,7 @@ struct Level {
 
 /// One network.
 #[derive(Serialize)]
-struct Training {
+struct Network {
     model: String,
     seed: u32,
     clean: f64,
@@ -356,7 +356,7 @@ fn radii(models: &[ModelEvaluation]) -> Vec<f64> {
 
 impl Level {
     fn new(networks: &[&ModelEvaluation], radii: &[f64], lab: &Lab) -> Self {
-        let trainings: Vec<Training> = networks.iter().map(|network| Training::new(network)).collect();
+        let trainings: Vec<Network> = networks.iter().map(|network| Network::new(network)).collect();
         let measures = Measure::ALL.map(|measure| {
             let interval = match networks {
                 [network] => measure.of(&network.summary),
@@ -365,7 +365,7 @@ impl Level {
             (measure, rounded(interval))
         });
         let predicted: Vec<f64> = trainings.iter().filter_map(|training| training.predicted).collect();
-        let average = |of: &dyn Fn(&Training) -> f64| share(mean(&trainings.iter().map(of).collect::<Vec<_>>()));
+        let average = |of: &dyn Fn(&Network) -> f64| share(mean(&trainings.iter().map(of).collect::<Vec<_>>()));
         let read = |&radius: &f64| {
             let shares = networks.iter().map(|network| still_read(&network.images.l2, radius));
             share(mean(&shares.collect::<Vec<_>>()))
@@ -391,7 +391,7 @@ fn figures(measure: Measure, networks: &[&ModelEvaluation]) -> Vec<f64> {
     networks.iter().map(|network| measure.of(&network.summary).value.unwrap_or(f64::INFINITY)).collect()
 }
 
-impl Training {
+impl Network {
     fn new(network: &ModelEvaluation) -> Self {
         let predicted: Vec<f64> = network.images.predicted.iter().flatten().copied().collect();
         let value = |measure: Measure| (measure, measure.of(&network.summary).value.map(round_to_five_digits));

@@ -57,7 +57,7 @@ pub struct Apgd {
 impl Apgd {
     /// The default parameters for `loss` in `norm`.
     pub fn new(loss: ApgdLoss, norm: Norm) -> Self {
-        Self { loss, norm, epsilon: norm.usual_epsilon(), steps: 100, rho: 0.75, targets: 9, seed: 0 }
+        Self { loss, norm, epsilon: norm.default_epsilon(), steps: 100, rho: 0.75, targets: 9, seed: 0 }
     }
 
     /// Number of starts.
@@ -183,7 +183,7 @@ impl ApgdSearch {
     fn climb_from(&mut self, problem: &Problem, state: &mut State, place: Tensor<4>) {
         let ball = self.balls.pop().expect("there are steps left");
         let radius = state.epsilon.clone() * ball.radius;
-        state.current = problem.within(self.config.norm, place, radius.clone());
+        state.current = problem.project(self.config.norm, place, radius.clone());
         self.climb = Climb::new(&self.config, problem, state.current.clone(), radius, ball.steps);
     }
 

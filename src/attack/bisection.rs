@@ -19,7 +19,7 @@ pub(super) fn bisect_from(problem: &Problem, best: &mut Best, steps: usize, norm
     for _ in 0..steps {
         let middle = (inside.clone() + outside.clone()) / 2.0;
         let pixels = match norm {
-            Norm::L0 => problem.within(norm, end.clone(), (size.clone() * middle.clone()).round()),
+            Norm::L0 => problem.project(norm, end.clone(), (size.clone() * middle.clone()).round()),
             _ => per_image::between(problem.pixels.clone(), end.clone(), middle.clone()),
         };
         let reached = problem.reached(problem.logits(pixels.clone())).bool_and(best.found());

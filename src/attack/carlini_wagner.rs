@@ -1,6 +1,6 @@
 //! The attack of Carlini and Wagner in L2: 2017, arXiv 1608.04644.
 
-use burn::tensor::{Bool, Tensor, activation::relu};
+use burn::tensor::{Bool, Tensor};
 
 use super::adam::Adam;
 use super::entry::{Entry, Texts, field, steps};
@@ -136,12 +136,13 @@ impl Search for CarliniWagnerSearch {
             self.end_search(state);
         }
         let current = state.current.clone();
-        let slope = problem.gradient(current.clone(), |logits| relu(-problem.criterion.margin(logits)));
-        let adversarial = state.record(problem, slope.logits);
+        let slope = problem.gradient(current.clone(), |logits| problem.criterion.margin(logits));
+        // The gradient of max(0, −g): none where g is positive.
+        let weight = self.weight.clone() * slope.value.clone().lower_elem(0.0).float();
+        let adversarial = state.record_margin(problem, slope.logits, slope.value);
         self.succeeded = self.succeeded.clone().max_pair(adversarial.float());
 
-        let in_pixels =
-            (current.clone() - problem.pixels.clone()) * 2.0 + slope.gradient * broadcast(self.weight.clone());
+        let in_pixels = (current.clone() - problem.pixels.clone()) * 2.0 - slope.gradient * broadcast(weight);
         // x = (tanh w + 1) / 2 has the derivative 2·x·(1 − x).
         let in_w = in_pixels * current.clone() * (1.0 - current) * 2.0;
         self.w = self.adam.step(self.w.clone(), in_w, self.config.learning_rate);

@@ -121,12 +121,16 @@ impl Search for OneByOne {
     fn step(&mut self, problem: &Problem, state: &mut State) {
         self.end_turn(problem, state);
         match self.0.front_mut() {
-            Some(attempt) => {
-                attempt.step(problem);
-                state.take(problem, &attempt.state);
-            }
+            Some(attempt) => attempt.step(problem),
             // All attacks are done. The steps of attacks that were left out remain unused.
             None => state.settled = state.best.found().float(),
+        }
+    }
+
+    fn gather(&mut self, problem: &Problem, state: &mut State) {
+        if let Some(attempt) = self.0.front_mut() {
+            attempt.gather(problem);
+            state.take(problem, &attempt.state);
         }
     }
 

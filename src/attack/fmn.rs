@@ -68,7 +68,7 @@ impl Attack for Fmn {
     fn begin(&self, problem: &Problem, _state: &mut State) -> Box<dyn Search> {
         let room = problem.room(self.norm);
         // The first radius, smaller than that of any perturbation of interest.
-        let first = self.norm.usual_epsilon() / 10.0;
+        let first = self.norm.default_epsilon() / 10.0;
         Box::new(FmnSearch {
             config: *self,
             epsilon: problem.for_each(first),
@@ -128,7 +128,7 @@ impl Search for FmnSearch {
         };
         let length = length * annealed(self.done(state.step), step_size, step_size / 100.0);
         let moved = per_image::step(current, gradient, length);
-        state.current = problem.within(norm, moved, self.epsilon.clone());
+        state.current = problem.project(norm, moved, self.epsilon.clone());
     }
 
     fn finish(&mut self, problem: &Problem, state: &mut State) {

@@ -22,7 +22,7 @@ pub struct Noise {
 impl Noise {
     /// The default parameters for `norm`.
     pub fn new(norm: Norm) -> Self {
-        Self { norm, epsilon: norm.usual_epsilon(), steps: 20, seed: 0 }
+        Self { norm, epsilon: norm.default_epsilon(), steps: 20, seed: 0 }
     }
 }
 

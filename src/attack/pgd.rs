@@ -32,7 +32,7 @@ pub struct Pgd {
 impl Pgd {
     /// The default parameters for `norm`.
     pub fn new(norm: Norm) -> Self {
-        Self { norm, epsilon: norm.usual_epsilon(), steps: 40, reach: 2.5, seed: 0 }
+        Self { norm, epsilon: norm.default_epsilon(), steps: 40, reach: 2.5, seed: 0 }
     }
 }
 
@@ -96,7 +96,7 @@ impl Search for Pgd {
 
         let length = state.epsilon.clone() * (self.reach / self.steps as f32);
         let stepped = self.stepped(current.clone(), slope.gradient, length);
-        state.current = choose(found, current, problem.within(self.norm, stepped, state.epsilon.clone()));
+        state.current = choose(found, current, problem.project(self.norm, stepped, state.epsilon.clone()));
     }
 
     fn finish(&mut self, problem: &Problem, state: &mut State) {

@@ -103,7 +103,7 @@ impl Polishing {
         let size = Norm::L2.distance(state.best.pixels.clone(), problem.pixels.clone());
         let direction = within_box_direction(current.clone(), slope.gradient);
         let moved = per_image::step(current, direction, size * self.falling(self.step_size));
-        state.current = problem.within(state.norm, moved, self.radius.clone());
+        state.current = problem.project(state.norm, moved, self.radius.clone());
         self.step += 1;
     }
 }
@@ -112,11 +112,15 @@ impl Search for Polishing {
     fn step(&mut self, problem: &Problem, state: &mut State) {
         self.end_attack(problem, state);
         match &mut self.attempt {
-            Some(attempt) => {
-                attempt.step(problem);
-                state.take(problem, &attempt.state);
-            }
+            Some(attempt) => attempt.step(problem),
             None => self.around_the_best(problem, state),
+        }
+    }
+
+    fn gather(&mut self, problem: &Problem, state: &mut State) {
+        if let Some(attempt) = &mut self.attempt {
+            attempt.gather(problem);
+            state.take(problem, &attempt.state);
         }
     }
 

@@ -39,7 +39,7 @@ impl Random {
             Norm::Linf => self.fill(problem, |random| 2.0 * random.unit() - 1.0),
             _ => self.normal(problem),
         };
-        let noise = problem.inside(noise.expand(problem.pixels.shape()));
+        let noise = problem.mask_perturbation(noise.expand(problem.pixels.shape()));
         match norm {
             Norm::L0 => norm.project(noise, epsilon).sign(),
             _ => {

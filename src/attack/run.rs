@@ -259,6 +259,7 @@ impl<'a> Run<'a> {
         for _ in 0..steps {
             self.attempt.step(&self.problem);
         }
+        self.attempt.gather(&self.problem);
         let images = self.read_progress().await?;
         self.over = images.iter().all(|image| image.settled);
         Ok(Some(Progress { step: self.attempt.state.step, steps: self.attempt.steps, images }))
@@ -309,7 +310,7 @@ impl<'a> Run<'a> {
         let State { best, current, .. } = &self.attempt.state;
         let adversarial = choose(best.found(), best.pixels.clone(), current.clone());
         let adversarial = choose(mask, pixels.clone(), adversarial).clamp(0.0, 1.0);
-        let adversarial = self.problem.allowed(adversarial);
+        let adversarial = self.problem.mask_pixels(adversarial);
 
         let mut answers = self.predict(adversarial.clone()).await?;
         let mut norms = Norms::read(adversarial.clone() - pixels.clone()).await?;
@@ -403,7 +404,7 @@ impl<'a> Run<'a> {
                 let (original, room) = (pixels.clone() * 255.0, 255.0 * epsilon + 1e-3);
                 shades = shades.max_pair((original.clone() - room).ceil()).min_pair((original + room).floor());
             }
-            let rounded = self.problem.allowed(shades / 255.0);
+            let rounded = self.problem.mask_pixels(shades / 255.0);
             let rounded_answers = self.predict(rounded.clone()).await?;
             let norms = Norms::read(rounded.clone() - pixels.clone()).await?;
             let mut settled = true;

@@ -1,6 +1,6 @@
 //! σ-zero: Cinà et al. 2024, arXiv 2402.01879.
 
-use burn::tensor::{Tensor, activation::relu};
+use burn::tensor::Tensor;
 
 use super::adam::Adam;
 use super::entry::{Entry, Texts, field, steps};
@@ -96,10 +96,12 @@ impl SigmaZeroSearch {
 impl Search for SigmaZeroSearch {
     fn step(&mut self, problem: &Problem, state: &mut State) {
         let (original, current) = (problem.pixels.clone(), state.current.clone());
-        let slope = problem.gradient(current.clone(), |logits| relu(-problem.criterion.margin(logits)));
-        let adversarial = state.record(problem, slope.logits);
+        let slope = problem.gradient(current.clone(), |logits| problem.criterion.margin(logits));
+        // The gradient of max(0, −g): none where g is positive.
+        let wanted = slope.value.clone().lower_elem(0.0).float();
+        let adversarial = state.record_margin(problem, slope.logits, slope.value);
 
-        let gradient = slope.gradient + self.gradient_of_count(current.clone() - original.clone());
+        let gradient = self.gradient_of_count(current.clone() - original.clone()) - slope.gradient * broadcast(wanted);
         let steepest = Norm::Linf.measure(gradient.clone()).clamp_min(1e-12);
         let rate = self.learning_rate(state.step);
         let moved = self.adam.step(current, gradient / broadcast(steepest), rate).clamp(0.0, 1.0);

@@ -31,7 +31,7 @@ impl<A: Attack + Clone + 'static> Attack for SmallestEpsilon<A> {
     }
 
     fn begin(&self, problem: &Problem, state: &mut State) -> Box<dyn Search> {
-        let first = self.attack.about().epsilon.unwrap_or_else(|| state.norm.usual_epsilon());
+        let first = self.attack.about().epsilon.unwrap_or_else(|| state.norm.default_epsilon());
         let attempt = Attempt::within(&self.attack, problem, problem.for_each(first));
         Box::new(Bracket { attack: self.attack.clone(), attempt, largest_failed: problem.for_each(0.0) })
     }
@@ -66,6 +66,10 @@ impl<A: Attack> Search for Bracket<A> {
             self.attempt = Attempt::within(&self.attack, problem, epsilon);
         }
         self.attempt.step(problem);
+    }
+
+    fn gather(&mut self, problem: &Problem, state: &mut State) {
+        self.attempt.gather(problem);
         state.take(problem, &self.attempt.state);
     }
 

@@ -30,7 +30,7 @@ pub struct Square {
 impl Square {
     /// The default parameters for `norm`.
     pub fn new(norm: Norm) -> Self {
-        Self { norm, epsilon: norm.usual_epsilon(), steps: 5000, share: 0.8, seed: 0 }
+        Self { norm, epsilon: norm.default_epsilon(), steps: 5000, share: 0.8, seed: 0 }
     }
 }
 

@@ -3,8 +3,7 @@
 
 use cubecl::prelude::*;
 
-use super::layer::{ActivationKind, Geometry, activate, activation_backward};
-use super::{PIXELS, place};
+use super::geometry::{ActivationKind, Geometry, PIXELS, activate, activation_backward, place};
 
 /// One thread computes `PIXELS` neighbouring pixels of `tile` output channels.
 #[cube(launch_unchecked)]

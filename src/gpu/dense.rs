@@ -2,7 +2,7 @@
 
 use cubecl::prelude::*;
 
-use super::layer::{ActivationKind, Geometry, activate, activation_backward};
+use super::geometry::{ActivationKind, Geometry, activate, activation_backward};
 
 /// Images that one thread computes together.
 pub(super) const IMAGES: usize = 8;

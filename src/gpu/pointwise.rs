@@ -2,8 +2,7 @@
 
 use cubecl::prelude::*;
 
-use super::layer::{ActivationKind, Geometry, activate, activation_backward};
-use super::{PIXELS, place};
+use super::geometry::{ActivationKind, Geometry, PIXELS, activate, activation_backward, place};
 
 /// One thread computes `PIXELS` pixels, evenly spread over the image, of `tile` output channels of a 1×1 convolution.
 /// With `backward` it computes the gradient in the input: then `x` is the gradient, `other` is the input, and the input

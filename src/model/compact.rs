@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor};
 
 use crate::classifier::Classifier;
 use crate::error::Error;
-use crate::layer::{Activation, connect, convolve};
+use crate::fused::{Activation, connect, convolve};
 use crate::onnx::{Export, Writer};
 
 /// Mean of the COIL-20 pixels of the training poses, with pixels in [0, 1].

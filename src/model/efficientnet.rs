@@ -9,7 +9,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::classifier::Classifier;
 use crate::error::Error;
-use crate::layer::{Activation, connect, convolve};
+use crate::fused::{Activation, connect, convolve};
 use crate::onnx::{Export, Writer};
 
 /// Side of the square input, in pixels.

@@ -9,14 +9,14 @@ import { percent } from '../words.js';
 
 /**
  * @param {import('../page.js').Page} page @param {import('../session.js').Session} session
- * @param {ReturnType<typeof import('./look.js').lookFlow>} looks
+ * @param {ReturnType<typeof import('./classify.js').classifyFlow>} classifying
  * @param {ReturnType<typeof import('../view/attack.js').attackForm>} form
  * @param {(best: import('../page.js').Best) => void} onBest a smaller change has been found on the way
  */
-export function attackFlow(page, session, looks, form, onBest) {
+export function attackFlow(page, session, classifying, form, onBest) {
   async function attack() {
     if (form.ready() && !form.read()) return;
-    if ((page.job?.kind === 'look' || !page.shown) && !(await looks.done())) return;
+    if ((page.job?.kind === 'classify' || !page.shown) && !(await classifying.done())) return;
     const options = form.read();
     if (!page.shown || !options) return;
 

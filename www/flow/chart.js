@@ -15,7 +15,7 @@ import { attackWords, counted } from '../words.js';
 
 /** @typedef {import('../robustness.js').Evaluation} Evaluation */
 /** @typedef {import('../robustness.js').Measure} Measure */
-/** @typedef {import('./sweep.js').Live} Live */
+/** @typedef {import('../page.js').MeasuredHere} MeasuredHere */
 
 /** The chart's other view, besides the measures: the share still classified correctly by ‖Δx‖. */
 const READ = 'read';
@@ -40,7 +40,7 @@ export function chartFlow(page, form) {
   let all = null;
   /** The results of the shown family. @type {Evaluation[]} */
   let measured = [];
-  /** @type {Live | null} */
+  /** @type {MeasuredHere | null} */
   let live = null;
   const data = dataButtons('chart-data', 'the chart’s figures', 'robustness', () => (view.value === READ ? shareRows : levelRows)(measured[chosen.selectedIndex]));
   const hereData = dataButtons('sweep-data', 'what was measured here', 'measured-here', () => (live ? sweepRows(live) : []));
@@ -163,7 +163,7 @@ export function chartFlow(page, form) {
   return {
     show,
 
-    /** @param {Live} points */
+    /** @param {MeasuredHere} points */
     measured(points) {
       live = points;
       draw();

@@ -103,7 +103,7 @@ export function ownFlow(page, session, use, leave) {
 
   /** Opens a network. @param {File[]} files the network, and what belongs to it @returns {Promise<boolean>} whether it is in use now */
   async function open(files) {
-    if (!page.allows('look')) {
+    if (!page.allows('classify')) {
       complain('Another network has to wait until the measuring is done or cancelled.');
       return false;
     }
@@ -240,8 +240,8 @@ export function ownFlow(page, session, use, leave) {
         widget.restore({ normalisation: model.normalisation, input_size: [height, width] });
       }
       if (problem) widget.tell(problem);
-      else if (family && page.job?.kind !== 'look') widget.tell(describe(family), [...notes, ...(storage ? [storage] : [])]);
-      widget.show({ given: given !== null || used === 'now', used, kept: used === 'before' ? [] : waiting().map(({ name }) => name), allowed: page.allows('look') });
+      else if (family && page.job?.kind !== 'classify') widget.tell(describe(family), [...notes, ...(storage ? [storage] : [])]);
+      widget.show({ given: given !== null || used === 'now', used, kept: used === 'before' ? [] : waiting().map(({ name }) => name), allowed: page.allows('classify') });
     },
   };
 }

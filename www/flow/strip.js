@@ -15,10 +15,10 @@ import { attackWords, counted, duration, isOwnFile } from '../words.js';
 /**
  * @param {import('../page.js').Page} page @param {import('../session.js').Session} session
  * @param {ReturnType<typeof import('../view/attack.js').attackForm>} form
- * @param {ReturnType<typeof import('./look.js').lookFlow>} looks
+ * @param {ReturnType<typeof import('./classify.js').classifyFlow>} classifying
  * @param {ReturnType<typeof import('./attack.js').attackFlow>} attacks
  */
-export function stripFlow(page, session, form, looks, attacks) {
+export function stripFlow(page, session, form, classifying, attacks) {
   const widget = strip(fill, () => page.job?.abort(), open);
   /** @type {Family | null} */
   let family = null;
@@ -84,7 +84,7 @@ export function stripFlow(page, session, form, looks, attacks) {
   /** Shows a network and its result. @param {string} id */
   async function open(id) {
     const kept = found.get(id);
-    if (!kept || !(await looks.look({ model: kept.model })) || !page.shown) return;
+    if (!kept || !(await classifying.classify({ model: kept.model })) || !page.shown) return;
     attacks.settle({ of: page.shown, ...kept });
     page.changed();
   }

@@ -10,13 +10,12 @@ import { counted, duration } from '../words.js';
 /** @typedef {import('../page.js').Picture} Picture */
 /** @typedef {import('../bridge.js').Bridge} Bridge */
 /** @typedef {import('../pictures.js').Subject} Subject */
-/** @typedef {{ family: Family, options: AttackOptions, images: number, points: import('../../pkg/decoy.js').SweepPoint[] }} Live the results measured here */
 
 /**
  * @param {import('../page.js').Page} page @param {import('../session.js').Session} session
  * @param {import('../galleries.js').Galleries} galleries @param {import('../pictures.js').Pictures} pictures
  * @param {ReturnType<typeof import('../view/attack.js').attackForm>} form
- * @param {(live: Live) => void} onPoints
+ * @param {(measured: import('../page.js').MeasuredHere) => void} onPoints
  */
 export function sweepFlow(page, session, galleries, pictures, form, onPoints) {
   const widget = sweepForm(sweep, () => page.job?.abort(), estimate);

@@ -5,7 +5,7 @@ import { slug } from '../words.js';
 
 /** @typedef {{ id: string, title: string, file: string, credit: string, licence: string, source: string }} Photo */
 
-/** @param {string} folder @param {{ photos: Photo[] }} content @returns {import('../galleries.js').Shelf} */
+/** @param {string} folder @param {{ photos: Photo[] }} content @returns {import('../galleries.js').Content} */
 export const photographs = (folder, { photos }) => ({
   noun: 'Photograph',
   inner: null,

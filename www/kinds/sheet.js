@@ -13,7 +13,7 @@ import { slug } from '../words.js';
  * @property {import('../galleries.js').Credit} credit
  */
 
-/** @param {string} folder @param {Sheet} content @param {string[]} labels of the family @returns {import('../galleries.js').Shelf} */
+/** @param {string} folder @param {Sheet} content @param {string[]} labels of the family @returns {import('../galleries.js').Content} */
 export function sheet(folder, { family, file: name, side, columns, pictures, credit }, labels) {
   const file = siteFile(`${folder}/${name}`);
   const entries = pictures.map(({ class: type, index }, place) => ({

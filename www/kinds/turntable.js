@@ -5,7 +5,7 @@ import { slug } from '../words.js';
 
 /** @typedef {{ poses: number, degrees_per_pose: number, file: string }} Turntable */
 
-/** @param {string} folder @param {Turntable} content @param {string[]} labels of the family @returns {import('../galleries.js').Shelf} */
+/** @param {string} folder @param {Turntable} content @param {string[]} labels of the family @returns {import('../galleries.js').Content} */
 export function turntable(folder, { poses, degrees_per_pose, file }, labels) {
   const degrees = (/** @type {number} */ pose) => `${pose * degrees_per_pose}°`;
   return {

@@ -2,8 +2,6 @@
 
 import { find } from './dom.js';
 
-/** @typedef {ReturnType<typeof deviceField>} DeviceField */
-
 /** @param {() => void} onChoice another device was chosen */
 export function deviceField(onChoice) {
   const select = find('device', HTMLSelectElement);

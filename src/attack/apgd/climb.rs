@@ -116,7 +116,7 @@ impl Climb {
                     Norm::L0.project(within_box_direction(from.clone(), gradient), sparse.count.clone()).sign();
                 let values = Norm::L0.measure(steepest.clone()).clamp_min(1.0);
                 let stepped = from.clone() + steepest * broadcast(self.step_size.clone() / values);
-                problem.within(self.norm, stepped, self.radius.clone())
+                problem.project(self.norm, stepped, self.radius.clone())
             }
         };
         self.previous = from;
@@ -125,7 +125,7 @@ impl Climb {
     }
 
     fn with_momentum(&self, problem: &Problem, from: Tensor<4>, gradient: Tensor<4>) -> Tensor<4> {
-        let within = |pixels| problem.within(self.norm, pixels, self.radius.clone());
+        let within = |pixels| problem.project(self.norm, pixels, self.radius.clone());
         let step = if self.norm == Norm::Linf { per_image::sign_step } else { per_image::step };
         let stepped = within(step(from.clone(), gradient, self.step_size.clone()));
         if self.step == 0 {

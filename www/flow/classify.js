@@ -13,18 +13,18 @@ import * as run from '../view/run.js';
  * @param {import('../page.js').Page} page @param {import('../session.js').Session} session
  * @param {import('../pictures.js').Pictures} pictures
  */
-export function lookFlow(page, session, pictures) {
+export function classifyFlow(page, session, pictures) {
   /** Resolves when the last classification ends: whether it succeeded. @type {Promise<boolean>} */
-  let looked = Promise.resolve(false);
+  let classified = Promise.resolve(false);
   /** Number of requests so far: if several files are given, only the last one is used. */
   let asked = 0;
 
   /** Classifies with a changed picture, crop or network. If this fails, the page stays as it was. @param {Partial<Wish>} change */
-  function look(change) {
+  function classify(change) {
     asked += 1;
     page.wanted = { ...page.wanted, ...change };
-    looked = predict(page.begin('look'), page.wanted);
-    return looked;
+    classified = predict(page.begin('classify'), page.wanted);
+    return classified;
   }
 
   /** @param {Job} job @param {Wish} wish @returns {Promise<boolean>} */
@@ -50,8 +50,8 @@ export function lookFlow(page, session, pictures) {
       if (wish.crop && crop !== wish.crop) remark('The crop in the link lies outside of the picture: the middle is shown instead.');
       return true;
     } catch (error) {
-      if (job === page.job && session.leaveGpu()) return look({});
-      page.fail(job, error, () => look(wish));
+      if (job === page.job && session.leaveGpu()) return classify({});
+      page.fail(job, error, () => classify(wish));
       if (job === page.job && page.shown) {
         const { family, model, subject, crop } = page.shown;
         page.wanted = { family, model, subject, crop };
@@ -72,14 +72,14 @@ export function lookFlow(page, session, pictures) {
   }
 
   return {
-    look,
+    classify,
 
     /** Resolves when the picture is classified, or could not be. Starts a new classification if none is running. */
-    done: () => (page.job?.kind === 'look' ? looked : look({})),
+    done: () => (page.job?.kind === 'classify' ? classified : classify({})),
 
     /** Opens the user's own picture. The page does not change until the file is known to be a picture. @param {File} file @param {Wish['family']} family @returns {Promise<boolean>} whether it is one */
     async open(file, family) {
-      if (!page.allows('look')) {
+      if (!page.allows('classify')) {
         complain('Another picture has to wait until the measuring is done or cancelled.');
         return false;
       }
@@ -89,7 +89,7 @@ export function lookFlow(page, session, pictures) {
         await pictures.open(await worker(), subject);
         if (turn !== asked) return false;
         const model = family === page.wanted.family ? page.wanted.model : family.models[0];
-        look({ family, model, subject, crop: null });
+        classify({ family, model, subject, crop: null });
         return true;
       } catch (error) {
         if (turn !== asked) return false;

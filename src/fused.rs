@@ -10,7 +10,7 @@
 //! use burn::nn::conv::{Conv2d, Conv2dConfig};
 //! use burn::tensor::{Device, Tensor};
 //! use decoy::classifier::Classifier;
-//! use decoy::layer::{Activation, convolve};
+//! use decoy::fused::{Activation, convolve};
 //!
 //! #[derive(Module, Debug)]
 //! struct Tiny {

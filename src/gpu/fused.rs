@@ -8,63 +8,13 @@ use cubecl::prelude::*;
 
 use super::convolution::{backward_kernel, forward_kernel};
 use super::dense::{IMAGES, INPUTS, dense_backward_kernel, dense_kernel, gather_kernel};
+use super::geometry::{ActivationKind, GeometryLaunch, PIXELS};
 use super::pointwise::pointwise_kernel;
-use super::{PIXELS, THREADS, empty, threads};
-use crate::layer::{Activation, Kind, Layer, LayerOps, Reversible, composed, composed_backward};
+use super::{THREADS, empty, threads};
+use crate::fused::{Activation, Kind, Layer, LayerOps, Reversible, composed, composed_backward};
 
 /// The largest side of a convolution kernel here. Larger ones would be unrolled into too much code; Burn computes them.
 const LARGEST_KERNEL: usize = 5;
-
-/// [`Activation`] without its parameters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum ActivationKind {
-    Identity,
-    Relu,
-    Relu6,
-    Affine,
-}
-
-/// The sizes of a layer, and the parameters of its activation.
-#[derive(CubeLaunch, CubeType)]
-pub(super) struct Geometry {
-    pub images: usize,
-    pub channels: usize,
-    pub height: usize,
-    pub width: usize,
-    pub outputs: usize,
-    pub out_height: usize,
-    pub out_width: usize,
-    pub top: usize,
-    pub left: usize,
-    pub scale: f32,
-    pub shift: f32,
-}
-
-#[cube]
-pub(super) fn activate(x: f32, geometry: &Geometry, #[comptime] activation: ActivationKind) -> f32 {
-    match activation {
-        ActivationKind::Identity => x,
-        ActivationKind::Relu => max(x, 0.0f32),
-        ActivationKind::Relu6 => min(max(x, 0.0f32), 6.0f32),
-        ActivationKind::Affine => x * geometry.scale + geometry.shift,
-    }
-}
-
-/// The gradient in `x`, from the `gradient` after the activation of `x`.
-#[cube]
-pub(super) fn activation_backward(
-    gradient: f32,
-    x: f32,
-    geometry: &Geometry,
-    #[comptime] activation: ActivationKind,
-) -> f32 {
-    match activation {
-        ActivationKind::Identity => gradient,
-        ActivationKind::Relu => select(x > 0.0f32, gradient, 0.0f32),
-        ActivationKind::Relu6 => select(x > 0.0f32 && x < 6.0f32, gradient, 0.0f32),
-        ActivationKind::Affine => gradient * geometry.scale,
-    }
-}
 
 impl Layer {
     /// Whether there is a kernel here for this layer.
