@@ -34,6 +34,8 @@
 //!
 //! [`export`] writes Decoy's own networks as ONNX, so that other runtimes can check a picture.
 
+use std::rc::Rc;
+
 use burn::tensor::{Device, Tensor};
 use prost::Message;
 use serde::{Deserialize, Serialize};
@@ -45,14 +47,19 @@ use graph::{Graph, SIGMOID_NOTE};
 
 mod array;
 mod constant;
+mod einsum;
 mod external;
+mod functions;
 mod graph;
+mod node;
 mod operators;
 pub(crate) mod proto;
 mod resize;
 mod scikit;
+mod steps;
 #[cfg(test)]
 mod tests;
+mod transformer;
 mod writer;
 
 pub use external::{join, other_files};
@@ -210,7 +217,7 @@ impl Network {
     /// The network in the form that attacks take.
     pub fn freeze(self) -> Frozen {
         let device = self.device.clone();
-        Frozen::of(Box::new(self), device)
+        Frozen::of(Rc::new(self), device)
     }
 
     /// The logits `[N, K]` of `pixels`, if the graph takes this number of images in one run.
@@ -284,7 +291,8 @@ fn sentence(message: &str) -> String {
 }
 
 fn read(bytes: &[u8], options: &Options, device: &Device) -> Result<Network, Error> {
-    let model = decode(bytes)?;
+    let mut model = decode(bytes)?;
+    functions::put_in_place(&mut model)?;
     let version = model.opsets.iter().find(|opset| matches!(opset.domain.as_deref(), None | Some("" | "ai.onnx")));
     let opset = version.and_then(|opset| opset.version).unwrap_or(1);
     if opset < 7 {

@@ -547,9 +547,9 @@ impl Array {
         })
     }
 
-    /// A layer of [`crate::layer`], with its weights and bias.
-    pub fn layer(&self, layer: crate::layer::Layer, weight: &Self, bias: &Self) -> Checked<Self> {
-        use crate::layer::{Kind, LayerOps};
+    /// A layer of [`crate::fused`], with its weights and bias.
+    pub fn layer(&self, layer: crate::fused::Layer, weight: &Self, bias: &Self) -> Checked<Self> {
+        use crate::fused::{Kind, LayerOps};
         let (x, w) = (&self.shape, &weight.shape);
         let fits = match layer.kind {
             Kind::Dense => x.len() == 2 && w.len() == 2 && x[1] == w[0] && bias.shape == w[1..],

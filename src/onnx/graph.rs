@@ -9,17 +9,19 @@ use burn::tensor::Device;
 
 use super::array::{Array, Budget, Checked, NumberKind, Window, count};
 use super::constant::tensor;
-use super::operators::{Attributes, Frame, Inputs, Operation, folded_norm, multiply, operator};
+use super::node::{Attributes, Inputs};
+use super::operators::{Frame, Operation, folded_norm, operator};
 use super::proto;
+use super::steps::multiply;
 use crate::error::Error;
-use crate::layer::{Activation, Kind, Layer};
+use crate::fused::{Activation, Kind, Layer};
 
 /// What is told of a sigmoid that is removed.
 pub(super) const SIGMOID_NOTE: &str = "The Sigmoid at the end, a yes or no for each class, is removed: attacks work on logits, and the classes share one \
      probability.";
 
 /// The largest number of nodes: ten times that of large classifiers.
-const NODES: usize = 20_000;
+pub(super) const NODES: usize = 20_000;
 
 /// The largest number of inputs of all nodes together.
 const INPUTS: usize = 10 * NODES;

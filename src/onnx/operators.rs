@@ -1,7 +1,5 @@
 //! The operators. Each reads its attributes once and returns a function that runs on arrays.
 
-use std::cell::RefCell;
-
 use burn::backend::Dispatch;
 use burn::backend::DispatchTensor;
 use burn::backend::ops::{ActivationOps, FloatTensorOps, PadMode};
@@ -9,114 +7,15 @@ use burn::tensor::{Tensor, activation};
 
 use super::array::{Array, Checked, LARGEST, NumberKind, Window, count, within_growth};
 use super::constant::{kind_of, tensor};
-use super::proto::Attribute;
+use super::einsum::Einsum;
+use super::node::{Attributes, Inputs};
+use super::steps::{
+    add, add_value, axes_of, axis_of, gather, length_of, lengths_of, multiply, reduce, reduction, scaled, square_root,
+};
+use super::transformer::{Attention, RotaryEmbedding, rms_norm};
 
 /// An operator ready to run.
 pub(super) type Operation = Box<dyn Fn(&Inputs) -> Checked<Vec<Array>>>;
-
-/// The inputs of an operator.
-pub(super) struct Inputs<'a> {
-    pub arrays: Vec<Option<&'a Array>>,
-    /// The number of outputs of the node.
-    pub outputs: usize,
-    /// The number of images in this run.
-    pub batch: usize,
-    /// The number of images that is written into the graph's shapes, if any.
-    pub fixed_batch: Option<usize>,
-}
-
-impl<'a> Inputs<'a> {
-    fn get(&self, index: usize) -> Checked<&'a Array> {
-        self.maybe(index)
-            .ok_or_else(|| format!("at least {} inputs are expected, {} found", index + 1, self.arrays.len()))
-    }
-
-    fn maybe(&self, index: usize) -> Option<&'a Array> {
-        self.arrays.get(index).copied().flatten()
-    }
-
-    /// The integers of a constant input that is a short list, if it is given.
-    fn whole(&self, index: usize) -> Checked<Option<Vec<i64>>> {
-        self.maybe(index).map(Array::whole_list).transpose()
-    }
-
-    /// The integers of an attribute, `written`, or in newer operator sets of the constant input `index`, if it is given.
-    fn written_or(&self, written: Option<&Vec<i64>>, index: usize) -> Checked<Option<Vec<i64>>> {
-        written.map_or_else(|| self.whole(index), |written| Ok(Some(written.clone())))
-    }
-
-    /// Whether a fixed `length` stands for `fixed_batch` images and must become the number of images in this run.
-    fn rewrites(&self, length: i64) -> bool {
-        self.fixed_batch.is_some_and(|fixed| fixed != self.batch && fixed as i64 == length)
-    }
-}
-
-/// The attributes of a node.
-pub(super) struct Attributes<'a> {
-    pub all: &'a [Attribute],
-    /// The first attribute that was read and is of another kind, in words.
-    wrong: RefCell<Option<String>>,
-}
-
-/// The kinds of attributes, by their numbers in the format (`AttributeProto.AttributeType`).
-const KINDS: [(i32, &str); 8] = [
-    (1, "a float"),
-    (2, "a whole number"),
-    (3, "a text"),
-    (4, "a tensor"),
-    (5, "a graph"),
-    (6, "floats"),
-    (7, "whole numbers"),
-    (8, "texts"),
-];
-
-impl<'a> Attributes<'a> {
-    pub fn new(all: &'a [Attribute]) -> Self {
-        Self { all, wrong: RefCell::default() }
-    }
-
-    /// The attribute of this name and kind. One of another kind is left out, and [`check`](Self::check) tells.
-    fn find(&self, name: &str, kind: i32) -> Option<&'a Attribute> {
-        let found = self.all.iter().find(|attribute| attribute.name.as_deref() == Some(name))?;
-        // Very old files do not say the kind.
-        let other = found.kind.filter(|&found| found != 0 && found != kind);
-        let Some(other) = other else { return Some(found) };
-        let words = |kind| KINDS.iter().find(|known| known.0 == kind).map_or("another kind", |known| known.1);
-        let message = format!("{name} is {} where {} is expected", words(other), words(kind));
-        self.wrong.borrow_mut().get_or_insert(message);
-        None
-    }
-
-    /// An error if an attribute that was read is of another kind.
-    pub fn check(&self) -> Checked<()> {
-        self.wrong.take().map_or(Ok(()), Err)
-    }
-
-    pub fn int(&self, name: &str, default: i64) -> i64 {
-        self.find(name, 2).and_then(|attribute| attribute.int).unwrap_or(default)
-    }
-
-    pub fn float(&self, name: &str, default: f64) -> f64 {
-        self.find(name, 1).and_then(|attribute| attribute.float).map_or(default, f64::from)
-    }
-
-    pub fn ints(&self, name: &str) -> Option<Vec<i64>> {
-        self.find(name, 7).map(|attribute| attribute.ints.clone())
-    }
-
-    pub fn floats(&self, name: &str) -> Option<Vec<f64>> {
-        self.find(name, 6).map(|attribute| attribute.floats.iter().copied().map(f64::from).collect())
-    }
-
-    pub fn text(&self, name: &str, default: &str) -> String {
-        let text = self.find(name, 3).and_then(|attribute| attribute.string.as_deref());
-        text.map_or(default.to_owned(), |text| String::from_utf8_lossy(text).into_owned())
-    }
-
-    pub fn tensor(&self, name: &str) -> Option<&'a super::proto::Tensor> {
-        self.find(name, 4)?.tensor.as_deref()
-    }
-}
 
 /// Operators that are not supported, with advice for each.
 const REFUSED: [(&[&str], &str); 5] = [
@@ -204,12 +103,6 @@ fn elementwise(kind: &str, a: &Attributes) -> Option<Work> {
         _ => return composed(kind, a),
     };
     Some(Box::new(move |x| x.map(simple)))
-}
-
-/// The square root, with the gradient 0 at 0, where Burn's is not a number: the length of a row of zeros has none.
-fn square_root(x: Tensor<1>) -> Tensor<1> {
-    let zero = x.clone().equal_elem(0.0);
-    x.mask_fill(zero.clone(), 1.0).sqrt().mask_fill(zero, 0.0)
 }
 
 fn composed(kind: &str, a: &Attributes) -> Option<Work> {
@@ -399,59 +292,6 @@ fn fold(inputs: &Inputs, work: impl Fn(&Array, &Array) -> Checked<Array>) -> Che
     (1..inputs.arrays.len()).try_fold(inputs.get(0)?.clone(), |sum, index| work(&sum, inputs.get(index)?))
 }
 
-/// Whether an array with a single value leaves the shape of `x` unchanged.
-fn is_plain(x: &Array, scalar: &Array) -> bool {
-    !x.is_constant() && scalar.rank() <= x.rank()
-}
-
-fn add_value(x: &Array, value: f64, scalar: &Array) -> Checked<Array> {
-    if is_plain(x, scalar) {
-        return x.map(|x| Dispatch::float_add_scalar(x, value.into()));
-    }
-    x.pair(&Array::constant(vec![value as f32], scalar.shape())?, x.kind(), Dispatch::float_add)
-}
-
-fn add(a: &Array, b: &Array) -> Checked<Array> {
-    match (a.scalar(), b.scalar()) {
-        (_, Some(value)) if is_plain(a, b) => a.map(|x| Dispatch::float_add_scalar(x, value.into())),
-        (Some(value), _) if is_plain(b, a) => b.map(|x| Dispatch::float_add_scalar(x, value.into())),
-        _ => a.pair(b, a.kind(), Dispatch::float_add),
-    }
-}
-
-pub(super) fn multiply(a: &Array, b: &Array) -> Checked<Array> {
-    match (a.scalar(), b.scalar()) {
-        (_, Some(value)) if is_plain(a, b) => a.map(|x| Dispatch::float_mul_scalar(x, value.into())),
-        (Some(value), _) if is_plain(b, a) => b.map(|x| Dispatch::float_mul_scalar(x, value.into())),
-        _ => a.pair(b, a.kind(), Dispatch::float_mul),
-    }
-}
-
-/// The index of an axis; negative numbers count from the end.
-pub(super) fn axis_of(axis: i64, rank: usize) -> Checked<usize> {
-    let counted = if axis < 0 { axis + rank as i64 } else { axis };
-    usize::try_from(counted)
-        .ok()
-        .filter(|&axis| axis < rank)
-        .ok_or_else(|| format!("an axis of {rank} is expected, {axis} found"))
-}
-
-/// Axes in ascending order.
-fn axes_of(axes: &[i64], rank: usize) -> Checked<Vec<usize>> {
-    let mut axes = axes.iter().map(|&axis| axis_of(axis, rank)).collect::<Checked<Vec<_>>>()?;
-    axes.sort_unstable();
-    axes.dedup();
-    Ok(axes)
-}
-
-fn length_of(value: i64) -> Checked<usize> {
-    usize::try_from(value).map_err(|_| format!("a length is expected, {value} found"))
-}
-
-fn lengths_of(values: &[i64]) -> Checked<Vec<usize>> {
-    values.iter().copied().map(length_of).collect()
-}
-
 /// Operators that change shapes, and operators on shapes.
 fn shaping(kind: &str, a: &Attributes) -> Checked<Option<Operation>> {
     let axis = move |default| a.int("axis", default);
@@ -595,15 +435,23 @@ fn shaping(kind: &str, a: &Attributes) -> Checked<Option<Operation>> {
         }
         "Gather" => {
             let axis = axis(0);
+            one(move |inputs| gather(inputs.get(0)?, inputs.get(1)?, axis))
+        }
+        "Trilu" => {
+            let upper = a.int("upper", 1) == 1;
             one(move |inputs| {
-                let (x, at) = (inputs.get(0)?, inputs.get(1)?);
-                let axis = axis_of(axis, x.rank())?;
-                let length = x.shape()[axis] as i64;
-                let place = |index: i64| length_of(if index < 0 { index + length } else { index });
-                let places = at.whole_values()?.into_iter().map(place).collect::<Checked<Vec<_>>>()?;
-                let shape = x.shape();
-                let shape: Vec<usize> = [&shape[..axis], at.shape(), &shape[axis + 1..]].concat();
-                x.select(axis, &places)?.reshape(&shape)
+                let x = inputs.get(0)?;
+                let [.., rows, columns] = x.shape()[..] else {
+                    return Err(format!("matrices are expected, {:?} found", x.shape()));
+                };
+                let diagonal = inputs.whole(1)?.and_then(|list| list.first().copied()).unwrap_or(0);
+                let kept = |place: usize| {
+                    let right = (place % columns) as i64 - (place / columns) as i64;
+                    if upper { right >= diagonal } else { right <= diagonal }
+                };
+                let mask = (0..within_growth(&[rows, columns])?).map(|place| f64::from(u8::from(kept(place))));
+                let mask = Array::whole(mask.collect(), &[rows, columns], NumberKind::Bool)?;
+                mask.choose(x, &Array::constant(vec![0.0], &[])?)
             })
         }
         "Expand" => one(|inputs| {
@@ -805,52 +653,6 @@ fn range(start: i64, end: i64, step: i64, length: usize) -> Checked<(usize, usiz
     })
 }
 
-/// Work before the reduction, the reduction along an axis, and work after it.
-type Reduction =
-    (fn(&Array) -> Checked<Array>, fn(DispatchTensor, usize) -> DispatchTensor, fn(&Array) -> Checked<Array>);
-
-fn reduction(kind: &str) -> Option<Reduction> {
-    fn same(x: &Array) -> Checked<Array> {
-        Ok(x.clone())
-    }
-    fn square(x: &Array) -> Checked<Array> {
-        x.map(|x| Dispatch::float_mul(x.clone(), x))
-    }
-    Some(match kind {
-        "ReduceMean" => (same, Dispatch::float_mean_dim, same),
-        "ReduceSum" => (same, Dispatch::float_sum_dim, same),
-        "ReduceMax" => (same, Dispatch::float_max_dim, same),
-        "ReduceMin" => (same, Dispatch::float_min_dim, same),
-        "ReduceProd" => (same, Dispatch::float_prod_dim, same),
-        "ReduceL1" => (|x| x.map(Dispatch::float_abs), Dispatch::float_sum_dim, same),
-        "ReduceL2" => (square, Dispatch::float_sum_dim, |x| x.map_flat(square_root)),
-        "ReduceSumSquare" => (square, Dispatch::float_sum_dim, same),
-        "ReduceLogSum" => (same, Dispatch::float_sum_dim, |x| x.map(Dispatch::float_log)),
-        _ => return None,
-    })
-}
-
-fn reduce(x: &Array, axes: &[usize], keep: bool, (before, along, after): &Reduction) -> Checked<Array> {
-    let kept = |axis: &usize| keep || !axes.contains(axis);
-    let shape: Vec<usize> = (0..x.rank()).map(|axis| if axes.contains(&axis) { 1 } else { x.shape()[axis] }).collect();
-    let shape: Vec<usize> = (0..x.rank()).filter(kept).map(|axis| shape[axis]).collect();
-    let mut x = before(x)?;
-    // Neighbouring axes are reduced as one.
-    let joined = axes.len() > 1 && axes.windows(2).all(|pair| pair[1] == pair[0] + 1);
-    let mut axes = axes.to_vec();
-    if joined {
-        let (first, last) = (axes[0], axes[axes.len() - 1]);
-        let lengths = x.shape();
-        let flat = [&lengths[..first], &[count(&lengths[first..=last])?], &lengths[last + 1..]].concat();
-        x = x.reshape(&flat)?;
-        axes = vec![first];
-    }
-    for axis in axes {
-        x = x.reduce(axis, along)?;
-    }
-    after(&x.reshape(&shape)?)
-}
-
 /// Convolutions, matrices, pooling and normalisation.
 fn layers(kind: &str, a: &Attributes, opset: i64) -> Checked<Option<Operation>> {
     let epsilon = a.float("epsilon", 1e-5);
@@ -922,6 +724,39 @@ fn layers(kind: &str, a: &Attributes, opset: i64) -> Checked<Option<Operation>> 
                 rows.normalise_last(&flat(inputs.get(1)?)?, shift.as_ref(), epsilon)?.reshape(x.shape())
             })
         }
+        "RMSNormalization" => {
+            let axis = a.int("axis", -1);
+            one(move |inputs| rms_norm(inputs.get(0)?, inputs.get(1)?, axis, epsilon))
+        }
+        "RotaryEmbedding" => {
+            let rotary = RotaryEmbedding::of(a)?;
+            one(move |inputs| rotary.run(inputs))
+        }
+        "Attention" => {
+            let attention = Attention::of(a)?;
+            one(move |inputs| attention.run(inputs))
+        }
+        "Einsum" => {
+            let einsum = Einsum::of(&a.text("equation", ""))?;
+            one(move |inputs| einsum.run(&inputs.arrays))
+        }
+        "LpNormalization" => {
+            let (axis, kind) = (a.int("axis", -1), if a.int("p", 2) == 1 { "ReduceL1" } else { "ReduceL2" });
+            one(move |inputs| {
+                let x = inputs.get(0)?;
+                let size = reduce(x, &[axis_of(axis, x.rank())?], true, &reduction(kind).ok_or("it is listed")?)?;
+                x.pair(&size.map_flat(|x| x.clamp_min(1e-30))?, NumberKind::Float, Dispatch::float_div)
+            })
+        }
+        "Scaler" => {
+            let [offset, scale] = ["offset", "scale"].map(|name| a.floats(name).unwrap_or_default());
+            let [offset, scale] = [offset, scale].map(|list| {
+                let values: Vec<f32> = list.into_iter().map(|value| value as f32).collect();
+                Array::constant(values.clone(), &[values.len()])
+            });
+            let (offset, scale) = (offset?, scale?);
+            one(move |inputs| multiply(&inputs.get(0)?.pair(&offset, NumberKind::Float, Dispatch::float_sub)?, &scale))
+        }
         "InstanceNormalization" => one(move |inputs| {
             let x = inputs.get(0)?;
             grouped(x, x.shape().get(1).copied().unwrap_or(1), inputs.get(1)?, inputs.get(2)?, epsilon)
@@ -990,10 +825,6 @@ fn layers(kind: &str, a: &Attributes, opset: i64) -> Checked<Option<Operation>> 
         }
         _ => return Ok(None),
     }))
-}
-
-fn scaled(x: &Array, factor: f64) -> Checked<Array> {
-    if factor == 1.0 { Ok(x.clone()) } else { x.map(|x| Dispatch::float_mul_scalar(x, factor.into())) }
 }
 
 fn global(kind: &'static str) -> Operation {

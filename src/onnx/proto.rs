@@ -15,6 +15,27 @@ pub(crate) struct Model {
     pub opsets: Vec<Opset>,
     #[prost(message, optional, tag = "7")]
     pub graph: Option<Graph>,
+    #[prost(message, repeated, tag = "25")]
+    pub functions: Vec<Function>,
+}
+
+/// An operator that the file defines itself.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Function {
+    #[prost(string, optional, tag = "1")]
+    pub name: Option<String>,
+    #[prost(string, repeated, tag = "4")]
+    pub inputs: Vec<String>,
+    #[prost(string, repeated, tag = "5")]
+    pub outputs: Vec<String>,
+    #[prost(message, repeated, tag = "7")]
+    pub nodes: Vec<Node>,
+    #[prost(string, optional, tag = "10")]
+    pub domain: Option<String>,
+    #[prost(message, repeated, tag = "11")]
+    pub defaults: Vec<Attribute>,
+    #[prost(string, optional, tag = "13")]
+    pub overload: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -53,6 +74,8 @@ pub(crate) struct Node {
     pub attributes: Vec<Attribute>,
     #[prost(string, optional, tag = "7")]
     pub domain: Option<String>,
+    #[prost(string, optional, tag = "8")]
+    pub overload: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -73,6 +96,9 @@ pub(crate) struct Attribute {
     pub ints: Vec<i64>,
     #[prost(int32, optional, tag = "20")]
     pub kind: Option<i32>,
+    /// The attribute of the function whose value this one has.
+    #[prost(string, optional, tag = "21")]
+    pub reference: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]

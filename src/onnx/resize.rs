@@ -1,11 +1,21 @@
 //! Resizes pictures. Each axis is a matrix product, so the gradient is one too.
 
 use super::array::{Array, Checked, within_growth};
-use super::operators::Attributes;
+use super::node::Attributes;
+
+/// How a new value is made of old ones.
+enum Mode {
+    Nearest,
+    Linear,
+    /// Of four neighbours, with this coefficient.
+    Cubic(f32),
+}
 
 /// The attributes of a resize.
 pub(super) struct Resize {
-    linear: bool,
+    mode: Mode,
+    /// Whether neighbours outside of the picture do not count; else they are those at its edge.
+    exclude_outside: bool,
     coordinates: String,
     nearest: String,
     /// The factors, if they are an attribute of the node.
@@ -15,10 +25,11 @@ pub(super) struct Resize {
 
 impl Resize {
     pub fn of(kind: &str, a: &Attributes) -> Checked<Self> {
-        let linear = match &*a.text("mode", "nearest") {
-            "nearest" => false,
-            "linear" | "bilinear" => true,
-            other => return Err(format!("the mode nearest or linear is expected, {other} found")),
+        let mode = match &*a.text("mode", "nearest") {
+            "nearest" => Mode::Nearest,
+            "linear" | "bilinear" => Mode::Linear,
+            "cubic" => Mode::Cubic(a.float("cubic_coeff_a", -0.75) as f32),
+            other => return Err(format!("the mode nearest, linear or cubic is expected, {other} found")),
         };
         if a.int("antialias", 0) == 1
             || a.ints("axes").is_some()
@@ -27,7 +38,15 @@ impl Resize {
             return Err("resizing of all axes without antialias is expected".to_owned());
         }
         let (coordinates, nearest) = (a.text("coordinate_transformation_mode", ""), a.text("nearest_mode", ""));
-        Ok(Self { linear, coordinates, nearest, scales: a.floats("scales"), upsample: kind == "Upsample" })
+        let exclude_outside = a.int("exclude_outside", 0) == 1;
+        Ok(Self {
+            mode,
+            exclude_outside,
+            coordinates,
+            nearest,
+            scales: a.floats("scales"),
+            upsample: kind == "Upsample",
+        })
     }
 
     /// Resizes `x`. `inputs` are the node's inputs: the picture, and in old versions the factors, or in new versions
@@ -101,24 +120,42 @@ impl Resize {
                     ));
                 }
             };
-            let mut give = |source: f32, weight: f32| {
-                values[source.clamp(0.0, last) as usize * to + place] += weight;
+            let neighbours = match self.mode {
+                Mode::Nearest => {
+                    let nearest = match &*self.nearest {
+                        "floor" => at.floor(),
+                        "" if old => at.floor(),
+                        "ceil" => at.ceil(),
+                        "round_prefer_ceil" => (at + 0.5).floor(),
+                        _ => (at - 0.5).ceil(),
+                    };
+                    vec![(nearest, 1.0)]
+                }
+                Mode::Linear => {
+                    let (first, share) = (at.floor(), at - at.floor());
+                    vec![(first, 1.0 - share), (first + 1.0, share)]
+                }
+                Mode::Cubic(a) => {
+                    let neighbour = |index: i8| {
+                        let neighbour = at.floor() + f32::from(index);
+                        (neighbour, cubic((neighbour - at).abs(), a))
+                    };
+                    (-1..=2).map(neighbour).collect()
+                }
             };
-            if self.linear {
-                let at = at.clamp(0.0, last);
-                give(at.floor(), 1.0 - at.fract());
-                give(at.floor() + 1.0, at.fract());
-            } else {
-                let nearest = match &*self.nearest {
-                    "floor" => at.floor(),
-                    "" if old => at.floor(),
-                    "ceil" => at.ceil(),
-                    "round_prefer_ceil" => (at + 0.5).floor(),
-                    _ => (at - 0.5).ceil(),
-                };
-                give(nearest, 1.0);
+            let counts = |neighbour: f32| !self.exclude_outside || (0.0..=last).contains(&neighbour);
+            let counted: Vec<(f32, f32)> = neighbours.into_iter().filter(|&(neighbour, _)| counts(neighbour)).collect();
+            let whole = if self.exclude_outside { counted.iter().map(|(_, weight)| weight).sum() } else { 1.0 };
+            for (neighbour, weight) in counted {
+                values[neighbour.clamp(0.0, last) as usize * to + place] += weight / whole;
             }
         }
         Array::constant(values, &[from, to])
     }
+}
+
+/// The weight of a neighbour at this distance in a cubic interpolation (Keys 1981) with the coefficient `a`.
+fn cubic(distance: f32, a: f32) -> f32 {
+    let x = distance;
+    if x <= 1.0 { ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0 } else { ((a * x - 5.0 * a) * x + 8.0 * a) * x - 4.0 * a }
 }

@@ -102,7 +102,7 @@ fn linear(node: &Node) -> Result<Linear, Error> {
             .iter()
             .map(|&(key, int)| Attribute { name: name(key), int: Some(int), ..Attribute::default() })
             .collect(),
-        domain: None,
+        ..Node::default()
     };
     let transform = attribute("post_transform").and_then(|attribute| attribute.string.clone());
     // The operators after the product. Scikit-learn divides σ(z) of every class by their sum, which is the softmax of

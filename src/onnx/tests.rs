@@ -281,6 +281,10 @@ fn int(name: &str, value: i64) -> proto::Attribute {
     proto::Attribute { int: Some(value), ..attribute(name) }
 }
 
+fn floats(name: &str, values: &[f32]) -> proto::Attribute {
+    proto::Attribute { floats: values.to_vec(), ..attribute(name) }
+}
+
 fn float(name: &str, value: f32) -> proto::Attribute {
     proto::Attribute { float: Some(value), ..attribute(name) }
 }
@@ -527,6 +531,32 @@ fn cases() -> Vec<Case> {
         ("BatchNormalization", vec![], norm(), picture),
         ("LayerNormalization", vec![], vec![Floats(&[5]), Floats(&[5])], row),
         ("LayerNormalization", vec![int("axis", 1)], vec![Floats(&[2, 4, 3])], small),
+        ("RMSNormalization", vec![], vec![Floats(&[5])], row),
+        ("RMSNormalization", vec![int("axis", 1)], vec![Floats(&[2, 4, 3])], small),
+        ("LpNormalization", vec![], vec![], row),
+        ("LpNormalization", vec![int("axis", 1), int("p", 1)], vec![], small),
+        ("Scaler", vec![floats("offset", &[0.5]), floats("scale", &[2.0, -1.0, 0.3, 1.0, 4.0])], vec![], row),
+        ("Trilu", vec![], vec![], small),
+        ("Trilu", vec![int("upper", 0)], vec![Ints(&[-1])], small),
+        ("Einsum", vec![text("equation", "nchw,cd->ndhw")], vec![Floats(&[4, 3])], picture),
+        ("Einsum", vec![text("equation", "...i,ji")], vec![Floats(&[3, 5])], row),
+        ("Einsum", vec![text("equation", "bhqd, bhkd -> bhqk")], vec![Floats(&[1, 2, 5, 3])], small),
+        ("Attention", vec![], vec![Floats(&[1, 2, 5, 3]), Floats(&[1, 2, 5, 2])], small),
+        (
+            "Attention",
+            vec![int("q_num_heads", 4), int("kv_num_heads", 2), int("is_causal", 1), float("softcap", 1.5)],
+            vec![Floats(&[1, 3, 4]), Floats(&[1, 3, 6]), Floats(&[3, 3])],
+            &[1, 3, 8],
+        ),
+        ("RotaryEmbedding", vec![int("rotary_embedding_dim", 2)], vec![Floats(&[1, 4, 1]), Floats(&[1, 4, 1])], small),
+        ("RotaryEmbedding", vec![int("interleaved", 1)], vec![Floats(&[1, 4, 2]), Floats(&[1, 4, 2])], &[1, 2, 4, 4]),
+        ("Resize", vec![text("mode", "cubic")], vec![Floats(&[0]), Given(&[4], &[1.0, 1.0, 2.0, 0.6])], small),
+        (
+            "Resize",
+            vec![text("mode", "cubic"), int("exclude_outside", 1)],
+            vec![Floats(&[0]), Given(&[4], &[1.0, 1.0, 1.5, 2.0])],
+            small,
+        ),
         ("InstanceNormalization", vec![], vec![Floats(&[2]), Floats(&[2])], small),
         ("GroupNormalization", vec![int("num_groups", 2)], vec![Floats(&[4]), Floats(&[4])], picture),
         ("LRN", vec![int("size", 3), float("alpha", 0.5)], vec![], picture),

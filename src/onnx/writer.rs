@@ -8,7 +8,7 @@ use prost::Message;
 use super::proto::{self, Attribute};
 use crate::classifier::Input;
 use crate::error::Error;
-use crate::layer::{Activation, padding};
+use crate::fused::{Activation, padding};
 
 /// The operator set that is written.
 const OPSET: i64 = 17;
@@ -55,6 +55,7 @@ pub fn export(network: &(impl Export + ?Sized), input: Input) -> Result<Vec<u8>,
         producer: Some("decoy".to_owned()),
         opsets: vec![opset],
         graph: Some(graph),
+        functions: Vec::new(),
     };
     Ok(model.encode_to_vec())
 }
@@ -91,7 +92,7 @@ impl Writer {
             name: Some(output.clone()),
             operator: Some(operator.to_owned()),
             attributes: attributes.iter().map(attribute).collect(),
-            domain: None,
+            ..Default::default()
         });
         output
     }
@@ -133,7 +134,7 @@ impl Writer {
         }
     }
 
-    /// The layer of [`crate::layer::convolve`].
+    /// The layer of [`crate::fused::convolve`].
     ///
     /// # Errors
     ///
@@ -157,7 +158,7 @@ impl Writer {
         Ok(self.node("Conv", &inputs, &attributes))
     }
 
-    /// The layer of [`crate::layer::connect`].
+    /// The layer of [`crate::fused::connect`].
     ///
     /// # Errors
     ///
