@@ -155,6 +155,9 @@ pub struct About {
     pub steps: usize,
     /// The most it costs for every image. The driver adds a few forward passes to check the result.
     pub cost: Passes,
+    /// Halvings of the line to the best image after the last step, for one forward pass each; `None` where the search
+    /// ends itself. The driver [`bisect`](About::bisected)s.
+    pub bisections: Option<usize>,
     /// For an attack of fixed size: the largest norm of its perturbations.
     pub epsilon: Option<f32>,
     /// κ: by how much the logit of the class to be read must exceed the others for a success.
@@ -175,12 +178,19 @@ impl About {
             norm,
             steps,
             cost: Passes::gradients(steps),
+            bisections: None,
             epsilon: None,
             lead: 0.0,
             targeted: true,
             black_box: false,
             fewest_classes: 2,
         }
+    }
+
+    /// The same attack, at the end of which the driver predicts the last images, and then halves the line to the best
+    /// images this many times.
+    pub const fn bisected(self, halvings: usize) -> Self {
+        Self { bisections: Some(halvings), cost: self.cost.and_forward(1 + halvings), ..self }
     }
 
     /// Checks that the attack works with `found` classes.
@@ -236,11 +246,11 @@ pub trait Search {
     /// Takes one step.
     fn step(&mut self, problem: &Problem, state: &mut State);
 
-    /// For a search made of other searches: takes over what they have found. Called before `state` is read, which is
-    /// not after every step.
+    /// For a search made of other searches: takes over what they have found. The driver calls it only before it reads
+    /// `state`.
     fn gather(&mut self, _problem: &Problem, _state: &mut State) {}
 
-    /// Work after the last step, such as a bisection. Nothing by default.
+    /// Work after the last step, before the driver bisects. Nothing by default.
     fn finish(&mut self, _problem: &Problem, _state: &mut State) {}
 }
 
@@ -293,14 +303,6 @@ impl State {
         self.record(problem, logits);
     }
 
-    /// The end of most searches, for `bisections` + 1 forward passes. It [`predict`](State::predict)s the current
-    /// images, since a search that predicts before it moves has not predicted the last ones. Then it bisects the line
-    /// to the best images.
-    pub fn predict_and_bisect(&mut self, problem: &Problem, bisections: usize) {
-        self.predict(problem);
-        bisection::bisect(problem, &mut self.best, bisections, self.norm);
-    }
-
     /// Settles the images for which an adversarial image is found. Returns where that is so, `[N]`.
     pub fn stop_where_found(&mut self) -> Tensor<1, Bool> {
         let found = self.best.found();
@@ -326,8 +328,7 @@ impl State {
 struct Attempt {
     search: Box<dyn Search>,
     state: State,
-    /// The largest number of steps.
-    steps: usize,
+    about: About,
 }
 
 impl Attempt {
@@ -339,11 +340,11 @@ impl Attempt {
 
     /// Begins with the radius `epsilon` `[N]` for every image.
     fn within(attack: &dyn Attack, problem: &Problem, epsilon: Tensor<1>) -> Self {
-        let About { norm, steps, .. } = attack.about();
-        let mut state = State::new(problem, norm, epsilon);
+        let about = attack.about();
+        let mut state = State::new(problem, about.norm, epsilon);
         let search = attack.begin(problem, &mut state);
         state.current = problem.mask_pixels(state.current);
-        Self { search, state, steps }
+        Self { search, state, about }
     }
 
     fn step(&mut self, problem: &Problem) {
@@ -357,14 +358,25 @@ impl Attempt {
         self.search.gather(problem, &mut self.state);
     }
 
+    /// The same, and hands what is found to `state`, that of the search which this attempt is a part of.
+    fn report(&mut self, problem: &Problem, state: &mut State) {
+        self.gather(problem);
+        state.take(problem, &self.state);
+    }
+
     fn finish(&mut self, problem: &Problem) {
         self.gather(problem);
         self.search.finish(problem, &mut self.state);
+        if let Some(halvings) = self.about.bisections {
+            // A search that predicts before it moves has not predicted its last images.
+            self.state.predict(problem);
+            bisection::bisect(problem, &mut self.state.best, halvings, self.state.norm);
+        }
     }
 
     /// The number of steps left.
     fn left(&self) -> usize {
-        self.steps - self.state.step
+        self.about.steps - self.state.step
     }
 }
 
@@ -382,10 +394,12 @@ pub struct Problem<'a> {
     first_gradient: RefCell<Option<Tensor<1>>>,
 }
 
-/// Whether a margin is large enough to keep its sign on another device or batch size. Rounding moves logits by up to
-/// 1e-5.
+/// The smallest margin that counts: ten times the rounding of logits, which differs between devices and batch sizes.
+const ROUNDING: f32 = 1e-4;
+
+/// Whether a margin is large enough to keep its sign on another device or batch size.
 fn is_beyond_rounding(margin: Tensor<1>) -> Tensor<1, Bool> {
-    margin.greater_elem(1e-4)
+    margin.greater_elem(ROUNDING)
 }
 
 impl<'a> Problem<'a> {

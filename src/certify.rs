@@ -38,7 +38,7 @@ use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{Beta, ContinuousCDF, Normal};
 
-use crate::classifier::{Classifier, Frozen, leaders};
+use crate::classifier::{Classifier, Frozen, constant, leaders};
 use crate::error::Error;
 use crate::noise::Random;
 use crate::tensors::read;
@@ -255,7 +255,7 @@ impl Classifier for Smoothed {
     fn logits(&self, pixels: Tensor<4>) -> Tensor<2> {
         let [images, channels, height, width] = pixels.dims();
         let [draws, ..] = self.draws.dims();
-        let noise = if pixels.is_autodiff() { self.draws.clone().autodiff() } else { self.draws.clone() };
+        let noise = constant(self.draws.clone(), &pixels);
         let noisy = pixels.unsqueeze_dim::<5>(1) + noise.unsqueeze_dim::<5>(0);
         let logits = self.network.logits(noisy.reshape([images * draws, channels, height, width]));
         let [_, classes] = logits.dims();

@@ -490,9 +490,9 @@ impl Criterion {
     }
 }
 
-/// `values` as a constant that can be combined with the logits: inside autodiff if they are.
-fn constant<const D: usize>(values: Tensor<D>, logits: &Tensor<2>) -> Tensor<D> {
-    if logits.is_autodiff() { values.autodiff() } else { values }
+/// `values` as a constant that can be combined with `other`: inside autodiff if that is.
+pub(crate) fn constant<const D: usize, const E: usize>(values: Tensor<D>, other: &Tensor<E>) -> Tensor<D> {
+    if other.is_autodiff() { values.autodiff() } else { values }
 }
 
 /// The logits without autodiff.

@@ -160,7 +160,7 @@ pub(crate) trait LayerOps: Backend {
 }
 
 /// The backward pass on one device.
-pub(crate) trait Reversible: LayerOps {
+pub(crate) trait LayerBackward: LayerOps {
     /// The gradient in `x`, from the `gradient` in the output.
     fn backward(
         gradient: FloatTensor<Self>,
@@ -361,7 +361,7 @@ impl LayerOps for Flex {
     }
 }
 
-impl Reversible for Flex {
+impl LayerBackward for Flex {
     fn backward(
         gradient: FloatTensor<Self>,
         x: FloatTensor<Self>,
@@ -410,7 +410,7 @@ impl Reversible for Flex {
     }
 }
 
-impl<B: Reversible, C: CheckpointStrategy> LayerOps for Autodiff<B, C> {
+impl<B: LayerBackward, C: CheckpointStrategy> LayerOps for Autodiff<B, C> {
     fn apply(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
@@ -420,7 +420,7 @@ impl<B: Reversible, C: CheckpointStrategy> LayerOps for Autodiff<B, C> {
         #[derive(Debug)]
         struct LayerGradients;
 
-        impl<B: Reversible> Backward<B, 3> for LayerGradients {
+        impl<B: LayerBackward> Backward<B, 3> for LayerGradients {
             type State = (FloatTensor<B>, FloatTensor<B>, Layer);
 
             fn backward(self, ops: Ops<Self::State, 3>, gradients: &mut Gradients, _checkpointer: &mut Checkpointer) {

@@ -127,7 +127,7 @@ pub fn summarise(measurements: &[Measurement]) -> Summary {
 /// The measurements in columns, rounded to six significant digits.
 pub fn columns(measurements: &[Measurement]) -> PerImage {
     let column = |norm: fn(&Norms) -> f64| {
-        measurements.iter().map(|image| image.norms.as_ref().map(|norms| round(norm(norms)))).collect()
+        measurements.iter().map(|image| image.norms.as_ref().map(|norms| significant(norm(norms), 6))).collect()
     };
     PerImage {
         before: measurements.iter().map(|image| image.before).collect(),
@@ -222,12 +222,12 @@ pub fn wilson(successes: usize, trials: usize) -> Interval {
 }
 
 fn finite(value: f64) -> Option<f64> {
-    value.is_finite().then_some(round(value))
+    value.is_finite().then(|| significant(value, 6)) // about the precision of `f32`
 }
 
-/// Rounded to six significant digits, about the precision of `f32`.
-fn round(value: f64) -> f64 {
-    format!("{value:.5e}").parse().expect("a printed number is a number")
+/// `value` rounded to this many significant digits, at least 1.
+pub fn significant(value: f64, digits: usize) -> f64 {
+    format!("{value:.0$e}", digits - 1).parse().expect("a printed number is a number")
 }
 
 #[cfg(test)]

@@ -292,7 +292,7 @@ fn sentence(message: &str) -> String {
 
 fn read(bytes: &[u8], options: &Options, device: &Device) -> Result<Network, Error> {
     let mut model = decode(bytes)?;
-    functions::put_in_place(&mut model)?;
+    functions::inline(&mut model)?;
     let version = model.opsets.iter().find(|opset| matches!(opset.domain.as_deref(), None | Some("" | "ai.onnx")));
     let opset = version.and_then(|opset| opset.version).unwrap_or(1);
     if opset < 7 {

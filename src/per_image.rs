@@ -124,7 +124,7 @@ pub(crate) trait ScoreOps: Backend {
 }
 
 /// The backward pass on one device.
-pub(crate) trait ScoreGradient: ScoreOps {
+pub(crate) trait ScoreBackward: ScoreOps {
     /// The gradient in the logits, from the `gradient` in the scores.
     fn score_gradient(
         gradient: FloatTensor<Self>,
@@ -193,7 +193,7 @@ impl ScoreOps for Flex {
     }
 }
 
-impl ScoreGradient for Flex {
+impl ScoreBackward for Flex {
     fn score_gradient(
         gradient: FloatTensor<Self>,
         logits: FloatTensor<Self>,
@@ -213,12 +213,12 @@ fn vector(values: Vec<f32>) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(values, shape))
 }
 
-impl<B: ScoreGradient, C: CheckpointStrategy> ScoreOps for Autodiff<B, C> {
+impl<B: ScoreBackward, C: CheckpointStrategy> ScoreOps for Autodiff<B, C> {
     fn score(logits: FloatTensor<Self>, one_hot: FloatTensor<Self>, score: Score, sign: f32) -> FloatTensor<Self> {
         #[derive(Debug)]
         struct InLogits;
 
-        impl<B: ScoreGradient> Backward<B, 1> for InLogits {
+        impl<B: ScoreBackward> Backward<B, 1> for InLogits {
             type State = (FloatTensor<B>, FloatTensor<B>, Score, f32);
 
             fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _checkpointer: &mut Checkpointer) {

@@ -203,7 +203,7 @@ fn message(options: &AttackOptions, outcome: &Outcome, image: usize, labels: &[S
         Some(target) => format!("Not made to see “{target}”: it sees {}", seen(&result.adversarial)),
         None => "Not fooled".to_owned(),
     };
-    let what = if outcome.aim.region().is_some() { what + " by changes of that part alone" } else { what };
+    let what = if outcome.aim.region().is_some() { what + " with changes inside that part only" } else { what };
     let backward = outcome.passes.backward;
     Some(match outcome.epsilon {
         _ if result.vanished => format!(

@@ -323,8 +323,7 @@ impl Decoy {
         };
         let pixels = self.pixels(self.network(first)?.0, &pictures)?;
         let classes = classes.into_iter().map(|class| class as usize).collect();
-        let sweep = Sweep::new(&*attack, networks.iter().map(|network| &**network), pixels, classes, SWEEP_BATCH)
-            .map_err(JsError::from)?;
+        let sweep = Sweep::new(&*attack, &networks, pixels, classes, SWEEP_BATCH).map_err(JsError::from)?;
         let mut sweep = sweep.with_confidence(options.confidence());
         let pace = Pace::new(STEPS_AT_ONCE);
         let mut cancelled = false;

@@ -28,7 +28,7 @@ import { deviceField } from './view/device.js';
 import { dial } from './view/dial.js';
 import { find } from './view/dom.js';
 import { galleryView } from './view/gallery.js';
-import { keep } from './view/keep.js';
+import { saveForm } from './view/keep.js';
 import { showOlder } from './view/older.js';
 import { readerChoice } from './view/reader.js';
 import * as run from './view/run.js';
@@ -90,7 +90,7 @@ const { classify } = classifying;
 const attacks = attackFlow(page, session, classifying, form, stage.showBest);
 const { attack, longer } = attacks;
 const chart = chartFlow(page, form);
-const ownNetwork = ownFlow(page, session, turnTo, () => turnTo(networks.families.find(({ id }) => id === page.wanted.subject?.place?.family) ?? networks.families[0]));
+const ownNetwork = ownFlow(page, session, useFamily, () => useFamily(networks.families.find(({ id }) => id === page.wanted.subject?.place?.family) ?? networks.families[0]));
 /** The sections below the experiment. */
 const sections = [
   jpegFlow(page, session),
@@ -109,9 +109,9 @@ const cancel = find('cancel', HTMLButtonElement);
 const further = find('longer', HTMLButtonElement);
 /** The classification after which the attack is repeated. @type {import('./page.js').Job | null} */
 let repeating = null;
-const noiseDial = dial(turn);
+const noiseDial = dial(useModel);
 const cropping = cropField((crop) => classify({ crop }));
-const kept = keep();
+const saving = saveForm();
 const tried = triedList(form);
 const native = commandLine();
 const galleryViews = galleries.here.map((gallery) => {
@@ -119,7 +119,7 @@ const galleryViews = galleries.here.map((gallery) => {
   const view = galleryView(gallery, title, (subject) => choosePicture(gallery.family, subject));
   return (/** @type {Wish} */ { family, subject }) => view.show(subject, gallery.family === (isOwn(family) ? subject?.place?.family : family.id));
 });
-const reader = readerChoice(networks.families, (family) => own() && turnTo(family));
+const reader = readerChoice(networks.families, (family) => isOwnPicture() && useFamily(family));
 
 fool.onclick = attack;
 further.onclick = longer;
@@ -133,7 +133,7 @@ render();
 preview();
 /** @type {Promise<unknown>} */
 const opened = page.wanted.subject ? classify({}) : session.worker().catch(complain);
-opened.then(() => offline(session, () => !page.job && !page.result && !own())); // after the files that are needed now
+opened.then(() => offline(session, () => !page.job && !page.result && !isOwnPicture())); // after the files that are needed now
 if (pendingLink.run) attack();
 upload(openFiles, complain);
 camera((file) => openFiles([file], 'taken'), complain);
@@ -168,7 +168,7 @@ function isShown({ family, model, subject, crop }) {
 }
 
 /** Changes to another network, and repeats the attack if there was one, or would have been one on the network before. @param {Wish['model']} model */
-async function turn(model) {
+async function useModel(model) {
   const again = page.result !== null || page.job?.kind === 'attack' || (page.job !== null && page.job === repeating);
   const classified = classify({ model });
   repeating = again ? page.job : null;
@@ -176,7 +176,7 @@ async function turn(model) {
 }
 
 /** Whether the picture is the user's own. */
-function own() {
+function isOwnPicture() {
   const { subject } = page.wanted;
   return subject !== null && !subject.place;
 }
@@ -189,7 +189,7 @@ function choosePicture(id, subject) {
 }
 
 /** @param {Wish['family']} family @param {Wish['model']} [model] */
-function turnTo(family, model = family.models[0]) {
+function useFamily(family, model = family.models[0]) {
   classify({ family, model, crop: isCentral(page.wanted.family, page.wanted.crop, page.wanted.subject) ? null : page.wanted.crop });
 }
 
@@ -213,7 +213,7 @@ function stop() {
 /** Chooses the attack of the link, and names the parts of the link that do not exist. */
 function restore() {
   if (!pendingLink || !form.ready()) return;
-  form.attacking(pendingLink.wish.family, false);
+  form.setFamily(pendingLink.wish.family, false);
   const { attack, ignored } = pendingLink;
   const bad = form.restore(attack);
   pendingLink = null;
@@ -238,17 +238,17 @@ function render() {
   const { wanted, job } = page;
   const { family, model } = wanted;
   const kind = job?.kind;
-  form.attacking(family, page.shown?.family === family);
+  form.setFamily(family, page.shown?.family === family);
   for (const show of galleryViews) show(wanted);
-  reader.show(family, own());
+  reader.show(family, isOwnPicture());
   noiseDial.show(family, model);
   cropping.show(wanted, kind === 'attack' || page.result !== null);
   if (kind !== 'classify') stage.show(page);
   const options = form.peek();
   const older = showOlder(page.result?.options, options, form.info);
-  const missing = own() ? 'your picture' : isOwn(family) ? 'your network' : '';
+  const missing = isOwnPicture() ? 'your picture' : isOwn(family) ? 'your network' : '';
   const run = page.result !== null && !older && !missing;
-  kept.show(page.result, { words: link.write(wanted, options, run), missing, run });
+  saving.show(page.result, { words: link.write(wanted, options, run), missing, run });
   native.show(page.result);
   tried.show(page.trials);
   showControls(kind);

@@ -22,9 +22,10 @@ import { work } from './words.js';
 /** @typedef {{ family: Family, options: AttackOptions, images: number, points: import('../pkg/decoy.js').SweepPoint[] }} MeasuredHere results of “Measure here” */
 /** @typedef {{ of: Shown, picture: Picture, norm: import('../pkg/decoy.js').Norm, size: number }} Best the best adversarial picture so far of a running search */
 
-/** @typedef {Job['kind'] | 'settings' | 'device'} Action starting a job, or changing the attack or the device */
+/** @typedef {'classify' | 'attack' | 'strip' | 'sweep' | 'proof' | 'others'} Kind of a job */
+/** @typedef {Kind | 'settings' | 'device'} Action starting a job, or changing the attack or the device */
 
-/** The actions allowed while a job runs; without a job, all are allowed. @type {Record<Job['kind'], Action[]>} */
+/** The actions allowed while a job runs; without a job, all are allowed. @type {Record<Kind, Action[]>} */
 const ALLOWED_DURING = {
   classify: ['classify', 'attack', 'settings', 'device'],
   others: ['classify', 'attack', 'others'],
@@ -41,7 +42,7 @@ export class Job extends AbortController {
   /** Aborted to end the search with its best result. */
   enough = new AbortController();
 
-  /** @param {'classify' | 'attack' | 'strip' | 'sweep' | 'proof' | 'others'} kind */
+  /** @param {Kind} kind */
   constructor(kind) {
     super();
     this.kind = kind;
@@ -79,7 +80,7 @@ export class Page {
   /** @type {Job | null} */
   job = null;
   /** A remark shown before the verdict. */
-  aside = '';
+  note = '';
   /** All attacks on the shown picture, in order; replaced by a new array at every change. @type {Trial[]} */
   trials = [];
   /** Milliseconds of a forward pass in the last search, by family. @type {Map<string, number>} */
@@ -101,7 +102,7 @@ export class Page {
   /** @param {Job['kind']} kind */
   begin(kind) {
     this.job?.abort();
-    this.aside = '';
+    this.note = '';
     this.job = new Job(kind);
     return this.job;
   }
@@ -109,7 +110,7 @@ export class Page {
   /** Reports the failure of a job, unless another job has replaced it. @param {Job} job @param {unknown} error @param {() => void} [retry] */
   fail(job, error, retry) {
     if (job !== this.job) return;
-    if (job.signal.aborted) this.aside = 'Cancelled. ';
+    if (job.signal.aborted) this.note = 'Cancelled. ';
     else this.#complain(error, retry);
   }
 

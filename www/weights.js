@@ -17,7 +17,7 @@ export const kept = (entry) => cached(CACHE, async (cache) => {
 });
 
 /** Caches the weights, and removes an older version. @param {ModelEntry} entry @param {Uint8Array<ArrayBuffer>} weights */
-export async function keep(entry, weights) {
+export async function cacheWeights(entry, weights) {
   await forget(entry);
   await cached(CACHE, (cache) => cache.put(address(entry), new Response(weights)));
 }

@@ -66,7 +66,7 @@ export function attackWords({ attack, norm, steps, target, sure, region, ...valu
     ...(form?.parameters ?? []).filter(({ name }) => name in values).map(({ name, label }) => `${label.toLowerCase()} ${values[name]}`),
     target && `made to see “${target}”`,
     sure !== undefined && `at least ${Math.round(100 * Number(sure))} % sure`,
-    region && `in a part alone (${String(region).replaceAll(',', ', ')})`,
+    region && `inside a part only (${String(region).replaceAll(',', ', ')})`,
   ].filter(Boolean).join(', ');
 }
 

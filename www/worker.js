@@ -5,7 +5,7 @@ import { NOT_JAVASCRIPT } from './contents.js';
 import { shown } from './decode.js';
 import { asJpeg } from './jpeg.js';
 import { gone } from './renew.js';
-import { Download, damaged, forget, keep, kept } from './weights.js';
+import { Download, cacheWeights, damaged, forget, kept } from './weights.js';
 
 /** @typedef {import('../pkg/decoy.js').Decoy} Decoy */
 /** @typedef {import('../pkg/decoy.js').Source} Source */
@@ -42,7 +42,7 @@ let expected = null;
 /** The running calls, and whether each shall end with its best result. @type {Map<number, { abort: AbortController, enough: boolean }>} */
 const calls = new Map();
 /** @type {Promise<unknown>} */
-let turn = Promise.resolve();
+let queue = Promise.resolve();
 
 const pictures = {
   /** Opens a picture; if that fails, the one before stays open. @param {number} key @param {Uint8Array<ArrayBuffer>} bytes */
@@ -153,7 +153,7 @@ async function load(models, { signal, loading }) {
         // The module's message, with lengths and checksums, is too technical for users.
         throw isDamage(error) ? damaged() : error;
       });
-      await keep(entry, weights);
+      await cacheWeights(entry, weights);
     }
     // Loading the first network runs the self-check, which may change the device.
     self.postMessage({ device: decoy.device() });
@@ -236,12 +236,12 @@ async function answer({ id, method, args }) {
 function run(method, args, call) {
   // @ts-expect-error Checked by the bridge.
   if (method in pictures) return pictures[method](...args);
-  const outcome = turn.then(() => {
+  const outcome = queue.then(() => {
     call.signal.throwIfAborted();
     // @ts-expect-error Checked by the bridge.
     return methods[method](call, ...args);
   });
-  turn = outcome.catch(() => {});
+  queue = outcome.catch(() => {});
   return outcome;
 }
 

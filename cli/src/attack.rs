@@ -239,7 +239,7 @@ fn list(json: bool) -> Result<()> {
         println!("{} — {}", info.name, info.title);
         println!("  {}", info.summary);
         let aim = if info.targeted { "can aim at a label" } else { "cannot aim at a label" };
-        let sight = if info.black_box { "sees answers alone" } else { "uses gradients" };
+        let sight = if info.black_box { "uses only the network's answers" } else { "uses gradients" };
         println!("  {aim}; {sight}");
         for form in &info.forms {
             let Passes { forward, backward } = form.passes;

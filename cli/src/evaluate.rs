@@ -21,7 +21,7 @@ use crate::attack::MethodArgs;
 use crate::networks::NetworksArgs;
 use crate::own::OwnArgs;
 use crate::pictures::{DataArgs, Images, Part, at_least_one};
-use crate::result_file::{check_writable, origin, read, resume, write};
+use crate::result_file::{check_writable, origin, read, resume, settings, write};
 
 /// What to measure, and where the result goes.
 #[derive(Args)]
@@ -92,10 +92,7 @@ pub fn run(mut args: EvaluateArgs) -> Result<()> {
             limits: Vec::new(),
             models: Vec::new(),
         },
-        |one| {
-            let sure = one.attack.sure.map_or(String::new(), |sure| format!(", at least {} % sure", 100.0 * sure));
-            (&one.origin, format!("{}{sure}, {} draws of noise", one.attack, one.noise_draws))
-        },
+        |one| (&one.origin, format!("{}, {} draws of noise", settings(&one.attack), one.noise_draws)),
     )?;
     if args.class_distances && evaluation.limits.is_empty() {
         let mut everything = args.data.clone();

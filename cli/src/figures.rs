@@ -11,13 +11,13 @@ use decoy::attack::AttackOptions;
 use decoy::catalog::{Catalog, Family};
 use decoy::metrics::{
     Interval, Summary, mean, median, over_trainings, ratio_over_pairs, ratio_over_pictures, ratio_over_trainings,
-    still_read,
+    significant, still_read,
 };
 use decoy::report::{Evaluation, ModelEvaluation};
 use serde::Serialize;
 
 use crate::catalog_file::{CatalogFile, MODELS};
-use crate::result_file::{read, significant};
+use crate::result_file::read;
 use lab::{Lab, TransferFigures};
 
 /// What the figures are made of, and where they go.

@@ -1,6 +1,7 @@
 //! The share of pictures that a network classifies correctly, without an attack.
 
 use anyhow::{Result, ensure};
+use burn::tensor::Tensor;
 use decoy::catalog::Accuracy;
 use decoy::classifier::Frozen;
 use decoy::noise::Random;
@@ -27,8 +28,13 @@ pub fn share_right(images: &Images, network: &Frozen, sigma: f64, seed: u32) -> 
                 Random::new(seed.into(), batch as u64).normal_tensor(pixels.dims(), sigma as f32, network.device());
             pixels = pixels + noise;
         }
-        let answers = pollster::block_on(network.predict(pixels))?;
-        right += answers.iter().zip(classes).filter(|(answer, class)| answer.class() == **class).count();
+        right += self::right(network, pixels, classes)?.into_iter().filter(|&right| right).count();
     }
     Ok(right as f64 / images.len() as f64)
+}
+
+/// For each image of `pixels`, `[N, C, H, W]`, whether `network` classifies it as its class in `classes`, `[N]`.
+pub fn right(network: &Frozen, pixels: Tensor<4>, classes: &[usize]) -> Result<Vec<bool>> {
+    let answers = pollster::block_on(network.predict(pixels))?;
+    Ok(answers.iter().zip(classes).map(|(answer, &class)| answer.class() == class).collect())
 }

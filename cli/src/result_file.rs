@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use decoy::attack::AttackOptions;
 use decoy::catalog::Family;
 use decoy::report::Origin;
 use serde::Serialize;
@@ -18,13 +19,8 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
     serde_json::from_str(&text).with_context(|| format!("{} is not a result file of this kind", path.display()))
 }
 
-/// `value` rounded to this many significant digits, at least 1.
-pub fn significant(value: f64, digits: usize) -> f64 {
-    format!("{value:.0$e}", digits - 1).parse().expect("a printed number is a number")
-}
-
 /// Checks that a file can be written to `path`, before the work whose result it is for. It must be none of `inputs`, nor
-/// a file in a folder of them, but for a result file, which is read before it is written.
+/// a file in a folder of them, except a result file, which is read before it is written.
 pub fn check_writable<'a>(path: &Path, inputs: impl IntoIterator<Item = &'a PathBuf>) -> Result<()> {
     ensure!(!path.is_dir(), "{} is a folder: expected the name of a file", path.display());
     ensure!(!path.exists() || path.is_file(), "{} is no ordinary file: expected the name of one", path.display());
@@ -66,6 +62,11 @@ fn create_part(path: &Path) -> std::io::Result<(PathBuf, File)> {
     let part = path.with_file_name(name);
     let file = File::create_new(&part)?;
     Ok((part, file))
+}
+
+/// An attack in words, with how sure the network must be.
+pub fn settings(attack: &AttackOptions) -> String {
+    attack.sure.map_or_else(|| attack.to_string(), |sure| format!("{attack}, at least {} % sure", 100.0 * sure))
 }
 
 /// The measurement in `path`, or `fresh` where there is no such file. `about` gives origin and settings of each: where

@@ -67,10 +67,14 @@ fn model_id(family: &str, sigma: f64, fixed: bool, seed: u32) -> String {
     format!("{family}-sigma-{level}{kind}{seed}")
 }
 
-/// The standard deviation of the noise on one picture: `sigma` times the square root of a uniform number in [0, 1).
-/// Strong noise is more frequent than weak, and some pictures stay almost clean.
-fn mixed_strength(sigma: f64, random: &mut Random) -> f32 {
-    (sigma * f64::from(random.unit()).sqrt()) as f32
+/// Adds Gaussian noise to one picture. Its standard deviation is `sigma` where `fixed`; else `sigma` times the square
+/// root of a uniform number in [0, 1): strong noise is more frequent than weak, and some pictures stay almost clean.
+fn add_noise(values: &mut [f32], sigma: f64, fixed: bool, random: &mut Random) {
+    let share = if fixed { 1.0 } else { f64::from(random.unit()).sqrt() };
+    let strength = (sigma * share) as f32;
+    if strength > 0.0 {
+        random.fill_normal(values, strength);
+    }
 }
 
 #[cfg(test)]

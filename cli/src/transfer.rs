@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use burn::tensor::Tensor;
 use clap::Args;
 use decoy::attack::{AttackOptions, Run, build};
 use decoy::classifier::{Frozen, Goal};
@@ -11,9 +10,10 @@ use decoy::report::{TransferMatrix, TransferModel, Transferred};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::attack::MethodArgs;
+use crate::measure;
 use crate::networks::NetworksArgs;
 use crate::pictures::{DataArgs, at_least_one};
-use crate::result_file::{check_writable, origin, resume, write};
+use crate::result_file::{check_writable, origin, resume, settings, write};
 
 /// What to attack, and where the result goes.
 #[derive(Args)]
@@ -64,7 +64,7 @@ pub fn run(args: &TransferArgs) -> Result<()> {
     let fresh = TransferMatrix { origin, attack: options.clone(), models, rows: Vec::new() };
     if let Some(out) = &args.out {
         // The same measurement is made anew, and no other is replaced.
-        resume(out, fresh.clone(), |one| (&one.origin, one.attack.to_string()))?;
+        resume(out, fresh.clone(), |one| (&one.origin, settings(&one.attack)))?;
     }
     let loaded: Vec<Frozen> =
         entries.iter().map(|(file, entry)| files[*file].load(&family, entry, &device)).collect::<Result<_>>()?;
@@ -73,14 +73,17 @@ pub fn run(args: &TransferArgs) -> Result<()> {
         .with_style(ProgressStyle::with_template("{bar:30} {pos}/{len} attacks {eta}")?);
     let mut rows = vec![vec![Transferred::default(); loaded.len()]; loaded.len()];
     for (pixels, classes) in images.batches(args.batch, &device) {
-        let right = loaded.iter().map(|network| self::right(network, &pixels, classes)).collect::<Result<Vec<_>>>()?;
+        let right = loaded
+            .iter()
+            .map(|network| measure::right(network, pixels.clone(), classes))
+            .collect::<Result<Vec<_>>>()?;
         for (from, network) in loaded.iter().enumerate() {
             let aim = Goal::Misread(classes.to_vec()).with_confidence(options.confidence())?;
             let outcome = pollster::block_on(async {
                 Run::begin(&*attack, network, pixels.clone(), aim).await?.complete().await
             })?;
             for (to, other) in loaded.iter().enumerate() {
-                let still = self::right(other, &outcome.eight_bit, classes)?;
+                let still = measure::right(other, outcome.eight_bit.clone(), classes)?;
                 let cell = &mut rows[from][to];
                 for (image, made) in outcome.images.iter().enumerate() {
                     let counts = right[from][image] && right[to][image] && made.eight_bit.success;
@@ -97,14 +100,8 @@ pub fn run(args: &TransferArgs) -> Result<()> {
     args.out.as_deref().map_or(Ok(()), |out| write(out, &matrix))
 }
 
-/// For each image of `pixels`, `[N, C, H, W]`, whether `network` classifies it as its class in `classes`, `[N]`.
-fn right(network: &Frozen, pixels: &Tensor<4>, classes: &[usize]) -> Result<Vec<bool>> {
-    let answers = pollster::block_on(network.predict(pixels.clone()))?;
-    Ok(answers.iter().zip(classes).map(|(answer, &class)| answer.class() == class).collect())
-}
-
 fn print(matrix: &TransferMatrix) {
-    println!("% of the pictures that fool the network of a row which fool that of a column too");
+    println!("% of the pictures that fool the network of a row and also fool that of a column");
     let header: String = matrix.models.iter().map(|model| format!("{:>8}", model.sigma)).collect();
     println!("{:<28}{header}", "made for, σ");
     for (model, row) in matrix.models.iter().zip(&matrix.rows) {

@@ -188,7 +188,7 @@ fn a_part_of_the_picture_changes_alone() {
     let output = decoy(&[&attack[..], &["--region", "0,0,1,1", "--steps", "20"]].concat());
     let line: Value = serde_json::from_slice(&output.stdout).expect("one line of JSON");
     let message = line["message"].as_str().expect("it says why");
-    assert!(!output.status.success() && message.contains("Not fooled by changes of that part alone"), "{message}");
+    assert!(!output.status.success() && message.contains("Not fooled with changes inside that part only"), "{message}");
 }
 
 #[test]

@@ -314,9 +314,9 @@ impl Convolution {
     }
 }
 
-/// The distance between rows in memory. From the start of each row `count` sums are computed and `reached` values read.
-/// Each of `lines` is one kind of row: its leading zeros, and the values after them. What is read beyond the values
-/// must be zeros; the leading zeros of the next row count, if they are enough.
+/// The distance between rows in memory. `count` sums are computed from the start of each row, and `reached` values are
+/// read. Each of `lines` is one kind of row: the zeros before its values, and the number of values. What is read after
+/// the values must be 0: the zeros before the next row serve, if there are enough.
 fn row_stride(count: usize, reached: usize, lines: impl Iterator<Item = (usize, usize)>) -> usize {
     let distance = |(zeros, values): (usize, usize)| reached.min(zeros + values).max(reached - zeros.min(reached));
     lines.map(distance).max().unwrap_or(count).max(count)

@@ -124,12 +124,13 @@ impl Attack for Apgd {
         };
         let steps = self.starts() * self.steps;
         About {
-            cost: Passes::gradients(steps).and_forward(1 + self.starts()),
+            cost: Passes::gradients(steps).and_forward(self.starts()),
             epsilon: Some(self.epsilon),
             targeted: self.loss != ApgdLoss::EachTarget,
             fewest_classes,
             ..About::new(name, self.norm, steps)
         }
+        .bisected(0)
     }
 
     fn begin(&self, problem: &Problem, state: &mut State) -> Box<dyn Search> {
@@ -169,7 +170,7 @@ struct Ball {
 impl ApgdSearch {
     /// Begins at a random place, with the next target if there is one.
     fn start(&mut self, problem: &Problem, state: &mut State) {
-        let norm = self.config.norm;
+        let norm = state.norm;
         self.target = self.targets.pop();
         self.balls = self.config.balls();
         let noise = match norm {
@@ -183,7 +184,7 @@ impl ApgdSearch {
     fn climb_from(&mut self, problem: &Problem, state: &mut State, place: Tensor<4>) {
         let ball = self.balls.pop().expect("there are steps left");
         let radius = state.epsilon.clone() * ball.radius;
-        state.current = problem.project(self.config.norm, place, radius.clone());
+        state.current = problem.project(state.norm, place, radius.clone());
         self.climb = Climb::new(&self.config, problem, state.current.clone(), radius, ball.steps);
     }
 
@@ -222,9 +223,5 @@ impl Search for ApgdSearch {
         let found = state.stop_where_found();
         let next = self.climb.next(problem, current.clone(), slope.value, slope.gradient);
         state.current = choose(found, current, next);
-    }
-
-    fn finish(&mut self, problem: &Problem, state: &mut State) {
-        state.predict(problem);
     }
 }

@@ -4,7 +4,7 @@ use burn::tensor::{Bool, Tensor};
 
 use super::adam::Adam;
 use super::entry::{Entry, Texts, field, steps};
-use super::{About, Attack, Passes, Problem, Search, State};
+use super::{About, Attack, Problem, Search, State};
 use crate::norm::Norm;
 use crate::tensors::broadcast;
 
@@ -63,8 +63,7 @@ pub(super) fn entry() -> Entry {
 impl Attack for CarliniWagner {
     fn about(&self) -> About {
         let steps = self.searches * self.steps;
-        let cost = Passes::gradients(steps).and_forward(1 + self.bisections);
-        About { cost, lead: self.lead, ..About::new("cw", Norm::L2, steps) }
+        About { lead: self.lead, ..About::new("cw", Norm::L2, steps) }.bisected(self.bisections)
     }
 
     fn begin(&self, problem: &Problem, state: &mut State) -> Box<dyn Search> {
@@ -148,9 +147,5 @@ impl Search for CarliniWagnerSearch {
         self.w = self.adam.step(self.w.clone(), in_w, self.config.learning_rate);
         state.current = image(self.w.clone());
         self.step += 1;
-    }
-
-    fn finish(&mut self, problem: &Problem, state: &mut State) {
-        state.predict_and_bisect(problem, self.config.bisections);
     }
 }

@@ -4,7 +4,7 @@ use burn::tensor::{Bool, Tensor};
 
 use super::entry::{Entry, Texts, field, steps};
 use super::random::Random;
-use super::{About, Attack, Passes, Problem, Search, State, annealed, growth};
+use super::{About, Attack, Problem, Search, State, annealed, growth};
 use crate::norm::{Norm, unit};
 use crate::per_image;
 
@@ -58,15 +58,14 @@ pub(super) fn entry() -> Entry {
 
 impl Attack for Ddn {
     fn about(&self) -> About {
-        let cost = Passes::gradients(self.steps).and_forward(1 + self.bisections);
-        About { cost, ..About::new("ddn", Norm::L2, self.steps) }
+        About::new("ddn", Norm::L2, self.steps).bisected(self.bisections)
     }
 
     fn begin(&self, problem: &Problem, _state: &mut State) -> Box<dyn Search> {
         let largest_norm = problem.room(Norm::L2);
         Box::new(DdnSearch {
             config: *self,
-            epsilon: problem.for_each(self.initial_norm),
+            radius: problem.for_each(self.initial_norm),
             growth: growth(largest_norm.clone(), self.initial_norm, self.steps, self.gamma),
             largest_norm,
             shrinkage: problem.for_each(0.5),
@@ -81,10 +80,10 @@ const FALLBACK: f32 = 1e-30;
 struct DdnSearch {
     config: Ddn,
     /// Radius of the sphere, `[N]`
-    epsilon: Tensor<1>,
-    /// Factor on epsilon while the current image is not adversarial, `[N]`: 1 + γ once an adversarial image is found
+    radius: Tensor<1>,
+    /// Factor on the radius while the current image is not adversarial, `[N]`: 1 + γ once an adversarial image is found
     growth: Tensor<1>,
-    /// Factor on epsilon while it is adversarial, `[N]`: 1/2 until a sphere held none, then 1 − γ
+    /// Factor on the radius while it is adversarial, `[N]`: 1/2 until a sphere held none, then 1 − γ
     shrinkage: Tensor<1>,
     /// Norm of the largest perturbation within the box, `[N]`
     largest_norm: Tensor<1>,
@@ -105,7 +104,7 @@ impl DdnSearch {
             self.shrinkage = self.shrinkage.clone().mask_fill(adversarial.clone().bool_not(), 1.0 - gamma);
         }
         let factor = self.growth.clone().mask_where(adversarial, self.shrinkage.clone());
-        self.epsilon = (self.epsilon.clone() * factor).min_pair(self.largest_norm.clone());
+        self.radius = (self.radius.clone() * factor).min_pair(self.largest_norm.clone());
     }
 }
 
@@ -116,10 +115,6 @@ impl Search for DdnSearch {
         let direction = slope.gradient + self.fallback.clone();
         let moved = per_image::step(state.current.clone(), direction, problem.for_each(self.step_length(state.step)));
         self.resize(adversarial, state.step);
-        state.current = problem.on_sphere(moved, self.epsilon.clone());
-    }
-
-    fn finish(&mut self, problem: &Problem, state: &mut State) {
-        state.predict_and_bisect(problem, self.config.bisections);
+        state.current = problem.on_sphere(moved, self.radius.clone());
     }
 }

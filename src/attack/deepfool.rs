@@ -5,7 +5,7 @@ use burn::tensor::{Bool, Tensor};
 
 use super::entry::{Entry, Texts, field, steps};
 use super::plane::inner;
-use super::{About, Attack, Passes, Problem, Search, State, choose, within_box_direction};
+use super::{About, Attack, Passes, Problem, ROUNDING, Search, State, choose, within_box_direction};
 use crate::classifier::Slope;
 use crate::norm::Norm;
 use crate::tensors::broadcast;
@@ -87,8 +87,8 @@ impl Attack for DeepFool {
             DeepFoolVariant::DeepFool => "deepfool",
             DeepFoolVariant::SuperDeepFool => "superdeepfool",
         };
-        let cost = Passes::gradients(self.steps * self.candidates).and_forward(2 + self.bisections);
-        About { cost, targeted: false, ..About::new(name, self.norm, self.steps) }
+        let cost = Passes::gradients(self.steps * self.candidates).and_forward(1);
+        About { cost, targeted: false, ..About::new(name, self.norm, self.steps) }.bisected(self.bisections)
     }
 
     fn begin(&self, problem: &Problem, _state: &mut State) -> Box<dyn Search> {
@@ -121,7 +121,7 @@ struct ClassBoundary {
 impl DeepFoolSearch {
     /// The boundary to step to, for every image: the nearest one, or after it is crossed, that of the class now read.
     fn plane(&self, problem: &Problem, state: &mut State) -> (ClassBoundary, Tensor<1, Bool>) {
-        let norm = self.config.norm;
+        let norm = state.norm;
         let current = state.current.clone();
         let mut nearest: Option<ClassBoundary> = None;
         let mut adversarial = None;
@@ -158,16 +158,14 @@ impl DeepFoolSearch {
     }
 }
 
-/// A step aims this far beyond the boundary, in logits, so that it does not end on the boundary itself.
-const MARGIN_BEYOND: f32 = 1e-4;
-
 impl Search for DeepFoolSearch {
     fn step(&mut self, problem: &Problem, state: &mut State) {
         let (plane, adversarial) = self.plane(problem, state);
         let keeps_clipped = self.config.variant == DeepFoolVariant::DeepFool && 2 * state.step < self.config.steps;
         let normal = plane.normal.clone();
         let normal = if keeps_clipped { normal } else { within_box_direction(state.current.clone(), normal) };
-        let onward = self.perturbation.clone() + self.shortest(normal, plane.lead.abs() + MARGIN_BEYOND);
+        // A little further, so that the step does not end on the boundary itself.
+        let onward = self.perturbation.clone() + self.shortest(normal, plane.lead.abs() + ROUNDING);
         let onward_pixels = problem.perturbed(onward.clone() * (1.0 + self.config.overshoot));
         match self.config.variant {
             DeepFoolVariant::DeepFool => {
@@ -182,9 +180,5 @@ impl Search for DeepFoolSearch {
                 state.current = choose(adversarial, problem.perturbed(straight), onward_pixels);
             }
         }
-    }
-
-    fn finish(&mut self, problem: &Problem, state: &mut State) {
-        state.predict_and_bisect(problem, self.config.bisections);
     }
 }

@@ -19,9 +19,10 @@ pub struct Ensemble {
 }
 
 impl Ensemble {
-    /// The attacks that find the smallest perturbations in `norm`. Each gets `steps` steps; FMN gets twice as many in L1 and
-    /// L∞, PDPGD five times and σ-zero ten times, since they need them; APGD gets a quarter of them for each ε. FMN runs with several first steps, and σ-zero with
-    /// two numbers of steps: which of them ends nearest differs from image to image.
+    /// The attacks that find the smallest perturbations in `norm`, with `steps` steps each, or more where they need
+    /// them: in L1 and L∞ FMN also runs with twice as many, PDPGD has five times and σ-zero also ten times as many. APGD
+    /// has a quarter of them for each ε. SuperDeepFool has its own 20, and its result is polished in `steps`. FMN runs
+    /// with several first steps: which of them ends nearest differs from image to image.
     pub fn of_the_best(norm: Norm, steps: usize) -> Self {
         let ddn = || Box::new(Ddn { steps, ..Ddn::default() });
         let fmn = |steps, first: f32| {
@@ -129,8 +130,7 @@ impl Search for OneByOne {
 
     fn gather(&mut self, problem: &Problem, state: &mut State) {
         if let Some(attempt) = self.0.front_mut() {
-            attempt.gather(problem);
-            state.take(problem, &attempt.state);
+            attempt.report(problem, state);
         }
     }
 

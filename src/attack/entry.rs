@@ -63,8 +63,7 @@ impl Entry {
         let fields = move |norm| {
             let mut all: Vec<Field<SmallestEpsilon<A>>> = fields(norm).into_iter().map(Field::for_inner).collect();
             let after = all.iter().position(|field| field.name == "epsilon").map_or(all.len(), |index| index + 1);
-            let help =
-                "0: this ε alone. Else the attack is run so many times, for the smallest ε that fools the network.";
+            let help = "0: this ε only. Otherwise the attack is run this many times, for the smallest ε that fools the network.";
             let searches =
                 field("searches", "Searches over ε", help, 0.0..=30.0, |search: &mut SmallestEpsilon<A>| {
                     &mut search.searches

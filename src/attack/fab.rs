@@ -63,8 +63,8 @@ pub(super) fn entry() -> Entry {
 impl Attack for Fab {
     fn about(&self) -> About {
         let steps = self.steps * self.starts;
-        let cost = Passes::gradients(steps).and_forward(steps + 1 + self.bisections);
-        About { cost, ..About::new("fab", self.norm, steps) }
+        let cost = Passes::gradients(steps).and_forward(steps);
+        About { cost, ..About::new("fab", self.norm, steps) }.bisected(self.bisections)
     }
 
     fn begin(&self, _problem: &Problem, _state: &mut State) -> Box<dyn Search> {
@@ -107,9 +107,5 @@ impl Search for FabSearch {
         let adversarial = state.record(problem, logits);
         let back = per_image::between(original, state.current.clone(), problem.for_each(backward));
         state.current = choose(adversarial, back, state.current.clone());
-    }
-
-    fn finish(&mut self, problem: &Problem, state: &mut State) {
-        state.predict_and_bisect(problem, self.config.bisections);
     }
 }

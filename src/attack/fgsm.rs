@@ -1,7 +1,7 @@
 //! The fast gradient sign method: Goodfellow et al. 2014, arXiv 1412.6572.
 
 use super::entry::{Entry, Texts, epsilon};
-use super::{About, Attack, Passes, Problem, Search, State};
+use super::{About, Attack, Problem, Search, State};
 use crate::norm::Norm;
 use crate::per_image;
 
@@ -34,8 +34,7 @@ pub(super) fn entry() -> Entry {
 
 impl Attack for Fgsm {
     fn about(&self) -> About {
-        let cost = Passes::gradients(1).and_forward(1);
-        About { cost, epsilon: Some(self.epsilon), ..About::new("fgsm", Norm::Linf, 1) }
+        About { epsilon: Some(self.epsilon), ..About::new("fgsm", Norm::Linf, 1) }.bisected(0)
     }
 
     fn begin(&self, _problem: &Problem, _state: &mut State) -> Box<dyn Search> {
@@ -47,9 +46,5 @@ impl Search for Fgsm {
     fn step(&mut self, problem: &Problem, state: &mut State) {
         let slope = problem.gradient(problem.pixels.clone(), |logits| problem.criterion.log_odds(logits));
         state.current = per_image::sign_step(problem.pixels.clone(), slope.gradient, state.epsilon.clone());
-    }
-
-    fn finish(&mut self, problem: &Problem, state: &mut State) {
-        state.predict(problem);
     }
 }

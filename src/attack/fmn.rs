@@ -3,7 +3,7 @@
 use burn::tensor::{Bool, Tensor};
 
 use super::entry::{Entry, Texts, field, steps};
-use super::{About, Attack, Passes, Problem, Search, State, annealed, growth, within_box_direction};
+use super::{About, Attack, Problem, Search, State, annealed, growth, within_box_direction};
 use crate::norm::Norm;
 use crate::per_image;
 
@@ -61,8 +61,7 @@ pub(super) fn entry() -> Entry {
 
 impl Attack for Fmn {
     fn about(&self) -> About {
-        let cost = Passes::gradients(self.steps).and_forward(1 + self.bisections);
-        About { cost, ..About::new("fmn", self.norm, self.steps) }
+        About::new("fmn", self.norm, self.steps).bisected(self.bisections)
     }
 
     fn begin(&self, problem: &Problem, _state: &mut State) -> Box<dyn Search> {
@@ -71,7 +70,7 @@ impl Attack for Fmn {
         let first = self.norm.default_epsilon() / 10.0;
         Box::new(FmnSearch {
             config: *self,
-            epsilon: problem.for_each(first),
+            radius: problem.for_each(first),
             growth: growth(room.clone(), first, self.steps, self.gamma),
             room,
         })
@@ -81,7 +80,7 @@ impl Attack for Fmn {
 struct FmnSearch {
     config: Fmn,
     /// Radius of the ball, `[N]`
-    epsilon: Tensor<1>,
+    radius: Tensor<1>,
     /// The smallest growth factor of the radius while nothing is found, `[N]`
     growth: Tensor<1>,
     /// Norm of the largest perturbation within the box, `[N]`
@@ -97,20 +96,20 @@ impl FmnSearch {
     fn resize(&mut self, state: &State, adversarial: Tensor<1, Bool>, boundary: Tensor<1>) {
         let gamma = annealed(self.done(state.step), self.config.gamma, self.config.gamma / 50.0);
         let best = state.best.norm.clone();
-        let (mut shrunk, mut grown) = (self.epsilon.clone() * (1.0 - gamma), self.epsilon.clone() * (1.0 + gamma));
-        if self.config.norm == Norm::L0 {
-            shrunk = shrunk.floor().min_pair(self.epsilon.clone() - 1.0);
-            grown = grown.ceil().max_pair(self.epsilon.clone() + 1.0);
+        let (mut shrunk, mut grown) = (self.radius.clone() * (1.0 - gamma), self.radius.clone() * (1.0 + gamma));
+        if state.norm == Norm::L0 {
+            shrunk = shrunk.floor().min_pair(self.radius.clone() - 1.0);
+            grown = grown.ceil().max_pair(self.radius.clone() + 1.0);
         }
-        let sought = boundary.max_pair(self.epsilon.clone() * self.growth.clone());
+        let sought = boundary.max_pair(self.radius.clone() * self.growth.clone());
         let missed = sought.mask_where(state.best.found(), grown);
-        self.epsilon = missed.mask_where(adversarial, shrunk.min_pair(best)).min_pair(self.room.clone());
+        self.radius = missed.mask_where(adversarial, shrunk.min_pair(best)).min_pair(self.room.clone());
     }
 }
 
 impl Search for FmnSearch {
     fn step(&mut self, problem: &Problem, state: &mut State) {
-        let Fmn { norm, step_size, .. } = self.config;
+        let (norm, step_size) = (state.norm, self.config.step_size);
         let current = state.current.clone();
         let slope = problem.gradient(current.clone(), |logits| problem.criterion.margin(logits));
         let margin = slope.value;
@@ -123,15 +122,11 @@ impl Search for FmnSearch {
         self.resize(state, adversarial, boundary);
 
         let length = match norm {
-            Norm::Linf => self.epsilon.clone() * (gradient.dims()[1..].iter().product::<usize>() as f32).sqrt(),
-            _ => self.epsilon.ones_like(),
+            Norm::Linf => self.radius.clone() * (gradient.dims()[1..].iter().product::<usize>() as f32).sqrt(),
+            _ => self.radius.ones_like(),
         };
         let length = length * annealed(self.done(state.step), step_size, step_size / 100.0);
         let moved = per_image::step(current, gradient, length);
-        state.current = problem.project(norm, moved, self.epsilon.clone());
-    }
-
-    fn finish(&mut self, problem: &Problem, state: &mut State) {
-        state.predict_and_bisect(problem, self.config.bisections);
+        state.current = problem.project(norm, moved, self.radius.clone());
     }
 }

@@ -3,7 +3,7 @@
 //! Szegedy et al. 2013, arXiv 1312.6199; Goodfellow et al. 2014, arXiv 1412.6572.
 
 use super::entry::{Entry, Texts, field, steps};
-use super::{About, Attack, Passes, Problem, Search, State, choose};
+use super::{About, Attack, Problem, Search, State, choose};
 use crate::norm::{Norm, unit};
 
 /// The function that gradient ascent ascends.
@@ -90,8 +90,7 @@ impl Attack for GradientAscent {
             Objective::Normalised => "gradient-normalised",
             Objective::Margin => "gradient-margin",
         };
-        let cost = Passes::gradients(self.steps).and_forward(1 + self.bisections);
-        About { cost, ..About::new(name, Norm::L2, self.steps) }
+        About::new(name, Norm::L2, self.steps).bisected(self.bisections)
     }
 
     fn begin(&self, _problem: &Problem, _state: &mut State) -> Box<dyn Search> {
@@ -118,9 +117,5 @@ impl Search for GradientAscent {
         let vanished = Norm::Linf.measure(step.clone()).lower_elem(VANISHED);
         state.current = choose(found.clone(), current.clone(), (current + step).clamp(0.0, 1.0));
         state.settled = vanished.bool_or(found).float();
-    }
-
-    fn finish(&mut self, problem: &Problem, state: &mut State) {
-        state.predict_and_bisect(problem, self.bisections);
     }
 }

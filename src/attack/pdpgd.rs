@@ -4,7 +4,7 @@ use burn::tensor::{Tensor, activation::sigmoid};
 
 use super::adam::Adam;
 use super::entry::{Entry, Texts, field, steps};
-use super::{About, Attack, Passes, Problem, Search, State};
+use super::{About, Attack, Problem, Search, State};
 use crate::norm::Norm;
 use crate::tensors::broadcast;
 
@@ -71,8 +71,7 @@ pub(super) fn entry() -> Entry {
 
 impl Attack for Pdpgd {
     fn about(&self) -> About {
-        let cost = Passes::gradients(self.steps).and_forward(1 + self.bisections);
-        About { cost, ..About::new("pdpgd", self.norm, self.steps) }
+        About::new("pdpgd", self.norm, self.steps).bisected(self.bisections)
     }
 
     fn begin(&self, problem: &Problem, state: &mut State) -> Box<dyn Search> {
@@ -156,9 +155,5 @@ impl Search for PdpgdSearch {
         let moved = self.adam.step(state.current.clone(), descent, rate).clamp(0.0, 1.0);
         state.current = self.shrunk(problem, moved, rate);
         self.update_weights(adversarial.float(), state.step);
-    }
-
-    fn finish(&mut self, problem: &Problem, state: &mut State) {
-        state.predict_and_bisect(problem, self.config.bisections);
     }
 }

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use super::entry::{Entry, Texts, epsilon, seed, steps};
 use super::random::Random;
-use super::{About, Attack, Passes, Problem, Search, State, choose, within_box_direction};
+use super::{About, Attack, Problem, Search, State, choose, within_box_direction};
 use crate::norm::Norm;
 use crate::per_image;
 use crate::tensors::broadcast;
@@ -55,8 +55,7 @@ pub(super) fn entry() -> Entry {
 
 impl Attack for Pgd {
     fn about(&self) -> About {
-        let cost = Passes::gradients(self.steps).and_forward(1);
-        About { cost, epsilon: Some(self.epsilon), ..About::new("pgd", self.norm, self.steps) }
+        About { epsilon: Some(self.epsilon), ..About::new("pgd", self.norm, self.steps) }.bisected(0)
     }
 
     fn begin(&self, problem: &Problem, state: &mut State) -> Box<dyn Search> {
@@ -96,10 +95,6 @@ impl Search for Pgd {
 
         let length = state.epsilon.clone() * (self.reach / self.steps as f32);
         let stepped = self.stepped(current.clone(), slope.gradient, length);
-        state.current = choose(found, current, problem.project(self.norm, stepped, state.epsilon.clone()));
-    }
-
-    fn finish(&mut self, problem: &Problem, state: &mut State) {
-        state.predict(problem);
+        state.current = choose(found, current, problem.project(state.norm, stepped, state.epsilon.clone()));
     }
 }

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{Problem, State};
+use super::{Problem, ROUNDING, State};
 use crate::norm::Norm;
 use crate::tensors::broadcast;
 
@@ -23,13 +23,10 @@ impl Plane {
         state.record_margin(problem, slope.logits, slope.value.clone());
         let normal = slope.gradient;
         let taken = inner(normal.clone(), state.current.clone() - problem.pixels.clone());
-        let rise_from_here = BEYOND_ROUNDING - slope.value;
+        let rise_from_here = 2.0 * ROUNDING - slope.value;
         Self { normal, rise: taken + rise_from_here.clone(), rise_from_here }
     }
 }
-
-/// The margin to aim at: twice what counts as reached.
-const BEYOND_ROUNDING: f32 = 2e-4;
 
 /// The inner product of each pair of images, `[N]`.
 pub(super) fn inner(left: Tensor<4>, right: Tensor<4>) -> Tensor<1> {

@@ -44,7 +44,12 @@ impl<A: Attack> Attack for Polished<A> {
     fn about(&self) -> About {
         let inner = self.attack.about();
         let polish = Passes::gradients(self.steps).and_forward(1 + BISECTIONS);
-        About { steps: inner.steps + self.steps, cost: [inner.cost, polish].into_iter().sum(), ..inner }
+        About {
+            steps: inner.steps + self.steps,
+            cost: [inner.cost, polish].into_iter().sum(),
+            bisections: None,
+            ..inner
+        }
     }
 
     fn begin(&self, problem: &Problem, state: &mut State) -> Box<dyn Search> {
@@ -119,8 +124,7 @@ impl Search for Polishing {
 
     fn gather(&mut self, problem: &Problem, state: &mut State) {
         if let Some(attempt) = &mut self.attempt {
-            attempt.gather(problem);
-            state.take(problem, &attempt.state);
+            attempt.report(problem, state);
         }
     }
 

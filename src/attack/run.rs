@@ -2,7 +2,7 @@
 
 use burn::tensor::{Bool, Tensor};
 
-use super::{About, Attack, Attempt, Best, Passes, Problem, State, choose};
+use super::{Attack, Attempt, Best, Passes, Problem, State, choose};
 use crate::classifier::{Aim, Criterion, Frozen, Goal, Probabilities};
 use crate::error::Error;
 use crate::norm::{Norm, Norms};
@@ -35,7 +35,6 @@ use crate::tensors::{broadcast, read};
 pub struct Run<'a> {
     problem: Problem<'a>,
     aim: Aim,
-    about: About,
     attempt: Attempt,
     /// The logits of the originals, one row per image.
     logits: Vec<Vec<f32>>,
@@ -222,7 +221,7 @@ impl<'a> Run<'a> {
         let problem = Problem::new(classifier, pixels, criterion, mask);
         problem.passes.set(Passes::default().and_forward(1));
         let attempt = Attempt::begin(attack, &problem);
-        Ok(Self { attempt, about, logits, original, problem, aim, over: false })
+        Ok(Self { attempt, logits, original, problem, aim, over: false })
     }
 
     /// The network's answers for the originals.
@@ -237,7 +236,7 @@ impl<'a> Run<'a> {
 
     /// The attack's norm.
     pub fn norm(&self) -> Norm {
-        self.about.norm
+        self.attempt.about.norm
     }
 
     /// The smallest adversarial images so far, or the originals where none is found, `[N, C, H, W]`.
@@ -262,7 +261,7 @@ impl<'a> Run<'a> {
         self.attempt.gather(&self.problem);
         let images = self.read_progress().await?;
         self.over = images.iter().all(|image| image.settled);
-        Ok(Some(Progress { step: self.attempt.state.step, steps: self.attempt.steps, images }))
+        Ok(Some(Progress { step: self.attempt.state.step, steps: self.attempt.about.steps, images }))
     }
 
     /// Takes all steps that are left, then calls [`finish`](Run::finish).
@@ -353,10 +352,10 @@ impl<'a> Run<'a> {
             adversarial,
             eight_bit,
             passes: self.problem.passes.get(),
-            norm: self.about.norm,
-            epsilon: self.about.epsilon,
+            norm: self.attempt.about.norm,
+            epsilon: self.attempt.about.epsilon,
             aim: self.aim,
-            lead: self.about.lead,
+            lead: self.attempt.about.lead,
         })
     }
 
@@ -390,7 +389,8 @@ impl<'a> Run<'a> {
     ) -> Result<(Tensor<4>, Vec<Probabilities>, Vec<Norms>), Error> {
         let pixels = &self.problem.pixels;
         let perturbation = adversarial.clone() - pixels.clone();
-        let lengths: &[f32] = if self.about.epsilon.is_some() { &ROUNDING_FACTORS_WITHIN } else { &ROUNDING_FACTORS };
+        let lengths: &[f32] =
+            if self.attempt.about.epsilon.is_some() { &ROUNDING_FACTORS_WITHIN } else { &ROUNDING_FACTORS };
         let wanted: Vec<bool> = (0..answers.len()).map(|image| self.reached(image, &answers[image])).collect();
         let mut chosen = vec![0; answers.len()];
         let mut given_up = vec![false; answers.len()];
@@ -399,7 +399,7 @@ impl<'a> Run<'a> {
             let factors = Tensor::<1>::from_data(factors.as_slice(), &pixels.device());
             let moved = (pixels.clone() + perturbation.clone() * broadcast(factors)).clamp(0.0, 1.0);
             let mut shades = (moved * 255.0).round();
-            if let Some(epsilon) = self.about.epsilon.filter(|_| self.about.norm == Norm::Linf) {
+            if let Some(epsilon) = self.attempt.about.epsilon.filter(|_| self.attempt.about.norm == Norm::Linf) {
                 // Only shades within ε of the original, with a tolerance of 0.001 shades for rounding of floats.
                 let (original, room) = (pixels.clone() * 255.0, 255.0 * epsilon + 1e-3);
                 shades = shades.max_pair((original.clone() - room).ceil()).min_pair((original + room).floor());
@@ -428,7 +428,7 @@ impl<'a> Run<'a> {
 
     fn reached(&self, image: usize, answer: &Probabilities) -> bool {
         self.aim.is_reached(image, answer)
-            && (self.about.lead == 0.0 || self.aim.lead(image, answer) >= self.about.lead)
+            && (self.attempt.about.lead == 0.0 || self.aim.lead(image, answer) >= self.attempt.about.lead)
     }
 
     /// Whether an image reaches the aim, no farther away than ε.
@@ -438,7 +438,7 @@ impl<'a> Run<'a> {
 
     /// Whether the norm is at most ε, with 0.1 % tolerance for rounding; true if the attack has no ε.
     fn within(&self, norms: &Norms) -> bool {
-        self.about.epsilon.is_none_or(|epsilon| norms.of(self.about.norm) <= f64::from(epsilon) * 1.001)
+        self.attempt.about.epsilon.is_none_or(|epsilon| norms.of(self.attempt.about.norm) <= f64::from(epsilon) * 1.001)
     }
 }
 

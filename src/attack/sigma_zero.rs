@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use super::adam::Adam;
 use super::entry::{Entry, Texts, field, steps};
-use super::{About, Attack, Passes, Problem, Search, State, annealed};
+use super::{About, Attack, Problem, Search, State, annealed};
 use crate::norm::Norm;
 use crate::tensors::broadcast;
 
@@ -61,8 +61,7 @@ pub(super) fn entry() -> Entry {
 
 impl Attack for SigmaZero {
     fn about(&self) -> About {
-        let cost = Passes::gradients(self.steps).and_forward(1 + self.bisections);
-        About { cost, ..About::new("sigma-zero", Norm::L0, self.steps) }
+        About::new("sigma-zero", Norm::L0, self.steps).bisected(self.bisections)
     }
 
     fn begin(&self, problem: &Problem, state: &mut State) -> Box<dyn Search> {
@@ -110,9 +109,5 @@ impl Search for SigmaZeroSearch {
         self.threshold = (self.threshold.clone() + by).clamp(0.0, 1.0);
         let small = (moved.clone() - original.clone()).abs().lower(broadcast(self.threshold.clone()));
         state.current = moved.mask_where(small, original);
-    }
-
-    fn finish(&mut self, problem: &Problem, state: &mut State) {
-        state.predict_and_bisect(problem, self.config.bisections);
     }
 }

@@ -25,6 +25,7 @@ impl<A: Attack + Clone + 'static> Attack for SmallestEpsilon<A> {
         About {
             steps: self.searches * inner.steps,
             cost: inner.cost.times(self.searches).and_forward(BISECTIONS),
+            bisections: None,
             epsilon: None,
             ..inner
         }
@@ -69,8 +70,7 @@ impl<A: Attack> Search for Bracket<A> {
     }
 
     fn gather(&mut self, problem: &Problem, state: &mut State) {
-        self.attempt.gather(problem);
-        state.take(problem, &self.attempt.state);
+        self.attempt.report(problem, state);
     }
 
     fn finish(&mut self, problem: &Problem, state: &mut State) {

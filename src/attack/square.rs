@@ -220,7 +220,7 @@ impl Search for SquareSearch {
         self.margin = self.margin.clone().mask_where(better, margin);
 
         let query = state.step + 1;
-        let next = if self.config.norm == Norm::Linf { self.repaint(query) } else { self.shift(query) };
+        let next = if state.norm == Norm::Linf { self.repaint(query) } else { self.shift(query) };
         state.current = choose(found, state.current.clone(), problem.perturbed(next));
     }
 

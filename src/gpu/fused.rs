@@ -11,7 +11,7 @@ use super::dense::{IMAGES, INPUTS, dense_backward_kernel, dense_kernel, gather_k
 use super::geometry::{ActivationKind, GeometryLaunch, PIXELS};
 use super::pointwise::pointwise_kernel;
 use super::{THREADS, empty, threads};
-use crate::fused::{Activation, Kind, Layer, LayerOps, Reversible, composed, composed_backward};
+use crate::fused::{Activation, Kind, Layer, LayerBackward, LayerOps, composed, composed_backward};
 
 /// The largest side of a convolution kernel here. Larger ones would be unrolled into too much code; Burn computes them.
 const LARGEST_KERNEL: usize = 5;
@@ -130,7 +130,7 @@ impl LayerOps for CubeBackend {
     }
 }
 
-impl Reversible for CubeBackend {
+impl LayerBackward for CubeBackend {
     fn backward(
         gradient: FloatTensor<Self>,
         x: FloatTensor<Self>,

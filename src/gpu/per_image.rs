@@ -9,7 +9,7 @@ use burn_cubecl::kernel::into_contiguous;
 use cubecl::prelude::*;
 
 use super::{THREADS, empty, threads};
-use crate::per_image::{Combination, PerImageOps, Score, ScoreGradient, ScoreOps, Size};
+use crate::per_image::{Combination, PerImageOps, Score, ScoreBackward, ScoreOps, Size};
 
 /// Up to this many values one thread is fastest.
 const FEW: usize = 64;
@@ -488,7 +488,7 @@ impl ScoreOps for CubeBackend {
     }
 }
 
-impl ScoreGradient for CubeBackend {
+impl ScoreBackward for CubeBackend {
     fn score_gradient(
         gradient: FloatTensor<Self>,
         logits: FloatTensor<Self>,

@@ -18,7 +18,7 @@ pub(super) type Checked<T> = Result<T, String>;
 /// The largest number of values of an array: 512 MiB.
 pub(super) const LARGEST: usize = 1 << 27;
 
-/// The largest number of axes: twice that of any picture taken apart.
+/// The largest number of axes: twice what a picture that is cut into patches needs.
 const AXES: usize = 16;
 
 /// The longest list of numbers that says what an operator does: lengths, axes, places where to cut.

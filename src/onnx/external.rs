@@ -9,19 +9,19 @@ use super::{decode, in_a_sentence, refuse};
 use crate::error::Error;
 
 /// `TensorProto.DataLocation`: the values are in the file, or in another.
-const HERE: i32 = 0;
-const ELSEWHERE: i32 = 1;
+const INSIDE: i32 = 0;
+const EXTERNAL: i32 = 1;
 
 /// All tensors together may take this many times the bytes of the other files: tensors may share values.
 const SHARED: usize = 4;
 
 /// The tensors of a model that lie in other files.
-fn elsewhere(model: &mut Model) -> impl Iterator<Item = &mut Tensor> {
+fn external_tensors(model: &mut Model) -> impl Iterator<Item = &mut Tensor> {
     let tensors = model.graph.iter_mut().flat_map(|graph| {
         let attributes = graph.nodes.iter_mut().flat_map(|node| &mut node.attributes);
         graph.initializers.iter_mut().chain(attributes.filter_map(|attribute| attribute.tensor.as_deref_mut()))
     });
-    tensors.filter(|tensor| tensor.location == Some(ELSEWHERE))
+    tensors.filter(|tensor| tensor.location == Some(EXTERNAL))
 }
 
 /// The entry of a tensor that says where its values lie.
@@ -38,7 +38,7 @@ pub fn other_files(bytes: &[u8]) -> Vec<String> {
 /// The names of the other files of a model, each once.
 fn locations(model: &mut Model) -> Vec<String> {
     let names: BTreeSet<String> =
-        elsewhere(model).filter_map(|tensor| entry(tensor, "location")).map(str::to_owned).collect();
+        external_tensors(model).filter_map(|tensor| entry(tensor, "location")).map(str::to_owned).collect();
     names.into_iter().collect()
 }
 
@@ -56,7 +56,7 @@ fn joined<'a>(bytes: &[u8], find: impl Fn(&str) -> Option<&'a [u8]>) -> Result<V
     let mut model = decode(bytes)?;
     let mut left: usize =
         locations(&mut model).iter().filter_map(|name| find(name)).map(|file| SHARED * file.len()).sum();
-    for tensor in elsewhere(&mut model) {
+    for tensor in external_tensors(&mut model) {
         let weights = tensor.name.clone().unwrap_or_default();
         let Some(location) = entry(tensor, "location") else {
             return refuse(format!("weights “{weights}”: the name of a file is expected, and none found"));
@@ -82,11 +82,11 @@ fn joined<'a>(bytes: &[u8], find: impl Fn(&str) -> Option<&'a [u8]>) -> Result<V
         match left.checked_sub(values.len()) {
             Some(rest) => left = rest,
             None => {
-                return refuse(format!("weights “{weights}”: more values are expected in it than “{location}” has"));
+                return refuse(format!("weights “{weights}”: they need more bytes than “{location}” has"));
             }
         }
         tensor.raw = Some(values.to_vec());
-        (tensor.location, tensor.external) = (Some(HERE), Vec::new());
+        (tensor.location, tensor.external) = (Some(INSIDE), Vec::new());
     }
     Ok(model.encode_to_vec())
 }
@@ -115,7 +115,7 @@ mod tests {
                 entry("offset", file.len().to_string()),
                 entry("length", raw.len().to_string()),
             ];
-            tensor.location = Some(ELSEWHERE);
+            tensor.location = Some(EXTERNAL);
             file.extend(raw);
         }
         (whole, model.encode_to_vec(), file)

@@ -18,18 +18,18 @@ type Key = (String, String, String);
 /// # Errors
 ///
 /// If there are too many nodes then, or functions use each other without end.
-pub(super) fn put_in_place(model: &mut Model) -> Result<(), Error> {
+pub(super) fn inline(model: &mut Model) -> Result<(), Error> {
     let functions = std::mem::take(&mut model.functions);
     let Some(graph) = model.graph.as_mut().filter(|_| !functions.is_empty()) else {
         return Ok(());
     };
     let key = |function: &Function| key(&function.domain, &function.name, &function.overload);
     let known = functions.iter().map(|function| (key(function), function)).collect();
-    let mut placing = Placing { functions: known, nodes: Vec::new(), placed: 0 };
+    let mut inliner = Inliner { functions: known, nodes: Vec::new(), inlined: 0 };
     for node in std::mem::take(&mut graph.nodes) {
-        placing.place(node, 0)?;
+        inliner.place(node, 0)?;
     }
-    graph.nodes = placing.nodes;
+    graph.nodes = inliner.nodes;
     Ok(())
 }
 
@@ -38,15 +38,15 @@ fn key(domain: &Option<String>, name: &Option<String>, overload: &Option<String>
     (text(domain), text(name), text(overload))
 }
 
-struct Placing<'a> {
+struct Inliner<'a> {
     functions: HashMap<Key, &'a Function>,
-    /// The nodes in place.
+    /// The nodes so far.
     nodes: Vec<Node>,
-    /// Functions put in place so far, for the names of their values.
-    placed: usize,
+    /// Functions inlined so far, for the names of their values.
+    inlined: usize,
 }
 
-impl Placing<'_> {
+impl Inliner<'_> {
     fn place(&mut self, node: Node, depth: usize) -> Result<(), Error> {
         let Some(&function) = self.functions.get(&key(&node.domain, &node.operator, &node.overload)) else {
             self.nodes.push(node);
@@ -56,11 +56,11 @@ impl Placing<'_> {
         if depth == DEEPEST {
             return refuse(format!("{name}: functions at most {DEEPEST} deep are expected"));
         }
-        if self.nodes.len() > NODES || self.placed > NODES {
+        if self.nodes.len() > NODES || self.inlined > NODES {
             return refuse(format!("{name}: at most {NODES} nodes are expected"));
         }
-        self.placed += 1;
-        let prefix = format!("{name}·{}", self.placed);
+        self.inlined += 1;
+        let prefix = format!("{name}·{}", self.inlined);
         let outer = function.inputs.iter().zip(&node.inputs).chain(function.outputs.iter().zip(&node.outputs));
         let outer: HashMap<&str, &str> = outer.map(|(inner, outer)| (&**inner, &**outer)).collect();
         let left_out = |inner: &str| function.inputs.iter().any(|input| input == inner);
@@ -71,14 +71,14 @@ impl Placing<'_> {
         };
         for inner in &function.nodes {
             let attributes = inner.attributes.iter().filter_map(|attribute| given(attribute, &node, function));
-            let placed = Node {
+            let renamed = Node {
                 inputs: inner.inputs.iter().map(rename).collect(),
                 outputs: inner.outputs.iter().map(rename).collect(),
                 attributes: attributes.collect(),
                 name: node.name.clone(),
                 ..inner.clone()
             };
-            self.place(placed, depth + 1)?;
+            self.place(renamed, depth + 1)?;
         }
         Ok(())
     }
@@ -136,7 +136,7 @@ mod tests {
         let outer = function("Outer", vec![call, node("Add", "", &["h", "b"], &["c"])]);
         let graph = Graph { nodes: vec![node("Outer", "mine", &["x", "w"], &["y"])], ..Default::default() };
         let mut model = Model { graph: Some(graph), functions: vec![inner, outer], ..Default::default() };
-        put_in_place(&mut model).expect("they end");
+        inline(&mut model).expect("they end");
 
         let nodes = model.graph.expect("there is one").nodes;
         let line = |node: &Node| {
@@ -156,7 +156,7 @@ mod tests {
         for count in [1, 100] {
             let graph = Graph { nodes: vec![node("Own", "mine", &["x", "w"], &["y"])], ..Default::default() };
             let mut model = Model { graph: Some(graph), functions: vec![own(count)], ..Default::default() };
-            let error = put_in_place(&mut model).expect_err("they have no end");
+            let error = inline(&mut model).expect_err("they have no end");
             assert!(error.to_string().contains("functions at most 16 deep are expected"), "{error}");
         }
     }

@@ -16,7 +16,7 @@ use super::steps::multiply;
 use crate::error::Error;
 use crate::fused::{Activation, Kind, Layer};
 
-/// What is told of a sigmoid that is removed.
+/// The note for the user where a sigmoid at the end is removed.
 pub(super) const SIGMOID_NOTE: &str = "The Sigmoid at the end, a yes or no for each class, is removed: attacks work on logits, and the classes share one \
      probability.";
 
@@ -259,7 +259,7 @@ impl Graph {
         output.ok_or_else(|| Error::Onnx("the graph does not make its output".to_owned()))
     }
 
-    /// How many values the last run has read and made of the pixels, and products likewise.
+    /// The cost of the last run, see [`Budget::work`].
     pub fn work(&self) -> usize {
         self.budget.work()
     }
@@ -296,7 +296,7 @@ impl Graph {
             .map(|value| value.map(|array| (array.shape().to_vec(), array.kind())))
             .collect();
         self.skip(&shapes);
-        self.take_off_probabilities(&shapes, &mut notes);
+        self.remove_final_softmax(&shapes, &mut notes);
         self.fold_norms()?;
         self.make_layers(&shapes)?;
         self.merge_activations()?;
@@ -329,7 +329,7 @@ impl Graph {
 
     /// Removes a softmax over the classes, or a sigmoid, at the end, also where nodes after it only change the shape or keep
     /// probabilities from 0 and 1.
-    fn take_off_probabilities(&mut self, shapes: &[Option<(Vec<usize>, NumberKind)>], notes: &mut Vec<String>) {
+    fn remove_final_softmax(&mut self, shapes: &[Option<(Vec<usize>, NumberKind)>], notes: &mut Vec<String>) {
         let mut value = self.output;
         let mut removed = Vec::new();
         let (last, input) = loop {
@@ -379,7 +379,7 @@ impl Graph {
         inputs.filter(|other| **other == output).for_each(|other| *other = input);
     }
 
-    /// The operator that makes the output, but for those that only change its shape.
+    /// The operator that makes the output, except those that only change its shape.
     pub fn last_operator(&self) -> &str {
         let mut value = Some(self.output);
         loop {

@@ -51,7 +51,7 @@ for (const device of /** @type {const} */ (['CPU', 'WebGPU'])) {
       const { inside, outside } = await changed(page, rectangle);
       assert.ok(inside > 0);
       assert.equal(outside, 0);
-      assert.match((await page.locator('#attack-words').textContent()) ?? '', /in a part alone/);
+      assert.match((await page.locator('#attack-words').textContent()) ?? '', /inside a part only/);
       assert.match((await page.locator('#command-words').textContent()) ?? '', new RegExp(`--region ${rectangle.join(',')} `));
       assert.ok(decodeURIComponent(page.url()).includes(`region=${rectangle.join(',')}`), page.url());
     });
@@ -83,7 +83,7 @@ test('a part that is not enough is told, and one that is no part says so in its 
     for (const [name, value] of [['Left', '0'], ['Top', '0'], ['Width', '1'], ['Height', '1']]) await field(page, name).fill(value);
     await fool(page, /^Not fooled/);
     await says(page, /still sees/);
-    assert.match((await page.locator('#detail').textContent()) ?? '', /by changes of that part alone/);
+    assert.match((await page.locator('#detail').textContent()) ?? '', /with changes inside that part only/);
 
     const before = await verdict(page).textContent();
     await field(page, 'Left').fill('223');

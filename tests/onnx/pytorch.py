@@ -48,9 +48,9 @@ def export(model: nn.Module, path: Path, side: int, exporter: str) -> None:
         return
     try:
         free = ({0: torch.export.Dim("images")},)
-        torch.onnx.export(model, (pixels,), path, dynamo=True, external_data=False, dynamic_shapes=free, verbose=False)
+        torch.onnx.export(model, (pixels,), path, dynamo=True, external_data=False, dynamic_shapes=free, opset_version=24, verbose=False)
     except Exception:
-        torch.onnx.export(model, (pixels[:1],), path, dynamo=True, external_data=False, verbose=False)
+        torch.onnx.export(model, (pixels[:1],), path, dynamo=True, external_data=False, opset_version=24, verbose=False)
 
 
 def gradient(model: nn.Module, pixels: Tensor, classes: Tensor) -> Tensor:

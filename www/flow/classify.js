@@ -83,16 +83,16 @@ export function classifyFlow(page, session, pictures) {
         complain('Another picture has to wait until the measuring is done or cancelled.');
         return false;
       }
-      const turn = (asked += 1);
+      const request = (asked += 1);
       try {
         const subject = own(file);
         await pictures.open(await worker(), subject);
-        if (turn !== asked) return false;
+        if (request !== asked) return false;
         const model = family === page.wanted.family ? page.wanted.model : family.models[0];
         classify({ family, model, subject, crop: null });
         return true;
       } catch (error) {
-        if (turn !== asked) return false;
+        if (request !== asked) return false;
         page.changed();
         complain(error);
         return false;

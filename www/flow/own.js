@@ -64,13 +64,13 @@ export function ownFlow(page, session, use, leave) {
     onNetwork: open,
     onLabels: ([file]) => name(file),
     onChange: reread,
-    onKeep: keep,
+    onKeep: store,
     onLeave: () => {
-      forgive();
+      clearProblem();
       leave();
     },
     onReturn: () => {
-      forgive();
+      clearProblem();
       if (family && page.wanted.family !== family) use(family);
       else reopen();
     },
@@ -146,7 +146,7 @@ export function ownFlow(page, session, use, leave) {
   }
 
   /** Forgets a file that could not be read, and what the form says of it. */
-  function forgive() {
+  function clearProblem() {
     given = set = null;
     problem = '';
   }
@@ -155,20 +155,20 @@ export function ownFlow(page, session, use, leave) {
   async function read(name, file, weights = []) {
     given = { name, file, weights };
     const size = [file, ...weights].reduce((sum, { size }) => sum + size, 0);
-    const turn = (asked += 1);
+    const request = (asked += 1);
     widget.tell(`Reading ${name}…`);
     try {
       if (size > LARGEST) throw new Error(`it has ${megabytes(size)}, and at most ${LARGEST / 1e6} MB are read`);
       const bridge = await session.worker();
       const whole = weights.length > 0 ? await joined(bridge, file, weights) : file;
       const own = await bridge.network(name, await bytesOf(whole), { ...widget.options(), labels });
-      if (turn !== asked) return false;
-      forgive();
+      if (request !== asked) return false;
+      clearProblem();
       adopt(whole, own);
-      if (widget.keeps()) await keep(true);
+      if (widget.keeps()) await store(true);
       return true;
     } catch (error) {
-      if (turn !== asked) return false;
+      if (request !== asked) return false;
       const message = error instanceof Error ? error.message : String(error);
       const words = size > LARGE && message.startsWith('The computation stopped') ? `its ${megabytes(size)} are too much for this browser’s memory` : message;
       const what = words.replace(/^the ONNX network cannot be used: /, '').replace(/[^.!?]$/, '$&.');
@@ -198,7 +198,7 @@ export function ownFlow(page, session, use, leave) {
   }
 
   /** @param {boolean} wanted */
-  async function keep(wanted) {
+  async function store(wanted) {
     if (wanted) {
       const labels = JSON.stringify(family?.labels);
       const networks = (family?.models ?? []).map(({ id, normalisation }) => ({ name: id, file: /** @type {Blob} */ (files.get(id)), options: { ...widget.options(), normalisation, labels } }));
@@ -235,7 +235,7 @@ export function ownFlow(page, session, use, leave) {
       if (model && model !== set) {
         // Another network is in use: the form shows how that one takes its pixels.
         const { height, width } = page.wanted.family.input;
-        forgive();
+        clearProblem();
         set = model;
         widget.restore({ normalisation: model.normalisation, input_size: [height, width] });
       }

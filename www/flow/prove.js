@@ -21,7 +21,7 @@ const SURE = [0.5, 0.8, 0.95];
 
 /** @param {import('../page.js').Page} page @param {import('../session.js').Session} session */
 export function proveFlow(page, session) {
-  const widget = proof({ onStart: () => prove(1), onMore: () => prove(10), onTurn: turn, onCancel: () => page.job?.abort() });
+  const widget = proof({ onStart: () => prove(1), onMore: () => prove(10), onTurn: turnVote, onCancel: () => page.job?.abort() });
   /** The last certificate, its picture, the milliseconds of a vote, and what turns it, once this was looked for. @type {{ of: Shown, sigma: number, certificate: import('../../pkg/decoy.js').Certificate, pace: number, turned?: import('../view/prove.js').Turned | null } | null} */
   let proved = null;
 
@@ -62,7 +62,7 @@ export function proveFlow(page, session) {
   }
 
   /** Looks for the smallest change with which the vote is for another name. */
-  async function turn() {
+  async function turnVote() {
     if (!proved) return;
     const { of, sigma, certificate, pace } = proved;
     const job = page.begin('proof');
@@ -89,7 +89,7 @@ export function proveFlow(page, session) {
       if (proved?.certificate === certificate) proved.turned = turned;
     } catch (error) {
       session.leaveGpu();
-      page.fail(job, error, turn);
+      page.fail(job, error, turnVote);
     } finally {
       page.end(job);
     }

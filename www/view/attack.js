@@ -190,7 +190,7 @@ export function attackForm(onChange) {
      * to the family before without having classified a picture in between, the settings return too.
      * @param {Family} next @param {boolean} classified whether the family has classified the picture
      */
-    attacking(next, classified) {
+    setFamily(next, classified) {
       const back = next === before?.family ? before.wish : null;
       if (next !== family && attacks.length && family) before ??= { family, wish: Object.fromEntries(Object.entries(options()).map(([name, value]) => [name, String(value)])) };
       if (classified || back) before = null;

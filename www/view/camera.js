@@ -35,17 +35,17 @@ export function camera(onFile, onError) {
   button.onclick = async () => {
     if (!isSecureContext) return onError('The camera works only where the page comes over a secure connection (https).');
     if (!navigator.mediaDevices) return onError('This browser gives pages no camera.');
-    const turn = (opened += 1);
+    const request = (opened += 1);
     ready(false);
     dialog.showModal();
     try {
       const found = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment', width: { ideal: 1280 }, height: { ideal: 960 } } });
-      if (turn !== opened || !dialog.open) return stop(found);
+      if (request !== opened || !dialog.open) return stop(found);
       stream = found;
       video.srcObject = found;
       for (const track of found.getTracks()) track.onended = () => fail(REASONS.AbortError);
     } catch (error) {
-      if (turn === opened && dialog.open) fail(reason(error));
+      if (request === opened && dialog.open) fail(reason(error));
     }
   };
   video.onloadeddata = () => ready(true);

@@ -23,7 +23,7 @@ export function dial(onChange) {
     range.max = String(last);
     marks.replaceChildren(
       ...models.map((model, index) => {
-        const mark = make('span', { onclick: () => turn(index) }, isOwnFile(model) ? String(index + 1) : model.sigma.toFixed(2).replace(/^0(?=\.)/, ''));
+        const mark = make('span', { onclick: () => choose(index) }, isOwnFile(model) ? String(index + 1) : model.sigma.toFixed(2).replace(/^0(?=\.)/, ''));
         mark.style.setProperty('--at', String(last ? index / last : 0));
         return mark;
       }),
@@ -31,13 +31,13 @@ export function dial(onChange) {
   }
 
   /** @param {number} index */
-  function turn(index) {
+  function choose(index) {
     if (range.matches(':disabled') || !family) return;
     const model = family.models[index];
     show(family, model);
     onChange(model);
   }
-  range.oninput = () => turn(range.valueAsNumber);
+  range.oninput = () => choose(range.valueAsNumber);
 
   /** @param {import('../../pkg/decoy.js').Family} shown its models sorted by σ @param {ModelEntry} model */
   function show(shown, model) {

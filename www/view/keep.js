@@ -15,7 +15,7 @@ function second(result) {
   return refutation(result) || `The CPU sees the same, ${percent(result.check.seen.probability)} sure.`;
 }
 
-export function keep() {
+export function saveForm() {
   const picture = find('download', HTMLAnchorElement);
   const json = find('download-report', HTMLAnchorElement);
   const copy = find('copy-link', HTMLButtonElement);

@@ -90,21 +90,21 @@ export function stage() {
 }
 
 /** The verdict. @param {Page} page */
-function tell({ wanted, shown, result, best, aside }) {
+function tell({ wanted, shown, result, best, note }) {
   if (!shown) {
-    if (wanted.subject) run.tell(`${aside}The network has not looked at the picture yet.`, 'Press the button, or choose another picture.', 'failed');
+    if (wanted.subject) run.tell(`${note}The network has not looked at the picture yet.`, 'Press the button, or choose another picture.', 'failed');
     else run.tell('Choose a picture to begin.');
     return;
   }
   const [{ label, probability }] = shown.predictions;
   if (result) return tellResult(result);
   if (best) {
-    run.tell(`${aside || 'The search ended early. '}The network already misreads the picture found until then.`, `It is the smallest change so far: ${size(best.norm, best.size)}.`, 'fooled');
+    run.tell(`${note || 'The search ended early. '}The network already misreads the picture found until then.`, `It is the smallest change so far: ${size(best.norm, best.size)}.`, 'fooled');
     return;
   }
   const { label: truth } = shown.subject;
   const wrong = truth && label !== truth ? ` It is wrong already: this is “${truth}”.` : '';
-  run.tell(`${aside}The network sees “${label}”, ${percent(probability)} sure.${wrong}`);
+  run.tell(`${note}The network sees “${label}”, ${percent(probability)} sure.${wrong}`);
 }
 
 /** Shows the prediction for the 8-bit picture. @param {Result} result */

@@ -76,7 +76,8 @@ pub fn start(family: &str, arguments: &[String]) -> Result<()> {
             if Path::new(&out).exists() {
                 fs::remove_file(&out).with_context(|| format!("cannot remove {out}, which would be resumed"))?;
             }
-            run(&mut decoy(&again(&result, &out).with_context(|| format!("{place}: expected a command of decoy"))?))?;
+            let arguments = again(&result, &out).with_context(|| format!("{place}: expected a command of decoy"))?;
+            run(decoy(&[]).args(arguments))?;
             fs::rename(&out, &place).with_context(|| format!("cannot move {out} to {place}"))
         })?;
     }
@@ -96,11 +97,11 @@ fn import() -> Result<()> {
     })
 }
 
-/// The arguments with which `decoy` made a result, but for the file that it writes.
-fn again<'a>(result: &'a Value, out: &'a str) -> Option<Vec<&'a str>> {
-    let mut arguments: Vec<&str> = result["command"].as_str()?.strip_prefix("decoy ")?.split(' ').collect();
-    let place = arguments.iter().position(|argument| *argument == "--out")?;
-    *arguments.get_mut(place + 1)? = out;
+/// The arguments with which `decoy` made a result, except the file that it writes.
+fn again(result: &Value, out: &str) -> Option<Vec<String>> {
+    let mut arguments = shlex::split(result["command"].as_str()?.strip_prefix("decoy ")?)?;
+    let place = arguments.iter().position(|argument| argument == "--out")?;
+    *arguments.get_mut(place + 1)? = out.to_owned();
     Some(arguments)
 }
 
@@ -139,9 +140,9 @@ mod tests {
 
     #[test]
     fn a_result_is_made_again_in_another_file() {
-        let result = json!({ "command": "decoy certify --votes 100 --out www/lab/a.json --limit 5" });
-        let expected = vec!["certify", "--votes", "100", "--out", "target/a.json", "--limit", "5"];
-        assert_eq!(again(&result, "target/a.json"), Some(expected));
+        let result = json!({ "command": "decoy certify 'my cat.jpg' --votes 100 --out www/lab/a.json --limit 5" });
+        let expected = ["certify", "my cat.jpg", "--votes", "100", "--out", "target/a.json", "--limit", "5"];
+        assert_eq!(again(&result, "target/a.json"), Some(expected.map(str::to_owned).to_vec()));
         assert_eq!(again(&json!({ "command": "decoy certify --votes 100" }), "a.json"), None);
     }
 

@@ -23,7 +23,7 @@ pub const PACKAGE: &str = "pkg";
 /// The folder in it of the module with threads and without WebGPU.
 pub const THREADS: &str = "threads";
 
-/// Where std is built, where nobody ships it.
+/// Where std is built if the toolchain has none for wasm.
 const STD: &str = "target/wasm-target";
 
 /// How the library is compiled.

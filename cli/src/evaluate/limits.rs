@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use anyhow::Result;
 use burn::tensor::{Device, Tensor};
+use decoy::metrics::significant;
 
 use crate::pictures::Images;
-use crate::result_file::significant;
 
 /// Pictures compared at once, each with [`AT_ONCE`] others.
 const AT_ONCE: usize = 500;

@@ -4,10 +4,8 @@ use anyhow::Result;
 use burn::tensor::{Device, Tensor};
 use decoy::catalog::Family;
 use decoy::classifier::Frozen;
-use decoy::metrics::distance_under_noise;
+use decoy::metrics::{distance_under_noise, significant};
 use decoy::noise::Random;
-
-use crate::result_file::significant;
 
 /// Index of the strongest noise that is tried: σ is 41 times the range of a pixel, see [`strength`].
 const STRONGEST: f64 = 24.0;

@@ -53,7 +53,7 @@ trait BatchNormOps: Backend {
 }
 
 /// The backward pass.
-trait ReversibleNorm: BatchNormOps {
+trait BatchNormBackward: BatchNormOps {
     /// The gradients in `x`, `gamma` and `beta`, from the gradient in the output.
     fn backward(gradient: FloatTensor<Self>, x: FloatTensor<Self>, gamma: FloatTensor<Self>) -> [FloatTensor<Self>; 3];
 }
@@ -72,7 +72,7 @@ impl BatchNormOps for Flex {
     }
 }
 
-impl ReversibleNorm for Flex {
+impl BatchNormBackward for Flex {
     fn backward(gradient: FlexTensor, x: FlexTensor, gamma: FlexTensor) -> [FlexTensor; 3] {
         let shape = x.shape();
         let channels = Shape::new([shape[1]]);
@@ -85,12 +85,12 @@ impl ReversibleNorm for Flex {
     }
 }
 
-impl<B: ReversibleNorm, C: CheckpointStrategy> BatchNormOps for Autodiff<B, C> {
+impl<B: BatchNormBackward, C: CheckpointStrategy> BatchNormOps for Autodiff<B, C> {
     fn normalise_batch(x: FloatTensor<Self>, gamma: FloatTensor<Self>, beta: FloatTensor<Self>) -> FloatTensor<Self> {
         #[derive(Debug)]
         struct BatchNormGradients;
 
-        impl<B: ReversibleNorm> Backward<B, 3> for BatchNormGradients {
+        impl<B: BatchNormBackward> Backward<B, 3> for BatchNormGradients {
             type State = (FloatTensor<B>, FloatTensor<B>);
 
             fn backward(self, ops: Ops<Self::State, 3>, gradients: &mut Gradients, _checkpointer: &mut Checkpointer) {

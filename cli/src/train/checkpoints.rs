@@ -79,7 +79,7 @@ impl Checkpoints<'_> {
         before.filter(|before| before.done != done).map_or(Ok(()), |before| self.remove(before.done))
     }
 
-    /// Removes the files of a checkpoint, but for the one that names them.
+    /// Removes the files of a checkpoint, except the one that names them.
     fn remove(&self, done: u32) -> Result<()> {
         for path in self.parts(done).iter().filter(|path| path.exists()) {
             std::fs::remove_file(path)?;

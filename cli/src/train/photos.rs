@@ -25,7 +25,7 @@ use decoy_data::{Content, DataSet, ImagenetSample, Split};
 
 use super::checkpoints::Checkpoints;
 use super::steps::{Schedule, Steps};
-use super::{largest_sigma, mixed_strength, model_id};
+use super::{add_noise, largest_sigma, model_id};
 use crate::catalog_file::{CatalogFile, MODELS, TrainedModel};
 use crate::device::DeviceChoice;
 
@@ -79,10 +79,10 @@ pub struct PhotosArgs {
 }
 
 /// Steps of the shipped networks, by noise level.
-const STEPS: [(f64, u32); 3] = [(0.1, 600), (0.25, 1700), (0.5, 1150)];
+const STEPS: [(f64, u32); 3] = [(0.1, 600), (0.25, 3200), (0.5, 1150)];
 
 fn first_side(text: &str) -> Result<usize, String> {
-    // Every stride halves the side; paddings are right where nothing is left over.
+    // Five strides halve the side; the padding fits only where it is even each time.
     let side = text.parse().ok().filter(|side| (64..=SIDE).contains(side) && side % 32 == 0);
     side.ok_or_else(|| format!("expected a multiple of 32 from 64 to {SIDE}"))
 }
@@ -232,8 +232,7 @@ impl Tuning<'_> {
     fn noise(&self, shape: [usize; 4], random: &mut Random) -> Tensor<4> {
         let mut values = vec![0.0; shape.iter().product()];
         for image in values.chunks_exact_mut(shape[1..].iter().product()) {
-            let strength = mixed_strength(self.sigma, random);
-            random.fill_normal(image, strength);
+            add_noise(image, self.sigma, false, random);
         }
         Tensor::from_data(TensorData::new(values, shape), self.device)
     }

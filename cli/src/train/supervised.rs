@@ -16,7 +16,7 @@ use decoy_data::{About, Content, DataSet, Picture, Split};
 
 use super::checkpoints::Checkpoints;
 use super::steps::{Schedule, Steps};
-use super::{largest_sigma, mixed_strength, model_id};
+use super::{add_noise, largest_sigma, model_id};
 use crate::catalog_file::{CatalogFile, MODELS, TrainedModel, describe};
 
 /// Which networks to train.
@@ -189,10 +189,7 @@ impl Training<'_> {
             let Content::Pixels(pixels) = &picture.content else {
                 bail!("{}: expected pixels of {width}×{height}, found a file", picture.name);
             };
-            let strength = if self.fixed { self.sigma as f32 } else { mixed_strength(self.sigma, random) };
-            if strength > 0.0 {
-                random.fill_normal(values, strength);
-            }
+            add_noise(values, self.sigma, self.fixed, random);
             let mut shift = || random.below(2 * self.recipe.shift as u32 + 1) as usize;
             let (down, right) = (shift(), shift());
             let mirrored = self.recipe.mirror && random.coin();
