@@ -49,8 +49,8 @@ pub struct SupervisedArgs {
 pub struct Recipe {
     /// Their architecture.
     pub architecture: Architecture,
-    /// Passes over the training pictures.
-    pub passes: u32,
+    /// Passes over the training pictures, by noise level.
+    pub passes: fn(f64) -> u32,
     /// Pictures in a step (batch size).
     pub batch: usize,
     /// The optimiser.
@@ -82,8 +82,7 @@ pub fn run<M: Trainee>(
     recipe: &Recipe,
     init: impl Fn(&Device, usize) -> M,
 ) -> Result<()> {
-    let passes = args.passes.unwrap_or(recipe.passes);
-    ensure!(passes > 0, "--passes is 0: expected at least 1");
+    ensure!(args.passes != Some(0), "--passes is 0: expected at least 1");
     let about = set.about();
     let pictures = set.load(args.data.as_deref())?;
     let all: Vec<&Picture> = pictures.of(Split::Train).collect();
@@ -93,6 +92,7 @@ pub fn run<M: Trainee>(
         for &sigma in &args.sigma {
             let id = model_id(&family, sigma, args.fixed_noise, seed);
             let (fixed, data) = (args.fixed_noise, &*pictures.sha256);
+            let passes = args.passes.unwrap_or_else(|| (recipe.passes)(sigma));
             let training = Training { id, sigma, seed, passes, fixed, about, recipe, pictures: &all, data };
             let checkpoints = training.checkpoints(args);
             let network = training.train(&checkpoints, |device| init(device, about.labels.len()))?;
