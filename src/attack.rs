@@ -155,8 +155,8 @@ pub struct About {
     pub steps: usize,
     /// The most it costs for every image. The driver adds a few forward passes to check the result.
     pub cost: Passes,
-    /// Halvings of the line to the best image after the last step, for one forward pass each; `None` where the search
-    /// ends itself. The driver [`bisect`](About::bisected)s.
+    /// Halvings of the line to the best image after the last step, for one forward pass each, see
+    /// [`bisected`](About::bisected); `None` where the search ends itself.
     pub bisections: Option<usize>,
     /// For an attack of fixed size: the largest norm of its perturbations.
     pub epsilon: Option<f32>,
@@ -372,6 +372,12 @@ impl Attempt {
             self.state.predict(problem);
             bisection::bisect(problem, &mut self.state.best, halvings, self.state.norm);
         }
+    }
+
+    /// Finishes, and hands the result to `state`, that of the search which this attempt is a part of.
+    fn finish_into(&mut self, problem: &Problem, state: &mut State) {
+        self.finish(problem);
+        state.take(problem, &self.state);
     }
 
     /// The number of steps left.

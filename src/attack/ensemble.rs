@@ -111,8 +111,7 @@ impl OneByOne {
     /// Ends the current attack when it has no steps left.
     fn end_turn(&mut self, problem: &Problem, state: &mut State) {
         if let Some(attempt) = self.0.front_mut().filter(|attempt| attempt.left() == 0) {
-            attempt.finish(problem);
-            state.take(problem, &attempt.state);
+            attempt.finish_into(problem, state);
             self.0.pop_front();
         }
     }

@@ -82,8 +82,7 @@ impl Polishing {
     /// When the attack has no steps left, takes over its result and begins the search around it.
     fn end_attack(&mut self, problem: &Problem, state: &mut State) {
         if let Some(mut attempt) = self.attempt.take_if(|attempt| attempt.left() == 0) {
-            attempt.finish(problem);
-            state.take(problem, &attempt.state);
+            attempt.finish_into(problem, state);
             state.current = state.best.pixels.clone();
             self.radius = state.best.norm.clone();
         }

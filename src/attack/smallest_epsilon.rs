@@ -49,8 +49,7 @@ struct Bracket<A> {
 impl<A: Attack> Bracket<A> {
     /// Ends a round and returns the radius of the next one, `[N]`.
     fn end_round(&mut self, problem: &Problem, state: &mut State) -> Tensor<1> {
-        self.attempt.finish(problem);
-        state.take(problem, &self.attempt.state);
+        self.attempt.finish_into(problem, state);
         let State { epsilon, best, .. } = &self.attempt.state;
         let largest_failed = epsilon.clone().max_pair(self.largest_failed.clone());
         self.largest_failed = largest_failed.mask_where(best.found(), self.largest_failed.clone());

@@ -10,7 +10,8 @@ use super::constant::{kind_of, tensor};
 use super::einsum::Einsum;
 use super::node::{Attributes, Inputs};
 use super::steps::{
-    add, add_value, axes_of, axis_of, gather, length_of, lengths_of, multiply, reduce, reduction, scaled, square_root,
+    add, add_value, axes_of, axis_of, gather, length_of, lengths_of, multiply, reduce, reduce_by, reduction, scaled,
+    square_root,
 };
 use super::transformer::{Attention, RotaryEmbedding, rms_norm};
 
@@ -744,7 +745,7 @@ fn layers(kind: &str, a: &Attributes, opset: i64) -> Checked<Option<Operation>> 
             let (axis, kind) = (a.int("axis", -1), if a.int("p", 2) == 1 { "ReduceL1" } else { "ReduceL2" });
             one(move |inputs| {
                 let x = inputs.get(0)?;
-                let size = reduce(x, &[axis_of(axis, x.rank())?], true, &reduction(kind).ok_or("it is listed")?)?;
+                let size = reduce_by(kind, x, [axis_of(axis, x.rank())?].into_iter())?;
                 x.pair(&size.map_flat(|x| x.clamp_min(1e-30))?, NumberKind::Float, Dispatch::float_div)
             })
         }
@@ -830,8 +831,7 @@ fn layers(kind: &str, a: &Attributes, opset: i64) -> Checked<Option<Operation>> 
 fn global(kind: &'static str) -> Operation {
     one(move |inputs| {
         let x = inputs.get(0)?;
-        let axes: Vec<usize> = (2..x.rank()).collect();
-        reduce(x, &axes, true, &reduction(kind).ok_or("it is listed")?)
+        reduce_by(kind, x, 2..x.rank())
     })
 }
 

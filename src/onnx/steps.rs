@@ -95,10 +95,10 @@ pub(super) fn reduction(kind: &str) -> Option<Reduction> {
     })
 }
 
-/// The sum of the squares along the axes from `axis` on, each of length 1 in the result.
-pub(super) fn sum_of_squares(x: &Array, axis: usize) -> Checked<Array> {
-    let reduction = reduction("ReduceSumSquare").ok_or("it is listed")?;
-    reduce(x, &(axis..x.rank()).collect::<Vec<_>>(), true, &reduction)
+/// `x` reduced by the operator `kind` along `axes`, each of length 1 in the result.
+pub(super) fn reduce_by(kind: &str, x: &Array, axes: impl Iterator<Item = usize>) -> Checked<Array> {
+    let reduction = reduction(kind).ok_or("a reduction is expected")?;
+    reduce(x, &axes.collect::<Vec<_>>(), true, &reduction)
 }
 
 pub(super) fn reduce(x: &Array, axes: &[usize], keep: bool, (before, along, after): &Reduction) -> Checked<Array> {

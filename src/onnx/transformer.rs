@@ -6,7 +6,7 @@ use burn::tensor::activation;
 
 use super::array::{Array, Checked, NumberKind, count, within_growth};
 use super::node::{Attributes, Inputs};
-use super::steps::{add, axis_of, gather, length_of, multiply, scaled, sum_of_squares};
+use super::steps::{add, axis_of, gather, length_of, multiply, reduce_by, scaled};
 
 /// Added to the score of what must not be seen. It is finite because a GPU need not support infinity.
 const HIDDEN: f32 = -1e30;
@@ -120,7 +120,7 @@ fn shared(x: &Array, queries: usize) -> Checked<Array> {
 pub(super) fn rms_norm(x: &Array, scale: &Array, axis: i64, epsilon: f64) -> Checked<Array> {
     let axis = axis_of(axis, x.rank())?;
     let values = count(&x.shape()[axis..])? as f64;
-    let size = sum_of_squares(x, axis)?.map_flat(|sum| (sum / values + epsilon).sqrt())?;
+    let size = reduce_by("ReduceSumSquare", x, axis..x.rank())?.map_flat(|sum| (sum / values + epsilon).sqrt())?;
     multiply(&x.pair(&size, NumberKind::Float, Dispatch::float_div)?, scale)
 }
 
