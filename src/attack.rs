@@ -276,7 +276,7 @@ impl State {
     /// The state at the originals, with nothing found.
     fn new(problem: &Problem, norm: Norm, epsilon: Tensor<1>) -> Self {
         let best = Best::none(problem);
-        let settled = best.norm.zeros_like();
+        let settled = best.size.zeros_like();
         Self { norm, epsilon, step: 0, current: problem.pixels.clone(), best, logits: None, settled }
     }
 
@@ -314,7 +314,7 @@ impl State {
     fn take(&mut self, problem: &Problem, other: &Self) {
         let Self { current, best, logits, .. } = other;
         let size = if other.norm == self.norm {
-            best.norm.clone()
+            best.size.clone()
         } else {
             self.norm.distance(best.pixels.clone(), problem.pixels.clone())
         };
@@ -458,8 +458,8 @@ impl<'a> Problem<'a> {
         }
     }
 
-    /// The norm of the largest perturbation that the box [0, 1] and the region allow, `[N]`.
-    pub fn room(&self, norm: Norm) -> Tensor<1> {
+    /// The size of the largest perturbation that the box [0, 1] and the region allow, `[N]`.
+    pub fn largest_perturbation(&self, norm: Norm) -> Tensor<1> {
         norm.measure(self.mask_perturbation(self.pixels.clone().max_pair(1.0 - self.pixels.clone())))
     }
 
@@ -478,7 +478,7 @@ impl<'a> Problem<'a> {
                 let share = epsilon / self.length(pixels.clone());
                 per_image::between(self.pixels.clone(), pixels, share.clamp_max(1.0))
             }
-            Norm::Linf => per_image::cube(self.pixels.clone(), pixels, epsilon),
+            Norm::Linf => per_image::linf_ball(self.pixels.clone(), pixels, epsilon),
         }
     }
 
@@ -504,8 +504,8 @@ impl<'a> Problem<'a> {
 pub struct Best {
     /// The adversarial images, `[N, C, H, W]`; the originals where none is found.
     pub pixels: Tensor<4>,
-    /// Norm of the perturbation in the attack's norm, `[N]`; [`Best::NONE`] where none is found.
-    pub norm: Tensor<1>,
+    /// Size of the perturbation in the attack's norm, `[N]`; [`Best::NONE`] where none is found.
+    pub size: Tensor<1>,
 }
 
 impl Best {
@@ -514,18 +514,18 @@ impl Best {
 
     /// Nothing found yet.
     pub fn none(problem: &Problem) -> Self {
-        Self { pixels: problem.pixels.clone(), norm: problem.for_each(Self::NONE) }
+        Self { pixels: problem.pixels.clone(), size: problem.for_each(Self::NONE) }
     }
 
     /// Where an adversarial image is found, `[N]`.
     pub fn found(&self) -> Tensor<1, Bool> {
-        self.norm.clone().lower_elem(Self::NONE)
+        self.size.clone().lower_elem(Self::NONE)
     }
 
-    /// Keeps `pixels` where they are adversarial and their `norm` is smaller than the best.
-    pub fn offer(&mut self, pixels: Tensor<4>, norm: Tensor<1>, adversarial: Tensor<1, Bool>) {
-        (self.pixels, self.norm) =
-            per_image::nearer(adversarial.float(), (pixels, norm), (self.pixels.clone(), self.norm.clone()));
+    /// Keeps `pixels` where they are adversarial and the `size` of their perturbation is smaller than the best.
+    pub fn offer(&mut self, pixels: Tensor<4>, size: Tensor<1>, adversarial: Tensor<1, Bool>) {
+        (self.pixels, self.size) =
+            per_image::nearer(adversarial.float(), (pixels, size), (self.pixels.clone(), self.size.clone()));
     }
 }
 

@@ -47,19 +47,16 @@ use graph::{Graph, SIGMOID_NOTE};
 
 mod array;
 mod constant;
-mod einsum;
 mod external;
 mod functions;
 mod graph;
 mod node;
 mod operators;
 pub(crate) mod proto;
-mod resize;
 mod scikit;
 mod steps;
 #[cfg(test)]
 mod tests;
-mod transformer;
 mod writer;
 
 pub use external::{join, other_files};

@@ -66,7 +66,7 @@ pub(crate) fn between(a: Tensor<4>, b: Tensor<4>, by: Tensor<1>) -> Tensor<4> {
 }
 
 /// `x` `[N, C, H, W]`, clipped to at most `radius` `[N]` from `center`, and to [0, 1].
-pub(crate) fn cube(center: Tensor<4>, x: Tensor<4>, radius: Tensor<1>) -> Tensor<4> {
+pub(crate) fn linf_ball(center: Tensor<4>, x: Tensor<4>, radius: Tensor<1>) -> Tensor<4> {
     combine(center, x, radius, Combination::Cube)
 }
 
@@ -352,9 +352,9 @@ mod tests {
                 sign_step(a.clone(), b.clone() * tensor([1.0, 1.0, -1.0, 0.0]), by.clone() * 0.2 + 0.1),
                 [0.2, 0.1, 0.0, 0.4],
             );
-            assert_matches(cube(a.clone(), b.clone(), by.clone() * 0.2 + 0.1), [0.2, 0.1, 0.6, 0.1]);
+            assert_matches(linf_ball(a.clone(), b.clone(), by.clone() * 0.2 + 0.1), [0.2, 0.1, 0.6, 0.1]);
             // A network may return NaN. Here it must not panic; the driver reports it later.
-            assert_matches(cube(a.clone(), b.clone(), by.clone() * f32::NAN), [1.0, 0.0, 1.0, 0.1]);
+            assert_matches(linf_ball(a.clone(), b.clone(), by.clone() * f32::NAN), [1.0, 0.0, 1.0, 0.1]);
 
             let sizes = |values: [f32; 2]| Tensor::<1>::from_data(values, &device);
             let found = sizes([1.0, 1.0]);

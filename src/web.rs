@@ -18,7 +18,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::time::Duration;
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 use js_sys::{Function, Uint8Array};
 use tsify::{Ts, Tsify};
 use wasm_bindgen::prelude::*;
@@ -371,13 +371,8 @@ impl Decoy {
 
     /// Pictures as a batch `[N, C, H, W]` on the device.
     fn pixels(&self, family: &Family, pictures: &[Picture]) -> Result<Tensor<4>, JsError> {
-        let input = family.input;
-        let mut values = Vec::with_capacity(pictures.len() * input.channels * input.height * input.width);
-        for picture in pictures {
-            values.extend(objects::photo(picture, input)?.to_unit());
-        }
-        let shape = [pictures.len(), input.channels, input.height, input.width];
-        Ok(Tensor::from_data(TensorData::new(values, shape), &self.device.borrow().device))
+        let photos: Result<Vec<_>, _> = pictures.iter().map(|picture| objects::photo(picture, family.input)).collect();
+        Ok(photo::batch(&photos?, &self.device.borrow().device))
     }
 
     fn points(&self, models: &[String], sweep: &Sweep) -> Result<Vec<SweepPoint>, JsError> {

@@ -8,7 +8,7 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Device;
 use common::{pictures, shipped, values};
 use decoy::classifier::{Criterion, Frozen, Goal, Slope};
 use decoy::photo::{self, Photo};
@@ -34,7 +34,7 @@ fn fixture(name: &str) -> PathBuf {
 
 fn golden(network: &Frozen, png: &[u8]) -> Golden {
     let photo = photo::decode(png, 1, 128, 128).expect("the fixture is a picture");
-    let pixels = Tensor::from_data(TensorData::new(photo.to_unit(), [1, 1, 128, 128]), network.device());
+    let pixels = photo::batch(&[photo], network.device());
     let class = common::read(network, &pixels)[0];
     let criterion = Criterion::new(Goal::Misread(vec![class]), 20, network.device()).expect("the class exists");
     let Slope { logits, gradient, .. } = network.gradient(pixels, |logits| criterion.cross_entropy(logits));

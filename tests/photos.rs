@@ -6,8 +6,9 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::slice;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use common::{shipped, values};
 use decoy::attack::{Ddn, Run};
 use decoy::classifier::{Frozen, Goal};
@@ -30,7 +31,7 @@ fn photograph(name: &str) -> Photo {
 }
 
 fn pixels(photo: &Photo, network: &Frozen) -> Tensor<4> {
-    Tensor::from_data(TensorData::new(photo.to_unit(), [1, 3, SIDE, SIDE]), network.device())
+    photo::batch(slice::from_ref(photo), network.device())
 }
 
 fn top5(logits: &[f32]) -> Vec<usize> {

@@ -22,6 +22,7 @@ import { complain, dismissRemark, remark } from './view/alert.js';
 import { attackForm } from './view/attack.js';
 import { camera } from './view/camera.js';
 import { commandLine } from './view/command.js';
+import { controls } from './view/controls.js';
 import { listCredits } from './view/credits.js';
 import { cropField } from './view/cropping.js';
 import { deviceField } from './view/device.js';
@@ -104,11 +105,9 @@ const sections = [
 
 // ---- the widgets
 
-const fool = find('fool', HTMLButtonElement);
-const cancel = find('cancel', HTMLButtonElement);
-const further = find('longer', HTMLButtonElement);
 /** The classification after which the attack is repeated. @type {import('./page.js').Job | null} */
 let repeating = null;
+const buttons = controls({ onFool: attack, onLonger: longer, onCancel: stop });
 const noiseDial = dial(useModel);
 const cropping = cropField((crop) => classify({ crop }));
 const saving = saveForm();
@@ -120,13 +119,6 @@ const galleryViews = galleries.here.map((gallery) => {
   return (/** @type {Wish} */ { family, subject }) => view.show(subject, gallery.family === (isOwn(family) ? subject?.place?.family : family.id));
 });
 const reader = readerChoice(networks.families, (family) => isOwnPicture() && useFamily(family));
-
-fool.onclick = attack;
-further.onclick = longer;
-cancel.onclick = stop;
-document.addEventListener('keydown', ({ key, defaultPrevented }) => {
-  if (key === 'Escape' && !defaultPrevented && !cancel.hidden) stop();
-});
 
 listCredits(galleries.here);
 render();
@@ -251,21 +243,9 @@ function render() {
   saving.show(page.result, { words: link.write(wanted, options, run), missing, run });
   native.show(page.result);
   tried.show(page.trials);
-  showControls(kind);
+  buttons.show(page, form);
+  device.enable(page.allows('device'));
   for (const section of sections) section.show();
   // Only after it is known whether the picture could be classified.
   if (!pendingLink && options && kind !== 'classify') address.show(link.write(wanted, options), wanted, options.target);
-}
-
-/** @param {import('./page.js').Job['kind'] | undefined} kind */
-function showControls(kind) {
-  const focused = [cancel, further].find((button) => button === document.activeElement);
-  cancel.hidden = kind !== 'attack' && kind !== 'classify';
-  cancel.classList.toggle('late', kind === 'classify');
-  further.hidden = kind !== undefined || !page.result || page.result.stopped !== undefined || !form.improves(page.result.outcome.report.success);
-  fool.disabled = page.wanted.subject === null || !page.allows('attack');
-  if (focused?.hidden) fool.focus();
-  for (const name of ['picture', 'dial']) find(`${name}-fields`, HTMLFieldSetElement).disabled = !page.allows('classify');
-  for (const name of ['attack', 'aim']) find(`${name}-fields`, HTMLFieldSetElement).disabled = !form.ready() || !page.allows('settings');
-  device.enable(page.allows('device'));
 }

@@ -1,30 +1,20 @@
 //! The `decoy` command.
 
-mod accuracy;
-mod attack;
-mod catalog_file;
-mod certify;
-mod compare;
-mod device;
-mod evaluate;
-mod export;
-mod figures;
-mod import;
+mod arguments;
+mod commands;
+mod files;
 mod measure;
-mod models;
 mod networks;
-mod own;
 mod pictures;
-mod predict;
 mod result_file;
-mod train;
-mod transfer;
 
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser};
+
+use commands::Command;
 
 /// Fool neural networks, and measure how much it takes.
 ///
@@ -37,36 +27,6 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 struct Cli {
     #[command(subcommand)]
     command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// List the networks there are.
-    Models(models::ModelsArgs),
-    /// Say what a network sees in pictures.
-    Predict(predict::PredictArgs),
-    /// Change pictures until a network misreads them.
-    Attack(attack::AttackArgs),
-    /// Attack the same pictures in several ways, and print the results side by side.
-    Compare(compare::CompareArgs),
-    /// Measure how often networks are right when their images are noisy.
-    Accuracy(accuracy::AccuracyArgs),
-    /// Attack a whole data set with every network of a family, and write the figures.
-    Evaluate(evaluate::EvaluateArgs),
-    /// Certify the radius within which no change alters the vote under noise.
-    Certify(certify::CertifyArgs),
-    /// Write a network as an ONNX file, for other runtimes.
-    Export(export::ExportArgs),
-    /// Measure whether adversarial pictures of one network fool the others.
-    Transfer(transfer::TransferArgs),
-    /// Make the figures of the page and the tables of the README from the result files.
-    Figures(figures::FiguresArgs),
-    /// Bring published weights into the catalogue.
-    #[command(subcommand)]
-    Import(import::Import),
-    /// Train networks with noise on their images.
-    #[command(subcommand)]
-    Train(train::Train),
 }
 
 /// The same command, in which a negative number after an option is that option's value. So the option itself says which
@@ -102,20 +62,7 @@ fn main() -> ExitCode {
         }
     }));
     sigpipe::reset(); // the reader may close the pipe: `decoy attack --json … | head -1` ends without an error
-    let done = decoy_cpu::in_pool(|| match read_arguments(std::env::args_os()).unwrap_or_else(|error| error.exit()) {
-        Command::Models(args) => models::run(&args),
-        Command::Predict(args) => predict::run(&args),
-        Command::Attack(args) => attack::run(&args),
-        Command::Compare(args) => compare::run(&args),
-        Command::Accuracy(args) => accuracy::run(&args),
-        Command::Evaluate(args) => evaluate::run(args),
-        Command::Certify(args) => certify::run(&args),
-        Command::Export(args) => export::run(&args),
-        Command::Transfer(args) => transfer::run(&args),
-        Command::Figures(args) => figures::run(&args),
-        Command::Import(import) => import::run(import),
-        Command::Train(train) => train::run(train),
-    });
+    let done = decoy_cpu::in_pool(|| read_arguments(std::env::args_os()).unwrap_or_else(|error| error.exit()).run());
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

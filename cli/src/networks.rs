@@ -1,4 +1,10 @@
-//! The networks that are measured.
+//! The networks of a catalogue, and the user's own.
+
+mod catalog_file;
+mod family;
+mod loaded;
+mod own;
+mod place;
 
 use std::path::PathBuf;
 
@@ -6,8 +12,11 @@ use anyhow::{Result, ensure};
 use clap::Args;
 use decoy::catalog::{Family, ModelEntry};
 
-use crate::catalog_file::{CatalogFile, MODELS};
-use crate::device::DeviceChoice;
+pub use catalog_file::{CatalogFile, MODELS, TrainedModel};
+pub use family::describe;
+pub use loaded::LoadedModel;
+pub use own::{ModelArgs, OwnArgs};
+pub use place::{DeviceChoice, Place};
 
 /// Which networks of a family are measured, and on which device.
 #[derive(Args)]
@@ -65,4 +74,10 @@ pub fn networks(
         );
     }
     Ok((family, networks))
+}
+
+/// A noise level with two decimals, or more where it has more.
+pub fn level(sigma: f64) -> String {
+    let short = format!("{sigma:.2}");
+    if short.parse() == Ok(sigma) { short } else { sigma.to_string() }
 }

@@ -240,6 +240,19 @@ fn an_odd_file_is_skipped_and_reported() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_pipe_among_pictures_is_skipped_and_reported() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::copy(root().join("tests/fixtures/shape.png"), folder.path().join("a.png")).expect("it is copied");
+    let pipe = Command::new("mkfifo").arg(folder.path().join("b.png")).status().expect("there is mkfifo");
+    assert!(pipe.success());
+    let output = decoy(&["predict", "--model", MODEL, &folder.path().display().to_string()]);
+    let [said, done] = [output.stderr, output.stdout].map(|text| String::from_utf8(text).expect("it prints text"));
+    assert!(said.contains("b.png is no ordinary file") && said.contains("1 of 2 pictures"), "{said}");
+    assert!(done.contains("a.png"), "{done}");
+}
+
+#[test]
 fn what_cannot_be_doubled_is_told_before_anything_is_run() {
     let double = ["compare", "--model", MODEL, "--double", "--attack", "ddn", "--attack"];
     for (attack, expected) in

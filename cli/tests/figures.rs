@@ -90,16 +90,17 @@ fn every_shipped_network_is_fooled_again_at_the_sizes_written() {
         let (mut measured, here) = (BTreeSet::new(), is_here(&family.data));
         for path in results() {
             let committed = evaluation(&path);
-            let networks: Vec<_> = committed.models.iter().filter(|model| shipped.contains(&model.sha256)).collect();
+            let networks: Vec<_> =
+                committed.models.iter().filter(|model| shipped.contains(&model.network.sha256)).collect();
             if committed.origin.family != family.id || networks.is_empty() {
                 continue;
             }
-            measured.extend(networks.iter().map(|model| model.sha256.clone()));
+            measured.extend(networks.iter().map(|model| model.network.sha256.clone()));
             if !here {
                 continue;
             }
             let out = folder.join(path.file_name().expect("a file has a name"));
-            let names: Vec<&str> = networks.iter().map(|model| &*model.model).collect();
+            let names: Vec<&str> = networks.iter().map(|model| &*model.network.model).collect();
             let again = decoy(&[
                 "evaluate",
                 "--like",
@@ -124,11 +125,15 @@ fn every_shipped_network_is_fooled_again_at_the_sizes_written() {
 fn compare(committed: &Evaluation, again: &Evaluation) {
     assert_eq!(again.origin.data_sha256, committed.origin.data_sha256);
     for found in &again.models {
-        let known = committed.models.iter().find(|known| known.sha256 == found.sha256).expect("it was asked for");
+        let known = committed
+            .models
+            .iter()
+            .find(|known| known.network.sha256 == found.network.sha256)
+            .expect("it was asked for");
         for (row, picture) in again.origin.pictures.iter().enumerate() {
             let place =
                 committed.origin.pictures.iter().position(|name| name == picture).expect("it was taken from there");
-            let what = format!("{}, {}: {picture}", committed.attack, found.model);
+            let what = format!("{}, {}: {picture}", committed.attack, found.network.model);
             assert_eq!(found.images.before[row], known.images.before[place], "{what}");
             match (found.images.l2[row], known.images.l2[place]) {
                 (Some(found), Some(known)) => {

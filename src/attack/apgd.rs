@@ -139,15 +139,20 @@ impl Attack for Apgd {
             targets = problem.criterion.rivals(problem.logits(problem.pixels.clone()), self.targets);
             targets.reverse();
         }
-        let climb = Climb::new(self, problem, problem.pixels.clone(), state.epsilon.clone(), self.steps);
-        let random = Random::new(self.seed);
-        let mut search = ApgdSearch { config: *self, climb, target: None, targets, random, balls: Vec::new() };
-        search.start(problem, state);
-        Box::new(search)
+        let mut starts =
+            Starts { config: *self, target: None, targets, random: Random::new(self.seed), balls: Vec::new() };
+        let climb = starts.begin(problem, state);
+        Box::new(ApgdSearch { starts, climb })
     }
 }
 
 struct ApgdSearch {
+    starts: Starts,
+    climb: Climb,
+}
+
+/// Where climbs begin: at each start in one ball after another.
+struct Starts {
     config: Apgd,
     /// The class of this start, one-hot `[N, K]`, if the loss aims at one class after another.
     target: Option<Tensor<2>>,
@@ -156,7 +161,6 @@ struct ApgdSearch {
     random: Random,
     /// The balls of this start that are still to come, the next one last.
     balls: Vec<Ball>,
-    climb: Climb,
 }
 
 /// A ball in which the search climbs for some steps.
@@ -167,34 +171,33 @@ struct Ball {
     steps: usize,
 }
 
-impl ApgdSearch {
+impl Starts {
     /// Begins at a random place, with the next target if there is one.
-    fn start(&mut self, problem: &Problem, state: &mut State) {
-        let norm = state.norm;
+    fn begin(&mut self, problem: &Problem, state: &mut State) -> Climb {
         self.target = self.targets.pop();
         self.balls = self.config.balls();
-        let noise = match norm {
+        let noise = match state.norm {
             Norm::L1 => self.random.normal(problem).expand(problem.pixels.shape()),
-            _ => self.random.of_size(problem, norm, state.epsilon.clone()),
+            norm => self.random.of_size(problem, norm, state.epsilon.clone()),
         };
-        self.climb_from(problem, state, problem.pixels.clone() + noise);
+        self.climb_from(problem, state, problem.pixels.clone() + noise)
     }
 
     /// Climbs in the next ball, beginning at its point nearest to `place`.
-    fn climb_from(&mut self, problem: &Problem, state: &mut State, place: Tensor<4>) {
+    fn climb_from(&mut self, problem: &Problem, state: &mut State, place: Tensor<4>) -> Climb {
         let ball = self.balls.pop().expect("there are steps left");
         let radius = state.epsilon.clone() * ball.radius;
         state.current = problem.project(state.norm, place, radius.clone());
-        self.climb = Climb::new(&self.config, problem, state.current.clone(), radius, ball.steps);
+        Climb::new(&self.config, problem, state.current.clone(), radius, ball.steps)
     }
 
-    /// When the climb has no steps left: continues with the next ball, or else with the next start.
-    fn go_on(&mut self, problem: &Problem, state: &mut State) {
+    /// After the climb that reached `top`: continues with the next ball, or else with the next start.
+    fn go_on(&mut self, problem: &Problem, state: &mut State, top: Tensor<4>) -> Climb {
         if self.balls.is_empty() {
             state.predict(problem);
-            self.start(problem, state);
+            self.begin(problem, state)
         } else {
-            self.climb_from(problem, state, self.climb.top());
+            self.climb_from(problem, state, top)
         }
     }
 
@@ -210,11 +213,11 @@ impl ApgdSearch {
 impl Search for ApgdSearch {
     fn step(&mut self, problem: &Problem, state: &mut State) {
         if self.climb.is_over() {
-            self.go_on(problem, state);
+            self.climb = self.starts.go_on(problem, state, self.climb.top());
         }
         let current = state.current.clone();
-        let slope = problem.gradient(current.clone(), |logits| self.loss(problem, logits));
-        if self.balls.is_empty() {
+        let slope = problem.gradient(current.clone(), |logits| self.starts.loss(problem, logits));
+        if self.starts.balls.is_empty() {
             state.record(problem, slope.logits);
         } else {
             // In a ball larger than ε nothing is recorded: such images do not count as a success.

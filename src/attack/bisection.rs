@@ -13,7 +13,7 @@ pub(super) fn bisect(problem: &Problem, best: &mut Best, steps: usize, norm: Nor
 
 /// The same, where the search begins at the share `from` of the line, in [0, 1).
 pub(super) fn bisect_from(problem: &Problem, best: &mut Best, steps: usize, norm: Norm, from: f32) {
-    let (end, size) = (best.pixels.clone(), best.norm.clone());
+    let (end, size) = (best.pixels.clone(), best.size.clone());
     let mut outside = problem.for_each(1.0);
     let mut inside = problem.for_each(from);
     for _ in 0..steps {

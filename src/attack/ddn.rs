@@ -62,7 +62,7 @@ impl Attack for Ddn {
     }
 
     fn begin(&self, problem: &Problem, _state: &mut State) -> Box<dyn Search> {
-        let largest_norm = problem.room(Norm::L2);
+        let largest_norm = problem.largest_perturbation(Norm::L2);
         Box::new(DdnSearch {
             config: *self,
             radius: problem.for_each(self.initial_norm),

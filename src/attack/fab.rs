@@ -81,7 +81,7 @@ impl FabSearch {
     /// Begins at a random place. Its distance is half that of the best image, or half the usual ε if none is found.
     fn start(&mut self, problem: &Problem, state: &mut State) {
         let usual = problem.for_each(state.norm.default_epsilon());
-        let radius = usual.mask_where(state.best.found(), state.best.norm.clone()) / 2.0;
+        let radius = usual.mask_where(state.best.found(), state.best.size.clone()) / 2.0;
         state.current = problem.perturbed(self.random.of_size(problem, state.norm, radius));
     }
 }

@@ -65,7 +65,7 @@ impl Attack for Fmn {
     }
 
     fn begin(&self, problem: &Problem, _state: &mut State) -> Box<dyn Search> {
-        let room = problem.room(self.norm);
+        let room = problem.largest_perturbation(self.norm);
         // The first radius, smaller than that of any perturbation of interest.
         let first = self.norm.default_epsilon() / 10.0;
         Box::new(FmnSearch {
@@ -95,7 +95,7 @@ impl FmnSearch {
 
     fn resize(&mut self, state: &State, adversarial: Tensor<1, Bool>, boundary: Tensor<1>) {
         let gamma = annealed(self.done(state.step), self.config.gamma, self.config.gamma / 50.0);
-        let best = state.best.norm.clone();
+        let best = state.best.size.clone();
         let (mut shrunk, mut grown) = (self.radius.clone() * (1.0 - gamma), self.radius.clone() * (1.0 + gamma));
         if state.norm == Norm::L0 {
             shrunk = shrunk.floor().min_pair(self.radius.clone() - 1.0);

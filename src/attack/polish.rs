@@ -84,7 +84,7 @@ impl Polishing {
         if let Some(mut attempt) = self.attempt.take_if(|attempt| attempt.left() == 0) {
             attempt.finish_into(problem, state);
             state.current = state.best.pixels.clone();
-            self.radius = state.best.norm.clone();
+            self.radius = state.best.size.clone();
         }
     }
 
@@ -103,7 +103,7 @@ impl Polishing {
         let current = state.current.clone();
         let slope = problem.gradient(current.clone(), |logits| problem.criterion.margin(logits));
         let adversarial = state.record_margin(problem, slope.logits, slope.value);
-        self.resize(&state.best.norm, adversarial);
+        self.resize(&state.best.size, adversarial);
         let size = Norm::L2.distance(state.best.pixels.clone(), problem.pixels.clone());
         let direction = within_box_direction(current.clone(), slope.gradient);
         let moved = per_image::step(current, direction, size * self.falling(self.step_size));

@@ -280,7 +280,7 @@ impl<'a> Run<'a> {
             Some(logits) => self.problem.criterion.probability(logits.clone()),
             None => self.problem.for_each(1.0),
         };
-        let columns = vec![probability, state.best.norm.clone(), state.settled.clone()];
+        let columns = vec![probability, state.best.size.clone(), state.settled.clone()];
         let rows = read(Tensor::stack::<2>(columns, 1)).await?;
         Ok(rows
             .chunks_exact(3)

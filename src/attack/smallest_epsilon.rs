@@ -53,8 +53,8 @@ impl<A: Attack> Bracket<A> {
         let State { epsilon, best, .. } = &self.attempt.state;
         let largest_failed = epsilon.clone().max_pair(self.largest_failed.clone());
         self.largest_failed = largest_failed.mask_where(best.found(), self.largest_failed.clone());
-        let halfway = (self.largest_failed.clone() + state.best.norm.clone()) / 2.0;
-        let twice = (epsilon.clone() * 2.0).min_pair(problem.room(state.norm));
+        let halfway = (self.largest_failed.clone() + state.best.size.clone()) / 2.0;
+        let twice = (epsilon.clone() * 2.0).min_pair(problem.largest_perturbation(state.norm));
         twice.mask_where(state.best.found(), halfway)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use super::{Accuracies, Accuracy, Architecture, Catalog, Family, ModelEntry};
+use super::{Accuracies, Accuracy, Architecture, Catalog, Family, ModelEntry, patience};
 use crate::classifier::{Frozen, Input};
 use crate::error::Error;
 use crate::model::weights;
@@ -88,8 +88,7 @@ impl Catalog {
             (None, None) => (0..classes).map(|class| format!("class {class}")).collect(),
         };
         let entry = ModelEntry { normalisation: Some(normalisation), ..entry(name, bytes) };
-        let family =
-            Family { patience: input.is_large().then_some(40), ..family(entry, Architecture::Onnx, input, labels) };
+        let family = Family { patience: patience(input), ..family(entry, Architecture::Onnx, input, labels) };
         Ok((Own { family, notes }, network.freeze()))
     }
 

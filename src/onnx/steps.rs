@@ -1,10 +1,10 @@
 //! Small steps on arrays that several operators take.
 
+use burn::backend::Dispatch;
 use burn::backend::ops::FloatTensorOps;
-use burn::backend::{Dispatch, DispatchTensor};
 use burn::tensor::Tensor;
 
-use super::array::{Array, Checked, count};
+use super::array::{Array, Checked};
 
 /// Whether an array with a single value leaves the shape of `x` unchanged.
 fn is_plain(x: &Array, scalar: &Array) -> bool {
@@ -70,58 +70,6 @@ pub(super) fn gather(x: &Array, at: &Array, axis: i64) -> Checked<Array> {
     x.select(axis, &places)?.reshape(&shape)
 }
 
-/// Work before the reduction, the reduction along an axis, and work after it.
-pub(super) type Reduction =
-    (fn(&Array) -> Checked<Array>, fn(DispatchTensor, usize) -> DispatchTensor, fn(&Array) -> Checked<Array>);
-
-pub(super) fn reduction(kind: &str) -> Option<Reduction> {
-    fn same(x: &Array) -> Checked<Array> {
-        Ok(x.clone())
-    }
-    fn square(x: &Array) -> Checked<Array> {
-        x.map(|x| Dispatch::float_mul(x.clone(), x))
-    }
-    Some(match kind {
-        "ReduceMean" => (same, Dispatch::float_mean_dim, same),
-        "ReduceSum" => (same, Dispatch::float_sum_dim, same),
-        "ReduceMax" => (same, Dispatch::float_max_dim, same),
-        "ReduceMin" => (same, Dispatch::float_min_dim, same),
-        "ReduceProd" => (same, Dispatch::float_prod_dim, same),
-        "ReduceL1" => (|x| x.map(Dispatch::float_abs), Dispatch::float_sum_dim, same),
-        "ReduceL2" => (square, Dispatch::float_sum_dim, |x| x.map_flat(square_root)),
-        "ReduceSumSquare" => (square, Dispatch::float_sum_dim, same),
-        "ReduceLogSum" => (same, Dispatch::float_sum_dim, |x| x.map(Dispatch::float_log)),
-        _ => return None,
-    })
-}
-
-/// `x` reduced by the operator `kind` along `axes`, each of length 1 in the result.
-pub(super) fn reduce_by(kind: &str, x: &Array, axes: impl Iterator<Item = usize>) -> Checked<Array> {
-    let reduction = reduction(kind).ok_or("a reduction is expected")?;
-    reduce(x, &axes.collect::<Vec<_>>(), true, &reduction)
-}
-
-pub(super) fn reduce(x: &Array, axes: &[usize], keep: bool, (before, along, after): &Reduction) -> Checked<Array> {
-    let kept = |axis: &usize| keep || !axes.contains(axis);
-    let shape: Vec<usize> = (0..x.rank()).map(|axis| if axes.contains(&axis) { 1 } else { x.shape()[axis] }).collect();
-    let shape: Vec<usize> = (0..x.rank()).filter(kept).map(|axis| shape[axis]).collect();
-    let mut x = before(x)?;
-    // Neighbouring axes are reduced as one.
-    let joined = axes.len() > 1 && axes.windows(2).all(|pair| pair[1] == pair[0] + 1);
-    let mut axes = axes.to_vec();
-    if joined {
-        let (first, last) = (axes[0], axes[axes.len() - 1]);
-        let lengths = x.shape();
-        let flat = [&lengths[..first], &[count(&lengths[first..=last])?], &lengths[last + 1..]].concat();
-        x = x.reshape(&flat)?;
-        axes = vec![first];
-    }
-    for axis in axes {
-        x = x.reduce(axis, along)?;
-    }
-    after(&x.reshape(&shape)?)
-}
-
 pub(super) fn scaled(x: &Array, factor: f64) -> Checked<Array> {
     if factor == 1.0 { Ok(x.clone()) } else { x.map(|x| Dispatch::float_mul_scalar(x, factor.into())) }
 }
@@ -130,4 +78,23 @@ pub(super) fn scaled(x: &Array, factor: f64) -> Checked<Array> {
 pub(super) fn square_root(x: Tensor<1>) -> Tensor<1> {
     let zero = x.clone().equal_elem(0.0);
     x.mask_fill(zero.clone(), 1.0).sqrt().mask_fill(zero, 0.0)
+}
+
+/// `x` to a power. Burn keeps a whole power of one number as an `i64`, and panics where it is larger than that.
+pub(super) fn raised(x: Tensor<1>, power: f64) -> Tensor<1> {
+    if power.abs() < 1e6 {
+        return x.powf_scalar(power);
+    }
+    let power = x.full_like(power);
+    x.powf(power)
+}
+
+/// The shape of one value per channel, for broadcasting.
+pub(super) fn channels(x: &Array) -> Checked<Vec<usize>> {
+    let &[_, channels, ..] = x.shape() else {
+        return Err(format!("an input with channels is expected, {:?} found", x.shape()));
+    };
+    let mut shape = vec![1; x.rank()];
+    shape[1] = channels;
+    Ok(shape)
 }

@@ -4,6 +4,7 @@ import { dismissErrorBefore } from '../view/alert.js';
 import { refutation } from '../check.js';
 import * as run from '../view/run.js';
 import { percent } from '../words.js';
+import { doJob } from './job.js';
 
 /** @typedef {import('../page.js').Result} Result */
 
@@ -26,15 +27,14 @@ export function attackFlow(page, session, classifying, form, onBest) {
       run.tell(`The network sees “${label}” already, ${percent(probability)} sure.`, 'Choose another name for it to see, or leave that field empty.', 'failed');
       return;
     }
-    const job = page.begin('attack');
-    const { signal } = job;
-    page.best = page.result = null;
-    page.changed();
-    run.begin(of.predictions.find(({ label }) => label === options.target) ?? of.predictions[0]);
-    job.enough.signal.onabort = run.stopping;
-    /** @type {import('../page.js').Stopped} */
-    let reached = { step: 0, steps: 0 };
-    try {
+    await doJob(page, session, 'attack', async (job) => {
+      const { signal } = job;
+      page.best = page.result = null;
+      page.changed();
+      run.begin(of.predictions.find(({ label }) => label === options.target) ?? of.predictions[0]);
+      job.enough.signal.onabort = run.stopping;
+      /** @type {import('../page.js').Stopped} */
+      let reached = { step: 0, steps: 0 };
       const bridge = await job.wait(session.worker());
       const outcome = await job.wait(bridge.attack(of.model.id, of.picture, options, {
         signal,
@@ -55,12 +55,7 @@ export function attackFlow(page, session, classifying, form, onBest) {
       if (!stopped) page.record(options, of.model, outcome.report);
       dismissErrorBefore(job);
       settle({ of, options, outcome, stopped, device: /** @type {NonNullable<typeof session.device>} */ (session.device) });
-    } catch (error) {
-      session.leaveGpu();
-      page.fail(job, error, attack);
-    } finally {
-      page.end(job);
-    }
+    }, { retry: attack });
   }
 
   /** Shows the result. A result of a GPU is shown first, then checked on the CPU. @param {Result} result */

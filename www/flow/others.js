@@ -3,6 +3,7 @@
 import { otherNetworks } from '../view/others.js';
 import * as run from '../view/run.js';
 import { counted } from '../words.js';
+import { doJob } from './job.js';
 
 /** @typedef {import('../page.js').Result} Result */
 /** @typedef {import('../view/others.js').Seen} Seen */
@@ -19,9 +20,8 @@ export function othersFlow(page, session) {
     const { models } = of.family;
     const here = { outcome, seen: new Map() };
     asked = here;
-    const job = page.begin('others');
-    page.changed();
-    try {
+    await doJob(page, session, 'others', async (job) => {
+      page.changed();
       const bridge = await job.wait(session.worker());
       for (const { id } of models) {
         const loading = (/** @type {import('../bridge.js').Loading} */ state) => job.signal.aborted || widget.tell(run.loadingShare(state));
@@ -34,13 +34,7 @@ export function othersFlow(page, session) {
       const fooled = models.filter(({ id }) => id !== of.model.id && here.seen.get(id).before.class !== here.seen.get(id).after.class).length;
       const others = models.length - 1;
       widget.tell(others === 1 ? `It ${fooled ? 'fools' : 'does not fool'} the other network.` : `It fools ${fooled} of the ${counted(others, 'other network')}.`);
-    } catch (error) {
-      widget.tell(job.signal.aborted ? 'Cancelled.' : '');
-      session.leaveGpu();
-      page.fail(job, error, ask);
-    } finally {
-      page.end(job);
-    }
+    }, { retry: ask, failed: (cancelled) => widget.tell(cancelled ? 'Cancelled.' : '') });
   }
 
   return {

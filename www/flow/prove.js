@@ -1,6 +1,7 @@
 // A certificate for the shown picture by votes under noise, and the change that turns this vote.
 
 import { proof } from '../view/prove.js';
+import { doJob } from './job.js';
 
 /** Approximate time of the first round of votes, in milliseconds. */
 const PATIENCE = 10_000;
@@ -35,11 +36,10 @@ export function proveFlow(page, session) {
     const of = page.shown;
     if (!of || !widget.isValid()) return;
     const sigma = widget.sigma() ?? noiseOf(of);
-    const job = page.begin('proof');
-    proved = null;
-    page.changed();
-    widget.begin();
-    try {
+    await doJob(page, session, 'proof', async (job) => {
+      proved = null;
+      page.changed();
+      widget.begin();
       const bridge = await job.wait(session.worker());
       const options = { sigma, choose: 8, count: 24, alpha: ALPHA, seed: 1 };
       await job.wait(bridge.certify(of.model.id, of.picture, { ...options, choose: 1, count: 1 }, { signal: job.signal }));
@@ -53,22 +53,16 @@ export function proveFlow(page, session) {
         progress: (state) => job.signal.aborted || widget.advance(state, of.family.labels),
       }));
       proved = { of, sigma, certificate, pace };
-    } catch (error) {
-      session.leaveGpu();
-      page.fail(job, error, () => prove(times));
-    } finally {
-      page.end(job);
-    }
+    }, { retry: () => prove(times) });
   }
 
   /** Looks for the smallest change with which the vote is for another name. */
   async function turnVote() {
     if (!proved) return;
     const { of, sigma, certificate, pace } = proved;
-    const job = page.begin('proof');
-    page.changed();
-    widget.beginSearch();
-    try {
+    await doJob(page, session, 'proof', async (job) => {
+      page.changed();
+      widget.beginSearch();
       const bridge = await job.wait(session.worker());
       // A step is a forward and a backward pass of every copy, three times the cost of a vote.
       const draws = Math.min(Math.max(Math.round(PATIENCE / (3 * STEPS * pace)), FEWEST_DRAWS), DRAWS);
@@ -87,12 +81,7 @@ export function proveFlow(page, session) {
         break;
       }
       if (proved?.certificate === certificate) proved.turned = turned;
-    } catch (error) {
-      session.leaveGpu();
-      page.fail(job, error, turnVote);
-    } finally {
-      page.end(job);
-    }
+    }, { retry: turnVote });
   }
 
   return {

@@ -1,9 +1,9 @@
 // “Measure here”: pictures of a gallery, attacked on every network of its family, for the chart.
 
 import { everything, spread } from '../galleries.js';
-import { complain } from '../view/alert.js';
 import { sweepForm } from '../view/sweep.js';
 import { counted, duration } from '../words.js';
+import { doJob } from './job.js';
 
 /** @typedef {import('../page.js').AttackOptions} AttackOptions */
 /** @typedef {import('../page.js').Family} Family */
@@ -30,11 +30,10 @@ export function sweepFlow(page, session, galleries, pictures, form, onPoints) {
     const { models } = family;
     // The curve is for the smallest change, so target and region are not used.
     const { target, region, ...options } = chosen;
-    const job = page.begin('sweep');
-    const { signal } = job;
-    page.changed();
-    widget.tell('Fetching pictures and networks…');
-    try {
+    await doJob(page, session, 'sweep', async (job) => {
+      const { signal } = job;
+      page.changed();
+      widget.tell('Fetching pictures and networks…');
       const bridge = await job.wait(session.worker());
       /** @type {Picture[]} */
       const seen = [];
@@ -57,13 +56,7 @@ export function sweepFlow(page, session, galleries, pictures, form, onPoints) {
       widget.tell(report.cancelled
         ? measured ? 'Cancelled. What was measured until then is in the chart.' : 'Cancelled.'
         : `Measured ${counted(images, 'picture')} on ${counted(report.points.length, 'network')} in ${duration(report.milliseconds)}.`);
-    } catch (error) {
-      widget.tell(signal.aborted ? 'Cancelled.' : 'Nothing was measured.');
-      if (!signal.aborted) complain(error);
-      session.leaveGpu();
-    } finally {
-      page.end(job);
-    }
+    }, { failed: (cancelled) => widget.tell(cancelled ? 'Cancelled.' : 'Nothing was measured.') });
   }
 
   /** The expected duration in words, from the speed of the last search. @param {number} images */

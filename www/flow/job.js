@@ -1,0 +1,22 @@
+// The frame of every job but the classification: it begins, its failure is reported, it ends.
+
+/** @typedef {import('../page.js').Job} Job */
+
+/**
+ * Does `work` as the page's job. Its failure is reported, unless another job has replaced it.
+ * @param {import('../page.js').Page} page @param {import('../session.js').Session} session @param {Job['kind']} kind
+ * @param {(job: Job) => Promise<void>} work
+ * @param {{ retry?: () => void, failed?: (cancelled: boolean) => void }} [otherwise] how to try again, and what to do before the failure is reported
+ */
+export async function doJob(page, session, kind, work, { retry, failed } = {}) {
+  const job = page.begin(kind);
+  try {
+    await work(job);
+  } catch (error) {
+    failed?.(job.signal.aborted);
+    session.leaveGpu();
+    page.fail(job, error, retry);
+  } finally {
+    page.end(job);
+  }
+}
