@@ -44,6 +44,7 @@ use burn::nn::conv::Conv2d;
 use burn::nn::{Linear, PaddingConfig2d};
 use burn::tensor::{Shape, Tensor, TensorData};
 pub use decoy_cpu::Activation;
+use decoy_cpu::Weights;
 
 /// A layer without its weights.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -319,6 +320,15 @@ fn as_cpu_pointwise(layer: Layer, x: &Shape, outputs: usize) -> Option<decoy_cpu
     })
 }
 
+/// The weights of a layer. Natively they are kept packed, if they lie in memory as `decoy-cpu` reads them. In a browser,
+/// where memory is scarce, they are packed in each pass.
+fn kept_weights(tensor: &FlexTensor) -> Weights<'_> {
+    #[cfg(not(target_family = "wasm"))]
+    return Weights::owned(tensor.storage(), tensor.data_arc());
+    #[cfg(target_family = "wasm")]
+    Weights::new(tensor.storage())
+}
+
 fn activated(activation: Activation, x: FlexTensor) -> FlexTensor {
     if activation == Activation::Identity {
         return x;
@@ -350,12 +360,11 @@ impl LayerOps for Flex {
         if layer.kind == Kind::Pointwise && pointwise.is_none() {
             return composed::<Self>(activated(layer.activation, x), weight, bias, layer.linear());
         }
-        let tensors = [x, weight, bias].map(|tensor| tensor.to_contiguous());
-        let [x, weight, bias] = tensors.each_ref().map(|tensor| tensor.storage());
+        let [x, weight, bias] = [x, weight, bias].map(|tensor| tensor.to_contiguous());
         let y = match (convolution, pointwise) {
-            (Some(convolution), _) => convolution.forward(x, weight, bias),
-            (_, Some(pointwise)) => pointwise.forward(x, weight, bias),
-            _ => decoy_cpu::dense(layer.activation, x, weight, bias),
+            (Some(convolution), _) => convolution.forward(x.storage(), &kept_weights(&weight), bias.storage()),
+            (_, Some(pointwise)) => pointwise.forward(x.storage(), &kept_weights(&weight), bias.storage()),
+            _ => decoy_cpu::dense(layer.activation, x.storage(), weight.storage(), bias.storage()),
         };
         FlexTensor::from_data(TensorData::new(y, shape))
     }
@@ -375,12 +384,12 @@ impl LayerBackward for Flex {
             let gradient = composed_backward::<Self>(gradient, x.clone(), weight, layer.linear());
             return activation_backward(layer.activation, gradient, x);
         }
-        let tensors = [gradient, x, weight].map(|tensor| tensor.to_contiguous());
-        let [gradient, x, weight] = tensors.each_ref().map(|tensor| tensor.storage());
+        let [gradient, x, weight] = [gradient, x, weight].map(|tensor| tensor.to_contiguous());
+        let (gradient, x) = (gradient.storage(), x.storage());
         let y = match (convolution, pointwise) {
-            (Some(convolution), _) => convolution.backward(gradient, x, weight),
-            (_, Some(pointwise)) => pointwise.backward(gradient, x, weight),
-            _ => decoy_cpu::dense_backward(layer.activation, gradient, x, weight, outputs),
+            (Some(convolution), _) => convolution.backward(gradient, x, &kept_weights(&weight)),
+            (_, Some(pointwise)) => pointwise.backward(gradient, x, &kept_weights(&weight)),
+            _ => decoy_cpu::dense_backward(layer.activation, gradient, x, weight.storage(), outputs),
         };
         FlexTensor::from_data(TensorData::new(y, shape))
     }

@@ -262,6 +262,8 @@ impl Classifier for Network {
 ///
 /// # Limits
 ///
+/// Doubles are computed in 32 bits, and whole numbers exactly up to 2²⁴.
+///
 /// Whatever the file says, reading it takes at most 512 MiB and 400 bytes for each of its bytes. An array has at most
 /// 2²⁷ values and 16 axes. Constants that are computed have at most 2²² values and four for each byte of the file. A
 /// graph has at most 20 000 nodes, and fixes at most 1024 images.
@@ -298,6 +300,7 @@ fn read(bytes: &[u8], options: &Options, device: &Device) -> Result<Network, Err
     let mut graph = model.graph.unwrap_or_default();
     let (input, dims) = input(&graph, &options.normalisation)?;
     let output = scikit::output(&graph)?;
+    let others = graph.outputs.len() > 1;
     scikit::lower(&mut graph)?;
     let (mean, deviation) = options.normalisation.statistics();
     let mut failure = None;
@@ -310,7 +313,12 @@ fn read(bytes: &[u8], options: &Options, device: &Device) -> Result<Network, Err
             reverse_channels(&mut read)?;
         }
         match form.network(read, dims[0], device) {
-            Ok(network) => return Ok(network),
+            Ok(mut network) => {
+                if others {
+                    network.notes.push(format!("Of its outputs, “{output}” is taken as the logits or probabilities."));
+                }
+                return Ok(network);
+            }
             Err(error) => failure = failure.or(Some(error)),
         }
     }

@@ -101,6 +101,10 @@ pub fn decode(bytes: &[u8], channels: usize, height: usize, width: usize) -> Res
 /// If there is no photo, or if they differ in size.
 pub fn batch(photos: &[Photo], device: &Device) -> Tensor<4> {
     let &Photo { channels, height, width, .. } = photos.first().expect("a batch has a photo");
+    assert!(
+        photos.iter().all(|photo| (photo.height, photo.width) == (height, width)),
+        "photos of a batch have one size"
+    );
     let values = photos.iter().flat_map(Photo::to_unit).collect::<Vec<_>>();
     Tensor::from_data(TensorData::new(values, [photos.len(), channels, height, width]), device)
 }

@@ -1,4 +1,4 @@
-//! The common data format of the command line, the result files and JavaScript.
+//! The common data format of the command line and JavaScript, and that of the result files.
 
 mod result_file;
 

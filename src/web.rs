@@ -321,6 +321,9 @@ impl Decoy {
         let Some(first) = models.first() else {
             return Err(JsError::new("a sweep needs at least one model").into());
         };
+        if pictures.is_empty() {
+            return Err(JsError::new("a sweep needs at least one picture").into());
+        }
         let pixels = self.pixels(self.network(first)?.0, &pictures)?;
         let classes = classes.into_iter().map(|class| class as usize).collect();
         let sweep = Sweep::new(&*attack, &networks, pixels, classes, SWEEP_BATCH).map_err(JsError::from)?;

@@ -110,8 +110,8 @@ export class Page {
   /** Reports the failure of a job, unless another job has replaced it. @param {Job} job @param {unknown} error @param {() => void} [retry] */
   fail(job, error, retry) {
     if (job !== this.job) return;
-    if (job.signal.aborted) this.note = 'Cancelled. ';
-    else this.#complain(error, retry);
+    if (!job.signal.aborted) this.#complain(error, retry);
+    else if (job.kind !== 'sweep') this.note = 'Cancelled. '; // “Measure here” says so at its own place
   }
 
   /** @param {Job} job */

@@ -1,6 +1,31 @@
-//! Values of arguments that several commands take.
+//! Arguments that several commands take, and the values of others.
 
+use clap::Args;
 use clap::builder::RangedU64ValueParser;
+use decoy::attack::AttackOptions;
+
+/// The attack and its parameters.
+#[derive(Args)]
+pub struct MethodArgs {
+    /// The attack, with its parameters: ddn, ddn:steps=40, fmn:norm=linf,gamma=0.1; `list` prints them all.
+    #[arg(long, default_value = "ddn", value_name = "NAME:PARAMETER=VALUE,…")]
+    pub attack: AttackOptions,
+    /// Largest number of steps.
+    #[arg(long)]
+    steps: Option<u32>,
+    /// Least probability of the wrong label or the target; without it, being the most probable is enough.
+    #[arg(long, value_name = "0 TO 0.9999")]
+    confidence: Option<f32>,
+}
+
+impl MethodArgs {
+    /// The attack as the library's options, without a target.
+    pub fn options(&self) -> AttackOptions {
+        let mut options = AttackOptions { sure: self.confidence, ..self.attack.clone() };
+        options.parameters.extend(self.steps.map(|steps| ("steps".to_owned(), steps.into())));
+        options
+    }
+}
 
 /// Reads a number that is at least 1; at most a thousand million, so that sums of it stay numbers.
 pub fn at_least_one() -> RangedU64ValueParser<usize> {

@@ -2,18 +2,31 @@
 
 use std::fs::File;
 use std::io::Write;
+#[cfg(unix)]
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// The content of a file. Pipes and devices are refused, since reading them may not end, except those that the shell
-/// makes, as for `<(command)`.
+/// The content of a file. Pipes and devices are refused, since reading them may not end, except the pipes that the shell
+/// opens for the program: `<(command)` and `/dev/stdin`.
 pub fn read_bytes(path: &Path) -> Result<Vec<u8>> {
     let reading = || format!("reading {}", path.display());
-    let found = std::fs::metadata(path).with_context(reading)?.file_type();
-    let of_shell = ["/dev/fd", "/dev/stdin", "/proc"].iter().any(|place| path.starts_with(place));
-    ensure!(found.is_file() || of_shell, "{} is no ordinary file: expected one", path.display());
+    let found = std::fs::metadata(path).with_context(reading)?;
+    ensure!(!found.is_dir(), "{} is a folder: expected a file", path.display());
+    ensure!(found.is_file() || is_open_pipe(path), "{} is a pipe or a device: expected a file", path.display());
     std::fs::read(path).with_context(reading)
+}
+
+/// Whether this is a pipe that was open when the program began.
+fn is_open_pipe(path: &Path) -> bool {
+    let of_shell = path == Path::new("/dev/stdin")
+        || [Some(Path::new("/dev/fd")), Some(Path::new("/proc/self/fd"))].contains(&path.parent());
+    #[cfg(unix)]
+    let is_pipe = std::fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo());
+    #[cfg(not(unix))]
+    let is_pipe = false;
+    of_shell && is_pipe
 }
 
 /// Checks that a file ends in `.ending`, so that none of another kind is overwritten by mistake.
@@ -26,8 +39,9 @@ pub fn check_ending(path: &Path, ending: &str) -> Result<()> {
 /// Checks that a file can be written to `path`, before the work whose result it is for. It must be none of `inputs`, nor
 /// a file in a folder of them, except a result file, which is read before it is written.
 pub fn check_writable<'a>(path: &Path, inputs: impl IntoIterator<Item = &'a PathBuf>) -> Result<()> {
-    ensure!(!path.is_dir(), "{} is a folder: expected the name of a file", path.display());
-    ensure!(!path.exists() || path.is_file(), "{} is no ordinary file: expected the name of one", path.display());
+    let is_folder = path.is_dir() || path.as_os_str().to_string_lossy().ends_with(std::path::is_separator);
+    ensure!(!is_folder, "{} is a folder: expected the name of a file", path.display());
+    ensure!(!path.exists() || path.is_file(), "{} is a pipe or a device: expected the name of a file", path.display());
     let place = path.canonicalize();
     let is_result = path.extension().is_some_and(|extension| extension == "json");
     let is_lost = |input: &&PathBuf| match (&place, input.canonicalize()) {
@@ -37,7 +51,7 @@ pub fn check_writable<'a>(path: &Path, inputs: impl IntoIterator<Item = &'a Path
     if let Some(input) = inputs.into_iter().find(is_lost) {
         bail!("{} would overwrite {}: expected another file", path.display(), input.display());
     }
-    create_part(path)
+    create_part(&target(path))
         .and_then(|(part, _)| std::fs::remove_file(part))
         .with_context(|| format!("{}: expected a name in a folder where files can be written", path.display()))
 }
@@ -45,13 +59,19 @@ pub fn check_writable<'a>(path: &Path, inputs: impl IntoIterator<Item = &'a Path
 /// Writes to a temporary file and renames it, so that an interruption leaves the previous file whole. Where `path` is a
 /// link, what it points to is written.
 pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
-    let place = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    create_part(&place)
-        .and_then(|(part, mut file)| {
-            file.write_all(bytes)?;
-            std::fs::rename(part, place)
-        })
-        .with_context(|| format!("writing {}", path.display()))
+    let place = target(path);
+    let write = || {
+        let (part, mut file) = create_part(&place)?;
+        let written = file.write_all(bytes).and_then(|()| std::fs::rename(&part, &place));
+        written.inspect_err(|_| drop(std::fs::remove_file(part)))
+    };
+    write().with_context(|| format!("writing {}", path.display()))
+}
+
+/// The file that is meant by `path`: where it is a link, what it points to, there or not.
+fn target(path: &Path) -> PathBuf {
+    let pointed = || Some(path.with_file_name(std::fs::read_link(path).ok()?));
+    path.canonicalize().ok().or_else(pointed).unwrap_or_else(|| path.to_owned())
 }
 
 /// A new file beside `path`, for its content until that is complete.

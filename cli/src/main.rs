@@ -6,7 +6,7 @@ mod files;
 mod measure;
 mod networks;
 mod pictures;
-mod result_file;
+mod results;
 
 use std::ffi::OsString;
 use std::io::Write;

@@ -1,10 +1,10 @@
 //! The networks of a catalogue, and the user's own.
 
 mod catalog_file;
+mod device;
 mod family;
 mod loaded;
 mod own;
-mod place;
 
 use std::path::PathBuf;
 
@@ -13,10 +13,46 @@ use clap::Args;
 use decoy::catalog::{Family, ModelEntry};
 
 pub use catalog_file::{CatalogFile, MODELS, TrainedModel};
+pub use device::DeviceChoice;
 pub use family::describe;
 pub use loaded::LoadedModel;
-pub use own::{ModelArgs, OwnArgs};
-pub use place::{DeviceChoice, Place};
+pub use own::OwnArgs;
+
+/// The folder of a catalogue, and a device.
+#[derive(Args)]
+pub struct CatalogArgs {
+    /// Folder of models.json and the weights.
+    #[arg(long, default_value = MODELS)]
+    pub models: PathBuf,
+    /// Device to run on.
+    #[arg(long, default_value = "cpu")]
+    pub device: DeviceChoice,
+}
+
+/// Which network, and where it runs.
+#[derive(Args)]
+pub struct ModelArgs {
+    /// The network, as `decoy models` lists it; the first one if left out.
+    #[arg(long)]
+    model: Option<String>,
+    #[command(flatten)]
+    own: OwnArgs,
+    #[command(flatten)]
+    catalog: CatalogArgs,
+}
+
+impl ModelArgs {
+    /// The files that a network may be read from.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let listed = CatalogFile::open(&self.catalog.models).map(|file| file.files()).unwrap_or_default();
+        self.own.files().into_iter().chain(listed).collect()
+    }
+
+    /// Loads the network.
+    pub fn open(&self) -> Result<LoadedModel> {
+        self.own.or_listed(self.model.as_deref(), &self.catalog.models, &self.catalog.device.open()?)
+    }
+}
 
 /// Which networks of a family are measured, and on which device.
 #[derive(Args)]
@@ -77,7 +113,7 @@ pub fn networks(
 }
 
 /// A noise level with two decimals, or more where it has more.
-pub fn level(sigma: f64) -> String {
+pub fn sigma_text(sigma: f64) -> String {
     let short = format!("{sigma:.2}");
     if short.parse() == Ok(sigma) { short } else { sigma.to_string() }
 }

@@ -163,6 +163,11 @@ pub struct Skipped {
 }
 
 impl Skipped {
+    /// Counts one more of the pictures as failed.
+    pub fn add(&mut self) {
+        self.count += 1;
+    }
+
     /// How many pictures failed.
     pub fn count(&self) -> usize {
         self.count

@@ -1,6 +1,7 @@
 //! Convolutions: forward pass and gradient in the input.
 
 use crate::kernel::Terms;
+use crate::weights::{Pass, Weights};
 use crate::{Activation, WIDTH, threads, vectors};
 
 /// Output channels that are summed at once, and SIMD vectors of each. Together with their inputs they fill the
@@ -55,7 +56,7 @@ impl Layout {
 
 impl Convolution {
     /// The output `[N, O, H', W']`, from `x` `[N, C, H, W]`, `weight` `[O, C / G, K, K]` and `bias` `[O]`.
-    pub fn forward(&self, x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
+    pub fn forward(&self, x: &[f32], weight: &Weights, bias: &[f32]) -> Vec<f32> {
         if self.to[0] < TILE {
             self.forward_tiled::<1, VECTORS_ONE_CHANNEL>(x, weight, bias)
         } else {
@@ -66,17 +67,19 @@ impl Convolution {
     fn forward_tiled<const TILE: usize, const VECTORS: usize>(
         &self,
         x: &[f32],
-        weight: &[f32],
+        weight: &Weights,
         bias: &[f32],
     ) -> Vec<f32> {
         let ([channels, height, width], [outputs, out_height, out_width]) = (self.from, self.to);
         let (layout, stride, size) = (self.layout(), self.stride, self.size);
         let taps: Vec<usize> = (0..size * size).collect();
         let tiles = outputs.div_ceil(TILE);
-        let kernels = threads::map(self.groups * tiles, TILE * channels * size * size, |index| {
-            let (group, tile) = (index / tiles, index % tiles);
-            let kernel = |channel, output| (group * outputs + tile * TILE + output) * channels + channel;
-            self.pack::<TILE>(weight, channels, &taps, outputs - tile * TILE, kernel)
+        let kernels = weight.packed(Pass::Forward, self.weights_shape(), |weight| {
+            threads::map(self.groups * tiles, TILE * channels * size * size, |index| {
+                let (group, tile) = (index / tiles, index % tiles);
+                let kernel = |channel, output| (group * outputs + tile * TILE + output) * channels + channel;
+                self.pack::<TILE>(weight, channels, &taps, outputs - tile * TILE, kernel)
+            })
         });
         let mut starts = Vec::with_capacity(channels * size * size);
         for channel in 0..channels {
@@ -167,6 +170,11 @@ impl Convolution {
         }
     }
 
+    /// What the packing of the weights depends on.
+    fn weights_shape(&self) -> [usize; 5] {
+        [self.groups, self.from[0], self.to[0], self.size, self.stride]
+    }
+
     /// Packs the weights at `taps` of `outer` kernels, with `TILE` channels side by side. Where fewer than `TILE`
     /// channels are `present`, the last one is repeated. `kernel` gives the index of a kernel in `weight`.
     fn pack<const TILE: usize>(
@@ -188,7 +196,7 @@ impl Convolution {
     }
 
     /// The gradient in `x`, from the output's `gradient` `[N, O, H', W']`.
-    pub fn backward(&self, gradient: &[f32], x: &[f32], weight: &[f32]) -> Vec<f32> {
+    pub fn backward(&self, gradient: &[f32], x: &[f32], weight: &Weights) -> Vec<f32> {
         if self.from[0] < TILE {
             self.backward_tiled::<1, VECTORS_ONE_CHANNEL>(gradient, x, weight)
         } else {
@@ -202,7 +210,7 @@ impl Convolution {
         &self,
         gradient: &[f32],
         x: &[f32],
-        weight: &[f32],
+        weight: &Weights,
     ) -> Vec<f32> {
         let ([channels, height, width], [outputs, out_height, out_width]) = (self.from, self.to);
         let (stride, size) = (self.stride, self.size);
@@ -239,12 +247,14 @@ impl Convolution {
         };
         let across: Vec<(usize, usize)> = (0..stride).map(across).collect();
         let tiles = channels.div_ceil(TILE);
-        let kernels = threads::map(self.groups * tiles, TILE * outputs * size * size, |index| {
-            let (group, tile) = (index / tiles, index % tiles);
-            let kernel = |output, channel| (group * outputs + output) * channels + tile * TILE + channel;
-            let pack =
-                |(taps, _): &(Vec<usize>, _)| self.pack::<TILE>(weight, outputs, taps, channels - tile * TILE, kernel);
-            places.iter().map(pack).collect::<Vec<_>>()
+        let kernels = weight.packed(Pass::Backward, self.weights_shape(), |weight| {
+            threads::map(self.groups * tiles, TILE * outputs * size * size, |index| {
+                let (group, tile) = (index / tiles, index % tiles);
+                let kernel = |output, channel| (group * outputs + output) * channels + tile * TILE + channel;
+                let present = channels - tile * TILE;
+                let pack = |(taps, _): &(Vec<usize>, _)| self.pack::<TILE>(weight, outputs, taps, present, kernel);
+                places.iter().map(pack).collect::<Vec<_>>()
+            })
         });
 
         let mut y = vec![0.0; x.len()];

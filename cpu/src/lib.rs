@@ -20,6 +20,7 @@ mod threads;
 #[cfg(not(target_family = "wasm"))]
 mod training;
 mod vectors;
+mod weights;
 
 pub use convolution::Convolution;
 pub use dense::{dense, dense_backward};
@@ -32,6 +33,9 @@ pub use threads::count as threads;
 pub use threads::{in_pool, join};
 #[cfg(not(target_family = "wasm"))]
 pub use training::WeightGradients;
+#[cfg(not(target_family = "wasm"))]
+pub use weights::Owner;
+pub use weights::Weights;
 
 /// The activation before a layer's weights.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -137,12 +141,12 @@ impl Activation {
     fn of(self, x: f32) -> f32 {
         match self {
             Activation::Identity => x,
-            // `f32::max` is a function call on targets without a matching instruction, such as wasm.
+            // `f32::max` is a function call on targets without a matching instruction, such as wasm; and it hides NaN.
             Activation::Relu => {
-                if x > 0.0 {
-                    x
-                } else {
+                if x < 0.0 {
                     0.0
+                } else {
+                    x
                 }
             }
             Activation::Relu6 => x.clamp(0.0, 6.0),

@@ -2,6 +2,7 @@
 
 use crate::convolution::{TILE, VECTORS};
 use crate::kernel::Terms;
+use crate::weights::{Pass, Weights};
 use crate::{Activation, WIDTH, threads, vectors};
 
 /// Input values of one band of pixels. They stay in the L1 cache while every output channel reads them.
@@ -25,11 +26,13 @@ pub struct Pointwise {
 
 impl Pointwise {
     /// The output `[N, O, H, W]`, from `x` `[N, C, H, W]`, `weight` `[O, C]` and `bias` `[O]`.
-    pub fn forward(&self, x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
-        let kernels = threads::map(self.outputs.div_ceil(TILE), 8 * TILE * self.channels, |tile| {
-            // Beyond the last output channel, that channel is repeated.
-            let row = |lane: usize| (tile * TILE + lane).min(self.outputs - 1) * self.channels;
-            side_by_side(std::array::from_fn(|lane| &weight[row(lane)..][..self.channels]))
+    pub fn forward(&self, x: &[f32], weight: &Weights, bias: &[f32]) -> Vec<f32> {
+        let kernels = weight.packed(Pass::Forward, self.weights_shape(), |weight| {
+            threads::map(self.outputs.div_ceil(TILE), 8 * TILE * self.channels, |tile| {
+                // Beyond the last output channel, that channel is repeated.
+                let row = |lane: usize| (tile * TILE + lane).min(self.outputs - 1) * self.channels;
+                side_by_side(std::array::from_fn(|lane| &weight[row(lane)..][..self.channels]))
+            })
         });
         let read = |from: &[f32], to: &mut [f32]| self.activation.write(to, from, 1);
         self.product(x, &kernels, [self.channels, self.outputs], read, |output, _, sums, y| {
@@ -39,16 +42,23 @@ impl Pointwise {
     }
 
     /// The gradient in `x`, from the output's `gradient` `[N, O, H, W]`.
-    pub fn backward(&self, gradient: &[f32], x: &[f32], weight: &[f32]) -> Vec<f32> {
-        let kernels = threads::map(self.channels.div_ceil(TILE), 8 * TILE * self.outputs, |tile| {
-            let rows = weight.chunks_exact(self.channels).map(|row| &row[tile * TILE..]);
-            let last = |row: &[f32]| std::array::from_fn(|lane| row[lane.min(row.len() - 1)]);
-            rows.map(|row| row.first_chunk().copied().unwrap_or_else(|| last(row))).collect()
+    pub fn backward(&self, gradient: &[f32], x: &[f32], weight: &Weights) -> Vec<f32> {
+        let kernels = weight.packed(Pass::Backward, self.weights_shape(), |weight| {
+            threads::map(self.channels.div_ceil(TILE), 8 * TILE * self.outputs, |tile| {
+                let rows = weight.chunks_exact(self.channels).map(|row| &row[tile * TILE..]);
+                let last = |row: &[f32]| std::array::from_fn(|lane| row[lane.min(row.len() - 1)]);
+                rows.map(|row| row.first_chunk().copied().unwrap_or_else(|| last(row))).collect::<Vec<_>>()
+            })
         });
         let read = |from: &[f32], to: &mut [f32]| vectors::map(to, from, 1, |gradient| gradient);
         self.product(gradient, &kernels, [self.outputs, self.channels], read, |_, start, sums, y| {
             self.activation.interleave_gradients(y, &x[start..][..y.len()], 1, |_| sums);
         })
+    }
+
+    /// What the packing of the weights depends on.
+    fn weights_shape(&self) -> [usize; 5] {
+        [1, self.channels, self.outputs, 1, 1]
     }
 
     /// The product `[N, to, H, W]` of `x` `[N, from, H, W]` and the `kernels`. `read` copies a row of `x` into the

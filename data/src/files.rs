@@ -78,7 +78,7 @@ impl Collection<'_> {
                 } else {
                     let name = path.strip_prefix(self.root).unwrap_or(&path).to_string_lossy().into_owned();
                     if (self.wanted)(file_name(&name)) {
-                        self.add(name, File::open(&path).map_err(error(&path))?)?;
+                        self.add(name, open(&path)?)?;
                     }
                 }
             }
@@ -89,7 +89,7 @@ impl Collection<'_> {
     fn add_archive(&mut self) -> Result<(), Error> {
         let root = self.root;
         let io_error = |cause| Error::Io { path: root.to_owned(), cause };
-        let mut file = BufReader::new(File::open(root).map_err(io_error)?);
+        let mut file = BufReader::new(open(root)?);
         let mut magic = [0; 2];
         let gzip = file.read_exact(&mut magic).is_ok() && magic == [0x1f, 0x8b];
         file.rewind().map_err(io_error)?;
@@ -126,4 +126,13 @@ impl Collection<'_> {
 
 fn not_an_archive(path: &Path, cause: &dyn std::error::Error) -> Error {
     Error::NotAnArchive { path: path.to_owned(), cause: cause.to_string() }
+}
+/// Opens a file. A pipe or a device is refused, since reading it may not end.
+fn open(path: &Path) -> Result<File, Error> {
+    let error = |cause| Error::Io { path: path.to_owned(), cause };
+    if !fs::metadata(path).map_err(error)?.is_file() {
+        let found = "a pipe or a device".to_owned();
+        return Err(Error::Unexpected { file: path.to_owned(), expected: "a file".to_owned(), found });
+    }
+    File::open(path).map_err(error)
 }

@@ -99,6 +99,12 @@ impl Catalog {
         OwnOptions { labels, .. }: &OwnOptions,
         device: &Device,
     ) -> Result<(Own, Frozen), Error> {
+        let sound = weights::check(bytes);
+        sound.map_err(|found| Error::Weights {
+            model: name.to_owned(),
+            expected: "a safetensors file with the weights of a network".to_owned(),
+            found,
+        })?;
         let entry = entry(name, bytes);
         let fitting = |family| Some((family, Family::load(family, &entry, bytes, device).ok()?));
         let (known, network) = self.families.iter().find_map(fitting).ok_or_else(|| {
@@ -207,8 +213,11 @@ fn parse(text: &str, classes: usize) -> Result<Vec<String>, Error> {
     if labels.len() != classes {
         return Err(wrong(format!("{classes} are expected, one for each class, {} found", labels.len())));
     }
-    match labels.iter().position(String::is_empty) {
-        Some(class) => Err(wrong(format!("a name for class {class} is expected, an empty one found"))),
+    if let Some(class) = labels.iter().position(String::is_empty) {
+        return Err(wrong(format!("a name for class {class} is expected, an empty one found")));
+    }
+    match labels.iter().position(|label| label.contains(char::is_control)) {
+        Some(class) => Err(wrong(format!("a name for class {class} is expected, one with control characters found"))),
         None => Ok(labels),
     }
 }
@@ -216,14 +225,21 @@ fn parse(text: &str, classes: usize) -> Result<Vec<String>, Error> {
 /// Adds the class number to every label that several classes have, whether in upper or lower case. Returns a note for
 /// the user if there is one.
 fn tell_apart(labels: &mut [String]) -> Option<String> {
-    let folded: Vec<String> = labels.iter().map(|label| label.to_ascii_lowercase()).collect();
-    let mut counts = BTreeMap::new();
-    folded.iter().for_each(|label| *counts.entry(label).or_insert(0) += 1);
     let mut first = None;
-    for (class, (label, folded)) in labels.iter_mut().zip(&folded).enumerate() {
-        if counts[folded] > 1 {
-            *label = format!("{label} ({class})");
-            first.get_or_insert_with(|| label.clone());
+    loop {
+        let folded: Vec<String> = labels.iter().map(|label| label.to_ascii_lowercase()).collect();
+        let mut counts = BTreeMap::new();
+        folded.iter().for_each(|label| *counts.entry(label).or_insert(0) += 1);
+        let mut apart = true;
+        for (class, (label, folded)) in labels.iter_mut().zip(&folded).enumerate() {
+            if counts[folded] > 1 {
+                apart = false;
+                *label = format!("{label} ({class})");
+                first.get_or_insert_with(|| label.clone());
+            }
+        }
+        if apart {
+            break; // a number may make a name that another class has already
         }
     }
     first.map(|label| format!("Some classes have the same name, so each has its number added, such as “{label}”."))
@@ -265,6 +281,10 @@ mod tests {
         let mut labels = ["crane", "duck", "Crane"].map(str::to_owned);
         let note = tell_apart(&mut labels).expect("two have the same name");
         assert_eq!(labels, ["crane (0)", "duck", "Crane (2)"]);
+        let mut labels = ["a (0)", "a", "a", "a (1)"].map(str::to_owned);
+        tell_apart(&mut labels).expect("two have the same name");
+        assert_eq!(labels, ["a (0)", "a (1) (1)", "a (2)", "a (1) (3)"]);
+        let mut labels = ["crane (0)", "duck", "Crane (2)"].map(str::to_owned);
         assert!(note.contains("“crane (0)”"), "{note}");
         assert_eq!(tell_apart(&mut labels), None);
     }

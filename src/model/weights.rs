@@ -10,6 +10,7 @@ use std::collections::HashMap;
 
 use burn::tensor::{DType, TensorData};
 use burn_store::{FloatCastAdapter, ModuleSnapshot, ModuleStore, SafetensorsStore};
+use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors, View};
 use sha2::{Digest, Sha256};
 
@@ -35,7 +36,7 @@ pub fn to_safetensors<M: ModuleSnapshot>(model: &str, module: &M) -> Result<Vec<
 ///
 /// If the file is damaged, lacks a tensor, or has a tensor of another shape or an unknown name.
 pub fn from_safetensors<M: ModuleSnapshot>(model: &str, module: &mut M, bytes: &[u8]) -> Result<(), Error> {
-    let floats = unpack(bytes).map_err(|error| unusable(model, error))?;
+    let floats = check(bytes).and_then(|()| unpack(bytes)).map_err(|error| unusable(model, error))?;
     let mut store = SafetensorsStore::from_bytes(Some(floats)).with_from_adapter(FloatCastAdapter::to(DType::F32));
     let applied = store.apply_to(module).map_err(|error| unusable(model, error))?;
     match applied.unused.first() {
@@ -44,9 +45,24 @@ pub fn from_safetensors<M: ModuleSnapshot>(model: &str, module: &mut M, bytes: &
     }
 }
 
-/// Whether the bytes are a safetensors file: they begin with the length of the header, then its JSON.
+/// Whether the bytes seem to be a safetensors file, whole or not: they begin with the length of the header, then its JSON.
 pub fn are_safetensors(bytes: &[u8]) -> bool {
-    bytes.get(8) == Some(&b'{') && SafeTensors::read_metadata(bytes).is_ok()
+    bytes.get(8..10) == Some(b"{\"")
+}
+
+/// Checks that the file is whole and that its floats are finite.
+pub(crate) fn check(bytes: &[u8]) -> Result<(), String> {
+    let file = SafeTensors::deserialize(bytes).map_err(|error| format!("one that is cut off or damaged: {error}"))?;
+    let is_finite = |view: &TensorView<'_>| match view.dtype() {
+        Dtype::F32 => view.data().as_chunks().0.iter().all(|&bytes| f32::from_le_bytes(bytes).is_finite()),
+        // The exponent of an infinity and of NaN has all bits set.
+        Dtype::F16 => view.data().as_chunks().0.iter().all(|&bytes| u16::from_le_bytes(bytes) & 0x7c00 != 0x7c00),
+        _ => true,
+    };
+    match file.iter().find(|(_, view)| !is_finite(view)) {
+        None => Ok(()),
+        Some((name, _)) => Err(format!("values of “{name}” that are infinite or not a number")),
+    }
 }
 
 /// The SHA-256 of a file, in hexadecimal.
@@ -188,7 +204,7 @@ impl Channels {
     }
 }
 
-fn to_f32(view: &safetensors::tensor::TensorView<'_>) -> Result<Vec<f32>, String> {
+fn to_f32(view: &TensorView<'_>) -> Result<Vec<f32>, String> {
     let dtype = match view.dtype() {
         Dtype::F16 => DType::F16,
         Dtype::F32 => DType::F32,

@@ -184,6 +184,14 @@ impl Array {
         self.device.clone()
     }
 
+    /// Whether every value of a constant is finite.
+    pub fn is_finite(&self) -> Checked<bool> {
+        let Some(host) = &self.host else { return Ok(true) };
+        let values = Tensor::<1>::from_dispatch(Dispatch::float_cast(flat(host.clone()), FloatDType::F32));
+        let zero = values.mul_scalar(0.0).sum().into_data().try_to_vec::<f32>(); // NaN if one is not finite
+        zero.map(|zero| zero == [0.0]).map_err(|error| format!("{error:?}"))
+    }
+
     /// The values of a constant, row by row.
     pub fn values(&self) -> Checked<Vec<f64>> {
         if self.variable {

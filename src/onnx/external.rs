@@ -24,6 +24,12 @@ fn external_tensors(model: &mut Model) -> impl Iterator<Item = &mut Tensor> {
     tensors.filter(|tensor| tensor.location == Some(EXTERNAL))
 }
 
+/// The name of the other file with the values of a tensor; `./` before it says nothing.
+fn location(tensor: &Tensor) -> Option<&str> {
+    let name = entry(tensor, "location")?;
+    Some(name.trim_start_matches("./")).filter(|name| !name.is_empty())
+}
+
 /// The entry of a tensor that says where its values lie.
 fn entry<'a>(tensor: &'a Tensor, key: &str) -> Option<&'a str> {
     tensor.external.iter().find(|entry| entry.key.as_deref() == Some(key))?.value.as_deref()
@@ -38,7 +44,7 @@ pub fn other_files(bytes: &[u8]) -> Vec<String> {
 /// The names of the other files of a model, each once.
 fn locations(model: &mut Model) -> Vec<String> {
     let names: BTreeSet<String> =
-        external_tensors(model).filter_map(|tensor| entry(tensor, "location")).map(str::to_owned).collect();
+        external_tensors(model).filter_map(|tensor| location(tensor)).map(str::to_owned).collect();
     names.into_iter().collect()
 }
 
@@ -58,7 +64,7 @@ fn joined<'a>(bytes: &[u8], find: impl Fn(&str) -> Option<&'a [u8]>) -> Result<V
         locations(&mut model).iter().filter_map(|name| find(name)).map(|file| SHARED * file.len()).sum();
     for tensor in external_tensors(&mut model) {
         let weights = tensor.name.clone().unwrap_or_default();
-        let Some(location) = entry(tensor, "location") else {
+        let Some(location) = location(tensor) else {
             return refuse(format!("weights “{weights}”: the name of a file is expected, and none found"));
         };
         let Some(file) = find(location) else {

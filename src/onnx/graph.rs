@@ -8,7 +8,7 @@ use burn::backend::ops::FloatTensorOps;
 use burn::tensor::Device;
 
 use super::array::{Array, Budget, Checked, NumberKind, Window, count};
-use super::constant::tensor;
+use super::constant::{kind_of, tensor};
 use super::node::{Attributes, Inputs};
 use super::operators::{Frame, Operation, folded_norm, operator};
 use super::proto;
@@ -226,12 +226,14 @@ impl Graph {
         values[self.input] = Some(input.within(&self.budget).map_err(Error::Onnx)?);
         for (index, node) in self.nodes.iter().enumerate() {
             let made = {
-                let find = |input: &Option<usize>| match *input {
+                let find = |input: &Option<usize>| {
+                    match *input {
                     None => Ok(None),
                     Some(input) => match self.constants[input].as_ref().or(values[input].as_ref()) {
                         Some(array) => Ok(Some(array)),
-                        None => Err(node.error("an input is not made before it is used: expected a sorted graph")),
+                        None => Err(node.error("an input is not made before it is used: expected a sorted graph, of operators that make it")),
                     },
+                }
                 };
                 let arrays = node.inputs.iter().map(find).collect::<Result<_, _>>()?;
                 let inputs = Inputs { arrays, outputs: node.outputs.len(), batch, fixed_batch: self.fixed_batch };
@@ -300,7 +302,20 @@ impl Graph {
         self.fold_norms()?;
         self.make_layers(&shapes)?;
         self.merge_activations()?;
+        self.check_weights()?;
         Ok(notes)
+    }
+
+    /// Weights that are not finite are refused: what a network answers with them says nothing.
+    fn check_weights(&self) -> Result<(), Error> {
+        for node in self.nodes.iter().filter(|node| node.layer.is_some()) {
+            for array in node.inputs[1..].iter().filter_map(|&input| self.constant(input)) {
+                if !array.is_finite().map_err(|message| node.error(&message))? {
+                    return Err(node.error("finite weights are expected, found some that are infinite or not a number"));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Removes nodes that change nothing.
@@ -338,7 +353,7 @@ impl Graph {
             let Some(input) = node.input(0) else { return };
             match &*node.operator {
                 "Softmax" | "LogSoftmax" | "Sigmoid" => break (index, input),
-                operator if only_reshapes(operator) => {}
+                _ if only_reshapes(node) => {}
                 "Clip" if self.bounds(node).is_some_and(|[low, high]| low <= 1e-3 && high >= 0.999) => {
                     removed.push(index)
                 }
@@ -355,7 +370,10 @@ impl Graph {
             let axis = node.attributes().int("axis", if self.opset < 13 { 1 } else { -1 });
             let axis = if axis < 0 { axis + shape.len() as i64 } else { axis };
             let is_class = |index: usize| index as i64 == axis;
-            if axis <= 0 || (1..shape.len()).any(|index| !is_class(index) && shape[index] != 1) {
+            // Of a single class the softmax is 1; and a bound below 0 may change logarithms.
+            let changes =
+                shape.get(axis as usize) == Some(&1) || (node.operator == "LogSoftmax" && !removed.is_empty());
+            if axis <= 0 || changes || (1..shape.len()).any(|index| !is_class(index) && shape[index] != 1) {
                 return;
             }
             format!("The {} at the end is removed: attacks work on logits.", node.operator)
@@ -379,16 +397,20 @@ impl Graph {
         inputs.filter(|other| **other == output).for_each(|other| *other = input);
     }
 
-    /// The operator that makes the output, except those that only change its shape.
+    /// The operator that makes the output, except those that only change its shape, or each value in the same way.
     pub fn last_operator(&self) -> &str {
         let mut value = Some(self.output);
         loop {
             let maker = value.and_then(|value| self.nodes.iter().find(|node| node.output() == Some(value)));
             let Some(node) = maker else { return "" };
-            if !only_reshapes(&node.operator) {
+            let constants: Vec<&Array> = node.inputs.iter().filter_map(|&input| self.constant(input)).collect();
+            let is_scaled = matches!(&*node.operator, "Add" | "Sub" | "Mul" | "Div" | "Gemm" | "MatMul")
+                && !constants.is_empty()
+                && constants.iter().all(|array| array.scalar().is_some());
+            if !only_reshapes(node) && !is_scaled {
                 return &node.operator;
             }
-            value = node.input(0);
+            value = node.inputs.iter().copied().find(|&input| self.constant(input).is_none()).flatten();
         }
     }
 
@@ -664,8 +686,12 @@ impl Node {
 }
 
 /// Whether an operator keeps the values of its input, and changes at most their shape or type.
-fn only_reshapes(operator: &str) -> bool {
-    matches!(operator, "Flatten" | "Reshape" | "Squeeze" | "Unsqueeze" | "Cast")
+fn only_reshapes(node: &Node) -> bool {
+    match &*node.operator {
+        "Flatten" | "Reshape" | "Squeeze" | "Unsqueeze" => true,
+        "Cast" => kind_of(node.attributes().int("to", 1)) == Ok(NumberKind::Float),
+        _ => false,
+    }
 }
 
 /// Two activations as one, if there is such an activation.

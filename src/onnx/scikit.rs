@@ -7,8 +7,9 @@ use super::proto::{Attribute, Graph, Node, Tensor};
 use super::refuse;
 use crate::error::Error;
 
-/// The type of a tensor of floats.
+/// The type of a tensor of floats, and those of floats of other lengths: half, double, brain float.
 const FLOAT: i32 = 1;
+const FLOATS: [i32; 4] = [FLOAT, 10, 11, 16];
 
 /// The name of the output with the logits or probabilities: the only output, or the one next to the chosen label, which
 /// has floats or is made by `ZipMap`.
@@ -24,7 +25,8 @@ pub(super) fn output(graph: &Graph) -> Result<String, Error> {
     let element = |index: usize| graph.outputs[index].kind.as_ref()?.tensor.as_ref()?.element;
     let usable = |index: usize| match zipped.get(&names[index]) {
         Some(probabilities) => probabilities.cloned(),
-        None => (names.len() == 1 || element(index) == Some(FLOAT)).then(|| names[index].clone()),
+        None => (names.len() == 1 || element(index).is_some_and(|element| FLOATS.contains(&element)))
+            .then(|| names[index].clone()),
     };
     let mut found: Vec<_> = (0..names.len()).filter_map(usable).collect();
     match found.pop() {

@@ -799,8 +799,61 @@ fn a_probability_is_not_taken_for_a_logit() {
     let read = of(&["Sigmoid z > p", "Clip p low high > y"]).expect("it is a sigmoid, kept from 0 and 1");
     let logits = read.logits(Tensor::from_floats([[[[0.2, 0.6]]]], &device)).into_data();
     logits.assert_approx_eq::<f32>(&TensorData::from([[0.0_f32, -0.6]]), burn::tensor::Tolerance::default());
-    let refused = of(&["HardSigmoid z > y"]).err().expect("its output is a probability").to_string();
-    assert!(refused.contains("HardSigmoid: the only output is expected to be a logit"), "{refused}");
+    for (last, operator) in [
+        (&["HardSigmoid z > y"][..], "HardSigmoid"),
+        (&["Sigmoid z > p", "Add p low > y"], "Sigmoid"),
+        (&["Sigmoid z > p", "Sub high p > y"], "Sigmoid"),
+        (&["Softmax z > y"], "Softmax"), // of one class, and so 1
+    ] {
+        let refused = of(last).err().expect("its output is a probability").to_string();
+        assert!(refused.contains(&format!("{operator}: the only output is expected to be a logit")), "{refused}");
+    }
+}
+
+#[test]
+fn an_end_that_changes_values_is_kept() {
+    let device = Device::flex();
+    let bounds = [("low", ConstantInput::Given(&[], &[-1.0])), ("high", ConstantInput::Given(&[], &[1.0]))];
+    let nodes = ["GlobalAveragePool x > pool", "Flatten pool > z", "LogSoftmax z > p", "Clip p low high > y"];
+    let network = load(&file(graph(&nodes, &bounds), &[0, 3, 1, 1], 13), &Options::default(), &device);
+    let logits = network.expect("it is read").logits(Tensor::from_floats([[[[0.0]], [[0.0]], [[1.0]]]], &device));
+    let expected = TensorData::from([[-1.0_f32, -1.0, -0.551_445]]);
+    logits.into_data().assert_approx_eq::<f32>(&expected, burn::tensor::Tolerance::default());
+}
+
+#[test]
+fn weights_that_are_not_finite_are_refused() {
+    for value in [f32::NAN, f32::INFINITY] {
+        let mut broken = graph(&["Flatten x > flat", "Relu flat > r", "MatMul r w > y"], &[]);
+        let mut weights = ConstantInput::Floats(&[2, 3]).tensor("w");
+        weights.floats[4] = value;
+        broken.initializers.push(weights);
+        let refused = load(&file(broken, &[0, 1, 1, 2], 13), &Options::default(), &Device::flex()).err();
+        let refused = refused.expect("an answer would say nothing").to_string();
+        assert!(refused.contains("MatMul: finite weights are expected"), "{refused}");
+    }
+}
+
+#[test]
+fn of_several_outputs_with_floats_none_is_guessed() {
+    let outputs = |kinds: [i32; 2]| {
+        let nodes = ["GlobalAveragePool x > pool", "Flatten pool > y", "Identity y > features"];
+        let mut model =
+            proto::Model::decode(&*file(graph(&nodes, &[]), &[0, 3, 2, 2], 13)).expect("it is written here");
+        let info = |(name, element): (&str, i32)| proto::ValueInfo {
+            name: Some(name.to_owned()),
+            kind: Some(proto::ValueType { tensor: Some(proto::TensorType { element: Some(element), shape: None }) }),
+        };
+        model.graph.as_mut().expect("it has one").outputs =
+            ["y", "features"].into_iter().zip(kinds).map(info).collect();
+        load(&model.encode_to_vec(), &Options::default(), &Device::flex())
+    };
+    for kinds in [[1, 1], [10, 1], [1, 11]] {
+        let refused = outputs(kinds).err().expect("both may be the logits").to_string();
+        assert!(refused.contains("one output is expected, the logits, and 2 found: y, features"), "{refused}");
+    }
+    let read = outputs([1, 7]).expect("the other one has whole numbers");
+    assert!(read.notes().iter().any(|note| note.contains("“y” is taken as the logits")), "{:?}", read.notes());
 }
 
 #[test]

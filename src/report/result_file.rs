@@ -9,7 +9,7 @@ use crate::catalog::{Accuracies, ModelEntry};
 use crate::certify::Certificate;
 use crate::metrics::{PerImage, Summary};
 
-/// The content and the origin of a result file.
+/// What a result file is about, and where it comes from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Origin {
     /// The family of networks.

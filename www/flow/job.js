@@ -1,9 +1,9 @@
-// The frame of every job but the classification: it begins, its failure is reported, it ends.
+// What every job but the classification has in common: it begins, its failure is reported, it ends.
 
 /** @typedef {import('../page.js').Job} Job */
 
 /**
- * Does `work` as the page's job. Its failure is reported, unless another job has replaced it.
+ * Does `work` as the page's job. Its failure is reported, unless another job has replaced it; `failed` is called in both cases.
  * @param {import('../page.js').Page} page @param {import('../session.js').Session} session @param {Job['kind']} kind
  * @param {(job: Job) => Promise<void>} work
  * @param {{ retry?: () => void, failed?: (cancelled: boolean) => void }} [otherwise] how to try again, and what to do before the failure is reported

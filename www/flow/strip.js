@@ -5,6 +5,7 @@ import { dataButtons } from '../view/data.js';
 import { strip } from '../view/strip.js';
 import * as run from '../view/run.js';
 import { attackWords, counted, duration, isOwnFile } from '../words.js';
+import { doJob } from './job.js';
 
 /** @typedef {import('../page.js').AttackOptions} AttackOptions */
 /** @typedef {import('../page.js').Family} Family */
@@ -45,40 +46,40 @@ export function stripFlow(page, session, form, classifying, attacks) {
     const { picture, family: { models } } = page.shown;
     if (attack !== JSON.stringify(options) || models.every(({ id }) => found.has(id))) clear();
     attack = JSON.stringify(options);
-    const job = page.begin('strip');
-    const { signal } = job;
-    const began = performance.now();
-    page.changed();
-    widget.begin();
-    for (const model of models.filter(({ id }) => !found.has(id))) {
-      const { id } = model;
-      const tell = (/** @type {string} */ words) => signal.aborted || widget.progress(id, { words });
-      try {
-        tell('preparing');
-        const bridge = await job.wait(session.worker());
-        const outcome = await job.wait(bridge.attack(id, picture, options, {
-          signal,
-          loading: (state) => tell(run.loadingShare(state)),
-          progress: ({ step, steps }) => tell(`step ${step} of ${steps}`),
-        }));
-        page.record(options, model, outcome.report);
-        found.set(id, { options, model, outcome, device: /** @type {NonNullable<typeof session.device>} */ (session.device) });
-        widget.result(id, resultOf(outcome));
-      } catch (error) {
-        if (signal.aborted) break;
-        session.leaveGpu();
-        widget.result(id, { failed: error instanceof Error ? error.message : String(error) });
+    await doJob(page, session, 'strip', async (job) => {
+      const { signal } = job;
+      const began = performance.now();
+      page.changed();
+      widget.begin();
+      for (const model of models.filter(({ id }) => !found.has(id))) {
+        const { id } = model;
+        const tell = (/** @type {string} */ words) => signal.aborted || widget.progress(id, { words });
+        try {
+          tell('preparing');
+          const bridge = await job.wait(session.worker());
+          const outcome = await job.wait(bridge.attack(id, picture, options, {
+            signal,
+            loading: (state) => tell(run.loadingShare(state)),
+            progress: ({ step, steps }) => tell(`step ${step} of ${steps}`),
+          }));
+          page.record(options, model, outcome.report);
+          found.set(id, { options, model, outcome, device: /** @type {NonNullable<typeof session.device>} */ (session.device) });
+          widget.result(id, resultOf(outcome));
+        } catch (error) {
+          if (signal.aborted) break;
+          session.leaveGpu();
+          widget.result(id, { failed: error instanceof Error ? error.message : String(error) });
+        }
       }
-    }
-    taken += performance.now() - began;
-    const all = counted(models.length, 'network');
-    widget.end(
-      !signal.aborted ? `${attackWords(options, form.info(options.attack))}: ${all} in ${duration(taken)}.`
-      : found.size ? `Stopped after ${found.size} of ${all}. “Fool every network” continues from here.`
-      : '',
-      signal.aborted ? '' : growth(models, found),
-    );
-    page.end(job);
+      taken += performance.now() - began;
+      const all = counted(models.length, 'network');
+      widget.end(
+        !signal.aborted ? `${attackWords(options, form.info(options.attack))}: ${all} in ${duration(taken)}.`
+        : found.size ? `Stopped after ${found.size} of ${all}. “Fool every network” continues from here.`
+        : '',
+        signal.aborted ? '' : growth(models, found),
+      );
+    });
   }
 
   /** Shows a network and its result. @param {string} id */

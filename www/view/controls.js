@@ -8,7 +8,7 @@ export function controls({ onFool, onLonger, onCancel }) {
   const cancel = find('cancel', HTMLButtonElement);
   const longer = find('longer', HTMLButtonElement);
   const fields = (/** @type {string[]} */ ...names) => names.map((name) => find(`${name}-fields`, HTMLFieldSetElement));
-  const [seen, settings] = [fields('picture', 'dial'), fields('attack', 'aim')];
+  const [pictureFields, attackFields] = [fields('picture', 'dial'), fields('attack', 'aim')];
 
   fool.onclick = onFool;
   longer.onclick = onLonger;
@@ -27,8 +27,8 @@ export function controls({ onFool, onLonger, onCancel }) {
       longer.hidden = job !== null || !result || result.stopped !== undefined || !form.improves(result.outcome.report.success);
       fool.disabled = wanted.subject === null || !page.allows('attack');
       if (focused?.hidden) fool.focus();
-      for (const field of seen) field.disabled = !page.allows('classify');
-      for (const field of settings) field.disabled = !form.ready() || !page.allows('settings');
+      for (const field of pictureFields) field.disabled = !page.allows('classify');
+      for (const field of attackFields) field.disabled = !form.ready() || !page.allows('settings');
     },
   };
 }

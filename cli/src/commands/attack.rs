@@ -16,33 +16,10 @@ use decoy::report::AttackReport;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use crate::arguments::{at_least_one, sigma};
+use crate::arguments::{MethodArgs, at_least_one, sigma};
 use crate::files::{check_writable, read_bytes, write_bytes};
 use crate::networks::ModelArgs;
 use crate::pictures::PictureArgs;
-
-/// The attack and its parameters.
-#[derive(Args)]
-pub struct MethodArgs {
-    /// The attack, with its parameters: ddn, ddn:steps=40, fmn:norm=linf,gamma=0.1; `list` prints them all.
-    #[arg(long, default_value = "ddn", value_name = "NAME:PARAMETER=VALUE,…")]
-    attack: AttackOptions,
-    /// Largest number of steps.
-    #[arg(long)]
-    steps: Option<u32>,
-    /// Least probability of the wrong label or the target; without it, being the most probable is enough.
-    #[arg(long, value_name = "0 TO 0.9999")]
-    confidence: Option<f32>,
-}
-
-impl MethodArgs {
-    /// The attack as the library's options, without a target.
-    pub fn options(&self) -> AttackOptions {
-        let mut options = AttackOptions { sure: self.confidence, ..self.attack.clone() };
-        options.parameters.extend(self.steps.map(|steps| ("steps".to_owned(), steps.into())));
-        options
-    }
-}
 
 /// Which pictures to attack, how, and where the result goes.
 #[derive(Args)]

@@ -15,9 +15,9 @@ use serde::Serialize;
 
 use crate::arguments::{at_least_one, sigma, within};
 use crate::files::check_writable;
-use crate::networks::{CatalogFile, LoadedModel, OwnArgs, Place, networks};
+use crate::networks::{CatalogArgs, CatalogFile, LoadedModel, OwnArgs, networks};
 use crate::pictures::{DataArgs, Images, PictureArgs};
-use crate::result_file::{origin, resume, write};
+use crate::results::{origin, resume, write};
 
 /// What to certify, and how.
 #[derive(Args)]
@@ -59,7 +59,7 @@ pub struct CertifyArgs {
     #[arg(long, value_name = "PICTURES", requires = "out", conflicts_with = "images", value_parser = at_least_one())]
     limit: Option<usize>,
     #[command(flatten)]
-    place: Place,
+    catalog: CatalogArgs,
     /// One JSON object a line.
     #[arg(long)]
     json: bool,
@@ -86,7 +86,7 @@ pub fn run(args: &CertifyArgs) -> Result<()> {
         Some(_) if args.own.is_named() => {
             bail!("--out is for the catalogue's networks: expected pictures beside --network")
         }
-        Some(out) => args.data_set(CatalogFile::open(&args.place.models)?, out),
+        Some(out) => args.data_set(CatalogFile::open(&args.catalog.models)?, out),
         None => args.each_picture(),
     }
 }
@@ -113,7 +113,7 @@ impl CertifyArgs {
         ensure!(self.model.len() < 2, "{} networks for pictures: expected one --model", self.model.len());
         let named = self.model.first().map(String::as_str);
         let LoadedModel { family, entry, network } =
-            &self.own.or_listed(named, &self.place.models, &self.place.device.open()?)?;
+            &self.own.or_listed(named, &self.catalog.models, &self.catalog.device.open()?)?;
         let options = self.options(entry)?;
         let skipped = self.pictures.for_each(&files, family, |path, photo| {
             let bar = bar(options.choose + options.count)?;
@@ -174,7 +174,7 @@ impl CertifyArgs {
         let images = images.sample(self.limit.unwrap_or(images.len()));
         let mut set = self.resume(out, &family, &images, data_sha256)?;
         let bar = bar(networks.len() * images.len() * (self.choose + self.votes))?;
-        let device = self.place.device.open()?;
+        let device = self.catalog.device.open()?;
         for entry in &networks {
             let options = self.options(entry)?;
             bar.set_prefix(entry.id.clone());

@@ -14,10 +14,10 @@ use decoy::norm::Norms;
 use decoy::photo;
 use decoy::report::{Comparison, Doubt, Trial};
 use indicatif::{ProgressBar, ProgressStyle};
-use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
+use safetensors::tensor::{Dtype, TensorView, serialize};
 
 use crate::arguments::at_least_one;
-use crate::files::{check_ending, check_writable};
+use crate::files::{check_ending, check_writable, write_bytes};
 use crate::networks::{LoadedModel, ModelArgs};
 use crate::pictures::{DataArgs, Images, PictureArgs, Skipped};
 
@@ -85,19 +85,28 @@ pub fn run(args: &CompareArgs) -> Result<()> {
     let total = attacks.len() * (1 + usize::from(args.double)) * images.len();
     let bar = ProgressBar::new(total as u64)
         .with_style(ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} attacks, {eta}")?);
-    let mut trials = Vec::new();
+    let (mut trials, mut failed) = (Vec::new(), 0);
     for (options, attack, doubled) in attacks {
         bar.set_message(options.to_string());
-        let mut trial = args.measure(&model, &images, &options, &*attack, &bar)?;
-        if let Some(doubled) = doubled {
-            let again = args.measure(&model, &images, &options, &*doubled, &bar)?;
-            let [once, twice] = [trial.median, again.median].map(|median| median.unwrap_or(f64::INFINITY));
-            trial.median_doubled = again.median;
-            trial.flags.extend(converged(once, twice));
+        let measured = args.measure(&model, &images, &options, &*attack, &bar).and_then(|mut trial| {
+            if let Some(doubled) = doubled {
+                let again = args.measure(&model, &images, &options, &*doubled, &bar)?;
+                let [once, twice] = [trial.median, again.median].map(|median| median.unwrap_or(f64::INFINITY));
+                trial.median_doubled = again.median;
+                trial.flags.extend(converged(once, twice));
+            }
+            Ok(trial)
+        });
+        match measured {
+            Ok(trial) => trials.push(trial),
+            Err(error) => {
+                bar.suspend(|| eprintln!("skipped: {options}: {error:#}"));
+                failed += 1;
+            }
         }
-        trials.push(trial);
     }
     bar.finish_and_clear();
+    ensure!(!trials.is_empty(), "none of the attacks could be measured: see the errors above");
     let comparison = Comparison {
         model: model.entry.id.clone(),
         images: images.names,
@@ -110,7 +119,9 @@ pub fn run(args: &CompareArgs) -> Result<()> {
     } else {
         print(&comparison);
     }
-    skipped.into_result()
+    skipped.into_result()?;
+    ensure!(failed == 0, "{failed} of the attacks were skipped: see the errors above");
+    Ok(())
 }
 
 impl CompareArgs {
@@ -157,11 +168,13 @@ impl CompareArgs {
             flags: Vec::new(),
         };
         let mut flags = Vec::new();
-        let mut clean_errors = Vec::new();
+        let mut clean_errors: Vec<bool> = Vec::new();
         for (pixels, classes) in images.batches(self.batch, model.network.device()) {
             let aim = Goal::Misread(classes.to_vec()).with_confidence(options.confidence())?;
             let outcome =
-                pollster::block_on(async { Run::begin(attack, &model.network, pixels, aim).await?.complete().await })?;
+                pollster::block_on(async { Run::begin(attack, &model.network, pixels, aim).await?.complete().await });
+            let names = || images.names[clean_errors.len()..][..classes.len()].join(", ");
+            let outcome = outcome.with_context(|| format!("one of the pictures {}", names()))?;
             for (image, &class) in outcome.images.iter().zip(classes) {
                 trial.sizes.push(image.success.then(|| image.norms.of(norm)));
                 trial.norms.push(image.success.then_some(image.norms));
@@ -214,7 +227,7 @@ fn write_tensors(path: &Path, model: &LoadedModel, images: &Images) -> Result<()
         .iter()
         .map(|(name, dtype, shape, bytes)| Ok((*name, TensorView::new(*dtype, shape.clone(), bytes)?)))
         .collect::<Result<Vec<_>>>()?;
-    serialize_to_file(views, None, path).with_context(|| format!("writing {}", path.display()))
+    write_bytes(path, &serialize(views, None)?)
 }
 
 fn print(comparison: &Comparison) {

@@ -17,12 +17,11 @@ use decoy::report::{Evaluation, ModelEvaluation};
 use decoy::sweep::Sweep;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::arguments::at_least_one;
-use crate::commands::attack::MethodArgs;
+use crate::arguments::{MethodArgs, at_least_one};
 use crate::files::check_writable;
-use crate::networks::{NetworksArgs, OwnArgs};
+use crate::networks::{LoadedModel, NetworksArgs, OwnArgs};
 use crate::pictures::{DataArgs, Images, Part};
-use crate::result_file::{origin, read, resume, settings, write};
+use crate::results::{origin, read, resume, settings, write};
 
 /// What to measure, and where the result goes.
 #[derive(Args)]
@@ -81,7 +80,10 @@ pub fn run(mut args: EvaluateArgs) -> Result<()> {
         Some(own) => (own.family.clone(), vec![(0, own.entry.clone())]),
         None => args.networks.chosen(&files, args.family.as_deref())?,
     };
-    let (all, data_sha256) = args.data.images(&family)?;
+    let (mut all, data_sha256) = args.data.images(&family)?;
+    if let Some(own) = &own {
+        all = answered(all, own)?;
+    }
     let images = chosen(&all, like.as_ref().map(|like| &*like.origin.pictures), args.limit)?;
 
     let mut evaluation = resume(
@@ -153,6 +155,24 @@ fn line(ModelEvaluation { network, summary, .. }: &ModelEvaluation) -> String {
     let (failures, images, errors) = (summary.failures, summary.images, summary.clean_errors);
     let model = &network.model;
     format!("{model}: {mean}, {failures} of {images} not fooled, {errors} misread without attack")
+}
+
+/// The pictures for which the user's own network has an answer. The others are reported and count as skipped.
+fn answered(mut all: Images, own: &LoadedModel) -> Result<Images> {
+    let mut sound = Vec::new();
+    for index in 0..all.len() {
+        match pollster::block_on(own.network.predict(all.pixels([index], own.network.device()))) {
+            Ok(_) => sound.push(index),
+            Err(error) => {
+                eprintln!("skipped: {}: {error}", all.names[index]);
+                all.skipped.add();
+            }
+        }
+    }
+    ensure!(!sound.is_empty(), "{} answers none of the pictures: see the errors above", own.entry.id);
+    let mut picked = all.pick(sound);
+    picked.skipped = all.skipped;
+    Ok(picked)
 }
 
 /// The pictures of these names, or all for `None`; of these at most `limit`, evenly spread.

@@ -16,8 +16,9 @@ use decoy::metrics::{
 use decoy::report::{Evaluation, ModelEvaluation};
 use serde::Serialize;
 
+use crate::files::write_bytes;
 use crate::networks::{CatalogFile, MODELS};
-use crate::result_file::read;
+use crate::results::read;
 use lab::{Lab, TransferFigures};
 
 /// What the figures are made of, and where they go.
@@ -57,7 +58,7 @@ pub fn run(args: &FiguresArgs) -> Result<()> {
             let found = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
             check_equal(&path, &expected, &found)?;
         } else {
-            std::fs::write(&path, expected).with_context(|| path.display().to_string())?;
+            write_bytes(&path, expected.as_bytes())?;
         }
     }
     Ok(())

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 
-use crate::networks::{CatalogFile, MODELS, level};
+use crate::networks::{CatalogFile, MODELS, sigma_text};
 
 /// Where the catalogue is, and how to print it.
 #[derive(Args)]
@@ -40,7 +40,7 @@ pub fn run(args: &ModelsArgs) -> Result<()> {
             println!(
                 "  {:<28} {:>5} {:>5} {:>10.2} % {:>10.2} %",
                 model.id,
-                level(model.sigma),
+                sigma_text(model.sigma),
                 model.seed,
                 100.0 * test.clean,
                 100.0 * test.noisy

@@ -16,7 +16,7 @@ use clap::Subcommand;
 use decoy::noise::Random;
 
 use crate::arguments::within;
-use crate::networks::level;
+use crate::networks::sigma_text;
 
 /// What to train.
 #[derive(Subcommand)]
@@ -61,7 +61,7 @@ const SHIPPED_SEED: u32 = 1;
 /// The name of a network: the noise level with two decimals, or more where it has more; `-fixed` where all its noise has
 /// one strength; the seed where it is not [`SHIPPED_SEED`].
 fn model_id(family: &str, sigma: f64, fixed: bool, seed: u32) -> String {
-    let level = level(sigma);
+    let level = sigma_text(sigma);
     let kind = if fixed { "-fixed" } else { "" };
     let seed = if seed == SHIPPED_SEED { String::new() } else { format!("-seed-{seed}") };
     format!("{family}-sigma-{level}{kind}{seed}")

@@ -9,13 +9,12 @@ use decoy::classifier::{Frozen, Goal};
 use decoy::report::{TransferMatrix, Transferred};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::arguments::at_least_one;
-use crate::commands::attack::MethodArgs;
+use crate::arguments::{MethodArgs, at_least_one};
 use crate::files::check_writable;
 use crate::measure;
 use crate::networks::NetworksArgs;
 use crate::pictures::DataArgs;
-use crate::result_file::{origin, resume, settings, write};
+use crate::results::{origin, resume, settings, write};
 
 /// What to attack, and where the result goes.
 #[derive(Args)]

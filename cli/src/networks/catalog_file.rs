@@ -13,7 +13,7 @@ use decoy_data::{DataSet, Pictures, Split};
 
 use super::family::describe;
 use super::loaded::LoadedModel;
-use crate::files::write_bytes;
+use crate::files::{read_bytes, write_bytes};
 use crate::measure;
 use crate::pictures::Images;
 
@@ -34,8 +34,8 @@ impl CatalogFile {
     /// The catalogue in `folder`.
     pub fn open(folder: &Path) -> Result<Self> {
         let path = folder.join("models.json");
-        let text =
-            std::fs::read_to_string(&path).with_context(|| format!("no catalogue of models at {}", path.display()))?;
+        let bytes = read_bytes(&path).with_context(|| format!("no catalogue of models at {}", path.display()))?;
+        let text = String::from_utf8(bytes).with_context(|| path.display().to_string())?;
         Ok(Self {
             catalog: Catalog::parse(&text).with_context(|| path.display().to_string())?,
             folder: folder.to_owned(),
@@ -99,7 +99,7 @@ impl CatalogFile {
     /// The weights file of `entry`.
     pub fn bytes(&self, entry: &ModelEntry) -> Result<Vec<u8>> {
         let path = self.folder.join(&entry.file);
-        std::fs::read(&path).with_context(|| format!("the weights of {} at {}", entry.id, path.display()))
+        read_bytes(&path).with_context(|| format!("the weights of {} at {}", entry.id, path.display()))
     }
 
     /// The network of `entry`, from its file.

@@ -12,7 +12,6 @@ use decoy::onnx::{self, Normalisation};
 
 use super::catalog_file::CatalogFile;
 use super::loaded::LoadedModel;
-use super::place::Place;
 use crate::files::read_bytes;
 
 /// A network of one's own in place of one of the catalogue.
@@ -40,7 +39,8 @@ impl OwnArgs {
     /// The files that are read, those with weights of the network among them.
     pub fn files(&self) -> Vec<PathBuf> {
         let network = self.network.iter().flat_map(|path| {
-            let names = read_bytes(path).map(|bytes| onnx::other_files(&bytes)).unwrap_or_default();
+            let bytes = if path.is_file() { read_bytes(path).unwrap_or_default() } else { Vec::new() }; // a pipe is read once
+            let names = onnx::other_files(&bytes);
             names.into_iter().map(|name| path.with_file_name(name)).chain([path.clone()])
         });
         network.chain(self.labels.clone()).collect()
@@ -91,31 +91,6 @@ impl OwnArgs {
             Some(own) => Ok(own),
             None => CatalogFile::open(models)?.open_model(named, device),
         }
-    }
-}
-
-/// Which network, and where it runs.
-#[derive(Args)]
-pub struct ModelArgs {
-    /// The network, as `decoy models` lists it; the first one if left out.
-    #[arg(long)]
-    model: Option<String>,
-    #[command(flatten)]
-    own: OwnArgs,
-    #[command(flatten)]
-    place: Place,
-}
-
-impl ModelArgs {
-    /// The files that a network may be read from.
-    pub fn files(&self) -> Vec<PathBuf> {
-        let listed = CatalogFile::open(&self.place.models).map(|file| file.files()).unwrap_or_default();
-        self.own.files().into_iter().chain(listed).collect()
-    }
-
-    /// Loads the network.
-    pub fn open(&self) -> Result<LoadedModel> {
-        self.own.or_listed(self.model.as_deref(), &self.place.models, &self.place.device.open()?)
     }
 }
 

@@ -104,11 +104,14 @@ impl DataArgs {
             })?;
             for file in pictures_in(&path)? {
                 images.skipped.files += 1;
-                let bytes = read_bytes(&file)?;
-                let photo = match open_middle(&bytes, family.input, family.crop) {
-                    Ok(photo) => photo,
+                let opened = read_bytes(&file).and_then(|bytes| {
+                    let photo = open_middle(&bytes, family.input, family.crop);
+                    Ok((photo.with_context(|| file.display().to_string())?, bytes))
+                });
+                let (photo, bytes) = match opened {
+                    Ok(opened) => opened,
                     Err(error) => {
-                        eprintln!("skipped: {}: {error:#}", file.display());
+                        eprintln!("skipped: {error:#}");
                         images.skipped.count += 1;
                         continue;
                     }

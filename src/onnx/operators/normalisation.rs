@@ -30,7 +30,7 @@ pub(super) fn read(kind: &str, a: &Attributes, opset: i64) -> Checked<Option<Ope
                 let axis = axis_of(axis, x.rank())?;
                 let (before, after) = x.shape().split_at(axis);
                 let inner = count(after)?;
-                let flat = |x: &Array| x.reshape(&[inner]);
+                let flat = |x: &Array| x.expand(after)?.reshape(&[inner]);
                 let shift = inputs.maybe(2).map(flat).transpose()?;
                 let rows = x.reshape(&[count(before)?, inner])?;
                 rows.normalise_last(&flat(inputs.get(1)?)?, shift.as_ref(), epsilon)?.reshape(x.shape())

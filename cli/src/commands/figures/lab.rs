@@ -8,7 +8,7 @@ use decoy::attack::AttackOptions;
 use decoy::report::{CertifiedSet, TransferMatrix, Transferred};
 use serde::Serialize;
 
-use crate::result_file::read;
+use crate::results::read;
 
 /// The radii in a table.
 const RADII: u32 = 7;

@@ -8,7 +8,7 @@ use burn::optim::ModuleOptimizer;
 use burn::store::ModuleRecord;
 use decoy::catalog::{Accuracies, Accuracy};
 
-use crate::result_file::write;
+use crate::results::write;
 
 /// Where the state of an unfinished training is saved, so that it can resume after an interruption.
 pub struct Checkpoints<'a> {

@@ -34,10 +34,11 @@ pub struct PhotosArgs {
     /// Noise levels: the largest standard deviation of the noise, pixels in [0, 1]; several with commas.
     #[arg(long, value_delimiter = ',', required = true, value_parser = largest_sigma())]
     sigma: Vec<f64>,
-    /// The network to begin with; the first for photographs if left out.
+    /// The network to begin with; default: of the level that the shipped network of this level began with, and of the same
+    /// seed if there is one; for other levels the clean network.
     #[arg(long)]
     from: Option<String>,
-    /// The network whose predictions are copied; the first for photographs if left out.
+    /// The network whose predictions are copied; the clean one if left out.
     #[arg(long)]
     teacher: Option<String>,
     /// Folder or archive of the ImageNet sample; default: the path in the environment variable IMAGENET_SAMPLE.
@@ -46,7 +47,7 @@ pub struct PhotosArgs {
     /// Folder or zip of more photographs, without labels; the shipped networks have seen 4000.
     #[arg(long, env = "UNLABELLED_PHOTOGRAPHS")]
     unlabelled: Option<PathBuf>,
-    /// Steps of the optimiser; default: as for the shipped network of that level, else 1000.
+    /// Steps of the optimiser; default: as many as for the shipped network of that level, else 1000.
     #[arg(long)]
     steps: Option<u32>,
     /// Images in a step.
@@ -77,8 +78,19 @@ pub struct PhotosArgs {
     device: DeviceChoice,
 }
 
-/// Steps of the shipped networks, by noise level.
-const STEPS: [(f64, u32); 3] = [(0.1, 600), (0.25, 3200), (0.5, 1150)];
+/// How the shipped network of a noise level was made.
+struct Level {
+    sigma: f64,
+    steps: u32,
+    /// The noise level of the network that it began with.
+    from: f64,
+}
+
+const LEVELS: [Level; 3] = [
+    Level { sigma: 0.1, steps: 600, from: 0.0 },
+    Level { sigma: 0.25, steps: 3200, from: 0.0 },
+    Level { sigma: 0.5, steps: 2000, from: 0.25 },
+];
 
 fn first_side(text: &str) -> Result<usize, String> {
     // Five strides halve the side; the padding fits only where it is even each time.
@@ -117,19 +129,27 @@ pub fn run(args: &PhotosArgs) -> Result<()> {
     );
     for &sigma in &args.sigma {
         let family = catalog.catalog.family(ImagenetSample.about().id)?;
-        let named = |id: &Option<String>| match id {
-            Some(id) => Ok(catalog.catalog.model(id)?.1),
-            None => family.models.first().with_context(|| format!("{}: expected a network to begin with", family.id)),
-        };
-        let (from, teacher) = (named(&args.from)?, named(&args.teacher)?);
+        let level = LEVELS.iter().find(|level| level.sigma == sigma);
+        let chosen =
+            |id: &Option<String>, default_sigma: f64, role: &str| {
+                if let Some(id) = id {
+                    return Ok(catalog.catalog.model(id)?.1);
+                }
+                let mut models = family.models.iter().filter(|model| model.sigma == default_sigma);
+                // That of the same seed, if there is one: trainings of different seeds shall not depend on each other.
+                models.clone().find(|model| model.seed == args.seed).or_else(|| models.next()).with_context(|| {
+                    format!("{}: expected a network of σ {default_sigma}, {role}, found none", family.id)
+                })
+            };
+        let from = chosen(&args.from, level.map_or(0.0, |level| level.from), "with which this training begins")?;
+        let teacher = chosen(&args.teacher, 0.0, "whose predictions are copied")?;
         let mut model = EfficientNetLite0Config { classes: family.labels.len() }.init(&device.clone().autodiff());
         weights::from_safetensors(&from.id, &mut model, &catalog.bytes(from)?)?;
-        let steps = args.steps.or_else(|| STEPS.iter().find(|known| known.0 == sigma).map(|known| known.1));
         let tuning = Tuning {
             args,
             device: &device,
             sigma,
-            steps: steps.unwrap_or(1000),
+            steps: args.steps.or(level.map(|level| level.steps)).unwrap_or(1000),
             from: from.id.clone(),
             teacher: teacher.id.clone(),
             data: &data,

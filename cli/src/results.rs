@@ -9,13 +9,13 @@ use decoy::report::Origin;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::files::write_bytes;
+use crate::files::{read_bytes, write_bytes};
 use crate::pictures::{DataArgs, Images};
 
 /// Reads the JSON file at `path`.
 pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    serde_json::from_str(&text).with_context(|| format!("{} is not a result file of this kind", path.display()))
+    serde_json::from_slice(&read_bytes(path)?)
+        .with_context(|| format!("{} is not a result file of this kind", path.display()))
 }
 
 /// Writes `result` as JSON, as [`write_bytes`] does.

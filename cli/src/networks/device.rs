@@ -1,23 +1,8 @@
-//! Where networks are listed, and where they run.
-
-use std::path::PathBuf;
+//! The device on which tensors are computed.
 
 use anyhow::Result;
 use burn::tensor::Device;
-use clap::{Args, ValueEnum};
-
-use super::catalog_file::MODELS;
-
-/// The folder of a catalogue, and a device.
-#[derive(Args)]
-pub struct Place {
-    /// Folder of models.json and the weights.
-    #[arg(long, default_value = MODELS)]
-    pub models: PathBuf,
-    /// Device to run on.
-    #[arg(long, default_value = "cpu")]
-    pub device: DeviceChoice,
-}
+use clap::ValueEnum;
 
 /// The devices this build can run on.
 #[derive(Debug, Clone, Copy, ValueEnum)]
