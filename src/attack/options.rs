@@ -141,13 +141,14 @@ impl FromStr for AttackOptions {
     fn from_str(text: &str) -> Result<Self, Error> {
         let (attack, rest) = text.split_once(':').unwrap_or((text, ""));
         let mut options = Self { attack: attack.to_owned(), ..Self::default() };
-        for part in rest.split(',').filter(|part| !part.is_empty()) {
+        for part in rest.split(',').map(str::trim).filter(|part| !part.is_empty()) {
             let wrong = |expected: &str, found: &str| Error::Parameter {
-                name: part.split('=').next().unwrap_or(part).to_owned(),
+                name: part.split('=').next().unwrap_or(part).trim().to_owned(),
                 expected: expected.to_owned(),
                 found: found.to_owned(),
             };
             let (name, value) = part.split_once('=').ok_or_else(|| wrong("a value, such as steps=40", "alone"))?;
+            let (name, value) = (name.trim(), value.trim());
             if name == "norm" {
                 let norm = Norm::ALL.into_iter().find(|norm| norm.name() == value);
                 let norm = norm.ok_or_else(|| wrong("l0, l1, l2 or linf", value))?;
@@ -204,6 +205,8 @@ mod tests {
             let json = serde_json::to_string(&options).expect("it is plain");
             assert_eq!(serde_json::from_str::<AttackOptions>(&json).expect("it was written so"), options);
         }
+        let spaced: AttackOptions = "ddn: steps = 40 , gamma =0.1".parse().expect("spaces do no harm");
+        assert_eq!(spaced.to_string(), "ddn:gamma=0.1,steps=40");
         let json =
             serde_json::to_string(&"pgd:norm=l1,epsilon=0.5,steps=3".parse::<AttackOptions>().expect("well formed"));
         assert_eq!(json.expect("plain"), r#"{"attack":"pgd","norm":"l1","epsilon":0.5,"steps":3}"#);

@@ -34,11 +34,10 @@ pub struct PhotosArgs {
     /// Noise levels: the largest standard deviation of the noise, pixels in [0, 1]; several with commas.
     #[arg(long, value_delimiter = ',', required = true, value_parser = largest_sigma())]
     sigma: Vec<f64>,
-    /// The network to begin with; default: of the level that the shipped network of this level began with, and of the same
-    /// seed if there is one; for other levels the clean network.
+    /// The network to begin with; the first for photographs if left out.
     #[arg(long)]
     from: Option<String>,
-    /// The network whose predictions are copied; the clean one if left out.
+    /// The network whose predictions are copied; the first for photographs if left out.
     #[arg(long)]
     teacher: Option<String>,
     /// Folder or archive of the ImageNet sample; default: the path in the environment variable IMAGENET_SAMPLE.
@@ -47,7 +46,7 @@ pub struct PhotosArgs {
     /// Folder or zip of more photographs, without labels; the shipped networks have seen 4000.
     #[arg(long, env = "UNLABELLED_PHOTOGRAPHS")]
     unlabelled: Option<PathBuf>,
-    /// Steps of the optimiser; default: as many as for the shipped network of that level, else 1000.
+    /// Steps of the optimiser; default: as for the shipped network of that level, else 1000.
     #[arg(long)]
     steps: Option<u32>,
     /// Images in a step.
@@ -78,19 +77,8 @@ pub struct PhotosArgs {
     device: DeviceChoice,
 }
 
-/// How the shipped network of a noise level was made.
-struct Level {
-    sigma: f64,
-    steps: u32,
-    /// The noise level of the network that it began with.
-    from: f64,
-}
-
-const LEVELS: [Level; 3] = [
-    Level { sigma: 0.1, steps: 600, from: 0.0 },
-    Level { sigma: 0.25, steps: 3200, from: 0.0 },
-    Level { sigma: 0.5, steps: 2000, from: 0.25 },
-];
+/// Steps of the shipped networks, by noise level.
+const STEPS: [(f64, u32); 3] = [(0.1, 600), (0.25, 3200), (0.5, 1150)];
 
 fn first_side(text: &str) -> Result<usize, String> {
     // Five strides halve the side; the padding fits only where it is even each time.
@@ -129,27 +117,19 @@ pub fn run(args: &PhotosArgs) -> Result<()> {
     );
     for &sigma in &args.sigma {
         let family = catalog.catalog.family(ImagenetSample.about().id)?;
-        let level = LEVELS.iter().find(|level| level.sigma == sigma);
-        let chosen =
-            |id: &Option<String>, default_sigma: f64, role: &str| {
-                if let Some(id) = id {
-                    return Ok(catalog.catalog.model(id)?.1);
-                }
-                let mut models = family.models.iter().filter(|model| model.sigma == default_sigma);
-                // That of the same seed, if there is one: trainings of different seeds shall not depend on each other.
-                models.clone().find(|model| model.seed == args.seed).or_else(|| models.next()).with_context(|| {
-                    format!("{}: expected a network of σ {default_sigma}, {role}, found none", family.id)
-                })
-            };
-        let from = chosen(&args.from, level.map_or(0.0, |level| level.from), "with which this training begins")?;
-        let teacher = chosen(&args.teacher, 0.0, "whose predictions are copied")?;
+        let named = |id: &Option<String>| match id {
+            Some(id) => Ok(catalog.catalog.model(id)?.1),
+            None => family.models.first().with_context(|| format!("{}: expected a network to begin with", family.id)),
+        };
+        let (from, teacher) = (named(&args.from)?, named(&args.teacher)?);
         let mut model = EfficientNetLite0Config { classes: family.labels.len() }.init(&device.clone().autodiff());
         weights::from_safetensors(&from.id, &mut model, &catalog.bytes(from)?)?;
+        let steps = args.steps.or_else(|| STEPS.iter().find(|known| known.0 == sigma).map(|known| known.1));
         let tuning = Tuning {
             args,
             device: &device,
             sigma,
-            steps: args.steps.or(level.map(|level| level.steps)).unwrap_or(1000),
+            steps: steps.unwrap_or(1000),
             from: from.id.clone(),
             teacher: teacher.id.clone(),
             data: &data,
@@ -304,5 +284,23 @@ impl Optimizer for RelativeAdam {
 
     fn to_device<const D: usize>(state: Self::State<D>, device: &Device) -> Self::State<D> {
         Adam::to_device(state, device)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn the_shipped_networks_were_made_in_these_steps() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../www/models");
+        let catalog = CatalogFile::open(&folder).expect("it is shipped").catalog;
+        let family = catalog.family(ImagenetSample.about().id).expect("it is shipped");
+        for (sigma, steps) in STEPS {
+            let shipped = family.models.iter().find(|model| model.sigma == sigma).expect("it is shipped");
+            assert!(shipped.recipe.contains(&format!(" {steps} steps ")), "σ {sigma}, {steps}: {}", shipped.recipe);
+        }
     }
 }
