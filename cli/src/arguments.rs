@@ -1,5 +1,6 @@
 //! Arguments that several commands take, and the values of others.
 
+use anyhow::{Result, ensure};
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
 use decoy::attack::AttackOptions;
@@ -20,10 +21,13 @@ pub struct MethodArgs {
 
 impl MethodArgs {
     /// The attack as the library's options, without a target.
-    pub fn options(&self) -> AttackOptions {
+    pub fn options(&self) -> Result<AttackOptions> {
         let mut options = AttackOptions { sure: self.confidence, ..self.attack.clone() };
-        options.parameters.extend(self.steps.map(|steps| ("steps".to_owned(), steps.into())));
-        options
+        if let Some(steps) = self.steps {
+            let before = options.parameters.insert("steps".to_owned(), steps.into());
+            ensure!(before.is_none(), "the steps are given twice, by --attack and by --steps: expected one of them");
+        }
+        Ok(options)
     }
 }
 

@@ -79,7 +79,7 @@ pub fn run(args: &AttackArgs) -> Result<()> {
         check_out(out, &files)?;
         check_writable(out, files.iter().chain(&args.mask))?;
     }
-    let options = AttackOptions { region: args.region, ..args.method.options() };
+    let options = AttackOptions { region: args.region, ..args.method.options()? };
     let attack = build(&options)?;
     let mut model = args.model.open()?;
     if let Some(sigma) = args.smoothed {

@@ -62,7 +62,7 @@ pub struct EvaluateArgs {
 /// Runs `decoy evaluate`.
 pub fn run(mut args: EvaluateArgs) -> Result<()> {
     let like: Option<Evaluation> = args.like.as_deref().map(read).transpose()?;
-    let mut options = args.method.options();
+    let mut options = args.method.options()?;
     if let Some(like) = &like {
         args.family = Some(like.origin.family.clone());
         args.data.split = Part::from_str(&like.origin.split, false).map_err(anyhow::Error::msg)?;

@@ -42,7 +42,7 @@ pub struct TransferArgs {
 
 /// Runs `decoy transfer`.
 pub fn run(args: &TransferArgs) -> Result<()> {
-    let options: AttackOptions = args.method.options();
+    let options: AttackOptions = args.method.options()?;
     let attack = build(&options)?;
     if let Some(out) = &args.out {
         check_writable(out, [])?;
