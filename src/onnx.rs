@@ -300,7 +300,6 @@ fn read(bytes: &[u8], options: &Options, device: &Device) -> Result<Network, Err
     let mut graph = model.graph.unwrap_or_default();
     let (input, dims) = input(&graph, &options.normalisation)?;
     let output = scikit::output(&graph)?;
-    let others = graph.outputs.len() > 1;
     scikit::lower(&mut graph)?;
     let (mean, deviation) = options.normalisation.statistics();
     let mut failure = None;
@@ -314,7 +313,7 @@ fn read(bytes: &[u8], options: &Options, device: &Device) -> Result<Network, Err
         }
         match form.network(read, dims[0], device) {
             Ok(mut network) => {
-                if others {
+                if graph.outputs.len() > 1 {
                     network.notes.push(format!("Of its outputs, “{output}” is taken as the logits or probabilities."));
                 }
                 return Ok(network);

@@ -1,6 +1,6 @@
 //! Files that are read and written, with nothing lost.
 
-use std::fs::File;
+use std::fs::{File, FileType};
 use std::io::Write;
 #[cfg(unix)]
 use std::os::unix::fs::FileTypeExt;
@@ -14,18 +14,22 @@ pub fn read_bytes(path: &Path) -> Result<Vec<u8>> {
     let reading = || format!("reading {}", path.display());
     let found = std::fs::metadata(path).with_context(reading)?;
     ensure!(!found.is_dir(), "{} is a folder: expected a file", path.display());
-    ensure!(found.is_file() || is_open_pipe(path), "{} is a pipe or a device: expected a file", path.display());
+    ensure!(
+        found.is_file() || is_open_pipe(path, found.file_type()),
+        "{} is a pipe or a device: expected a file",
+        path.display()
+    );
     std::fs::read(path).with_context(reading)
 }
 
 /// Whether this is a pipe that was open when the program began.
-fn is_open_pipe(path: &Path) -> bool {
+fn is_open_pipe(path: &Path, found: FileType) -> bool {
     let of_shell = path == Path::new("/dev/stdin")
         || [Some(Path::new("/dev/fd")), Some(Path::new("/proc/self/fd"))].contains(&path.parent());
     #[cfg(unix)]
-    let is_pipe = std::fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo());
+    let is_pipe = found.is_fifo();
     #[cfg(not(unix))]
-    let is_pipe = false;
+    let (is_pipe, _) = (false, found);
     of_shell && is_pipe
 }
 

@@ -99,18 +99,13 @@ impl Catalog {
         OwnOptions { labels, .. }: &OwnOptions,
         device: &Device,
     ) -> Result<(Own, Frozen), Error> {
-        let sound = weights::check(bytes);
-        sound.map_err(|found| Error::Weights {
-            model: name.to_owned(),
-            expected: "a safetensors file with the weights of a network".to_owned(),
-            found,
-        })?;
         let entry = entry(name, bytes);
         let fitting = |family| Some((family, Family::load(family, &entry, bytes, device).ok()?));
         let (known, network) = self.families.iter().find_map(fitting).ok_or_else(|| {
             let titles: Vec<_> = self.families.iter().map(|family| format!("“{}”", family.title)).collect();
             let expected = format!("the tensors of a network of {}", titles.join(", "));
-            Error::Weights { model: name.to_owned(), expected, found: "others".to_owned() }
+            let found = weights::check(bytes).err().unwrap_or_else(|| "others".to_owned());
+            Error::Weights { model: name.to_owned(), expected, found }
         })?;
         let notes = vec![format!("Weights for a network of “{}”, which takes pixels from 0 to 1.", known.title)];
         let labels = labels.as_ref().map_or(Ok(known.labels.clone()), |text| parse(text, known.labels.len()))?;

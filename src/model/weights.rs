@@ -52,7 +52,8 @@ pub fn are_safetensors(bytes: &[u8]) -> bool {
 
 /// Checks that the file is whole and that its floats are finite.
 pub(crate) fn check(bytes: &[u8]) -> Result<(), String> {
-    let file = SafeTensors::deserialize(bytes).map_err(|error| format!("one that is cut off or damaged: {error}"))?;
+    let file =
+        SafeTensors::deserialize(bytes).map_err(|error| format!("a file that is cut off or damaged: {error}"))?;
     let is_finite = |view: &TensorView<'_>| match view.dtype() {
         Dtype::F32 => view.data().as_chunks().0.iter().all(|&bytes| f32::from_le_bytes(bytes).is_finite()),
         // The exponent of an infinity and of NaN has all bits set.

@@ -226,14 +226,14 @@ impl Graph {
         values[self.input] = Some(input.within(&self.budget).map_err(Error::Onnx)?);
         for (index, node) in self.nodes.iter().enumerate() {
             let made = {
-                let find = |input: &Option<usize>| {
-                    match *input {
+                const LATE: &str =
+                    "an input is not made before it is used: expected a sorted graph, of operators that make it";
+                let find = |input: &Option<usize>| match *input {
                     None => Ok(None),
                     Some(input) => match self.constants[input].as_ref().or(values[input].as_ref()) {
                         Some(array) => Ok(Some(array)),
-                        None => Err(node.error("an input is not made before it is used: expected a sorted graph, of operators that make it")),
+                        None => Err(node.error(LATE)),
                     },
-                }
                 };
                 let arrays = node.inputs.iter().map(find).collect::<Result<_, _>>()?;
                 let inputs = Inputs { arrays, outputs: node.outputs.len(), batch, fixed_batch: self.fixed_batch };

@@ -20,7 +20,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::arguments::{MethodArgs, at_least_one};
 use crate::files::check_writable;
 use crate::networks::{LoadedModel, NetworksArgs, OwnArgs};
-use crate::pictures::{DataArgs, Images, Part};
+use crate::pictures::{DataArgs, Images, Part, Skipped};
 use crate::results::{origin, read, resume, settings, write};
 
 /// What to measure, and where the result goes.
@@ -80,11 +80,12 @@ pub fn run(mut args: EvaluateArgs) -> Result<()> {
         Some(own) => (own.family.clone(), vec![(0, own.entry.clone())]),
         None => args.networks.chosen(&files, args.family.as_deref())?,
     };
-    let (mut all, data_sha256) = args.data.images(&family)?;
+    let (all, data_sha256) = args.data.images(&family)?;
+    let mut images = chosen(&all, like.as_ref().map(|like| &*like.origin.pictures), args.limit)?;
+    let mut skipped = all.skipped;
     if let Some(own) = &own {
-        all = answered(all, own)?;
+        images = answered(&images, own, &mut skipped)?;
     }
-    let images = chosen(&all, like.as_ref().map(|like| &*like.origin.pictures), args.limit)?;
 
     let mut evaluation = resume(
         &args.out,
@@ -140,7 +141,7 @@ pub fn run(mut args: EvaluateArgs) -> Result<()> {
         work.bar.suspend(|| println!("{said}{how}"));
     }
     work.bar.finish_and_clear();
-    all.skipped.into_result()
+    skipped.into_result()
 }
 
 /// A result in words.
@@ -157,22 +158,20 @@ fn line(ModelEvaluation { network, summary, .. }: &ModelEvaluation) -> String {
     format!("{model}: {mean}, {failures} of {images} not fooled, {errors} misread without attack")
 }
 
-/// The pictures for which the user's own network has an answer. The others are reported and count as skipped.
-fn answered(mut all: Images, own: &LoadedModel) -> Result<Images> {
+/// The pictures for which the user's own network has an answer. The others are reported and counted.
+fn answered(images: &Images, own: &LoadedModel, skipped: &mut Skipped) -> Result<Images> {
     let mut sound = Vec::new();
-    for index in 0..all.len() {
-        match pollster::block_on(own.network.predict(all.pixels([index], own.network.device()))) {
+    for (index, name) in images.names.iter().enumerate() {
+        match pollster::block_on(own.network.predict(images.pixels([index], own.network.device()))) {
             Ok(_) => sound.push(index),
             Err(error) => {
-                eprintln!("skipped: {}: {error}", all.names[index]);
-                all.skipped.add();
+                eprintln!("skipped: {name}: {error}");
+                skipped.add();
             }
         }
     }
     ensure!(!sound.is_empty(), "{} answers none of the pictures: see the errors above", own.entry.id);
-    let mut picked = all.pick(sound);
-    picked.skipped = all.skipped;
-    Ok(picked)
+    Ok(images.pick(sound))
 }
 
 /// The pictures of these names, or all for `None`; of these at most `limit`, evenly spread.

@@ -112,7 +112,7 @@ impl DataArgs {
                     Ok(opened) => opened,
                     Err(error) => {
                         eprintln!("skipped: {error:#}");
-                        images.skipped.count += 1;
+                        images.skipped.add();
                         continue;
                     }
                 };
