@@ -204,7 +204,7 @@ pub fn lower_bound(votes: usize, count: usize, alpha: f64) -> f64 {
         return 0.0;
     }
     if votes == count {
-        return alpha.powf(1.0 / count as f64); // pⁿ = α; what follows does not end for millions of votes
+        return alpha.powf(1.0 / count as f64); // pⁿ = α; the quantile below does not end for millions of votes
     }
     let beta = Beta::new(votes as f64, (count - votes + 1) as f64).expect("both parameters are above 0");
     beta.inverse_cdf(alpha)

@@ -30,21 +30,19 @@
 //! assert_eq!(tiny.logits(Tensor::zeros([2, 1, 8, 8], &Device::flex())).dims(), [2, 10]);
 //! ```
 
-// On a GPU every pass is a kernel of our own, in `gpu/`. On the CPU it is a loop of `decoy-cpu`; only 1×1 convolutions in
+// On a GPU every pass is a kernel of our own, in `gpu/`. On the CPU it is a loop of `decoy-cpu`, called in `cpu/`; only 1×1 convolutions in
 // the module with WebGPU are Burn's matrix products. The gradients in weights are Burn's, except those of convolutions
 // on the CPU.
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
-use burn::backend::flex::FlexTensor;
 use burn::backend::ops::ConvOptions;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
+use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extension};
 use burn::nn::conv::Conv2d;
 use burn::nn::{Linear, PaddingConfig2d};
-use burn::tensor::{Shape, Tensor, TensorData};
+use burn::tensor::{Shape, Tensor};
 pub use decoy_cpu::Activation;
-use decoy_cpu::Weights;
 
 /// A layer without its weights.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -76,7 +74,7 @@ impl Kind {
 
 impl Layer {
     /// The layer without its activation.
-    fn linear(self) -> Self {
+    pub fn linear(self) -> Self {
         Self { activation: Activation::Identity, ..self }
     }
 
@@ -223,7 +221,7 @@ fn composed_activation<B: Backend>(activation: Activation, x: FloatTensor<B>) ->
 }
 
 /// The gradients of [`composed`] in weights and bias.
-fn composed_weight_gradients<B: Backend>(
+pub(crate) fn composed_weight_gradients<B: Backend>(
     gradient: FloatTensor<B>,
     x: FloatTensor<B>,
     weight: FloatTensor<B>,
@@ -292,133 +290,6 @@ fn options(stride: usize, padding: [(usize, usize); 2], groups: usize) -> ConvOp
     ConvOptions::new_with_padding([stride; 2], padding, [1; 2], groups)
 }
 
-/// The layer as a convolution of `decoy-cpu`, if it is one.
-fn as_cpu_convolution(layer: Layer, x: &Shape, weight: &Shape) -> Option<decoy_cpu::Convolution> {
-    let Kind::Convolution { stride, padding: [(top, _), (left, _)], groups } = layer.kind else {
-        return None;
-    };
-    let to = layer.output(x, weight);
-    Some(decoy_cpu::Convolution {
-        activation: layer.activation,
-        images: x[0],
-        groups,
-        from: [x[1] / groups, x[2], x[3]],
-        to: [to[1] / groups, to[2], to[3]],
-        size: weight[2],
-        stride,
-        padding: [top, left],
-    })
-}
-
-/// The layer as a 1×1 convolution of `decoy-cpu`, if it is one and those loops are in this build.
-fn as_cpu_pointwise(layer: Layer, x: &Shape, outputs: usize) -> Option<decoy_cpu::Pointwise> {
-    (layer.kind == Kind::Pointwise && cfg!(not(webgpu))).then(|| decoy_cpu::Pointwise {
-        activation: layer.activation,
-        channels: x[1],
-        outputs,
-        pixels: x[2] * x[3],
-    })
-}
-
-/// The weights of a layer. Natively they are kept packed, if they lie in memory as `decoy-cpu` reads them. In a browser,
-/// where memory is scarce, they are packed in each pass.
-fn kept_weights(tensor: &FlexTensor) -> Weights<'_> {
-    #[cfg(not(target_family = "wasm"))]
-    return Weights::owned(tensor.storage(), tensor.data_arc());
-    #[cfg(target_family = "wasm")]
-    Weights::new(tensor.storage())
-}
-
-fn activated(activation: Activation, x: FlexTensor) -> FlexTensor {
-    if activation == Activation::Identity {
-        return x;
-    }
-    let shape = x.shape();
-    let y = activation.forward(x.to_contiguous().storage());
-    FlexTensor::from_data(TensorData::new(y, shape))
-}
-
-fn activation_backward(activation: Activation, gradient: FlexTensor, x: FlexTensor) -> FlexTensor {
-    if activation == Activation::Identity {
-        return gradient;
-    }
-    let shape = x.shape();
-    let [gradient, x] = [gradient, x].map(|tensor| tensor.to_contiguous());
-    FlexTensor::from_data(TensorData::new(activation.backward(gradient.storage(), x.storage()), shape))
-}
-
-impl LayerOps for Flex {
-    fn apply(
-        x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
-        layer: Layer,
-    ) -> FloatTensor<Self> {
-        let shape = layer.output(&x.shape(), &weight.shape());
-        let convolution = as_cpu_convolution(layer, &x.shape(), &weight.shape());
-        let pointwise = as_cpu_pointwise(layer, &x.shape(), shape[1]);
-        if layer.kind == Kind::Pointwise && pointwise.is_none() {
-            return composed::<Self>(activated(layer.activation, x), weight, bias, layer.linear());
-        }
-        let [x, weight, bias] = [x, weight, bias].map(|tensor| tensor.to_contiguous());
-        let y = match (convolution, pointwise) {
-            (Some(convolution), _) => convolution.forward(x.storage(), &kept_weights(&weight), bias.storage()),
-            (_, Some(pointwise)) => pointwise.forward(x.storage(), &kept_weights(&weight), bias.storage()),
-            _ => decoy_cpu::dense(layer.activation, x.storage(), weight.storage(), bias.storage()),
-        };
-        FlexTensor::from_data(TensorData::new(y, shape))
-    }
-}
-
-impl LayerBackward for Flex {
-    fn backward(
-        gradient: FloatTensor<Self>,
-        x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        layer: Layer,
-    ) -> FloatTensor<Self> {
-        let (shape, outputs) = (x.shape(), gradient.shape()[1]);
-        let convolution = as_cpu_convolution(layer, &shape, &weight.shape());
-        let pointwise = as_cpu_pointwise(layer, &shape, outputs);
-        if layer.kind == Kind::Pointwise && pointwise.is_none() {
-            let gradient = composed_backward::<Self>(gradient, x.clone(), weight, layer.linear());
-            return activation_backward(layer.activation, gradient, x);
-        }
-        let [gradient, x, weight] = [gradient, x, weight].map(|tensor| tensor.to_contiguous());
-        let (gradient, x) = (gradient.storage(), x.storage());
-        let y = match (convolution, pointwise) {
-            (Some(convolution), _) => convolution.backward(gradient, x, &kept_weights(&weight)),
-            (_, Some(pointwise)) => pointwise.backward(gradient, x, &kept_weights(&weight)),
-            _ => decoy_cpu::dense_backward(layer.activation, gradient, x, weight.storage(), outputs),
-        };
-        FlexTensor::from_data(TensorData::new(y, shape))
-    }
-
-    #[cfg(not(target_family = "wasm"))]
-    fn weight_gradients(
-        gradient: FloatTensor<Self>,
-        x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        layer: Layer,
-    ) -> [FloatTensor<Self>; 2] {
-        let shape = weight.shape();
-        let kind = match layer.kind {
-            Kind::Pointwise => Kind::Convolution { stride: 1, padding: [(0, 0); 2], groups: 1 },
-            kind => kind,
-        };
-        match as_cpu_convolution(Layer { kind, ..layer }, &x.shape(), &shape) {
-            Some(convolution) => {
-                let [gradient, x] = [gradient, x].map(|tensor| tensor.to_contiguous());
-                let found = convolution.weight_gradients(gradient.storage(), x.storage());
-                let outputs = Shape::new([shape[0]]);
-                [(found.weight, shape), (found.bias, outputs)]
-                    .map(|(values, shape)| FlexTensor::from_data(TensorData::new(values, shape)))
-            }
-            _ => composed_weight_gradients::<Self>(gradient, x, weight, layer),
-        }
-    }
-}
-
 impl<B: LayerBackward, C: CheckpointStrategy> LayerOps for Autodiff<B, C> {
     fn apply(
         x: FloatTensor<Self>,
@@ -467,7 +338,7 @@ mod tests {
     use burn::nn::LinearConfig;
     use burn::nn::conv::Conv2dConfig;
     use burn::tensor::activation::relu;
-    use burn::tensor::{Device, Distribution, Tolerance};
+    use burn::tensor::{Device, Distribution, TensorData, Tolerance};
 
     use crate::tensors::devices;
 

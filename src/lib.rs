@@ -74,6 +74,8 @@ mod per_image;
 
 pub mod fused;
 
+mod cpu;
+
 #[cfg(gpu)]
 mod gpu;
 

@@ -1,13 +1,12 @@
-//! The operations of attacks on each image of a batch separately, in one pass each: loops of `decoy-cpu` on the CPU,
-//! kernels of `gpu/` on a GPU.
+//! The operations of attacks on each image of a batch separately, in one pass each: loops of `decoy-cpu` on the CPU
+//! (`cpu/`), kernels on a GPU (`gpu/`).
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
-use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
-use burn::tensor::{Tensor, TensorData};
+use burn::backend::{Autodiff, Backend, Dispatch, backend_extension};
+use burn::tensor::Tensor;
 pub(crate) use decoy_cpu::{Combination, Score, Size};
 
 use crate::tensors::broadcast;
@@ -67,7 +66,7 @@ pub(crate) fn between(a: Tensor<4>, b: Tensor<4>, by: Tensor<1>) -> Tensor<4> {
 
 /// `x` `[N, C, H, W]`, clipped to at most `radius` `[N]` from `center`, and to [0, 1].
 pub(crate) fn linf_ball(center: Tensor<4>, x: Tensor<4>, radius: Tensor<1>) -> Tensor<4> {
-    combine(center, x, radius, Combination::Cube)
+    combine(center, x, radius, Combination::LinfBall)
 }
 
 /// The images of `yes` `[N, C, H, W]` where `mask` `[N]` is 1, else those of `no`.
@@ -135,84 +134,6 @@ pub(crate) trait ScoreBackward: ScoreOps {
     ) -> FloatTensor<Self>;
 }
 
-impl PerImageOps for Flex {
-    fn size(x: FloatTensor<Self>, size: Size) -> FloatTensor<Self> {
-        let images = x.shape()[0];
-        vector(size.of(x.to_contiguous().storage(), images))
-    }
-
-    fn distance(a: FloatTensor<Self>, b: FloatTensor<Self>, size: Size) -> FloatTensor<Self> {
-        let images = a.shape()[0];
-        vector(size.of_difference(a.to_contiguous().storage(), b.to_contiguous().storage(), images))
-    }
-
-    fn unit(x: FloatTensor<Self>) -> FloatTensor<Self> {
-        let shape = x.shape();
-        let y = decoy_cpu::unit(x.to_contiguous().storage(), shape[0]);
-        FlexTensor::from_data(TensorData::new(y, shape))
-    }
-
-    fn step(from: FloatTensor<Self>, direction: FloatTensor<Self>, length: FloatTensor<Self>) -> FloatTensor<Self> {
-        let shape = from.shape();
-        let tensors = [from, direction, length].map(|tensor| tensor.to_contiguous());
-        let [from, direction, length] = tensors.each_ref().map(|tensor| tensor.storage());
-        FlexTensor::from_data(TensorData::new(decoy_cpu::step(from, direction, length), shape))
-    }
-
-    fn combine(
-        a: FloatTensor<Self>,
-        b: FloatTensor<Self>,
-        by: FloatTensor<Self>,
-        combination: Combination,
-    ) -> FloatTensor<Self> {
-        let shape = a.shape();
-        let tensors = [a, b, by].map(|tensor| tensor.to_contiguous());
-        let [a, b, by] = tensors.each_ref().map(|tensor| tensor.storage());
-        FlexTensor::from_data(TensorData::new(combination.of(a, b, by), shape))
-    }
-
-    fn nearer(
-        found: FloatTensor<Self>,
-        new: FloatTensor<Self>,
-        new_size: FloatTensor<Self>,
-        best: FloatTensor<Self>,
-        best_size: FloatTensor<Self>,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        let shape = new.shape();
-        let tensors = [found, new, new_size, best, best_size].map(|tensor| tensor.to_contiguous());
-        let [found, new, new_size, best, best_size] = tensors.each_ref().map(|tensor| tensor.storage());
-        let (images, sizes) = decoy_cpu::nearer(found, (new, new_size), (best, best_size));
-        (FlexTensor::from_data(TensorData::new(images, shape)), vector(sizes))
-    }
-}
-
-impl ScoreOps for Flex {
-    fn score(logits: FloatTensor<Self>, one_hot: FloatTensor<Self>, score: Score, sign: f32) -> FloatTensor<Self> {
-        let images = logits.shape()[0];
-        vector(score.of(logits.to_contiguous().storage(), one_hot.to_contiguous().storage(), images, sign))
-    }
-}
-
-impl ScoreBackward for Flex {
-    fn score_gradient(
-        gradient: FloatTensor<Self>,
-        logits: FloatTensor<Self>,
-        one_hot: FloatTensor<Self>,
-        score: Score,
-        sign: f32,
-    ) -> FloatTensor<Self> {
-        let shape = logits.shape();
-        let tensors = [gradient, logits, one_hot].map(|tensor| tensor.to_contiguous());
-        let [gradient, logits, one_hot] = tensors.each_ref().map(|tensor| tensor.storage());
-        FlexTensor::from_data(TensorData::new(score.gradient(gradient, logits, one_hot, sign), shape))
-    }
-}
-
-fn vector(values: Vec<f32>) -> FlexTensor {
-    let shape = [values.len()];
-    FlexTensor::from_data(TensorData::new(values, shape))
-}
-
 impl<B: ScoreBackward, C: CheckpointStrategy> ScoreOps for Autodiff<B, C> {
     fn score(logits: FloatTensor<Self>, one_hot: FloatTensor<Self>, score: Score, sign: f32) -> FloatTensor<Self> {
         #[derive(Debug)]
@@ -242,7 +163,7 @@ impl<B: ScoreBackward, C: CheckpointStrategy> ScoreOps for Autodiff<B, C> {
 mod tests {
     use super::*;
     use burn::tensor::activation::log_softmax;
-    use burn::tensor::{Device, Distribution, Tolerance};
+    use burn::tensor::{Device, Distribution, TensorData, Tolerance};
 
     use crate::tensors::devices;
 

@@ -57,6 +57,10 @@ impl ModelArgs {
 /// Which networks of a family are measured, and on which device.
 #[derive(Args)]
 pub struct NetworksArgs {
+    /// The family of networks, and with it the data set, as `decoy models` lists it; if left out, that of the first
+    /// `--model`, else the first one.
+    #[arg(long)]
+    pub family: Option<String>,
     /// Folders of models.json and the weights; several with commas.
     #[arg(long, value_delimiter = ',', default_value = MODELS)]
     pub models: Vec<PathBuf>,
@@ -75,8 +79,8 @@ impl NetworksArgs {
     }
 
     /// As [`networks`], those that were asked for.
-    pub fn chosen(&self, files: &[CatalogFile], family: Option<&str>) -> Result<(Family, Vec<(usize, ModelEntry)>)> {
-        networks(files, family, &self.model)
+    pub fn chosen(&self, files: &[CatalogFile]) -> Result<(Family, Vec<(usize, ModelEntry)>)> {
+        networks(files, self.family.as_deref(), &self.model)
     }
 }
 

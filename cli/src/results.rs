@@ -82,6 +82,11 @@ pub fn commit() -> String {
     env!("COMMIT").to_owned()
 }
 
+/// The commit of this program, where the file that it adds to was begun by another.
+pub fn later_commit(origin: &Origin) -> Option<String> {
+    Some(commit()).filter(|here| *here != origin.commit)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,8 +2,8 @@
 
 use crate::{WIDTH, vectors};
 
-/// Whether the ends of the runs are checked once, and not again for every block. In wasm the loop is faster so; natively
-/// the compiler makes slower code of it.
+/// Whether the ends of the runs are checked once, and not again for every block. This makes the loop faster in wasm,
+/// and slower natively.
 const UNCHECKED: bool = cfg!(target_family = "wasm");
 
 /// Runs of values to sum for `TILE` output channels: the start of each run in the source, and its weights.

@@ -113,7 +113,7 @@ pub enum Combination {
     /// a + r·sign b, clipped to [0, 1].
     SignStep,
     /// b, clipped to [a − r, a + r] and to [0, 1].
-    Cube,
+    LinfBall,
 }
 
 impl Combination {
@@ -127,7 +127,7 @@ impl Combination {
                 (a + r * sign).clamp(0.0, 1.0)
             }),
             // `clamp` would panic where r is NaN.
-            Combination::Cube => each(a, b, by, |a, b, r| {
+            Combination::LinfBall => each(a, b, by, |a, b, r| {
                 let (low, high) = (a - r, a + r);
                 let near = if b < low { low } else { b };
                 (if near > high { high } else { near }).clamp(0.0, 1.0)

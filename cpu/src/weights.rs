@@ -32,8 +32,8 @@ impl<'a> Weights<'a> {
     /// Weights in the memory of `owner`. What is packed in the second pass is kept for those that follow, as long as the
     /// owner lives. Nothing is kept in training, where each step has an owner of its own.
     ///
-    /// `values` must be a part of the owner's memory, and must not change: who changes them gives them a new owner first,
-    /// as `Arc::make_mut` does.
+    /// `values` must be a part of the owner's memory, and must not change: new values need a new owner, as `Arc::make_mut`
+    /// makes one.
     #[cfg(not(target_family = "wasm"))]
     pub fn owned(values: &'a [f32], owner: Owner) -> Self {
         Self { values, owner: Some(owner) }
@@ -117,7 +117,7 @@ mod kept {
         }
         let packed = Arc::new(pack(values));
         let mut remembered = remembered();
-        // What is kept takes memory, so that of networks that are gone is freed first.
+        // Packed weights take memory: those of networks that are gone are freed first.
         if again || remembered.len() >= MANY {
             remembered.retain(|_, used| used.owner.strong_count() > 0);
         }

@@ -193,7 +193,7 @@ fn combine_kernel(
                     let forward = select(b[i] > 0.0f32, by, 0.0f32);
                     unit_interval(a[i] + forward - select(b[i] < 0.0f32, by, 0.0f32))
                 }
-                Combination::Cube => unit_interval(min(max(b[i], a[i] - by), a[i] + by)),
+                Combination::LinfBall => unit_interval(min(max(b[i], a[i] - by), a[i] + by)),
             };
         }
     }

@@ -63,12 +63,15 @@ pub struct MeasuredNetwork {
     pub seed: u32,
     /// SHA-256 of its weights.
     pub sha256: String,
+    /// The commit of the code that measured it, where that is not the one of the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
 }
 
 impl From<&ModelEntry> for MeasuredNetwork {
     fn from(entry: &ModelEntry) -> Self {
         let ModelEntry { id, sigma, seed, sha256, .. } = entry.clone();
-        Self { model: id, sigma, seed, sha256 }
+        Self { model: id, sigma, seed, sha256, commit: None }
     }
 }
 
@@ -183,7 +186,7 @@ mod tests {
             certificate(1, Some(9.0)), // wrong class
             certificate(0, None),
         ];
-        let network = MeasuredNetwork { model: "a".into(), sigma: 0.5, seed: 1, sha256: String::new() };
+        let network = MeasuredNetwork { model: "a".into(), sigma: 0.5, seed: 1, sha256: String::new(), commit: None };
         let model = CertifiedModel { network, certificates };
         let shares = [0.0, 0.5, 1.0].map(|radius| model.certified_accuracy(&[0; 4], radius));
         assert_eq!(shares, [0.5, 0.25, 0.0]);

@@ -222,7 +222,7 @@ export function ownFlow(page, session, use, leave) {
     if (page.shown?.family !== family) return what;
     const [first, second] = page.shown.predictions;
     const seen = [first, second].map(({ label, probability }) => `“${label}”, ${percent(probability)} sure`).join('; ');
-    return `${what} In the picture above it sees ${seen}. If that is wrong, it may take its pixels otherwise.`;
+    return `${what} In the picture above it sees ${seen}. If that is wrong, try another form of its pixels below.`;
   }
 
   return {

@@ -72,7 +72,7 @@ fn reproduce_one(family: &Value, catalog: &Value, args: &Reproduce) -> Result<St
     let committed = training["mean_l2"].as_f64().with_context(|| format!("{model} has no mean to compare with"))?;
 
     let folder = format!("{FOLDER}/{id}");
-    prepare_folder(&folder, id, catalog)?;
+    prepare_folder(&folder, id, level["sigma"].as_f64().unwrap_or(0.0), catalog)?;
     step(&format!("Training {id} with σ {sigma} and seed {seed}"), || {
         let mut train = decoy(&["train", id, "--sigma", &sigma, "--seed", &seed, "--models", &folder]);
         run(train.args(["--checkpoints", &format!("{folder}/checkpoints")]).args(&args.arguments))
@@ -112,8 +112,8 @@ fn select<'a>(evaluation: &'a Value, shipped: &Value, args: &Reproduce) -> Resul
     Ok((level, training))
 }
 
-/// Creates the folder with the family's network of σ 0, which the training of photographs starts from.
-fn prepare_folder(folder: &str, family: &str, catalog: &Value) -> Result<()> {
+/// Creates the folder with the family's networks below `sigma`: the training of photographs begins with one of them.
+fn prepare_folder(folder: &str, family: &str, sigma: f64, catalog: &Value) -> Result<()> {
     let path = Path::new(folder);
     if path.exists() {
         fs::remove_dir_all(path)?;
@@ -123,7 +123,7 @@ fn prepare_folder(folder: &str, family: &str, catalog: &Value) -> Result<()> {
     let families = catalog["families"].as_array_mut().context("no families in the catalogue")?;
     families.retain(|known| known["id"] == family);
     for models in families.iter_mut().filter_map(|family| family["models"].as_array_mut()) {
-        models.retain(|model| model["sigma"].as_f64() == Some(0.0));
+        models.retain(|model| model["sigma"].as_f64().is_some_and(|below| below < sigma));
         for file in models.iter().filter_map(|model| model["file"].as_str()) {
             fs::copy(Path::new("www/models").join(file), path.join(file)).with_context(|| file.to_owned())?;
         }

@@ -12,9 +12,6 @@ use crate::pictures::DataArgs;
 /// What to measure.
 #[derive(Args)]
 pub struct AccuracyArgs {
-    /// The family of networks, and with it the data set, as `decoy models` lists it; the first one if left out.
-    #[arg(long)]
-    family: Option<String>,
     /// Standard deviations of the noise, pixels in [0, 1]; several with commas.
     #[arg(long, value_delimiter = ',', default_value = "0,0.1,0.25,0.5", value_parser = sigma(0.0), allow_hyphen_values = true)]
     sigma: Vec<f64>,
@@ -31,7 +28,7 @@ pub struct AccuracyArgs {
 pub fn run(args: &AccuracyArgs) -> Result<()> {
     let device = args.networks.device.open()?;
     let files = args.networks.files()?;
-    let (family, entries) = args.networks.chosen(&files, args.family.as_deref())?;
+    let (family, entries) = args.networks.chosen(&files)?;
     let (images, _) = args.data.images(&family)?;
     println!("{} images, in % right with noise of σ, with 95 % Wilson intervals over the images", images.len());
     let header: String = args.sigma.iter().map(|sigma| format!("{sigma:>20}")).collect();

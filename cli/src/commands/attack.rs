@@ -37,8 +37,8 @@ pub struct AttackArgs {
     /// Change only the pixels that are white in this picture (size of the attacked picture or of the network's input).
     #[arg(long, value_name = "FILE.png")]
     mask: Option<PathBuf>,
-    /// Attack the network that votes under noise of this standard deviation, as `decoy certify` certifies it: by its mean
-    /// probability over some draws of the noise.
+    /// Attack the smoothed network of `decoy certify`, which votes under noise of this standard deviation: through the
+    /// mean probability over some draws of the noise.
     #[arg(long, value_name = "SIGMA", value_parser = sigma(1e-6), allow_hyphen_values = true)]
     smoothed: Option<f64>,
     /// The number of these draws; each costs a pass.

@@ -17,7 +17,7 @@ use crate::arguments::{at_least_one, sigma, within};
 use crate::files::check_writable;
 use crate::networks::{CatalogArgs, CatalogFile, LoadedModel, OwnArgs, networks};
 use crate::pictures::{DataArgs, Images, PictureArgs};
-use crate::results::{origin, resume, write};
+use crate::results::{later_commit, origin, resume, write};
 
 /// What to certify, and how.
 #[derive(Args)]
@@ -43,14 +43,15 @@ pub struct CertifyArgs {
     /// Seed of the noise.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Votes cast at once; as many as 400 small pictures or 8 photographs if left out.
+    /// Votes cast at once; default: 400 for small pictures, 8 for photographs.
     #[arg(long, value_parser = at_least_one())]
     batch: Option<usize>,
     /// Certify a data set instead of pictures, and write the result here; resume if the file holds a part of this
     /// measurement.
     #[arg(long, value_name = "FILE.json", conflicts_with_all = ["images", "json"])]
     out: Option<PathBuf>,
-    /// The family of networks, and with it the data set; that of the networks if left out.
+    /// The family of networks, and with it the data set, as `decoy models` lists it; if left out, that of the first
+    /// `--model`, else the first one.
     #[arg(long, requires = "out", conflicts_with = "images")]
     family: Option<String>,
     #[command(flatten)]
@@ -183,7 +184,9 @@ impl CertifyArgs {
             let same =
                 |model: &CertifiedModel| (&model.network.model, model.network.sigma) == (&entry.id, options.sigma);
             let index = set.models.iter().position(same).unwrap_or_else(|| {
-                set.models.push(CertifiedModel::new(entry, options.sigma));
+                let mut model = CertifiedModel::new(entry, options.sigma);
+                model.network.commit = later_commit(&set.origin);
+                set.models.push(model);
                 set.models.len() - 1
             });
             let done = set.models[index].certificates.len();
@@ -197,6 +200,8 @@ impl CertifyArgs {
             let line = format!("{}, σ {}: {}", entry.id, options.sigma, summary(&set.models[index], &images.classes));
             bar.suspend(|| println!("{line}"));
         }
+        set.models.sort_by(|a, b| a.network.order(&b.network));
+        write(out, &set)?;
         bar.finish_and_clear();
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 use burn::tensor::Tensor;
 use clap::builder::RangedU64ValueParser;
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 use decoy::attack::{Attack, build};
 use decoy::catalog::{Accuracies, Accuracy, ModelEntry};
 use decoy::classifier::Frozen;
@@ -21,15 +21,12 @@ use crate::arguments::{MethodArgs, at_least_one};
 use crate::files::check_writable;
 use crate::networks::{LoadedModel, NetworksArgs, OwnArgs};
 use crate::pictures::{DataArgs, Images, Part, Skipped};
-use crate::results::{origin, read, resume, settings, write};
+use crate::results::{later_commit, origin, read, resume, settings, write};
 
 /// What to measure, and where the result goes.
 #[derive(Args)]
+#[command(group = ArgGroup::new("whose").args(["family", "network"]))]
 pub struct EvaluateArgs {
-    /// The family of networks, and with it the data set, as `decoy models` lists it; if left out, that of the first
-    /// `--model`, else the first one.
-    #[arg(long, conflicts_with = "network")]
-    family: Option<String>,
     #[command(flatten)]
     own: OwnArgs,
     #[command(flatten)]
@@ -52,7 +49,7 @@ pub struct EvaluateArgs {
     /// class.
     #[arg(long)]
     class_distances: bool,
-    /// Images attacked at once; as many as 60 small ones or 8 photographs if left out.
+    /// Images attacked at once; default: 60 small ones, 8 photographs.
     #[arg(long, value_parser = at_least_one())]
     batch: Option<usize>,
     #[command(flatten)]
@@ -64,7 +61,7 @@ pub fn run(mut args: EvaluateArgs) -> Result<()> {
     let like: Option<Evaluation> = args.like.as_deref().map(read).transpose()?;
     let mut options = args.method.options()?;
     if let Some(like) = &like {
-        args.family = Some(like.origin.family.clone());
+        args.networks.family = Some(like.origin.family.clone());
         args.data.split = Part::from_str(&like.origin.split, false).map_err(anyhow::Error::msg)?;
         args.noise_draws = args.noise_draws.or(Some(like.noise_draws));
         options = like.attack.clone();
@@ -78,7 +75,7 @@ pub fn run(mut args: EvaluateArgs) -> Result<()> {
     let files = if own.is_some() { Vec::new() } else { args.networks.files()? };
     let (family, networks) = match &own {
         Some(own) => (own.family.clone(), vec![(0, own.entry.clone())]),
-        None => args.networks.chosen(&files, args.family.as_deref())?,
+        None => args.networks.chosen(&files)?,
     };
     let (all, data_sha256) = args.data.images(&family)?;
     let mut images = chosen(&all, like.as_ref().map(|like| &*like.origin.pictures), args.limit)?;
@@ -122,7 +119,7 @@ pub fn run(mut args: EvaluateArgs) -> Result<()> {
             work.bar.suspend(|| println!("{}, measured before", line(done)));
             continue;
         }
-        let measured = match own.take() {
+        let mut measured = match own.take() {
             None => work.measure(entry, &files[*file].load(&family, entry, &device)?)?,
             Some(own) => {
                 let measured = work.measure(entry, &own.network)?;
@@ -131,6 +128,7 @@ pub fn run(mut args: EvaluateArgs) -> Result<()> {
                 ModelEvaluation { accuracy: Accuracies { train: here, test: here }, ..measured }
             }
         };
+        measured.network.commit = later_commit(&evaluation.origin);
         let said = line(&measured);
         // An older result, from before a new training.
         let replaced = evaluation.models.extract_if(.., |done| done.network.model == entry.id).count() > 0;

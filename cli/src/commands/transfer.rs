@@ -19,10 +19,6 @@ use crate::results::{origin, resume, settings, write};
 /// What to attack, and where the result goes.
 #[derive(Args)]
 pub struct TransferArgs {
-    /// The family of networks, and with it the data set, as `decoy models` lists it; if left out, that of the first
-    /// `--model`, else the first one.
-    #[arg(long)]
-    family: Option<String>,
     #[command(flatten)]
     method: MethodArgs,
     #[command(flatten)]
@@ -49,7 +45,7 @@ pub fn run(args: &TransferArgs) -> Result<()> {
     }
     let device = args.networks.device.open()?;
     let files = args.networks.files()?;
-    let (family, entries) = args.networks.chosen(&files, args.family.as_deref())?;
+    let (family, entries) = args.networks.chosen(&files)?;
     let (images, data_sha256) = args.data.images(&family)?;
     let images = images.sample(args.limit);
     let models = entries.iter().map(|(_, entry)| entry.into()).collect();

@@ -21,8 +21,8 @@ pub struct OwnArgs {
     /// in safetensors for a network of the catalogue.
     #[arg(long, value_name = "FILE", conflicts_with = "model")]
     network: Option<PathBuf>,
-    /// Its labels: a text with one a line, or a list or object in JSON; those of a family of the catalogue with as many
-    /// classes and colours if left out, else numbers.
+    /// Its labels: a text with one a line, or a list or object in JSON. Default: those of a family of the catalogue with as
+    /// many classes and colours, else numbers.
     #[arg(long, value_name = "FILE", requires = "network")]
     labels: Option<PathBuf>,
     /// How it normalises pixels in [0, 1]: none, imagenet, symmetric ([-1, 1]), bytes (0 to 255), caffe (blue, green, red,

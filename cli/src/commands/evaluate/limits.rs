@@ -1,7 +1,5 @@
 //! An upper limit on ‖Δx‖₂ for any network: half the distance to the nearest picture of another class.
 
-use std::ops::Range;
-
 use anyhow::Result;
 use burn::tensor::{Device, Tensor};
 use decoy::metrics::significant;
@@ -15,34 +13,30 @@ const AT_ONCE: usize = 500;
 /// both correctly changes its class somewhere on the line between them, so it can be fooled within half the distance
 /// on one of the two.
 pub fn of(images: &Images, all: &Images, device: &Device) -> Result<Vec<f64>> {
-    let mut nearest = vec![f64::INFINITY; images.len()];
-    for (rows, some) in chunks(images, device) {
+    let mut nearest = Vec::with_capacity(images.len());
+    for (some, classes) in images.batches(AT_ONCE, device) {
+        let some: Tensor<2> = some.flatten(1, 3);
         let squares = squares(&some);
-        for (columns, others) in chunks(all, device) {
+        let mut found = vec![f64::INFINITY; classes.len()];
+        for (others, their_classes) in all.batches(AT_ONCE, device) {
+            let others: Tensor<2> = others.flatten(1, 3);
             // |a − b|² = |a|² + |b|² − 2 a·b, all pairs in one matrix product.
             let product = some.clone().matmul(others.clone().transpose()).mul_scalar(-2.0);
             let distances = product + squares.clone() + self::squares(&others).transpose();
             let distances: Vec<f32> = pollster::block_on(distances.into_data_async())?.try_to_vec()?;
-            for (row, distances) in rows.clone().zip(distances.chunks(columns.len())) {
-                for (column, &distance) in columns.clone().zip(distances) {
-                    if images.classes[row] != all.classes[column] {
-                        nearest[row] = nearest[row].min(f64::from(distance));
+            for ((found, class), distances) in found.iter_mut().zip(classes).zip(distances.chunks(their_classes.len()))
+            {
+                for (other, &distance) in their_classes.iter().zip(distances) {
+                    if other != class {
+                        *found = found.min(f64::from(distance));
                     }
                 }
             }
         }
+        nearest.extend(found);
     }
     // Five digits are the precision of a difference of two large sums.
     Ok(nearest.iter().map(|square| significant(square.max(0.0).sqrt() / 2.0, 5)).collect())
-}
-
-/// The images in chunks of [`AT_ONCE`], `[N, C·H·W]`, with their indices.
-fn chunks(images: &Images, device: &Device) -> impl Iterator<Item = (Range<usize>, Tensor<2>)> {
-    let count = images.len();
-    (0..count).step_by(AT_ONCE).map(move |start| {
-        let rows = start..count.min(start + AT_ONCE);
-        (rows.clone(), images.pixels(rows, device).flatten(1, 3))
-    })
 }
 
 /// The squared L2 norm of each row, `[N, 1]`.

@@ -14,7 +14,7 @@ use burn::optim::{Adam, AdamConfig, ModuleOptimizer, Optimizer};
 use burn::tensor::activation::{log_softmax, softmax};
 use burn::tensor::{Device, Tensor, TensorData};
 use clap::Args;
-use decoy::catalog::Architecture;
+use decoy::catalog::{Architecture, Family, ModelEntry};
 use decoy::classifier::{Classifier, Frozen};
 use decoy::model::efficientnet::SIDE;
 use decoy::model::{EfficientNetLite0, EfficientNetLite0Config, weights};
@@ -34,7 +34,7 @@ pub struct PhotosArgs {
     /// Noise levels: the largest standard deviation of the noise, pixels in [0, 1]; several with commas.
     #[arg(long, value_delimiter = ',', required = true, value_parser = largest_sigma())]
     sigma: Vec<f64>,
-    /// The network to begin with; the first for photographs if left out.
+    /// The network to begin with; default: as for the shipped network of that level, else the one without noise.
     #[arg(long)]
     from: Option<String>,
     /// The network whose predictions are copied; the first for photographs if left out.
@@ -43,7 +43,7 @@ pub struct PhotosArgs {
     /// Folder or archive of the ImageNet sample; default: the path in the environment variable IMAGENET_SAMPLE.
     #[arg(long)]
     data: Option<PathBuf>,
-    /// Folder or zip of more photographs, without labels; the shipped networks have seen 4000.
+    /// Folder or zip of more photographs, without labels; the shipped networks have seen 4009 of Caltech-101.
     #[arg(long, env = "UNLABELLED_PHOTOGRAPHS")]
     unlabelled: Option<PathBuf>,
     /// Steps of the optimiser; default: as for the shipped network of that level, else 1000.
@@ -77,8 +77,39 @@ pub struct PhotosArgs {
     device: DeviceChoice,
 }
 
-/// Steps of the shipped networks, by noise level.
-const STEPS: [(f64, u32); 3] = [(0.1, 600), (0.25, 3200), (0.5, 1150)];
+/// How the network of a noise level is tuned.
+struct Level {
+    sigma: f64,
+    steps: u32,
+    /// The noise level of the network that the tuning begins with.
+    from: f64,
+}
+
+/// The shipped networks.
+const LEVELS: [Level; 3] = [
+    Level { sigma: 0.1, steps: 600, from: 0.0 },
+    Level { sigma: 0.25, steps: 3200, from: 0.0 },
+    Level { sigma: 0.5, steps: 2000, from: 0.25 },
+];
+
+impl Level {
+    /// The level of this `sigma`.
+    fn of(sigma: f64) -> Self {
+        let known = LEVELS.into_iter().find(|level| level.sigma == sigma);
+        known.unwrap_or(Self { sigma, steps: 1000, from: 0.0 })
+    }
+
+    /// The network to begin with, of the training with `seed` where there are several.
+    fn first<'a>(&self, family: &'a Family, seed: u32) -> Result<&'a ModelEntry> {
+        let known = family.models.iter().filter(|model| model.sigma == self.from);
+        let found = known.max_by_key(|model| model.seed == seed);
+        found.with_context(|| {
+            let Family { id, .. } = family;
+            let Self { sigma, from, .. } = self;
+            format!("{id}: expected a network of σ {from} to begin σ {sigma} with, found none: --from names another")
+        })
+    }
+}
 
 fn first_side(text: &str) -> Result<usize, String> {
     // Five strides halve the side; the padding fits only where it is even each time.
@@ -117,19 +148,18 @@ pub fn run(args: &PhotosArgs) -> Result<()> {
     );
     for &sigma in &args.sigma {
         let family = catalog.catalog.family(ImagenetSample.about().id)?;
-        let named = |id: &Option<String>| match id {
-            Some(id) => Ok(catalog.catalog.model(id)?.1),
-            None => family.models.first().with_context(|| format!("{}: expected a network to begin with", family.id)),
-        };
-        let (from, teacher) = (named(&args.from)?, named(&args.teacher)?);
+        let level = Level::of(sigma);
+        let named = |id: &str| anyhow::Ok(catalog.catalog.model(id)?.1);
+        let from = args.from.as_deref().map_or_else(|| level.first(family, args.seed), named)?;
+        let first = || family.models.first().with_context(|| format!("{}: expected a network to copy", family.id));
+        let teacher = args.teacher.as_deref().map_or_else(first, named)?;
         let mut model = EfficientNetLite0Config { classes: family.labels.len() }.init(&device.clone().autodiff());
         weights::from_safetensors(&from.id, &mut model, &catalog.bytes(from)?)?;
-        let steps = args.steps.or_else(|| STEPS.iter().find(|known| known.0 == sigma).map(|known| known.1));
         let tuning = Tuning {
             args,
             device: &device,
             sigma,
-            steps: steps.unwrap_or(1000),
+            steps: args.steps.unwrap_or(level.steps),
             from: from.id.clone(),
             teacher: teacher.id.clone(),
             data: &data,
@@ -294,13 +324,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_shipped_networks_were_made_in_these_steps() {
+    fn the_shipped_networks_were_made_so() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../www/models");
         let catalog = CatalogFile::open(&folder).expect("it is shipped").catalog;
         let family = catalog.family(ImagenetSample.about().id).expect("it is shipped");
-        for (sigma, steps) in STEPS {
-            let shipped = family.models.iter().find(|model| model.sigma == sigma).expect("it is shipped");
-            assert!(shipped.recipe.contains(&format!(" {steps} steps ")), "σ {sigma}, {steps}: {}", shipped.recipe);
+        for level in LEVELS {
+            let shipped = family.models.iter().find(|model| model.sigma == level.sigma).expect("it is shipped");
+            let from = level.first(family, shipped.seed).expect("it is shipped");
+            let (begin, steps) = (format!("{}, ", from.id), format!(" {} steps ", level.steps));
+            assert!(shipped.recipe.starts_with(&begin) && shipped.recipe.contains(&steps), "{}", shipped.recipe);
         }
     }
 }
