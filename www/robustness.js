@@ -8,7 +8,7 @@ import { json } from './contents.js';
 
 /**
  * One network, trained from one random start.
- * @typedef {{ model: string, seed: number, clean: number, noisy: number, clean_errors: number, failures: number } & Record<Measure, number | null>} Training
+ * @typedef {{ model: string, seed: number, clean: number, noisy: number, clean_errors: number, failures: number, predicted_pictures: number } & Record<Measure, number | null>} Training
  */
 
 /**

@@ -137,6 +137,7 @@ export function chartFlow(page, form) {
       evaluation && 'Pictures that a network has wrong already, without any attack, are left out.',
       levels.some(({ trainings }) => trainings.some(({ failures }) => failures > 0)) && 'A picture that was not fooled counts as infinitely far, and an infinite figure is not drawn.',
       curves.predicted.length > 0 && 'Predicted: where noise of strength σ makes a network err with probability p, the nearest mistake is about −σ·Φ⁻¹(p) away, if the border to it is straight.',
+      curves.predicted.length > 0 && `Each network has such a distance on ${Math.min(...levels.flatMap(({ trainings }) => trainings.map((training) => training.predicted_pictures)))} or more of the ${evaluation?.pictures} pictures; the others are left out of the prediction.`,
       curves.limit !== null && 'Limit: half the distance to the nearest picture of another class, on average; no network can be right about both beyond it.',
       apart && `This picture was attacked with ${used}, the pictures of the curve with ${usual}.`,
       own.length > 0 && 'All of it is measured before the pictures are rounded to the 256 shades of a file.',

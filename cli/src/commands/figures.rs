@@ -510,7 +510,7 @@ fn round_to_five_digits(value: f64) -> f64 {
 fn rounded(Interval { value, low, high }: Interval) -> Interval {
     Interval {
         value: value.map(round_to_five_digits),
-        low: low.map(round_to_five_digits),
+        low: low.map(|low| round_to_five_digits(low.max(0.0))), // no length is negative
         high: high.map(round_to_five_digits),
     }
 }

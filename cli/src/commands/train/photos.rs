@@ -140,8 +140,9 @@ pub fn run(args: &PhotosArgs) -> Result<()> {
         let unlabelled = photographs::load(path)?;
         data = format!("{data} and {}", unlabelled.sha256);
         photographs.extend(unlabelled.photographs);
+    } else {
+        eprintln!("{} photographs, of the sample alone: --unlabelled adds more", photographs.len());
     }
-
     ensure!(
         !photographs.is_empty(),
         "expected photographs to train on, found none: the sample has one, which is held out"
