@@ -81,15 +81,18 @@ impl Session {
         self.check("Clippy", || {
             run(&mut cargo(&["clippy", "--release", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
         })?;
+        // By itself, as it was built to run this: together with the others it would need its dependencies with other
+        // features, and build them once more.
+        self.tests("Tests of xtask", || cargo_tests(&mut cargo(&["test", "--release", "--package", "xtask"])))?;
         let externals = data::seek(data)?;
         self.tests("Native tests", || {
-            let mut command = cargo(&["test", "--release", "--workspace", "--no-fail-fast"]);
-            command.envs(data.variables()); // absolute paths: tests run in the folder of their package
+            let others = ["--workspace", "--exclude", "xtask", "--no-fail-fast"];
+            let mut command = cargo(&["test", "--release"]);
+            command.args(others).envs(data.variables()); // absolute paths: tests run in the folder of their package
             for External { set, pictures } in &externals {
                 command.envs(pictures.iter().map(|pictures| (set.about().variable, &pictures.source)));
             }
-            let (status, printed) = run_and_listen(&mut command)?;
-            Ok((cargo_counts(&printed), status.success()))
+            cargo_tests(&mut command)
         })?;
         self.check("Documentation", || {
             // Only libraries: the docs of the command `decoy` would overwrite those of the library `decoy`.
@@ -107,8 +110,7 @@ impl Session {
     fn on_card(&mut self, card: Card) -> Result<()> {
         self.tests(&format!("Tests with {}", card.feature()), || {
             let library = ["test", "--release", "--package", "burn-decoy", "--lib", "--features", card.feature()];
-            let (status, printed) = run_and_listen(&mut cargo(&library))?;
-            Ok((cargo_counts(&printed), status.success()))
+            cargo_tests(&mut cargo(&library))
         })
     }
 
@@ -242,6 +244,12 @@ fn test_files(folder: &Path) -> Result<Vec<PathBuf>> {
     ensure!(!files.is_empty(), "there are no tests in {}", folder.display());
     files.sort();
     Ok(files)
+}
+
+/// Runs `cargo test`; returns the counts of its tests, and whether it succeeded.
+fn cargo_tests(command: &mut Command) -> Result<(Counts, bool)> {
+    let (status, printed) = run_and_listen(command)?;
+    Ok((cargo_counts(&printed), status.success()))
 }
 
 /// The sum of cargo's lines `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
