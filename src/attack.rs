@@ -161,8 +161,8 @@ pub struct About {
     pub steps: usize,
     /// The most it costs for every image. The driver adds a few forward passes to check the result.
     pub cost: Passes,
-    /// Halvings of the line to the best image after the last step, for one forward pass each, see
-    /// [`bisected`](About::bisected); `None` where the search ends itself.
+    /// How often the driver halves the line to the best images after the last step, for one forward pass each, once it
+    /// has predicted the last images; `None` where it shall do neither.
     pub bisections: Option<usize>,
     /// For an attack of fixed size: the largest norm of its perturbations.
     pub epsilon: Option<f32>,
