@@ -186,8 +186,9 @@ impl CertifyArgs {
             let index = set.models.iter().position(same).unwrap_or_else(|| {
                 let mut model = CertifiedModel::new(entry, options.sigma);
                 model.network.commit = later_commit(&set.origin);
-                set.models.push(model);
-                set.models.len() - 1
+                let index = set.models.partition_point(|known| known.network.order(&model.network).is_lt());
+                set.models.insert(index, model);
+                index
             });
             let done = set.models[index].certificates.len();
             bar.inc((done * (self.choose + self.votes)) as u64);
@@ -200,8 +201,6 @@ impl CertifyArgs {
             let line = format!("{}, σ {}: {}", entry.id, options.sigma, summary(&set.models[index], &images.classes));
             bar.suspend(|| println!("{line}"));
         }
-        set.models.sort_by(|a, b| a.network.order(&b.network));
-        write(out, &set)?;
         bar.finish_and_clear();
         Ok(())
     }
