@@ -76,8 +76,8 @@
 //! ```
 //!
 //! Where an attack uses random numbers, all images of a batch get the same ones, so an image alone has the same result
-//! as in a batch. In this crate a new attack is one file with its texts and parameters. It is listed in `menu.rs`, in the
-//! modules and the table above, and in `tests/attacks.rs`.
+//! as in a batch. In this crate a new attack is one file with its texts and parameters, listed in `menu.rs` and in the
+//! modules below; command, page and the tests of all attacks follow from the menu.
 
 mod adam;
 mod apgd;
@@ -252,9 +252,9 @@ pub trait Search {
     /// Takes one step.
     fn step(&mut self, problem: &Problem, state: &mut State);
 
-    /// For a search made of other searches: takes over what they have found. The driver calls it only before it reads
-    /// `state`.
-    fn gather(&mut self, _problem: &Problem, _state: &mut State) {}
+    /// For a search made of other searches: brings `state` up to date with what they have found. The driver calls it
+    /// only before it reads `state`.
+    fn update(&mut self, _problem: &Problem, _state: &mut State) {}
 
     /// Work after the last step, before the driver bisects. Nothing by default.
     fn finish(&mut self, _problem: &Problem, _state: &mut State) {}

@@ -1,8 +1,8 @@
-//! Doubts that follow from comparing several attacks on the same images.
+//! Flags that follow from comparing several attacks on the same images.
 
 use crate::attack::Flag;
 use crate::norm::Norm;
-use crate::report::{Doubt, Trial};
+use crate::report::{FlagWords, Trial};
 
 /// An attack without gradients must win on more than this share of the images to count; fewer may be chance.
 const CHANCE_SHARE: f64 = 0.05;
@@ -10,9 +10,9 @@ const CHANCE_SHARE: f64 = 0.05;
 /// The largest relative decrease of the median when the steps are doubled.
 const CONVERGED: f64 = 0.02;
 
-/// Doubts from all attacks together: an attack without gradients finds smaller perturbations than every attack with
+/// Flags on all attacks together: an attack without gradients finds smaller perturbations than every attack with
 /// gradients in its norm, on more than 5 % of the images.
-pub fn doubts(trials: &[Trial]) -> Vec<Doubt> {
+pub fn flags(trials: &[Trial]) -> Vec<FlagWords> {
     let wins = Norm::ALL.into_iter().any(|norm| black_box_wins(trials, norm));
     if wins { vec![Flag::BlackBoxWins.into()] } else { Vec::new() }
 }
@@ -30,8 +30,8 @@ fn black_box_wins(trials: &[Trial], norm: Norm) -> bool {
     !white.is_empty() && won as f64 > CHANCE_SHARE * images as f64
 }
 
-/// The doubt if the median with twice as many steps is clearly smaller.
-pub fn converged(median: f64, median_doubled: f64) -> Option<Doubt> {
+/// The flag if the median with twice as many steps is clearly smaller.
+pub fn converged(median: f64, median_doubled: f64) -> Option<FlagWords> {
     (median_doubled < median * (1.0 - CONVERGED)).then(|| Flag::NotConverged.into())
 }
 
@@ -62,9 +62,9 @@ mod tests {
         let worse = trial(Norm::Linf, true, &[Some(0.2), None, Some(0.3)]);
         let better = trial(Norm::Linf, true, &[Some(0.2), Some(0.5), None]);
         let elsewhere = trial(Norm::L2, true, &[Some(0.01), Some(0.01), Some(0.01)]);
-        assert_eq!(doubts(&[white.clone(), worse, elsewhere.clone()]), []);
-        assert_eq!(doubts(&[white, better]), [Flag::BlackBoxWins.into()]);
-        assert_eq!(doubts(&[elsewhere]), []);
+        assert_eq!(flags(&[white.clone(), worse, elsewhere.clone()]), []);
+        assert_eq!(flags(&[white, better]), [Flag::BlackBoxWins.into()]);
+        assert_eq!(flags(&[elsewhere]), []);
     }
 
     #[test]

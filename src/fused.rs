@@ -179,7 +179,7 @@ pub(crate) trait LayerBackward: LayerOps {
     }
 }
 
-/// The layer made of Burn's operations. A pointwise convolution is one matrix product per image.
+/// A convolution made of Burn's operations. A pointwise one is one matrix product per image.
 pub(crate) fn composed<B: Backend>(
     x: FloatTensor<B>,
     weight: FloatTensor<B>,
@@ -199,10 +199,7 @@ pub(crate) fn composed<B: Backend>(
             let y = B::float_add(B::float_matmul(weight, x), bias);
             B::float_reshape(y, Shape::new([from[0], kernels[0], from[2], from[3]]))
         }
-        Kind::Dense => {
-            let bias = B::float_reshape(bias, Shape::new([1, kernels[1]]));
-            B::float_add(B::float_matmul(x, weight), bias)
-        }
+        Kind::Dense => unreachable!("every device computes a dense layer by itself"),
     }
 }
 
@@ -272,8 +269,7 @@ pub(crate) fn composed_backward<B: Backend>(
             let weight = B::float_reshape(weight, Shape::new([1, kernels[0], kernels[1]]));
             B::float_reshape(B::float_matmul(B::float_swap_dims(weight, 1, 2), gradient), to)
         }
-        // The matrix is by far the larger factor. In this order it need not be transposed.
-        Kind::Dense => B::float_swap_dims(B::float_matmul(weight, B::float_swap_dims(gradient, 0, 1)), 0, 1),
+        Kind::Dense => unreachable!("every device computes a dense layer by itself"),
     };
     match layer.activation {
         Activation::Identity => gradient,

@@ -9,8 +9,6 @@ use burn::backend::{Autodiff, Backend, Dispatch, backend_extension};
 use burn::tensor::Tensor;
 pub(crate) use decoy_cpu::{Combination, Score, Size};
 
-use crate::tensors::broadcast;
-
 /// `sign` times the `score` of every row of `logits` `[N, K]`, `[N]`. `one_hot` `[N, K]` is 1 at the class of the
 /// score.
 pub(crate) fn score(logits: Tensor<2>, one_hot: Tensor<2>, score: Score, sign: f32) -> Tensor<1> {
@@ -19,17 +17,7 @@ pub(crate) fn score(logits: Tensor<2>, one_hot: Tensor<2>, score: Score, sign: f
 
 /// The `size` of every image of `x` `[N, C, H, W]`, `[N]`.
 pub(crate) fn size(x: Tensor<4>, size: Size) -> Tensor<1> {
-    if !x.is_autodiff() {
-        return Tensor::from_dispatch(Dispatch::size(x.into_dispatch(), size));
-    }
-    let x: Tensor<2> = x.flatten(1, 3);
-    let size = match size {
-        Size::Count => x.not_equal_elem(0.0).float().sum_dim(1),
-        Size::Sum => x.abs().sum_dim(1),
-        Size::Length => (x.clone() * x).sum_dim(1).sqrt(),
-        Size::Largest => x.abs().max_dim(1),
-    };
-    size.squeeze_dim(1)
+    Tensor::from_dispatch(Dispatch::size(x.into_dispatch(), size))
 }
 
 /// The `size` of every image of `a − b`, both `[N, C, H, W]`, `[N]`.
@@ -39,14 +27,7 @@ pub(crate) fn distance(a: Tensor<4>, b: Tensor<4>, size: Size) -> Tensor<1> {
 
 /// Every image of `x` `[N, C, H, W]` scaled to L2 length 1, also a tiny one. An image of zeros stays zero.
 pub(crate) fn unit(x: Tensor<4>) -> Tensor<4> {
-    if !x.is_autodiff() {
-        return Tensor::from_dispatch(Dispatch::unit(x.into_dispatch()));
-    }
-    // Divided by the largest magnitude first. Otherwise the squares of a tiny image underflow to 0.
-    let largest = size(x.clone(), Size::Largest).clamp_min(f32::MIN_POSITIVE);
-    let scaled = x / broadcast(largest);
-    let length = size(scaled.clone(), Size::Length).clamp_min(f32::MIN_POSITIVE);
-    scaled / broadcast(length)
+    Tensor::from_dispatch(Dispatch::unit(x.into_dispatch()))
 }
 
 /// `from` plus [`unit`] of `direction`, `[N, C, H, W]`, times `length` `[N]`.
@@ -165,7 +146,7 @@ mod tests {
     use burn::tensor::activation::log_softmax;
     use burn::tensor::{Device, Distribution, TensorData, Tolerance};
 
-    use crate::tensors::devices;
+    use crate::tensors::{broadcast, devices};
 
     /// Tests that values and gradient of `score` equal those of `expected`, which Burn computes from the logits and
     /// `one_hot`.
@@ -235,13 +216,25 @@ mod tests {
         }
     }
 
+    /// [`size`] made of Burn's operations.
+    fn composed_size(x: Tensor<4>, kind: Size) -> Tensor<1> {
+        let x: Tensor<2> = x.flatten(1, 3);
+        let size = match kind {
+            Size::Count => x.not_equal_elem(0.0).float().sum_dim(1),
+            Size::Sum => x.abs().sum_dim(1),
+            Size::Length => (x.clone() * x).sum_dim(1).sqrt(),
+            Size::Largest => x.abs().max_dim(1),
+        };
+        size.squeeze_dim(1)
+    }
+
     #[test]
     fn sizes_and_directions_are_those_of_burn() {
         for device in devices() {
             let x = Tensor::<4>::random([3, 2, 5, 7], Distribution::Normal(0.0, 2.0), &device);
             let x = x.clone().mask_fill(x.lower_elem(0.0), 0.0);
             for kind in [Size::Count, Size::Sum, Size::Length, Size::Largest] {
-                let expected = size(x.clone().autodiff(), kind).inner().into_data();
+                let expected = composed_size(x.clone(), kind).into_data();
                 size(x.clone(), kind).into_data().assert_approx_eq::<f32>(&expected, Tolerance::default());
             }
             let other = Tensor::<4>::random([3, 2, 5, 7], Distribution::Normal(0.0, 2.0), &device);
@@ -250,8 +243,13 @@ mod tests {
                 let found = distance(x.clone(), other.clone(), kind).into_data();
                 found.assert_approx_eq::<f32>(&expected, Tolerance::default());
             }
-            let expected = unit(x.clone().autodiff()).inner();
+            let expected = x.clone() / broadcast(composed_size(x.clone(), Size::Length));
             unit(x.clone()).into_data().assert_approx_eq::<f32>(&expected.to_data(), Tolerance::default());
+            // The squares of these images underflow to 0, or are 0.
+            for (scale, length) in [(1e-30, 1.0), (0.0, 0.0)] {
+                let found = composed_size(unit(x.clone() * scale), Size::Length).into_data();
+                found.assert_approx_eq::<f32>(&TensorData::from([length; 3]), Tolerance::<f32>::absolute(1e-4));
+            }
             let lengths = Tensor::<1>::from_data([0.0, 2.0, 1e-3], &device);
             let expected = other.clone() + expected * broadcast(lengths.clone());
             step(other, x, lengths).into_data().assert_approx_eq::<f32>(&expected.into_data(), Tolerance::default());

@@ -66,14 +66,14 @@ pub struct AttackProgress {
 /// A reason to doubt a result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(target_family = "wasm", derive(tsify::Tsify), tsify(missing_as_null))]
-pub struct Doubt {
+pub struct FlagWords {
     /// Its name, and its section in `docs/flags.md`.
     pub name: String,
     /// What it means and what to do.
     pub message: String,
 }
 
-impl From<Flag> for Doubt {
+impl From<Flag> for FlagWords {
     fn from(flag: Flag) -> Self {
         Self { name: flag.name().to_owned(), message: flag.message().to_owned() }
     }
@@ -101,7 +101,7 @@ pub struct AttackReport {
     /// A message for the user, such as why the network was not fooled.
     pub message: Option<String>,
     /// Reasons to doubt the result.
-    pub flags: Vec<Doubt>,
+    pub flags: Vec<FlagWords>,
     /// The most probable class of the original.
     pub original: Prediction,
     /// The most probable class of the adversarial image.
@@ -157,7 +157,7 @@ impl AttackReport {
             region: options.region,
             success: result.success,
             message: message(options, outcome, image, &family.labels),
-            flags: result.flags.iter().copied().map(Doubt::from).collect(),
+            flags: result.flags.iter().copied().map(FlagWords::from).collect(),
             original: Prediction::best(&result.original, &family.labels),
             adversarial: Prediction::best(&result.adversarial, &family.labels),
             norms: result.norms,
@@ -244,8 +244,8 @@ pub struct Comparison {
     pub classes: Vec<usize>,
     /// One for each attack.
     pub attacks: Vec<Trial>,
-    /// Doubts about all attacks together.
-    pub flags: Vec<Doubt>,
+    /// Flags on all attacks together.
+    pub flags: Vec<FlagWords>,
 }
 
 /// The result of one attack on all images.
@@ -273,8 +273,8 @@ pub struct Trial {
     pub passes: Passes,
     /// Time for all images.
     pub milliseconds: f64,
-    /// Doubts about this attack.
-    pub flags: Vec<Doubt>,
+    /// Flags on this attack.
+    pub flags: Vec<FlagWords>,
 }
 
 /// The progress of a sweep.

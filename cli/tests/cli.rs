@@ -371,7 +371,7 @@ fn a_network_is_trained_and_measured() {
         "coil20",
         "--sigma",
         "0.05",
-        "--passes",
+        "--epochs",
         "2",
         "--models",
         &models,
@@ -389,7 +389,7 @@ fn a_network_is_trained_and_measured() {
     let model = &result["models"][0];
     let (summary, images) = (&model["summary"], &model["images"]);
     assert_eq!(summary["images"], 300);
-    // After two passes most images are classified correctly, and DDN fools each of these.
+    // After two epochs most images are classified correctly, and DDN fools each of these.
     assert!(summary["clean_errors"].as_u64().expect("a count") < 150, "{summary}");
     assert_eq!(summary["failures"], 0, "{summary}");
     assert_eq!(images["l2"].as_array().expect("a list").len(), 300);

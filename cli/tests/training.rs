@@ -7,7 +7,7 @@ use std::process::Command;
 fn weights(folder: &Path, seed: &str, threads: &str) -> String {
     let models = folder.join(format!("{seed}-{threads}"));
     let trained = Command::new(env!("CARGO_BIN_EXE_decoy"))
-        .args(["train", "coil20", "--sigma", "0.5", "--passes", "1", "--seed", seed])
+        .args(["train", "coil20", "--sigma", "0.5", "--epochs", "1", "--seed", seed])
         .arg("--models")
         .arg(&models)
         .arg("--checkpoints")

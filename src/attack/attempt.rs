@@ -34,18 +34,18 @@ impl Attempt {
     }
 
     /// Brings the state up to date.
-    pub fn gather(&mut self, problem: &Problem) {
-        self.search.gather(problem, &mut self.state);
+    pub fn update(&mut self, problem: &Problem) {
+        self.search.update(problem, &mut self.state);
     }
 
     /// The same, and hands what is found to `state`, that of the search which this attempt is a part of.
     pub fn report(&mut self, problem: &Problem, state: &mut State) {
-        self.gather(problem);
+        self.update(problem);
         state.take(problem, &self.state);
     }
 
     pub fn finish(&mut self, problem: &Problem) {
-        self.gather(problem);
+        self.update(problem);
         self.search.finish(problem, &mut self.state);
         if let Some(halvings) = self.about.bisections {
             // A search that predicts before it moves has not predicted its last images.

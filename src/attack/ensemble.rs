@@ -127,7 +127,7 @@ impl Search for OneByOne {
         }
     }
 
-    fn gather(&mut self, problem: &Problem, state: &mut State) {
+    fn update(&mut self, problem: &Problem, state: &mut State) {
         if let Some(attempt) = self.0.front_mut() {
             attempt.report(problem, state);
         }

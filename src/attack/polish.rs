@@ -121,7 +121,7 @@ impl Search for Polishing {
         }
     }
 
-    fn gather(&mut self, problem: &Problem, state: &mut State) {
+    fn update(&mut self, problem: &Problem, state: &mut State) {
         if let Some(attempt) = &mut self.attempt {
             attempt.report(problem, state);
         }

@@ -258,7 +258,7 @@ impl<'a> Run<'a> {
         for _ in 0..steps {
             self.attempt.step(&self.problem);
         }
-        self.attempt.gather(&self.problem);
+        self.attempt.update(&self.problem);
         let images = self.read_progress().await?;
         self.over = images.iter().all(|image| image.settled);
         Ok(Some(Progress { step: self.attempt.state.step, steps: self.attempt.about.steps, images }))

@@ -68,7 +68,7 @@ impl<A: Attack> Search for Bracket<A> {
         self.attempt.step(problem);
     }
 
-    fn gather(&mut self, problem: &Problem, state: &mut State) {
+    fn update(&mut self, problem: &Problem, state: &mut State) {
         self.attempt.report(problem, state);
     }
 

@@ -11,7 +11,7 @@ pub(super) const IMAGES: usize = 8;
 pub(super) const INPUTS: usize = 128;
 
 /// One thread computes `tile` outputs of `images` images. If `whole`, it sums all inputs. Otherwise it sums [`INPUTS`]
-/// of them, and `gather_kernel` adds these partial sums. The second kernel replaces a barrier within a workgroup, which
+/// of them, and `add_parts_kernel` adds these partial sums. The second kernel replaces a barrier within a workgroup, which
 /// is slow where the processor emulates a GPU.
 #[cube(launch_unchecked)]
 pub(super) fn dense_kernel(
@@ -74,7 +74,7 @@ pub(super) fn dense_kernel(
 
 /// Adds the bias and the partial sums of [`dense_kernel`].
 #[cube(launch_unchecked)]
-pub(super) fn gather_kernel(sums: &[f32], bias: &[f32], y: &mut [f32], parts: usize) {
+pub(super) fn add_parts_kernel(sums: &[f32], bias: &[f32], y: &mut [f32], parts: usize) {
     if ABSOLUTE_POS >= y.len() {
         terminate!();
     }

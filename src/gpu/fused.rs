@@ -7,10 +7,10 @@ use burn_cubecl::{CubeBackend, tensor::CubeTensor};
 use cubecl::prelude::*;
 
 use super::convolution::{backward_kernel, forward_kernel};
-use super::dense::{IMAGES, INPUTS, dense_backward_kernel, dense_kernel, gather_kernel};
+use super::dense::{IMAGES, INPUTS, add_parts_kernel, dense_backward_kernel, dense_kernel};
 use super::geometry::{ActivationKind, GeometryLaunch, PIXELS};
 use super::pointwise::pointwise_kernel;
-use super::{THREADS, empty, threads};
+use super::{empty, threads};
 use crate::fused::{Activation, Kind, Layer, LayerBackward, LayerOps, composed, composed_backward};
 
 /// The largest side of a convolution kernel here. Larger ones would be unrolled into too much code; Burn computes them.
@@ -85,7 +85,8 @@ impl LayerOps for CubeBackend {
         let to = layer.output(&from, weight.meta.shape());
         let y = empty(&x, to.clone());
         let (client, geometry, activation) = (x.client.clone(), layer.geometry(&from, &to), layer.activation_parts().0);
-        let (dim, count) = (CubeDim::new_1d(THREADS as u32), |count: usize| threads(&y, count).0);
+        let like = y.clone();
+        let workgroups = |count: usize| threads(&like, count);
         let (x, weight, result) = (x.into_buffer_arg(), weight.into_buffer_arg(), y.clone().into_buffer_arg());
         // SAFETY: every index is within its tensor, because of the shapes above or a check in the kernel.
         unsafe {
@@ -95,20 +96,20 @@ impl LayerOps for CubeBackend {
                     let parts = from[1].div_ceil(INPUTS);
                     let whole = parts == 1;
                     let sums = if whole { y.clone() } else { empty(&y, Shape::new([parts, to[0], to[1]])) };
-                    let threads = count(to[1] / tile * to[0].div_ceil(images) * parts);
+                    let (count, dim) = workgroups(to[1] / tile * to[0].div_ceil(images) * parts);
                     let (found, start) = (sums.clone().into_buffer_arg(), bias.clone().into_buffer_arg());
                     dense_kernel::launch_unchecked(
-                        &client, threads, dim, x, weight, start, found, geometry, images, tile, whole, activation,
+                        &client, count, dim, x, weight, start, found, geometry, images, tile, whole, activation,
                     );
                     if !whole {
-                        let (threads, sums, bias) =
-                            (count(to[0] * to[1]), sums.into_buffer_arg(), bias.into_buffer_arg());
-                        gather_kernel::launch_unchecked(&client, threads, dim, sums, bias, result, parts);
+                        let (count, dim) = workgroups(to[0] * to[1]);
+                        let (sums, bias) = (sums.into_buffer_arg(), bias.into_buffer_arg());
+                        add_parts_kernel::launch_unchecked(&client, count, dim, sums, bias, result, parts);
                     }
                 }
                 Kind::Pointwise => {
                     let (tile, unrolled) = (tile(to[1], &[8, 4, 2]), tile(from[1], &[4, 2]));
-                    let count = count(to[0] * to[1] / tile * (to[2] * to[3]).div_ceil(PIXELS));
+                    let (count, dim) = workgroups(to[0] * to[1] / tile * (to[2] * to[3]).div_ceil(PIXELS));
                     let bias = bias.into_buffer_arg();
                     pointwise_kernel::launch_unchecked(
                         &client, count, dim, x, weight, bias, result, geometry, tile, unrolled, false, activation,
@@ -117,7 +118,7 @@ impl LayerOps for CubeBackend {
                 Kind::Convolution { stride, groups, .. } => {
                     let depthwise = groups > 1;
                     let tile = if depthwise { 1 } else { tile(to[1], &[8, 4, 2]) };
-                    let count = count(to[0] * to[1] / tile * to[2] * to[3].div_ceil(PIXELS));
+                    let (count, dim) = workgroups(to[0] * to[1] / tile * to[2] * to[3].div_ceil(PIXELS));
                     let bias = bias.into_buffer_arg();
                     forward_kernel::launch_unchecked(
                         &client, count, dim, x, weight, bias, result, geometry, size, stride, tile, depthwise,
@@ -145,7 +146,8 @@ impl LayerBackward for CubeBackend {
         let size = side(&weight);
         let y = empty(&x, from.clone());
         let (client, activation) = (x.client.clone(), layer.activation_parts().0);
-        let (dim, count) = (CubeDim::new_1d(THREADS as u32), |count: usize| threads(&y, count).0);
+        let like = y.clone();
+        let workgroups = |count: usize| threads(&like, count);
         let (gradient, x, weight) = (gradient.into_buffer_arg(), x.into_buffer_arg(), weight.into_buffer_arg());
         let result = y.clone().into_buffer_arg();
         // SAFETY: as in the forward pass.
@@ -154,7 +156,7 @@ impl LayerBackward for CubeBackend {
                 Kind::Dense => {
                     let (images, tile) = (IMAGES.min(from[0]), tile(from[1], &[8, 4, 2]));
                     let geometry = layer.geometry(&from, &to);
-                    let count = count(from[1] / tile * from[0].div_ceil(images));
+                    let (count, dim) = workgroups(from[1] / tile * from[0].div_ceil(images));
                     dense_backward_kernel::launch_unchecked(
                         &client, count, dim, gradient, weight, x, result, geometry, images, tile, activation,
                     );
@@ -162,7 +164,7 @@ impl LayerBackward for CubeBackend {
                 Kind::Pointwise => {
                     let (tile, unrolled) = (tile(from[1], &[8, 4, 2]), tile(to[1], &[4, 2]));
                     let geometry = layer.geometry(&to, &from);
-                    let count = count(from[0] * from[1] / tile * (from[2] * from[3]).div_ceil(PIXELS));
+                    let (count, dim) = workgroups(from[0] * from[1] / tile * (from[2] * from[3]).div_ceil(PIXELS));
                     pointwise_kernel::launch_unchecked(
                         &client, count, dim, gradient, weight, x, result, geometry, tile, unrolled, true, activation,
                     );
@@ -172,7 +174,7 @@ impl LayerBackward for CubeBackend {
                     let tile = if depthwise { 1 } else { tile(from[1], &[2]) };
                     let blocks = |axis: usize| (from[axis + 2] + padding[axis].0).div_ceil(stride);
                     let geometry = layer.geometry(&from, &to);
-                    let count = count(from[0] * from[1] / tile * blocks(0) * blocks(1).div_ceil(PIXELS));
+                    let (count, dim) = workgroups(from[0] * from[1] / tile * blocks(0) * blocks(1).div_ceil(PIXELS));
                     backward_kernel::launch_unchecked(
                         &client, count, dim, gradient, weight, x, result, geometry, size, stride, tile, depthwise,
                         activation,

@@ -25,7 +25,7 @@ const TINY: f32 = f32::MIN_POSITIVE;
 
 /// Joins the values of all threads of a workgroup. Every thread adds all of them, which costs less than more barriers.
 #[cube]
-fn gather(value: f32, #[comptime] largest: bool, #[comptime] threads: usize) -> f32 {
+fn reduce(value: f32, #[comptime] largest: bool, #[comptime] threads: usize) -> f32 {
     let mut total = value;
     if threads > 1 {
         let mut shared = Shared::new_slice(threads);
@@ -252,8 +252,8 @@ fn odds(logits: &[f32], one_hot: &[f32], start: usize, classes: usize, #[comptim
         largest = max(largest, select(is_own, f32::MIN, logit));
         k += threads;
     }
-    let own = gather(own, false, threads);
-    let largest = gather(largest, true, threads);
+    let own = reduce(own, false, threads);
+    let largest = reduce(largest, true, threads);
     let mut sum = 0.0f32;
     let mut k = UNIT_POS as usize;
     while k < classes {
@@ -262,7 +262,7 @@ fn odds(logits: &[f32], one_hot: &[f32], start: usize, classes: usize, #[comptim
         sum += select(one_hot[start + k] > 0.5f32, 0.0f32, power);
         k += threads;
     }
-    Odds { largest, sum: gather(sum, false, threads), own }
+    Odds { largest, sum: reduce(sum, false, threads), own }
 }
 
 #[cube]
@@ -318,7 +318,7 @@ fn score_gradient_kernel(
             rival = max(rival, select(leads, f32::cast_from(classes - k), 0.0f32));
             k += threads;
         }
-        rival = gather(rival, true, threads);
+        rival = reduce(rival, true, threads);
     }
     let log_odds = odds.sum.ln() + odds.largest - odds.own;
     let slope = match score {

@@ -18,6 +18,14 @@ pub const RESULTS: &str = "www/robustness";
 /// Folder for the networks trained again and their results.
 const FOLDER: &str = "target/reproduce";
 
+/// The figures that are compared: in words, their name in figures.json, and their place in a result file.
+const MEASURES: [(&str, &str, &str); 4] = [
+    ("mean ‖Δx‖₂", "mean_l2", "/summary/mean_l2/value"),
+    ("median ‖Δx‖₂", "median_l2", "/summary/median_l2/value"),
+    ("right, clean", "clean", "/accuracy/test/clean"),
+    ("right under its noise", "noisy", "/accuracy/test/noisy"),
+];
+
 /// Which networks to train again.
 #[derive(Args)]
 pub struct Reproduce {
@@ -61,15 +69,14 @@ fn is_wanted(family: &Value, args: &Reproduce) -> bool {
     args.family.as_deref().is_none_or(|wanted| family["family"] == wanted)
 }
 
-/// Trains and measures one network of a family again; returns the result in a sentence.
+/// Trains and measures one network of a family again; returns the result in words, a line for each figure.
 fn reproduce_one(family: &Value, catalog: &Value, args: &Reproduce) -> Result<String> {
     let id = family["family"].as_str().context("a family without a name in figures.json")?;
     let evaluation = &family["evaluations"][0];
     let shipped = list(&catalog["families"]).find(|known| known["id"] == id).map(|known| &known["models"]);
     let shipped = shipped.with_context(|| format!("{CATALOG} has no family {id}"))?;
     let (level, training) = select(evaluation, shipped, args)?;
-    let (model, sigma, seed) = (&training["model"], level["sigma"].to_string(), training["seed"].to_string());
-    let committed = training["mean_l2"].as_f64().with_context(|| format!("{model} has no mean to compare with"))?;
+    let (sigma, seed) = (level["sigma"].to_string(), training["seed"].to_string());
 
     let folder = format!("{FOLDER}/{id}");
     prepare_folder(&folder, id, level["sigma"].as_f64().unwrap_or(0.0), catalog)?;
@@ -90,13 +97,14 @@ fn reproduce_one(family: &Value, catalog: &Value, args: &Reproduce) -> Result<St
         run(&mut decoy(&["evaluate", "--like", &like, "--models", &folder, "--model", network, "--out", &out]))
     })?;
     let measured = read(&out)?;
-    let found = measured["models"][0]["summary"]["mean_l2"]["value"].as_f64();
-    let found = found
-        .with_context(|| format!("{network} trained again has no mean ‖Δx‖₂: too many pictures were not fooled"))?;
-
     let before = read(&like)?;
     let same = list(&before["models"]).any(|known| known["sha256"] == made["sha256"]);
-    Ok(verdict(network, found, committed, same, spread(evaluation, level)))
+    let mut lines = vec![format!("{network}: {}", if same { "the same weights, bit by bit" } else { "other weights" })];
+    for (words, name, place) in MEASURES {
+        let found = measured["models"][0].pointer(place).and_then(Value::as_f64);
+        lines.push(format!("  {words}: {}", verdict(found, training[name].as_f64(), spread(evaluation, level, name))));
+    }
+    Ok(lines.join("\n"))
 }
 
 /// The noise level, and the training at that level, to repeat.
@@ -132,31 +140,37 @@ fn prepare_folder(folder: &str, family: &str, sigma: f64, catalog: &Value) -> Re
     Ok(())
 }
 
-/// The standard deviation between trainings at this level; where it is unknown, the root mean square over the others.
-fn spread(evaluation: &Value, level: &Value) -> Option<f64> {
-    let here = variance(level);
-    let others: Vec<f64> = list(&evaluation["levels"]).filter_map(variance).collect();
+/// The standard deviation of a figure between trainings at this level; where it is unknown, the root mean square over
+/// the others.
+fn spread(evaluation: &Value, level: &Value, name: &str) -> Option<f64> {
+    let here = variance(level, name);
+    let others: Vec<f64> = list(&evaluation["levels"]).filter_map(|level| variance(level, name)).collect();
     let pooled = (!others.is_empty()).then(|| others.iter().sum::<f64>() / others.len() as f64);
     here.or(pooled).map(f64::sqrt)
 }
 
-fn variance(level: &Value) -> Option<f64> {
-    let means: Vec<f64> = list(&level["trainings"]).filter_map(|training| training["mean_l2"].as_f64()).collect();
-    let count = means.len() as f64;
-    let mean = means.iter().sum::<f64>() / count;
-    (means.len() > 1).then(|| means.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0))
+fn variance(level: &Value, name: &str) -> Option<f64> {
+    let values: Vec<f64> = list(&level["trainings"]).filter_map(|training| training[name].as_f64()).collect();
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    (values.len() > 1).then(|| values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0))
 }
 
-fn verdict(network: &str, found: f64, committed: f64, same: bool, spread: Option<f64>) -> String {
+/// How far a figure is from the committed one; none where too many pictures were not fooled.
+fn verdict(found: Option<f64>, committed: Option<f64>, spread: Option<f64>) -> String {
+    let (Some(found), Some(committed)) = (found, committed) else {
+        let words = |figure: Option<f64>| figure.map_or("no figure".to_owned(), |figure| format!("{figure:.4}"));
+        return format!("{}, committed {}", words(found), words(committed));
+    };
     let apart = (found - committed).abs();
-    let weights = if same { "the same weights, bit by bit" } else { "other weights" };
     let units = match spread {
         Some(spread) if spread > 0.0 => {
-            format!("{:.2} of the standard deviation between trainings, {spread:.3}", apart / spread)
+            format!("{:.2} of the standard deviation between trainings, {spread:.4}", apart / spread)
         }
-        _ => "one training a level: the spread between trainings is not known".to_owned(),
+        Some(_) => "trainings do not differ in it".to_owned(),
+        None => "one training a level: the spread between trainings is not known".to_owned(),
     };
-    format!("{network}: mean ‖Δx‖₂ {found:.4}, committed {committed:.4}, {apart:.4} apart ({units}); {weights}")
+    format!("{found:.4}, committed {committed:.4}, {apart:.4} apart ({units})")
 }
 
 #[cfg(test)]
@@ -191,7 +205,8 @@ mod tests {
     #[test]
     fn the_spread_is_that_of_the_level_else_of_all() {
         let evaluation = evaluation();
-        let level = |index: usize| spread(&evaluation, &evaluation["levels"][index]).expect("there are trainings");
+        let level =
+            |index: usize| spread(&evaluation, &evaluation["levels"][index], "mean_l2").expect("there are trainings");
         assert!((level(0) - 2_f64.sqrt()).abs() < 1e-9);
         assert!((level(1) - 3_f64.sqrt()).abs() < 1e-9);
         assert!((level(2) - 2.5_f64.sqrt()).abs() < 1e-9);
@@ -199,12 +214,11 @@ mod tests {
 
     #[test]
     fn the_verdict_counts_in_standard_deviations() {
-        let words = verdict("a", 4.5, 4.0, false, Some(0.25));
         assert_eq!(
-            words,
-            "a: mean ‖Δx‖₂ 4.5000, committed 4.0000, 0.5000 apart (2.00 of the standard deviation between trainings, \
-             0.250); other weights"
+            verdict(Some(4.5), Some(4.0), Some(0.25)),
+            "4.5000, committed 4.0000, 0.5000 apart (2.00 of the standard deviation between trainings, 0.2500)"
         );
-        assert!(verdict("a", 4.0, 4.0, true, None).ends_with("is not known); the same weights, bit by bit"));
+        assert!(verdict(Some(4.0), Some(4.0), None).ends_with("is not known)"));
+        assert_eq!(verdict(None, Some(4.0), None), "no figure, committed 4.0000");
     }
 }

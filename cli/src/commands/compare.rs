@@ -8,11 +8,11 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use decoy::attack::{About, Attack, AttackOptions, Run, build};
 use decoy::classifier::{Criterion, Goal, Slope};
-use decoy::compare::{converged, doubts};
+use decoy::compare::{converged, flags};
 use decoy::metrics::median;
 use decoy::norm::Norms;
 use decoy::photo;
-use decoy::report::{Comparison, Doubt, Trial};
+use decoy::report::{Comparison, FlagWords, Trial};
 use indicatif::{ProgressBar, ProgressStyle};
 use safetensors::tensor::{Dtype, TensorView, serialize};
 
@@ -111,7 +111,7 @@ pub fn run(args: &CompareArgs) -> Result<()> {
         model: model.entry.id.clone(),
         images: images.names,
         classes: images.classes,
-        flags: doubts(&trials),
+        flags: flags(&trials),
         attacks: trials,
     };
     if args.json {
@@ -191,7 +191,7 @@ impl CompareArgs {
         trial.milliseconds = began.elapsed().as_secs_f64() * 1e3;
         flags.sort();
         flags.dedup();
-        trial.flags = flags.into_iter().map(Doubt::from).collect();
+        trial.flags = flags.into_iter().map(FlagWords::from).collect();
         Ok(trial)
     }
 }

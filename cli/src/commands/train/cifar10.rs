@@ -20,7 +20,7 @@ pub fn run(args: &SupervisedArgs) -> Result<()> {
     let momentum = MomentumConfig::new().with_momentum(0.9).with_dampening(0.0).with_nesterov(true);
     let recipe = Recipe {
         architecture: Architecture::Residual,
-        passes: |_| 12,
+        epochs: |_| 12,
         batch: 128,
         optimizer: SgdConfig::new()
             .with_momentum(Some(momentum))

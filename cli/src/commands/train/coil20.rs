@@ -17,7 +17,7 @@ pub fn run(args: &SupervisedArgs) -> Result<()> {
     let recipe = Recipe {
         architecture: Architecture::Compact,
         // Where noise hides most of the picture, it takes longer to learn.
-        passes: |sigma| if sigma > 1.0 { 180 } else { 90 },
+        epochs: |sigma| if sigma > 1.0 { 180 } else { 90 },
         batch: 38,
         optimizer: AdamConfig::new().init(),
         schedule: Schedule { rate: 1e-3, warm_up: 0.0, decay: true },

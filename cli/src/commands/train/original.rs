@@ -16,7 +16,7 @@ use super::supervised::{self, Recipe, SupervisedArgs, Trainee};
 pub fn run(args: &SupervisedArgs) -> Result<()> {
     let recipe = Recipe {
         architecture: Architecture::Original,
-        passes: |_| 10,
+        epochs: |_| 10,
         batch: 72,
         optimizer: AdamConfig::new().init(),
         schedule: Schedule { rate: 1e-3, warm_up: 0.0, decay: false },

@@ -174,7 +174,7 @@ pub fn run(args: &PhotosArgs) -> Result<()> {
     Ok(())
 }
 
-/// Streams of random numbers from this one on give the order of photographs in each pass; lower streams belong to
+/// Streams of random numbers from this one on give the order of photographs in each epoch; lower streams belong to
 /// steps.
 const ORDER_STREAMS: u64 = 1 << 32;
 
@@ -240,17 +240,17 @@ impl Tuning<'_> {
         if 4 * u64::from(step) < 3 * u64::from(self.steps) { self.args.first_side } else { SIDE }
     }
 
-    /// The crops of a step, `[N, 3, S, S]`: each pass uses every photograph once, in a new order.
+    /// The crops of a step, `[N, 3, S, S]`: each epoch uses every photograph once, in a new order.
     fn batch(&self, photographs: &[Photograph], step: u32, random: &mut Random) -> Result<Tensor<4>> {
         let (batch, side) = (self.args.batch, self.side(step));
         let place = step as usize * batch;
         let mut pixels = Vec::with_capacity(batch * 3 * side * side);
         let mut order = (usize::MAX, Vec::new());
         for place in place..place + batch {
-            let pass = place / photographs.len();
-            if order.0 != pass {
-                let indices = Random::new(self.args.seed.into(), ORDER_STREAMS + pass as u64).order(photographs.len());
-                order = (pass, indices);
+            let epoch = place / photographs.len();
+            if order.0 != epoch {
+                let indices = Random::new(self.args.seed.into(), ORDER_STREAMS + epoch as u64).order(photographs.len());
+                order = (epoch, indices);
             }
             let photograph = &photographs[order.1[place % photographs.len()]];
             pixels.extend(crop(photograph, side, random).with_context(|| photograph.name.clone())?);

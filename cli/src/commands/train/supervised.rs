@@ -28,9 +28,9 @@ pub struct SupervisedArgs {
     /// Seeds of weights, noise and order; one network for every level and seed.
     #[arg(long, value_delimiter = ',', default_value = "1")]
     seed: Vec<u32>,
-    /// Passes over the training pictures; default: as for the shipped networks.
+    /// Times that every training picture is seen; default: as for the shipped networks.
     #[arg(long)]
-    passes: Option<u32>,
+    epochs: Option<u32>,
     /// Put noise of the full strength on every picture, instead of strengths from 0 to the level.
     #[arg(long)]
     fixed_noise: bool,
@@ -49,8 +49,8 @@ pub struct SupervisedArgs {
 pub struct Recipe {
     /// Their architecture.
     pub architecture: Architecture,
-    /// Passes over the training pictures, by noise level.
-    pub passes: fn(f64) -> u32,
+    /// Times that every training picture is seen, by noise level.
+    pub epochs: fn(f64) -> u32,
     /// Pictures in a step (batch size).
     pub batch: usize,
     /// The optimiser.
@@ -82,7 +82,7 @@ pub fn run<M: Trainee>(
     recipe: &Recipe,
     init: impl Fn(&Device, usize) -> M,
 ) -> Result<()> {
-    ensure!(args.passes != Some(0), "--passes is 0: expected at least 1");
+    ensure!(args.epochs != Some(0), "--epochs is 0: expected at least 1");
     let about = set.about();
     let pictures = set.load(args.data.as_deref())?;
     let all: Vec<&Picture> = pictures.of(Split::Train).collect();
@@ -92,8 +92,8 @@ pub fn run<M: Trainee>(
         for &sigma in &args.sigma {
             let id = model_id(&family, sigma, args.fixed_noise, seed);
             let (fixed, data) = (args.fixed_noise, &*pictures.sha256);
-            let passes = args.passes.unwrap_or_else(|| (recipe.passes)(sigma));
-            let training = Training { id, sigma, seed, passes, fixed, about, recipe, pictures: &all, data };
+            let epochs = args.epochs.unwrap_or_else(|| (recipe.epochs)(sigma));
+            let training = Training { id, sigma, seed, epochs, fixed, about, recipe, pictures: &all, data };
             let checkpoints = training.checkpoints(args);
             let network = training.train(&checkpoints, |device| init(device, about.labels.len()))?;
             let made = TrainedModel { id: training.id.clone(), sigma, seed, recipe: training.words() };
@@ -116,7 +116,7 @@ struct Training<'a> {
     id: String,
     sigma: f64,
     seed: u32,
-    passes: u32,
+    epochs: u32,
     fixed: bool,
     about: &'a About,
     recipe: &'a Recipe,
@@ -131,12 +131,12 @@ const LAST_BATCHES: usize = 20;
 impl Training<'_> {
     fn checkpoints<'a>(&self, args: &'a SupervisedArgs) -> Checkpoints<'a> {
         let Recipe { batch, schedule, shift, mirror, .. } = self.recipe;
-        let Self { passes, fixed, seed, data, .. } = self;
+        let Self { epochs, fixed, seed, data, .. } = self;
         Checkpoints {
             folder: &args.checkpoints,
             id: self.id.clone(),
             settings: format!(
-                "seed {seed}, {passes} passes, batch {batch}, {schedule:?}, shift {shift}, mirrored {mirror}, fixed \
+                "seed {seed}, {epochs} epochs, batch {batch}, {schedule:?}, shift {shift}, mirrored {mirror}, fixed \
                  noise {fixed}, data {data}"
             ),
         }
@@ -149,35 +149,35 @@ impl Training<'_> {
         let Recipe { batch: size, schedule, optimizer, .. } = self.recipe;
         let steps = self.pictures.len().div_ceil(*size) as u32;
         let batch = |step: u32| {
-            let (pass, step) = (step / steps, step % steps);
-            let order = self.random(pass, 0).order(self.pictures.len());
-            let chosen = order.chunks(*size).nth(step as usize).expect("a pass has so many batches");
+            let (epoch, step) = (step / steps, step % steps);
+            let order = self.random(epoch, 0).order(self.pictures.len());
+            let chosen = order.chunks(*size).nth(step as usize).expect("an epoch has so many batches");
             let classes: Vec<i32> = chosen.iter().map(|&picture| self.pictures[picture].class as i32).collect();
-            let pixels = self.batch(chosen, &mut self.random(pass, step + 1), &plain)?;
+            let pixels = self.batch(chosen, &mut self.random(epoch, step + 1), &plain)?;
             Ok((pixels, Tensor::<1, Int>::from_data(classes.as_slice(), &plain)))
         };
-        let training = Steps { count: self.passes * steps, checkpoint_every: steps, schedule, checkpoints };
+        let training = Steps { count: self.epochs * steps, checkpoint_every: steps, schedule, checkpoints };
         let model = training.train(init(&device), optimizer.clone(), batch, |model: &M, step, (pixels, classes)| {
-            // Seeds dropout, so that a resumed training gives the same network. The first pass keeps the initial seed:
+            // Seeds dropout, so that a resumed training gives the same network. The first epoch keeps the initial seed:
             // the random weights are drawn when they are first used.
-            let pass = step / steps;
-            if pass > 0 && step % steps == 0 {
-                device.seed((u64::from(self.seed) << 32) | u64::from(pass + 1));
+            let epoch = step / steps;
+            if epoch > 0 && step % steps == 0 {
+                device.seed((u64::from(self.seed) << 32) | u64::from(epoch + 1));
             }
             let logits = model.logits(pixels.autodiff());
             CrossEntropyLossConfig::new().init(&device).forward(logits, classes.autodiff())
         })?;
-        let mut random = self.random(self.passes, 0);
+        let mut random = self.random(self.epochs, 0);
         let order = random.order(self.pictures.len());
         let batches = order.chunks(*size).take(LAST_BATCHES);
         let batches = batches.map(|chosen| self.batch(chosen, &mut random, &plain)).collect::<Result<Vec<_>>>()?;
         Ok(model.valid().network(batches.into_iter()))
     }
 
-    /// Random numbers of a pass: for its order with `step` 0, for its steps with 1 and more. They depend on nothing
+    /// Random numbers of an epoch: for its order with `step` 0, for its steps with 1 and more. They depend on nothing
     /// else, so that a resumed training gives the same network.
-    fn random(&self, pass: u32, step: u32) -> Random {
-        Random::new(self.seed.into(), (u64::from(pass) << 16) | u64::from(step))
+    fn random(&self, epoch: u32, step: u32) -> Random {
+        Random::new(self.seed.into(), (u64::from(epoch) << 16) | u64::from(step))
     }
 
     /// The chosen pictures, `[N, C, H, W]`: shifted, mirrored, with noise.
@@ -214,7 +214,7 @@ impl Training<'_> {
             (sigma, true) => format!("with fresh Gaussian noise of standard deviation {sigma} on every picture"),
             (sigma, false) => format!("with fresh Gaussian noise on every picture, of standard deviation 0 to {sigma}"),
         };
-        let (passes, pictures) = (self.passes, self.pictures.len());
-        format!("Trained from random weights for {passes} passes over {pictures} pictures, {noise}.")
+        let (epochs, pictures) = (self.epochs, self.pictures.len());
+        format!("Trained from random weights for {epochs} epochs of {pictures} pictures, {noise}.")
     }
 }
