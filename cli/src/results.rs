@@ -63,7 +63,7 @@ pub fn origin(family: &Family, images: &Images, data: &DataArgs, data_sha256: St
 }
 
 /// The command line of this run, as a person would type it.
-fn command() -> String {
+pub fn command() -> String {
     let arguments: Vec<String> = std::env::args().skip(1).map(quoted).collect();
     format!("decoy {}", arguments.join(" "))
 }

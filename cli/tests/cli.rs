@@ -459,6 +459,17 @@ fn a_network_of_ones_own_is_measured_on_class_folders() {
         let (done, said) = run(with(more), out);
         assert!(!done && said.contains(words), "{more:?}: {said}");
     }
+
+    // Predictions are added to what was measured without them.
+    let predicted = name("predicted.json");
+    run(with(&["--noise-draws", "3"]), &predicted);
+    let (_, said) = run(with(&["--noise-draws", "3"]), &out);
+    assert!(said.contains("its distances are predicted now"), "{said}");
+    let images = |path: &str| {
+        let result: Value = serde_json::from_str(&std::fs::read_to_string(path).expect("it is written")).expect("JSON");
+        result["models"][0]["images"].clone()
+    };
+    assert_eq!(images(&out), images(&predicted));
 }
 
 #[test]

@@ -21,7 +21,7 @@ use crate::arguments::{MethodArgs, at_least_one};
 use crate::files::check_writable;
 use crate::networks::{LoadedModel, NetworksArgs, OwnArgs};
 use crate::pictures::{DataArgs, Images, Part, Skipped};
-use crate::results::{later_commit, origin, read, resume, settings, write};
+use crate::results::{command, later_commit, origin, read, resume, settings, write};
 
 /// What to measure, and where the result goes.
 #[derive(Args)]
@@ -34,7 +34,8 @@ pub struct EvaluateArgs {
     /// Measure what this result file measured: its family, attack, noise and pictures.
     #[arg(long, value_name = "FILE.json", conflicts_with_all = ["family", "network", "attack", "steps", "confidence", "split"])]
     like: Option<PathBuf>,
-    /// The result; networks that a file of the same measurement holds already are not measured again.
+    /// The result; networks that a file of the same measurement holds already are not measured again, and to a file
+    /// without predictions these are added.
     #[arg(long, value_name = "FILE.json")]
     out: PathBuf,
     #[command(flatten)]
@@ -93,8 +94,16 @@ pub fn run(mut args: EvaluateArgs) -> Result<()> {
             limits: Vec::new(),
             models: Vec::new(),
         },
-        |one| (&one.origin, format!("{}, {} draws of noise", settings(&one.attack), one.noise_draws)),
+        |one| {
+            // Predictions may be added to what was measured without them.
+            let draws = if one.noise_draws == 0 { noise_draws } else { one.noise_draws };
+            (&one.origin, format!("{}, {draws} draws of noise", settings(&one.attack)))
+        },
     )?;
+    if evaluation.noise_draws != noise_draws {
+        evaluation.noise_draws = noise_draws;
+        evaluation.origin.command = command();
+    }
     if args.class_distances && evaluation.limits.is_empty() {
         let mut everything = args.data.clone();
         everything.split = Part::All;
@@ -115,19 +124,28 @@ pub fn run(mut args: EvaluateArgs) -> Result<()> {
     for (index, (file, entry)) in networks.iter().enumerate() {
         work.bar.set_position((index * work.images.len()) as u64);
         work.bar.set_prefix(entry.id.clone());
-        if let Some(done) = evaluation.models.iter().find(|done| done.network.sha256 == entry.sha256) {
+        let before = evaluation.models.iter_mut().find(|done| done.network.sha256 == entry.sha256);
+        let is_complete = |done: &ModelEvaluation| noise_draws == 0 || !done.images.predicted.is_empty();
+        if let Some(done) = before.as_deref().filter(|done| is_complete(done)) {
             work.bar.suspend(|| println!("{}, measured before", line(done)));
             continue;
         }
-        let mut measured = match own.take() {
-            None => work.measure(entry, &files[*file].load(&family, entry, &device)?)?,
-            Some(own) => {
-                let measured = work.measure(entry, &own.network)?;
-                let right = 1.0 - measured.summary.clean_errors as f64 / measured.summary.images.max(1) as f64;
-                let here = Accuracy { clean: right, noisy: right };
-                ModelEvaluation { accuracy: Accuracies { train: here, test: here }, ..measured }
-            }
+        let network = match own.take() {
+            None => files[*file].load(&family, entry, &device)?,
+            Some(own) => own.network,
         };
+        if let Some(done) = before {
+            done.images.predicted = work.predict(&network, &done.images.l2)?;
+            work.bar.suspend(|| println!("{}, measured before; its distances are predicted now", line(done)));
+            write(&args.out, &evaluation)?;
+            continue;
+        }
+        let mut measured = work.measure(entry, &network)?;
+        if args.own.is_named() {
+            let right = 1.0 - measured.summary.clean_errors as f64 / measured.summary.images.max(1) as f64;
+            let here = Accuracy { clean: right, noisy: right };
+            measured.accuracy = Accuracies { train: here, test: here };
+        }
         measured.network.commit = later_commit(&evaluation.origin);
         let said = line(&measured);
         // An older result, from before a new training.
@@ -216,9 +234,14 @@ impl Work<'_> {
         let measurements = &sweep.results()[0];
         let summary = summarise(measurements);
         let mut images = columns(measurements);
-        if let Some(noise) = &self.noise {
-            images.predicted = noise.predict(network, &self.pixels, &self.images.classes, &images.l2)?;
-        }
+        images.predicted = self.predict(network, &images.l2)?;
         Ok(ModelEvaluation { network: entry.into(), accuracy: entry.accuracy, summary, images })
+    }
+
+    /// For each picture the distance predicted from the errors under noise, where the attack `found` a change of this
+    /// size; empty without noise.
+    fn predict(&self, network: &Frozen, found: &[Option<f64>]) -> Result<Vec<Option<f64>>> {
+        let noise = self.noise.as_ref();
+        noise.map_or(Ok(Vec::new()), |noise| noise.predict(network, &self.pixels, &self.images.classes, found))
     }
 }
