@@ -75,7 +75,7 @@ export function classifyFlow(page, session, pictures) {
     classify,
 
     /** Resolves when the picture is classified, or could not be. Starts a new classification if none is running. */
-    done: () => (page.job?.kind === 'classify' ? classified : classify({})),
+    done: () => (page.runs('classify') ? classified : classify({})),
 
     /** Opens the user's own picture. The page does not change until the file is known to be a picture. @param {File} file @param {Wish['family']} family @returns {Promise<boolean>} whether it is one */
     async open(file, family) {

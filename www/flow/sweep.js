@@ -98,16 +98,11 @@ export function sweepFlow(page, session, pictures, form, onPoints) {
       running: page.runs('sweep'),
       allowed: page.allows('sweep'),
       status,
-      progress: progress && { done: progress.done, all: progress.total, count: leftOf(progress) },
+      progress,
     });
   }
 
   return { show };
-}
-
-/** How far the measuring is, and how long it still takes. @param {import('../../pkg/decoy.js').SweepProgress} progress */
-function leftOf({ done, total, milliseconds }) {
-  return `${done} of ${total} attacks${done ? `, about ${duration((milliseconds * (total - done)) / done)} left` : ''}`;
 }
 
 /** The class of a picture; if it is unknown, the prediction of the family's first network. @param {Bridge} bridge @param {Family} family @param {Subject} subject @param {Picture} picture */

@@ -1,6 +1,7 @@
 // “Measure here”: the number of pictures, the progress, and a button to cancel.
 
 import { find, make, swap, write } from './dom.js';
+import { duration } from '../words.js';
 
 const form = find('sweep', HTMLFormElement);
 const fields = find('sweep-fields', HTMLFieldSetElement);
@@ -18,6 +19,9 @@ const reason = find('sweep-why', HTMLElement);
 const USUAL = 20;
 const MOST = 200;
 
+/** How far the measuring is, and how long it still takes. @param {import('../../pkg/decoy.js').SweepProgress} progress */
+const left = ({ done, total, milliseconds }) => `${done} of ${total} attacks${done ? `, about ${duration((milliseconds * (total - done)) / done)} left` : ''}`;
+
 /** @param {(images: number) => void} onStart @param {() => void} onCancel @param {(images: number) => string} estimate returns the expected duration in words */
 export function sweepForm(onStart, onCancel, estimate) {
   /** The family whose pictures are offered. */
@@ -32,11 +36,8 @@ export function sweepForm(onStart, onCancel, estimate) {
 
   return {
     /**
-     * @param {object} state
-     * @param {string} state.family @param {number} state.pictures how many it has @param {boolean} state.unlabelled whether their classes are unknown
-     * @param {string} state.missing why they are missing; empty if they are not
-     * @param {boolean} state.visible @param {boolean} state.running @param {boolean} state.allowed
-     * @param {string} state.status @param {{ done: number, all: number, count: string } | null} state.progress
+     * @param {{ family: string, pictures: number, unlabelled: boolean, missing: string, visible: boolean, running: boolean, allowed: boolean, status: string, progress: import('../../pkg/decoy.js').SweepProgress | null }} state
+     * the number of pictures; whether their classes are unknown; why the pictures are missing, empty if they are not
      */
     show({ family, pictures, unlabelled, missing, visible, running, allowed, status: words, progress }) {
       find('sweep-truth', HTMLElement).hidden = !unlabelled;
@@ -55,9 +56,9 @@ export function sweepForm(onStart, onCancel, estimate) {
       if (!running) fields.disabled = !allowed;
       swap(start, cancel, running);
       if (running) fields.disabled = true;
-      if (progress) Object.assign(bar, { max: progress.all, value: progress.done });
+      if (progress) Object.assign(bar, { max: progress.total, value: progress.done });
       else bar.removeAttribute('value');
-      count.textContent = progress?.count ?? '';
+      count.textContent = progress ? left(progress) : '';
       write(status, words);
     },
   };
