@@ -23,22 +23,25 @@ import { work } from './words.js';
 /** @typedef {{ of: Shown, picture: Picture, norm: import('../pkg/decoy.js').Norm, size: number }} Best the best adversarial picture so far of a running search */
 
 /** @typedef {'classify' | 'attack' | 'strip' | 'sweep' | 'proof' | 'others'} Kind of a job */
-/** @typedef {Kind | 'settings' | 'device'} Action starting a job, or changing the attack or the device */
+/** @typedef {Kind | 'longer' | 'settings' | 'device'} Action starting a job, or changing the attack or the device */
 
-/** The actions allowed while a job runs; without a job, all are allowed. @type {Record<Kind, Action[]>} */
-const ALLOWED_DURING = {
-  classify: ['classify', 'attack', 'settings', 'device'],
-  others: ['classify', 'attack', 'others'],
-  attack: ['classify', 'attack'],
-  strip: ['classify', 'attack', 'strip'],
-  sweep: ['sweep'],
-  proof: ['classify', 'attack', 'proof', 'sweep'],
+/** What each action needs, and the jobs during which it is allowed; without a job it needs no more. @type {Record<Action, { needs: (page: Page) => boolean, during: Kind[] }>} */
+const ACTIONS = {
+  classify: { needs: () => true, during: ['classify', 'attack', 'strip', 'proof', 'others'] },
+  attack: { needs: ({ wanted }) => wanted.subject !== null, during: ['classify', 'attack', 'strip', 'proof', 'others'] },
+  longer: { needs: ({ result }) => result !== null && !result.stopped, during: [] },
+  settings: { needs: ({ ready }) => ready, during: ['classify'] },
+  device: { needs: () => true, during: ['classify'] },
+  strip: { needs: ({ ready, shown, wanted: { family } }) => ready && shown?.family === family && family.models.length > 1, during: ['strip'] },
+  sweep: { needs: ({ ready, gallery }) => ready && gallery !== undefined, during: ['sweep', 'proof'] },
+  proof: { needs: ({ shown }) => shown !== null, during: ['proof'] },
+  others: { needs: ({ misread }) => misread !== null && misread.of.family.models.length > 1, during: ['others'] },
 };
 
 /** A running job of the page. There is only one: a new job ends the one before. */
 export class Job extends AbortController {
-  /** Whether it has already found something that counts as a result. */
-  found = false;
+  /** Whether it already has something that counts as a result. */
+  hasResult = false;
   /** Aborted to end the search with its best result. */
   enough = new AbortController();
 
@@ -51,7 +54,7 @@ export class Job extends AbortController {
 
   /** The user cancels: the best result so far is kept. Without a result, or at a second cancel, the job is aborted. */
   cancel() {
-    if (this.found && !this.enough.signal.aborted) this.enough.abort();
+    if (this.hasResult && !this.enough.signal.aborted) this.enough.abort();
     else this.abort();
   }
 
@@ -79,27 +82,56 @@ export class Page {
   result = null;
   /** @type {Job | null} */
   job = null;
+  /** Whether the program has started. */
+  ready = false;
   /** A remark shown before the verdict. */
   note = '';
   /** All attacks on the shown picture, in order; replaced by a new array at every change. @type {Trial[]} */
   trials = [];
   /** Milliseconds of a forward pass in the last search, by family. @type {Map<string, number>} */
-  #pace = new Map();
+  #passTimes = new Map();
   #complain;
 
-  /** @param {Wish} wanted @param {() => void} onChange @param {(error: unknown, retry?: () => void) => void} onFailure */
-  constructor(wanted, onChange, onFailure) {
+  /** @param {Wish} wanted @param {import('./galleries.js').Galleries} galleries @param {() => void} onChange @param {(error: unknown, retry?: () => void) => void} onFailure */
+  constructor(wanted, galleries, onChange, onFailure) {
     this.wanted = wanted;
+    this.galleries = galleries;
     this.changed = onChange;
     this.#complain = onFailure;
   }
 
-  /** Whether this action is allowed now. @param {Action} action */
-  allows(action) {
-    return !this.job || ALLOWED_DURING[this.job.kind].includes(action);
+  /** The pictures of the wanted family, if they are on the site. */
+  get gallery() {
+    return this.galleries.here.find(({ family }) => family === this.wanted.family.id);
   }
 
-  /** @param {Job['kind']} kind */
+  /** Whether the picture is the user's own. */
+  get ownPicture() {
+    return this.wanted.subject !== null && !this.wanted.subject.place;
+  }
+
+  /** The result, if the saved picture is read as something else than the original. */
+  get misread() {
+    const { original, eight_bit } = this.result?.outcome.report ?? {};
+    return original?.class === eight_bit?.class ? null : this.result;
+  }
+
+  /** Whether this job runs. @param {Kind} kind */
+  runs(kind) {
+    return this.job?.kind === kind;
+  }
+
+  /** Whether the page has what this action needs. @param {Action} action */
+  offers(action) {
+    return ACTIONS[action].needs(this);
+  }
+
+  /** Whether this action is allowed now. @param {Action} action */
+  allows(action) {
+    return this.offers(action) && (!this.job || ACTIONS[action].during.includes(this.job.kind));
+  }
+
+  /** @param {Kind} kind */
   begin(kind) {
     this.job?.abort();
     this.note = '';
@@ -107,11 +139,12 @@ export class Page {
     return this.job;
   }
 
-  /** Reports the failure of a job, unless another job has replaced it. @param {Job} job @param {unknown} error @param {() => void} [retry] */
-  fail(job, error, retry) {
+  /** Reports the failure of a job, unless another job has replaced it. @param {Job} job @param {unknown} error @param {() => void} [retry] @param {(cancelled: boolean) => void} [failed] says so at the job's own place */
+  fail(job, error, retry, failed) {
+    failed?.(job.signal.aborted);
     if (job !== this.job) return;
     if (!job.signal.aborted) this.#complain(error, retry);
-    else if (job.kind !== 'sweep') this.note = 'Cancelled. '; // “Measure here” says so at its own place
+    else if (!failed) this.note = 'Cancelled. ';
   }
 
   /** @param {Job} job */
@@ -136,13 +169,13 @@ export class Page {
   }
 
   /** Milliseconds of a forward pass with the networks of a family; undefined before the first search. @param {Family} family */
-  pace({ id }) {
-    return this.#pace.get(id);
+  passTime({ id }) {
+    return this.#passTimes.get(id);
   }
 
   /** @param {AttackOptions} options @param {ModelEntry} model @param {AttackReport} report */
   record(options, model, report) {
-    if (this.shown) this.#pace.set(this.shown.family.id, report.milliseconds / Math.max(work(report.passes), 1));
+    if (this.shown) this.#passTimes.set(this.shown.family.id, report.milliseconds / Math.max(work(report.passes), 1));
     // The same result may be recorded again, with the same norms object: it replaces the first.
     const others = this.trials.filter((trial) => trial.report.norms !== report.norms);
     this.trials = [...others, { options, model, report }];

@@ -52,9 +52,9 @@ async function adapter() {
 
 /** Why there is no GPU to compute on, in a sentence; empty where there is one. @param {DeviceChoice} device */
 async function missing(device) {
-  const found = await (asked ??= adapter());
-  if (!found) return 'This browser offers no GPU through WebGPU here, so the CPU is used; the results are the same.';
-  const software = found.info?.isFallbackAdapter ?? found.isFallbackAdapter;
+  const gpu = await (asked ??= adapter());
+  if (!gpu) return 'This browser offers no GPU through WebGPU here, so the CPU is used; the results are the same.';
+  const software = gpu.info?.isFallbackAdapter ?? gpu.isFallbackAdapter;
   if (device === 'webgpu' || !software) return '';
   return 'The only WebGPU here is itself computed by the CPU and slower than it, so the CPU is used.';
 }
@@ -86,10 +86,10 @@ export const abandon = (reason) => fetching?.abort(reason);
 /** Bytes of the module received, and in all. */
 export const arrival = { received: 0, bytes: 0 };
 
-let tell = () => {};
+let onArrival = () => {};
 
 /** Sets the function that is called whenever more bytes have arrived. @param {() => void} listener */
-export const watch = (listener) => (tell = listener);
+export const watch = (listener) => (onArrival = listener);
 
 /** The same response; its bytes are counted while they arrive. @param {Response} response */
 function counted({ body, headers }) {
@@ -98,7 +98,7 @@ function counted({ body, headers }) {
     transform(bytes, next) {
       next.enqueue(bytes);
       arrival.received += bytes.length;
-      tell();
+      onArrival();
     },
   });
   return new Response(body?.pipeThrough(count), { headers });

@@ -42,9 +42,9 @@ export function trialRow({ options: { attack, norm: _, target, sure, region, ...
 /** Null means infinite if the attack failed on some pictures, else unknown. @param {number | null} value @param {number} failures */
 const known = (value, failures) => value ?? (failures ? Infinity : null);
 
-/** @param {Record<Measure, import('./robustness.js').Interval>} found @param {number} failures @returns {Row} */
-const measures = (found, failures) => Object.fromEntries(NAMES.flatMap((name) => {
-  const { value, low, high } = found[name];
+/** @param {Record<Measure, import('./robustness.js').Interval>} intervals @param {number} failures @returns {Row} */
+const measures = (intervals, failures) => Object.fromEntries(NAMES.flatMap((name) => {
+  const { value, low, high } = intervals[name];
   return [[name, known(value, failures)], [`${name}_low`, low], [`${name}_high`, value === null || high !== null ? known(high, failures) : null]];
 }));
 

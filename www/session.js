@@ -8,7 +8,7 @@ import { deviceName } from './words.js';
 /** @typedef {import('../pkg/decoy.js').AttackInfo} AttackInfo */
 /** @typedef {import('../pkg/decoy.js').ModelEntry} ModelEntry */
 /** @typedef {import('./bridge.js').DeviceChoice} DeviceChoice */
-/** @typedef {{ choice: () => DeviceChoice, choose: (choice: DeviceChoice) => void, tell: (words: string) => void }} DeviceField where the device is chosen */
+/** @typedef {{ choice: () => DeviceChoice, choose: (choice: DeviceChoice) => void, report: (words: string) => void }} DeviceField where the device is chosen */
 
 export class Session {
   /** Null until the program has started. @type {DeviceReport | null} */
@@ -95,7 +95,7 @@ export class Session {
   /** @param {DeviceReport} report */
   #show(report) {
     this.device = report;
-    this.#field.tell(`Running on ${deviceName(report)}. ${report.notice ?? this.#fallbackReason}`);
+    this.#field.report(`Running on ${deviceName(report)}. ${report.notice ?? this.#fallbackReason}`);
   }
 
   /** Cancels the start of the program. */
@@ -110,7 +110,7 @@ export class Session {
     if (!this.#current?.bridge.closed || this.device?.kind !== 'webgpu') return false;
     this.#field.choose('cpu');
     this.#fallbackReason = `The computation on the GPU had stopped. ${this.#current.bridge.lost}`;
-    this.#field.tell(`${this.#fallbackReason} The CPU takes over.`);
+    this.#field.report(`${this.#fallbackReason} The CPU takes over.`);
     return true;
   }
 }

@@ -144,9 +144,9 @@ async function load(models, { signal, loading }) {
     if (!(await loadKept(entry))) {
       const download = (await fetchedAhead(entry)) ?? new Download(entry);
       const before = received;
-      const tell = () => loading({ received: (received = before + download.received), bytes });
-      download.onArrival = tell;
-      tell();
+      const report = () => loading({ received: (received = before + download.received), bytes });
+      download.onArrival = report;
+      report();
       signal.addEventListener('abort', () => download.stop(signal.reason));
       const weights = await download.weights;
       await decoy.loadModel(entry.id, weights).catch((error) => {

@@ -2,6 +2,7 @@
 
 import { dismissErrorBefore } from '../view/alert.js';
 import { refutation } from '../check.js';
+import { controls } from '../view/controls.js';
 import * as run from '../view/run.js';
 import { percent } from '../words.js';
 import { doJob } from './job.js';
@@ -12,19 +13,21 @@ import { doJob } from './job.js';
  * @param {import('../page.js').Page} page @param {import('../session.js').Session} session
  * @param {ReturnType<typeof import('./classify.js').classifyFlow>} classifying
  * @param {ReturnType<typeof import('../view/attack.js').attackForm>} form
- * @param {(best: import('../page.js').Best) => void} onBest a smaller change has been found on the way
+ * @param {ReturnType<typeof import('../view/stage.js').stage>} stage
  */
-export function attackFlow(page, session, classifying, form, onBest) {
+export function attackFlow(page, session, classifying, form, stage) {
+  const buttons = controls({ onFool: attack, onLonger: longer, onCancel: stop });
+
   async function attack() {
-    if (form.ready() && !form.read()) return;
-    if ((page.job?.kind === 'classify' || !page.shown) && !(await classifying.done())) return;
+    if (page.ready && !form.read()) return;
+    if ((page.runs('classify') || !page.shown) && !(await classifying.done())) return;
     const options = form.read();
     if (!page.shown || !options) return;
 
     const of = page.shown;
     const [{ label, probability }] = of.predictions;
     if (label === options.target && probability >= (options.sure ?? 0)) {
-      run.tell(`The network sees “${label}” already, ${percent(probability)} sure.`, 'Choose another name for it to see, or leave that field empty.', 'failed');
+      run.verdict(`The network sees “${label}” already, ${percent(probability)} sure.`, 'Choose another name for it to see, or leave that field empty.', 'failed');
       return;
     }
     await doJob(page, session, 'attack', async (job) => {
@@ -41,13 +44,13 @@ export function attackFlow(page, session, classifying, form, onBest) {
         enough: job.enough.signal,
         progress: (progress) => {
           if (signal.aborted) return;
-          job.found = progress.found;
+          job.hasResult = progress.found;
           reached = progress;
           if (!job.enough.signal.aborted) run.advance(progress);
           const { best, norm, size } = progress;
           if (!best) return;
           page.best = { of, picture: best, norm, size: size ?? NaN };
-          onBest(page.best);
+          stage.showBest(page.best);
         },
       }));
       const stopped = job.enough.signal.aborted && reached.step < reached.steps ? { step: reached.step, steps: reached.steps } : undefined;
@@ -74,14 +77,33 @@ export function attackFlow(page, session, classifying, form, onBest) {
     page.changed();
   }
 
+  /** The same search with twice as many steps. */
+  function longer() {
+    form.lengthen();
+    attack();
+  }
+
+  /** Ends the current job, or the start of the program. */
+  function stop() {
+    page.job?.cancel();
+    session.abandon();
+  }
+
   return {
     attack,
     settle,
 
-    /** The same search with twice as many steps. */
-    longer() {
-      form.lengthen();
-      attack();
+    show() {
+      stage.show(page);
+      buttons.show({
+        cancel: page.runs('attack') || page.runs('classify'),
+        late: page.runs('classify'),
+        longer: page.allows('longer') && form.improves(page.result?.outcome.report.success ?? false),
+        attack: page.allows('attack'),
+        classify: page.allows('classify'),
+        settings: page.allows('settings'),
+        device: page.allows('device'),
+      });
     },
   };
 }

@@ -5,12 +5,7 @@ import { MEASURES, curve, exact, intervalWords, measured as fetchMeasured, measu
 import { levelRows, shareRows, sweepRows } from '../rows.js';
 import { complain } from '../view/alert.js';
 import { chart } from '../view/chart.js';
-import { curvesPlot } from '../view/curves.js';
 import { dataButtons } from '../view/data.js';
-import { find } from '../view/dom.js';
-import { sharesPlot } from '../view/shares.js';
-import { figures, shares } from '../view/table.js';
-import { transferTable } from '../view/transfer.js';
 import { attackWords, counted } from '../words.js';
 
 /** @typedef {import('../robustness.js').Evaluation} Evaluation */
@@ -31,72 +26,65 @@ const MEANING = {
  * @param {ReturnType<typeof import('../view/attack.js').attackForm>} form
  */
 export function chartFlow(page, form) {
-  const widget = chart();
-  const chosen = find('evaluation', HTMLSelectElement);
-  const view = find('measure', HTMLSelectElement);
-  const predictedBox = find('predicted', HTMLInputElement);
-  const limitBox = find('limit', HTMLInputElement);
+  const widget = chart({ ...Object.fromEntries(Object.entries(MEASURES).map(([name, { words }]) => [name, words])), [READ]: 'share still read correctly' }, show);
   /** The results of all families, once fetched. @type {Map<string, import('../robustness.js').Measured> | null} */
   let all = null;
-  /** The results of the shown family. @type {Evaluation[]} */
-  let measured = [];
+  /** The chosen results of the shown family. @type {Evaluation | undefined} */
+  let evaluation;
   /** @type {MeasuredHere | null} */
   let live = null;
-  const data = dataButtons('chart-data', 'the chart’s figures', 'robustness', () => (view.value === READ ? shareRows : levelRows)(measured[chosen.selectedIndex]));
+  const data = dataButtons('chart-data', 'the chart’s figures', 'robustness', () => (evaluation ? (widget.choice().measure === READ ? shareRows : levelRows)(evaluation) : []));
   const hereData = dataButtons('sweep-data', 'what was measured here', 'measured-here', () => (live ? sweepRows(live) : []));
-  /** The content that the list of results was made from. */
+  /** The family whose results are listed, and their number, as JSON. */
   let listed = '';
 
-  view.replaceChildren(...Object.entries(MEASURES).map(([name, { words }]) => new Option(words, name)), new Option('share still read correctly', READ));
-  view.onchange = chosen.onchange = predictedBox.onchange = limitBox.onchange = draw;
-  fetchMeasured().then((found) => {
-    all = found;
+  fetchMeasured().then((families) => {
+    all = families;
     show();
   }, complain);
+
+  /** @param {import('../page.js').AttackOptions} options */
+  const words = (options) => attackWords(options, form.info(options.attack));
 
   /** @param {Evaluation} evaluation */
   function nameOf({ attack, split, pictures, networks, title }) {
     const study = networks === page.wanted.family.id ? '' : `${title}: `;
-    return `${study}${attackWords(attack, form.info(attack.attack))}, on ${counted(pictures, split === 'test' ? 'held-out picture' : 'picture')}`;
-  }
-
-  /** Lists the results of the family; keeps the choice if the list is unchanged. */
-  function list() {
-    const found = all?.get(page.wanted.family.id);
-    measured = found?.evaluations ?? [];
-    const attack = found?.transfer?.attack;
-    transferTable(found?.transfer, attack ? attackWords(attack, form.info(attack.attack)) : '');
-    const names = measured.map(nameOf);
-    const key = JSON.stringify([page.wanted.family.id, measured.length]);
-    const index = key === listed ? Math.max(chosen.selectedIndex, 0) : 0;
-    listed = key;
-    chosen.replaceChildren(...names.map((name) => new Option(name)));
-    chosen.selectedIndex = Math.min(index, names.length - 1);
-    find('evaluation-field', HTMLElement).hidden = names.length < 2;
+    return `${study}${words(attack)}, on ${counted(pictures, split === 'test' ? 'held-out picture' : 'picture')}`;
   }
 
   function show() {
-    list();
-    draw();
-  }
-
-  function draw() {
-    const evaluation = measured[chosen.selectedIndex];
-    const read = view.value === READ;
+    const { family, model } = page.wanted;
+    const { evaluations = [], transfer } = all?.get(family.id) ?? {};
+    const { index: before, measure } = widget.choice();
+    // The choice is kept if the list is unchanged.
+    const list = JSON.stringify([family.id, evaluations.length]);
+    const index = Math.min(list === listed ? Math.max(before, 0) : 0, evaluations.length - 1);
+    listed = list;
+    evaluation = evaluations[index];
+    const read = measure === READ;
     // Both are means of ‖Δx‖₂, and cannot be compared with another measure.
-    predictedBox.parentElement?.toggleAttribute('hidden', view.value !== 'mean_l2' || !evaluation?.levels.some(({ predicted }) => predicted));
-    limitBox.parentElement?.toggleAttribute('hidden', view.value !== 'mean_l2' || evaluation?.limit == null);
-    find('chart-meaning', HTMLElement).textContent = MEANING[read ? 'read' : 'measure'];
-    data.shown(evaluation !== undefined);
-    hereData.shown(live !== null && live.family === page.wanted.family && live.points.length > 0);
-    if (read) drawShares(evaluation);
-    else drawCurves(evaluation, /** @type {Measure} */ (view.value));
+    const mean = measure === 'mean_l2';
+    data.show({ visible: evaluation !== undefined });
+    hereData.show({ visible: live !== null && live.family === family && live.points.length > 0 });
+    widget.show({
+      names: evaluations.map(nameOf),
+      index,
+      predictable: mean && evaluation !== undefined && evaluation.levels.some(({ predicted }) => predicted),
+      limited: mean && evaluation?.limit != null,
+      meaning: MEANING[read ? 'read' : 'measure'],
+      title: evaluation ? nameOf(evaluation) : 'No measured results',
+      evaluation: evaluation ?? { radii: [], levels: [] },
+      sigma: model.sigma,
+      transfer: transfer ? { figures: transfer, attack: words(transfer.attack) } : null,
+      ...(read ? shares(evaluation) : curves(evaluation, /** @type {Measure} */ (measure))),
+    });
   }
 
   /** @param {Evaluation | undefined} evaluation @param {Measure} measure */
-  function drawCurves(evaluation, measure) {
+  function curves(evaluation, measure) {
     const { family, model } = page.wanted;
-    const { words, axis, norm } = MEASURES[measure];
+    const { words: name, axis, norm } = MEASURES[measure];
+    const chosen = widget.choice();
     const levels = evaluation?.levels ?? [];
     const options = form.peek();
     const own = options && page.shown?.family === family && !isOwn(family) ? [...page.tried(options)] : [];
@@ -104,22 +92,22 @@ export function chartFlow(page, form) {
     const seeds = seedCurves(levels, measure);
     const main = measure === 'mean_l2' ? evaluation : undefined;
     const { most } = trainingsOf(levels);
-    const used = options ? attackWords({ ...options, target: undefined }, form.info(options.attack)) : '';
-    const usual = evaluation ? attackWords(evaluation.attack, form.info(evaluation.attack.attack)) : '';
+    const used = options ? words({ ...options, target: undefined }) : '';
+    const usual = evaluation ? words(evaluation.attack) : '';
     const apart = own.length > 0 && evaluation !== undefined && used !== usual;
     const study = evaluation !== undefined && evaluation.networks !== family.id;
     const curves = {
       measured: curve(levels, measure),
       seeds,
-      predicted: main && predictedBox.checked ? predictions(levels) : [],
-      limit: (limitBox.checked && main?.limit) || null,
+      predicted: main && chosen.predicted ? predictions(levels) : [],
+      limit: (chosen.limit && main?.limit) || null,
       here: here ? measuredHere(here.points, measure) : [],
       picture: own.map(([sigma, { norms }]) => exact(sigma, norms[norm])),
       sigma: model.sigma,
       reach: Math.max(model.sigma, ...own.map(([sigma]) => sigma), ...[...levels, ...(here?.points ?? []), ...(study ? [] : family.models)].map(({ sigma }) => sigma)) || 0.1,
       axis,
       names: {
-        measured: most > 1 ? `${words}, over all trainings` : words,
+        measured: most > 1 ? `${name}, over all trainings` : name,
         band: `band: ${intervalWords(levels)}`,
         seeds: 'the same training repeated',
         predicted: 'predicted from accuracy under noise',
@@ -128,11 +116,9 @@ export function chartFlow(page, form) {
         picture: `this picture${options?.target ? ` made to see “${options.target}”` : ''}${apart ? `, ${used}` : ''}`,
       },
     };
-    widget.show(curvesPlot(curves));
-    find('chart-sentence', HTMLElement).textContent = evaluation?.growth[measure]?.text ?? '';
-    caption([
+    const caption = [
       evaluation
-        ? `${words.replace(/^./, (first) => first.toUpperCase())} against σ. Attack: ${nameOf(evaluation)}.`
+        ? `${name.replace(/^./, (first) => first.toUpperCase())} against σ. Attack: ${nameOf(evaluation)}.`
         : all && 'This copy of the site comes without measured results for these networks.',
       evaluation && 'Pictures that a network has wrong already, without any attack, are left out.',
       levels.some(({ trainings }) => trainings.some(({ failures }) => failures > 0)) && 'A picture that was not fooled counts as infinitely far, and an infinite figure is not drawn.',
@@ -141,24 +127,22 @@ export function chartFlow(page, form) {
       curves.limit !== null && 'Limit: half the distance to the nearest picture of another class, on average; no network can be right about both beyond it.',
       apart && `This picture was attacked with ${used}, the pictures of the curve with ${usual}.`,
       own.length > 0 && 'All of it is measured before the pictures are rounded to the 256 shades of a file.',
-      here?.points.length && `Measured here: ${attackWords(here.options, form.info(here.options.attack))}.`,
-    ]);
-    figures(curves, levels, evaluation ? nameOf(evaluation) : 'No measured results');
+      here?.points.length && `Measured here: ${words(here.options)}.`,
+    ];
+    return { curves, sentence: evaluation?.growth[measure]?.text ?? '', caption: joined(caption) };
   }
 
   /** @param {Evaluation | undefined} evaluation */
-  function drawShares(evaluation) {
-    const { radii, levels } = evaluation ?? { radii: [], levels: [] };
-    widget.show(sharesPlot({ radii, levels }, page.wanted.model.sigma));
-    find('chart-sentence', HTMLElement).textContent = evaluation?.growth.mean_l2?.text ?? '';
-    caption([
+  function shares(evaluation) {
+    const levels = evaluation?.levels ?? [];
+    const caption = [
       evaluation
         ? `Share of pictures still read correctly against ‖Δx‖₂. Attack: ${nameOf(evaluation)}${trainingsOf(levels).most > 1 ? ', mean over trainings' : ''}.`
         : all && 'This copy of the site comes without measured results for these networks.',
       evaluation && 'Where ‖Δx‖₂ is 0, it is the share read correctly without any attack.',
       levels.some(({ certified }) => certified) && 'Dashed: the share that is proved to stay right, by votes under noise; no attack on that vote can do better.',
-    ]);
-    shares({ radii, levels }, evaluation ? nameOf(evaluation) : 'No measured results');
+    ];
+    return { curves: null, sentence: evaluation?.growth.mean_l2?.text ?? '', caption: joined(caption) };
   }
 
   return {
@@ -167,12 +151,10 @@ export function chartFlow(page, form) {
     /** @param {MeasuredHere} points */
     measured(points) {
       live = points;
-      draw();
+      show();
     },
   };
 }
 
-/** @param {(string | false | null | undefined | 0)[]} sentences the caption's sentences; falsy ones are left out */
-function caption(sentences) {
-  find('chart-caption', HTMLElement).textContent = sentences.filter(Boolean).join(' ');
-}
+/** @param {(string | false | null | undefined | 0)[]} sentences falsy ones are left out */
+const joined = (sentences) => sentences.filter(Boolean).join(' ');

@@ -17,11 +17,11 @@ export function classifyFlow(page, session, pictures) {
   /** Resolves when the last classification ends: whether it succeeded. @type {Promise<boolean>} */
   let classified = Promise.resolve(false);
   /** Number of requests so far: if several files are given, only the last one is used. */
-  let asked = 0;
+  let requests = 0;
 
   /** Classifies with a changed picture, crop or network. If this fails, the page stays as it was. @param {Partial<Wish>} change */
   function classify(change) {
-    asked += 1;
+    requests += 1;
     page.wanted = { ...page.wanted, ...change };
     classified = predict(page.begin('classify'), page.wanted);
     return classified;
@@ -41,7 +41,7 @@ export function classifyFlow(page, session, pictures) {
       const same = shown !== null && shown.subject === subject && alike && shown.crop === wish.crop;
       const { picture, crop } = same ? shown : await job.wait(pictures.picture(bridge, family, subject, wish.crop));
       const loading = (/** @type {Loading} */ state) => {
-        if (!signal.aborted) run.tellLoading('the network', state);
+        if (!signal.aborted) run.loading('the network', state);
       };
       const predictions = await job.wait(bridge.predict(model.id, picture, { signal, loading }));
       page.wanted = { family, model, subject, crop };
@@ -64,9 +64,9 @@ export function classifyFlow(page, session, pictures) {
 
   function worker() {
     if (!session.device) {
-      const tell = () => run.tellLoading('the program', arrival);
-      tell();
-      watch(tell);
+      const showArrival = () => run.loading('the program', arrival);
+      showArrival();
+      watch(showArrival);
     }
     return session.worker();
   }
@@ -75,7 +75,7 @@ export function classifyFlow(page, session, pictures) {
     classify,
 
     /** Resolves when the picture is classified, or could not be. Starts a new classification if none is running. */
-    done: () => (page.job?.kind === 'classify' ? classified : classify({})),
+    done: () => (page.runs('classify') ? classified : classify({})),
 
     /** Opens the user's own picture. The page does not change until the file is known to be a picture. @param {File} file @param {Wish['family']} family @returns {Promise<boolean>} whether it is one */
     async open(file, family) {
@@ -83,16 +83,16 @@ export function classifyFlow(page, session, pictures) {
         complain('Another picture has to wait until the measuring is done or cancelled.');
         return false;
       }
-      const request = (asked += 1);
+      const request = (requests += 1);
       try {
         const subject = own(file);
         await pictures.open(await worker(), subject);
-        if (request !== asked) return false;
+        if (request !== requests) return false;
         const model = family === page.wanted.family ? page.wanted.model : family.models[0];
         classify({ family, model, subject, crop: null });
         return true;
       } catch (error) {
-        if (request !== asked) return false;
+        if (request !== requests) return false;
         page.changed();
         complain(error);
         return false;

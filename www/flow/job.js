@@ -4,18 +4,17 @@
 
 /**
  * Does `work` as the page's job. Its failure is reported, unless another job has replaced it; `failed` is called in both cases.
- * @param {import('../page.js').Page} page @param {import('../session.js').Session} session @param {Job['kind']} kind
+ * @param {import('../page.js').Page} page @param {import('../session.js').Session} session @param {import('../page.js').Kind} kind
  * @param {(job: Job) => Promise<void>} work
- * @param {{ retry?: () => void, failed?: (cancelled: boolean) => void }} [otherwise] how to try again, and what to do before the failure is reported
+ * @param {{ retry?: () => void, failed?: (cancelled: boolean) => void }} [otherwise] how to try again, and what says at the job's own place that it failed or was cancelled
  */
 export async function doJob(page, session, kind, work, { retry, failed } = {}) {
   const job = page.begin(kind);
   try {
     await work(job);
   } catch (error) {
-    failed?.(job.signal.aborted);
     session.leaveGpu();
-    page.fail(job, error, retry);
+    page.fail(job, error, retry, failed);
   } finally {
     page.end(job);
   }

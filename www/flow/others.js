@@ -12,47 +12,55 @@ import { doJob } from './job.js';
 export function othersFlow(page, session) {
   const widget = otherNetworks(ask, () => page.job?.abort());
   /** The result, and the predictions of each network for it. @type {{ outcome: Result['outcome'], seen: Map<string, Seen> } | null} */
-  let asked = null;
+  let answers = null;
+  let status = '';
 
   async function ask() {
     if (!page.result) return;
     const { of, outcome } = page.result;
     const { models } = of.family;
-    const here = { outcome, seen: new Map() };
-    asked = here;
+    /** @type {Map<string, Seen>} */
+    const seen = new Map();
+    answers = { outcome, seen };
     await doJob(page, session, 'others', async (job) => {
       page.changed();
       const bridge = await job.wait(session.worker());
       for (const { id } of models) {
-        const loading = (/** @type {import('../bridge.js').Loading} */ state) => job.signal.aborted || widget.tell(run.loadingShare(state));
-        widget.tell(`${here.seen.size} of ${counted(models.length, 'network')}`);
+        const loading = (/** @type {import('../bridge.js').Loading} */ state) => job.signal.aborted || say(run.loadingShare(state));
+        say(`${seen.size} of ${counted(models.length, 'network')}`);
         const [before] = await job.wait(bridge.predict(id, of.picture, { signal: job.signal, loading }));
         const [after] = await job.wait(bridge.predict(id, outcome.adversarial, { signal: job.signal }));
-        here.seen.set(id, { before, after });
+        seen.set(id, { before, after });
         page.changed();
       }
-      const fooled = models.filter(({ id }) => id !== of.model.id && here.seen.get(id).before.class !== here.seen.get(id).after.class).length;
+      const fooled = [...seen].filter(([id, { before, after }]) => id !== of.model.id && before.class !== after.class).length;
       const others = models.length - 1;
-      widget.tell(others === 1 ? `It ${fooled ? 'fools' : 'does not fool'} the other network.` : `It fools ${fooled} of the ${counted(others, 'other network')}.`);
-    }, { retry: ask, failed: (cancelled) => widget.tell(cancelled ? 'Cancelled.' : '') });
+      say(others === 1 ? `It ${fooled ? 'fools' : 'does not fool'} the other network.` : `It fools ${fooled} of the ${counted(others, 'other network')}.`);
+    }, { retry: ask, failed: (cancelled) => say(cancelled ? 'Cancelled.' : '') });
   }
 
-  return {
-    show() {
-      const { result } = page;
-      const report = result?.outcome.report;
-      if (asked && asked.outcome !== result?.outcome) {
-        asked = null;
-        widget.tell('');
-      }
-      widget.show({
-        shown: report !== undefined && report.eight_bit.class !== report.original.class && (result?.of.family.models.length ?? 0) > 1,
-        running: page.job?.kind === 'others',
-        allowed: page.allows('others'),
-        models: result?.of.family.models ?? [],
-        made: result?.of.model ?? null,
-        seen: asked?.seen ?? null,
-      });
-    },
-  };
+  /** @param {string} words */
+  function say(words) {
+    status = words;
+    show();
+  }
+
+  function show() {
+    const { result } = page;
+    if (answers && answers.outcome !== result?.outcome) {
+      answers = null;
+      status = '';
+    }
+    widget.show({
+      visible: page.offers('others'),
+      running: page.runs('others'),
+      allowed: page.allows('others'),
+      status,
+      models: result?.of.family.models ?? [],
+      made: result?.of.model ?? null,
+      seen: answers?.seen ?? null,
+    });
+  }
+
+  return { show };
 }

@@ -56,10 +56,9 @@ async function textOf(file) {
 
 /**
  * @param {import('../page.js').Page} page @param {import('../session.js').Session} session
- * @param {(family: Family, model?: ModelEntry) => void} use classifies the picture with a network of this family
- * @param {() => void} leave returns to the networks of the page
+ * @param {ReturnType<typeof import('./choose.js').chooseFlow>} choosing
  */
-export function ownFlow(page, session, use, leave) {
+export function ownFlow(page, session, { useFamily, leaveOwn }) {
   const widget = ownForm({
     onNetwork: open,
     onLabels: ([file]) => name(file),
@@ -67,11 +66,11 @@ export function ownFlow(page, session, use, leave) {
     onKeep: store,
     onLeave: () => {
       clearProblem();
-      leave();
+      leaveOwn();
     },
     onReturn: () => {
       clearProblem();
-      if (family && page.wanted.family !== family) use(family);
+      if (family && page.wanted.family !== family) useFamily(family);
       else reopen();
     },
   });
@@ -94,10 +93,12 @@ export function ownFlow(page, session, use, leave) {
   /** Why the last file cannot be used; empty if it can. */
   let problem = '';
   /** Number of requests so far: only the last one is used. */
-  let asked = 0;
+  let requests = 0;
+  /** What the form shows. @type {Parameters<typeof widget.show>[0]} */
+  let shown = { given: false, used: 'never', kept: [], allowed: true, status: '', notes: [] };
 
-  shelf.read().then((found) => {
-    kept = found;
+  shelf.read().then((stored) => {
+    kept = stored;
     page.changed();
   });
 
@@ -155,20 +156,20 @@ export function ownFlow(page, session, use, leave) {
   async function read(name, file, weights = []) {
     given = { name, file, weights };
     const size = [file, ...weights].reduce((sum, { size }) => sum + size, 0);
-    const request = (asked += 1);
-    widget.tell(`Reading ${name}…`);
+    const request = (requests += 1);
+    widget.show((shown = { ...shown, status: `Reading ${name}…`, notes: [] }));
     try {
       if (size > LARGEST) throw new Error(`it has ${megabytes(size)}, and at most ${LARGEST / 1e6} MB are read`);
       const bridge = await session.worker();
       const whole = weights.length > 0 ? await joined(bridge, file, weights) : file;
       const own = await bridge.network(name, await bytesOf(whole), { ...widget.options(), labels });
-      if (request !== asked) return false;
+      if (request !== requests) return false;
       clearProblem();
       adopt(whole, own);
       if (widget.keeps()) await store(true);
       return true;
     } catch (error) {
-      if (request !== asked) return false;
+      if (request !== requests) return false;
       const message = error instanceof Error ? error.message : String(error);
       const words = size > LARGE && message.startsWith('The computation stopped') ? `its ${megabytes(size)} are too much for this browser’s memory` : message;
       const what = words.replace(/^the ONNX network cannot be used: /, '').replace(/[^.!?]$/, '$&.');
@@ -194,7 +195,7 @@ export function ownFlow(page, session, use, leave) {
     const replaced = before !== undefined && before.sha256 !== model.sha256;
     notes = [...own.notes, ...(replaced ? ['It takes the place of another file of the same name. To have both, rename one.'] : [])];
     session.adopt(family);
-    use(family, model);
+    useFamily(family, model);
   }
 
   /** @param {boolean} wanted */
@@ -239,9 +240,10 @@ export function ownFlow(page, session, use, leave) {
         set = model;
         widget.restore({ normalisation: model.normalisation, input_size: [height, width] });
       }
-      if (problem) widget.tell(problem);
-      else if (family && page.job?.kind !== 'classify') widget.tell(describe(family), [...notes, ...(storage ? [storage] : [])]);
-      widget.show({ given: given !== null || used === 'now', used, kept: used === 'before' ? [] : waiting().map(({ name }) => name), allowed: page.allows('classify') });
+      shown = { ...shown, given: given !== null || used === 'now', used, kept: used === 'before' ? [] : waiting().map(({ name }) => name), allowed: page.allows('classify') };
+      if (problem) Object.assign(shown, { status: problem, notes: [] });
+      else if (family && !page.runs('classify')) Object.assign(shown, { status: describe(family), notes: [...notes, ...(storage ? [storage] : [])] });
+      widget.show(shown);
     },
   };
 }

@@ -1,6 +1,7 @@
 // A certificate for the shown picture by votes under noise, and the change that turns this vote.
 
 import { proof } from '../view/prove.js';
+import { counted } from '../words.js';
 import { doJob } from './job.js';
 
 /** Approximate time of the first round of votes, in milliseconds. */
@@ -23,8 +24,16 @@ const SURE = [0.5, 0.8, 0.95];
 /** @param {import('../page.js').Page} page @param {import('../session.js').Session} session */
 export function proveFlow(page, session) {
   const widget = proof({ onStart: () => prove(1), onMore: () => prove(10), onTurn: turnVote, onCancel: () => page.job?.abort() });
-  /** The last certificate, its picture, the milliseconds of a vote, and what turns it, once this was looked for. @type {{ of: Shown, sigma: number, certificate: import('../../pkg/decoy.js').Certificate, pace: number, turned?: import('../view/prove.js').Turned | null } | null} */
+  /** The last certificate, its picture, the milliseconds of a vote, and what turns it, once this was looked for. @type {{ of: Shown, sigma: number, certificate: import('../../pkg/decoy.js').Certificate, voteTime: number, turned?: import('../view/prove.js').Turned | null } | null} */
   let proved = null;
+  /** @type {import('../view/prove.js').Progress} */
+  let progress = { words: '', count: '' };
+
+  /** @param {import('../view/prove.js').Progress} next */
+  function advance(next) {
+    progress = next;
+    show();
+  }
 
   /** The usual σ of the votes: that of the network's training, or, if it had no noise, that of the next network. @param {Shown} shown */
   function noiseOf({ family, model }) {
@@ -38,68 +47,81 @@ export function proveFlow(page, session) {
     const sigma = widget.sigma() ?? noiseOf(of);
     await doJob(page, session, 'proof', async (job) => {
       proved = null;
+      progress = { words: 'Finding out how many votes fit into ten seconds…', count: '' };
       page.changed();
-      widget.begin();
       const bridge = await job.wait(session.worker());
       const options = { sigma, choose: 8, count: 24, alpha: ALPHA, seed: 1 };
       await job.wait(bridge.certify(of.model.id, of.picture, { ...options, choose: 1, count: 1 }, { signal: job.signal }));
       const began = performance.now();
       await job.wait(bridge.certify(of.model.id, of.picture, options, { signal: job.signal }));
-      const pace = (performance.now() - began) / (options.choose + options.count);
-      const fitting = Math.round(PATIENCE / pace / 100) * 100;
+      const voteTime = (performance.now() - began) / (options.choose + options.count);
+      const fitting = Math.round(PATIENCE / voteTime / 100) * 100;
       const count = times * Math.min(Math.max(fitting, LEAST), MOST);
       const certificate = await job.wait(bridge.certify(of.model.id, of.picture, { sigma, choose: CHOOSE, count, alpha: ALPHA, seed: 0 }, {
         signal: job.signal,
-        progress: (state) => job.signal.aborted || widget.advance(state, of.family.labels),
+        progress: (state) => job.signal.aborted || advance({ words: 'Voting…', done: state.votes, all: state.total, count: leaderOf(state, of.family.labels) }),
       }));
-      proved = { of, sigma, certificate, pace };
+      proved = { of, sigma, certificate, voteTime };
     }, { retry: () => prove(times) });
   }
 
   /** Looks for the smallest change with which the vote is for another name. */
   async function turnVote() {
     if (!proved) return;
-    const { of, sigma, certificate, pace } = proved;
+    const { of, sigma, certificate, voteTime } = proved;
     await doJob(page, session, 'proof', async (job) => {
+      const words = 'Looking for the smallest change that turns the vote…';
+      progress = { words, count: '' };
       page.changed();
-      widget.beginSearch();
       const bridge = await job.wait(session.worker());
       // A step is a forward and a backward pass of every copy, three times the cost of a vote.
-      const draws = Math.min(Math.max(Math.round(PATIENCE / (3 * STEPS * pace)), FEWEST_DRAWS), DRAWS);
+      const most = SURE.length * STEPS; // if the first try does not turn the vote
+      const draws = Math.min(Math.max(Math.round(PATIENCE / (3 * STEPS * voteTime)), FEWEST_DRAWS), DRAWS);
       /** @type {import('../view/prove.js').Turned | null} */
       let turned = null;
       for (const [round, sure] of SURE.entries()) {
         const { report, adversarial } = await job.wait(bridge.attack(of.model.id, of.picture, { attack: 'ddn', steps: STEPS, sure }, {
           signal: job.signal,
-          progress: ({ step }) => job.signal.aborted || widget.search(round * STEPS + step, SURE.length * STEPS),
+          progress: ({ step }) => {
+            const done = round * STEPS + step;
+            if (!job.signal.aborted) advance({ words, done, all: most, count: `${counted(done, 'step')} of at most ${most}` });
+          },
         }, { sigma, draws }));
         if (!report.eight_bit.success) continue;
         const vote = { sigma, choose: CHOOSE, count: 1, alpha: ALPHA, seed: 2 };
-        const found = await job.wait(bridge.certify(of.model.id, adversarial, vote, { signal: job.signal }));
-        if (found.class === certificate.class) continue;
-        turned = { size: report.eight_bit.norms.l2, label: of.family.labels[found.class], votes: CHOOSE };
+        const votes = await job.wait(bridge.certify(of.model.id, adversarial, vote, { signal: job.signal }));
+        if (votes.class === certificate.class) continue;
+        turned = { size: report.eight_bit.norms.l2, label: of.family.labels[votes.class], votes: CHOOSE };
         break;
       }
       if (proved?.certificate === certificate) proved.turned = turned;
     }, { retry: turnVote });
   }
 
-  return {
-    show() {
-      if (proved && page.shown?.picture !== proved.of.picture) proved = null;
-      const here = proved && page.shown?.model === proved.of.model ? proved : null;
-      const report = page.result?.of.model === here?.of.model ? page.result?.outcome.report : undefined;
-      const label = here && here.of.family.labels[here.certificate.class];
-      const seen = page.shown?.predictions[0].label;
-      // The two bounds belong together only if the vote is for the name that the attack changed.
-      const fooled = report?.eight_bit.success && report.target === null && label === seen ? report.eight_bit.norms.l2 : null;
-      widget.show({
-        running: page.job?.kind === 'proof',
-        available: page.shown !== null && page.allows('proof'),
-        proved: here && { ...here, label: label ?? '', seen: seen ?? '' },
-        fooled,
-        sigma: page.shown && noiseOf(page.shown),
-      });
-    },
-  };
+  function show() {
+    if (proved && page.shown?.picture !== proved.of.picture) proved = null;
+    const here = proved && page.shown?.model === proved.of.model ? proved : null;
+    const report = page.result?.of.model === here?.of.model ? page.result?.outcome.report : undefined;
+    const label = here && here.of.family.labels[here.certificate.class];
+    const seen = page.shown?.predictions[0].label;
+    // The two bounds belong together only if the vote is for the name that the attack changed.
+    const fooled = report?.eight_bit.success && report.target === null && label === seen ? report.eight_bit.norms.l2 : null;
+    widget.show({
+      running: page.runs('proof'),
+      allowed: page.allows('proof'),
+      progress,
+      proved: here && { ...here, label: label ?? '', seen: seen ?? '' },
+      fooled,
+      sigma: page.shown && noiseOf(page.shown),
+    });
+  }
+
+  return { show };
+}
+
+/** The votes so far, and the name that leads. @param {import('../../pkg/decoy.js').VotingProgress} progress @param {string[]} labels */
+function leaderOf({ votes, total, by_class }, labels) {
+  const leader = by_class.reduce((best, value, index) => (value > by_class[best] ? index : best), 0);
+  const cast = by_class.reduce((sum, value) => sum + value, 0);
+  return `${votes} of ${total} votes; ${by_class[leader]} of the last ${cast} for “${labels[leader]}”`;
 }

@@ -11,7 +11,7 @@ import { doJob } from './job.js';
 /** @typedef {import('../page.js').Family} Family */
 /** @typedef {import('../page.js').Picture} Picture */
 /** @typedef {import('../page.js').Result} Result */
-/** @typedef {Pick<Result, 'options' | 'outcome' | 'device'> & { model: Family['models'][number] }} Found */
+/** @typedef {Pick<Result, 'options' | 'outcome' | 'device'> & { model: Family['models'][number] }} Searched what a search on a network has given */
 
 /**
  * @param {import('../page.js').Page} page @param {import('../session.js').Session} session
@@ -21,22 +21,26 @@ import { doJob } from './job.js';
  */
 export function stripFlow(page, session, form, classifying, attacks) {
   const widget = strip(fill, () => page.job?.abort(), open);
-  /** @type {Family | null} */
-  let family = null;
+  /** @type {Family['models'] | null} */
+  let networks = null;
   /** @type {Picture | null} */
   let picture = null;
   /** The attack with which the strip was made, as JSON. */
   let attack = '';
-  /** Milliseconds taken for what was found. */
+  /** Milliseconds taken for the results. */
   let taken = 0;
-  /** Results by network. @type {Map<string, Found>} */
-  const found = new Map();
-  const data = dataButtons('strip-data', 'the strip', 'noise-strip', () => [...found.values()].map(({ options, model, outcome: { report } }) => trialRow({ options, model, report })));
+  /** Results by network. @type {Map<string, Searched>} */
+  const results = new Map();
+  /** What the strip shows of each network. @type {Map<string, import('../view/strip.js').Outcome>} */
+  const outcomes = new Map();
+  let [status, growth] = ['', ''];
+  const data = dataButtons('strip-data', 'the strip', 'noise-strip', () => [...results.values()].map(({ options, model, outcome: { report } }) => trialRow({ options, model, report })));
 
   function clear() {
-    found.clear();
+    results.clear();
+    outcomes.clear();
     taken = 0;
-    widget.clear();
+    [status, growth] = ['', ''];
   }
 
   /** Attacks all networks. Continues a stopped run if the settings are the same. */
@@ -44,81 +48,84 @@ export function stripFlow(page, session, form, classifying, attacks) {
     const options = form.read();
     if (!page.shown || !options) return;
     const { picture, family: { models } } = page.shown;
-    if (attack !== JSON.stringify(options) || models.every(({ id }) => found.has(id))) clear();
+    const all = counted(models.length, 'network');
+    if (attack !== JSON.stringify(options) || models.every(({ id }) => results.has(id))) clear();
     attack = JSON.stringify(options);
     await doJob(page, session, 'strip', async (job) => {
       const { signal } = job;
       const began = performance.now();
+      [status, growth] = [`Fooling ${all}…`, ''];
       page.changed();
-      widget.begin();
-      for (const model of models.filter(({ id }) => !found.has(id))) {
+      for (const model of models.filter(({ id }) => !results.has(id))) {
         const { id } = model;
-        const tell = (/** @type {string} */ words) => signal.aborted || widget.progress(id, { words });
+        const progress = (/** @type {string} */ words) => signal.aborted || put(id, { words });
         try {
-          tell('preparing');
+          progress('preparing');
           const bridge = await job.wait(session.worker());
           const outcome = await job.wait(bridge.attack(id, picture, options, {
             signal,
-            loading: (state) => tell(run.loadingShare(state)),
-            progress: ({ step, steps }) => tell(`step ${step} of ${steps}`),
+            loading: (state) => progress(run.loadingShare(state)),
+            progress: ({ step, steps }) => progress(`step ${step} of ${steps}`),
           }));
           page.record(options, model, outcome.report);
-          found.set(id, { options, model, outcome, device: /** @type {NonNullable<typeof session.device>} */ (session.device) });
-          widget.result(id, resultOf(outcome));
+          results.set(id, { options, model, outcome, device: /** @type {NonNullable<typeof session.device>} */ (session.device) });
+          put(id, outcomeOf(outcome));
         } catch (error) {
-          if (signal.aborted) break;
+          if (signal.aborted) {
+            outcomes.delete(id);
+            break;
+          }
           session.leaveGpu();
-          widget.result(id, { failed: error instanceof Error ? error.message : String(error) });
+          put(id, { words: error instanceof Error ? error.message : String(error) });
         }
       }
       taken += performance.now() - began;
-      const all = counted(models.length, 'network');
-      widget.end(
-        !signal.aborted ? `${attackWords(options, form.info(options.attack))}: ${all} in ${duration(taken)}.`
-        : found.size ? `Stopped after ${found.size} of ${all}. “Fool every network” continues from here.`
-        : '',
-        signal.aborted ? '' : growth(models, found),
-      );
+      if (!signal.aborted) [status, growth] = [`${attackWords(options, form.info(options.attack))}: ${all} in ${duration(taken)}.`, growthOf(models, results)];
+      else status = results.size ? `Stopped after ${results.size} of ${all}. “Fool every network” continues from here.` : '';
+      show();
     });
+  }
+
+  /** @param {string} id of the network @param {import('../view/strip.js').Outcome} outcome */
+  function put(id, outcome) {
+    outcomes.set(id, outcome);
+    show();
   }
 
   /** Shows a network and its result. @param {string} id */
   async function open(id) {
-    const kept = found.get(id);
+    const kept = results.get(id);
     if (!kept || !(await classifying.classify({ model: kept.model })) || !page.shown) return;
     attacks.settle({ of: page.shown, ...kept });
     page.changed();
   }
 
   /** The new prediction; and the one before, if it differs from that of the network on the page. @param {Result['outcome']} outcome */
-  function resultOf({ adversarial, report: { original, norm, eight_bit: { success, label, probability, norms } } }) {
-    if (!success) return { failed: 'not fooled' };
+  function outcomeOf({ adversarial, report: { original, norm, eight_bit: { success, label, probability, norms } } }) {
+    if (!success) return { words: 'not fooled' };
     const before = page.shown?.predictions[0].label;
     return { picture: adversarial, label: original.label === before ? label : `${label} (before: ${original.label})`, probability, norm, size: norms[norm] };
   }
 
-  return {
-    show() {
-      if (family !== page.wanted.family) {
-        family = page.wanted.family;
-        found.clear();
-        widget.show(family.models);
-      }
-      // The results of another picture are discarded.
-      if (picture !== (page.shown?.picture ?? null)) {
-        picture = page.shown?.picture ?? null;
-        clear();
-      }
-      data.shown(found.size > 0);
-      widget.enabled(page.shown?.family === family && family.models.length > 1 && form.ready() && page.allows('strip'));
-    },
-  };
+  function show() {
+    const { shown, wanted: { family: { models } } } = page;
+    // The results of other networks or of another picture are discarded.
+    if (networks !== models || picture !== (shown?.picture ?? null)) {
+      networks = models;
+      picture = shown?.picture ?? null;
+      clear();
+    }
+    data.show({ visible: results.size > 0 });
+    widget.show({ models, running: page.runs('strip'), allowed: page.allows('strip'), outcomes, status, growth });
+  }
+
+  return { show };
 }
 
-/** The effect of noise in training, in a sentence. @param {Family['models']} models sorted by σ @param {Map<string, Found>} found */
-function growth([clean, ...noisy], found) {
+/** The effect of noise in training, in a sentence. @param {Family['models']} models sorted by σ @param {Map<string, Searched>} results */
+function growthOf([clean, ...noisy], results) {
   const sizes = (/** @type {Family['models']} */ models) => models.flatMap(({ id }) => {
-    const report = found.get(id)?.outcome.report;
+    const report = results.get(id)?.outcome.report;
     return report?.eight_bit.success ? [report.eight_bit.norms[report.norm]] : [];
   });
   const [first] = sizes([clean]);

@@ -13,27 +13,31 @@ import { doJob } from './job.js';
 
 /**
  * @param {import('../page.js').Page} page @param {import('../session.js').Session} session
- * @param {import('../galleries.js').Galleries} galleries @param {import('../pictures.js').Pictures} pictures
+ * @param {import('../pictures.js').Pictures} pictures
  * @param {ReturnType<typeof import('../view/attack.js').attackForm>} form
  * @param {(measured: import('../page.js').MeasuredHere) => void} onPoints
  */
-export function sweepFlow(page, session, galleries, pictures, form, onPoints) {
-  const widget = sweepForm(sweep, () => page.job?.abort(), estimate);
-  const galleryOf = (/** @type {Family} */ { id }) => galleries.here.find(({ family }) => family === id);
+export function sweepFlow(page, session, pictures, form, onPoints) {
+  const widget = sweepForm(sweep, cancel, estimate);
+  /** The family to which `status` belongs. */
+  let statusOf = '';
+  let status = '';
+  /** @type {import('../../pkg/decoy.js').SweepProgress | null} */
+  let progress = null;
 
   /** @param {number} images */
   async function sweep(images) {
     const chosen = form.read();
-    const { family } = page.wanted;
-    const gallery = galleryOf(family);
+    const { gallery, wanted: { family } } = page;
     if (!gallery || !chosen) return;
     const { models } = family;
     // The curve is for the smallest change, so target and region are not used.
     const { target, region, ...options } = chosen;
     await doJob(page, session, 'sweep', async (job) => {
       const { signal } = job;
+      status = 'Fetching pictures and networks…';
+      progress = null;
       page.changed();
-      widget.tell('Fetching pictures and networks…');
       const bridge = await job.wait(session.worker());
       /** @type {Picture[]} */
       const seen = [];
@@ -46,37 +50,59 @@ export function sweepFlow(page, session, galleries, pictures, form, onPoints) {
       }
       const report = await bridge.sweep(models.map(({ id }) => id), seen, Uint32Array.from(classes), options, {
         signal,
-        progress: (progress) => {
-          widget.advance(progress, models.length);
-          if (progress.points.length) onPoints({ family, options, images, points: progress.points });
+        progress: (state) => {
+          const { points } = progress = state;
+          // Announced once for each network: for each picture it would be too often for screen readers.
+          say(`Measuring network ${Math.max(points.length, 1)} of ${models.length}…`);
+          if (points.length) onPoints({ family, options, images, points });
         },
       });
       if (report.points.length) onPoints({ family, options, images, points: report.points });
       const measured = report.points.length > 0;
-      widget.tell(report.cancelled
+      say(report.cancelled
         ? measured ? 'Cancelled. What was measured until then is in the chart.' : 'Cancelled.'
         : `Measured ${counted(images, 'picture')} on ${counted(report.points.length, 'network')} in ${duration(report.milliseconds)}.`);
-    }, { failed: (cancelled) => widget.tell(cancelled ? 'Cancelled.' : 'Nothing was measured.') });
+    }, { failed: (cancelled) => say(cancelled ? 'Cancelled.' : 'Nothing was measured.') });
   }
 
   /** The expected duration in words, from the speed of the last search. @param {number} images */
   function estimate(images) {
     const { family } = page.wanted;
     const cost = form.cost();
-    const pace = page.pace(family);
-    if (!cost || !pace || !(images > 0)) return 'Fool the network once to see how long this takes.';
-    return `About ${duration(pace * cost * images * family.models.length)} at the pace of your last search.`;
+    const passTime = page.passTime(family);
+    if (!cost || !passTime || !(images > 0)) return 'Fool the network once to see how long this takes.';
+    return `About ${duration(passTime * cost * images * family.models.length)} at the pace of your last search.`;
   }
 
-  return {
-    show() {
-      const { family } = page.wanted;
-      const gallery = galleryOf(family);
-      const all = gallery ? everything(gallery) : [];
-      widget.offer(family.id, all.length, all.some(({ label }) => label === null), galleries.missing.get(family.id) ?? '');
-      widget.show(page.job?.kind === 'sweep', gallery !== undefined || galleries.missing.has(family.id), gallery !== undefined && form.ready() && page.allows('sweep'));
-    },
-  };
+  function cancel() {
+    say('Stopping…');
+    page.job?.abort();
+  }
+
+  /** @param {string} words */
+  function say(words) {
+    status = words;
+    show();
+  }
+
+  function show() {
+    const { gallery, galleries: { missing }, wanted: { family } } = page;
+    if (statusOf !== family.id) [statusOf, status] = [family.id, ''];
+    const all = gallery ? everything(gallery) : [];
+    widget.show({
+      family: family.id,
+      pictures: all.length,
+      unlabelled: all.some(({ label }) => label === null),
+      missing: missing.get(family.id) ?? '',
+      visible: gallery !== undefined || missing.has(family.id),
+      running: page.runs('sweep'),
+      allowed: page.allows('sweep'),
+      status,
+      progress,
+    });
+  }
+
+  return { show };
 }
 
 /** The class of a picture; if it is unknown, the prediction of the family's first network. @param {Bridge} bridge @param {Family} family @param {Subject} subject @param {Picture} picture */

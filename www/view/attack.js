@@ -183,14 +183,12 @@ export function attackForm(onChange) {
       choose(select.value);
     },
 
-    ready: () => attacks.length > 0,
-
     /**
      * Sets the family of the networks: each has its own labels and largest default number of steps. If the page returns
      * to the family before without having classified a picture in between, the settings return too.
-     * @param {Family} next @param {boolean} classified whether the family has classified the picture
+     * @param {{ family: Family, classified: boolean }} state `classified`: whether the family has classified the picture
      */
-    setFamily(next, classified) {
+    show({ family: next, classified }) {
       const back = next === before?.family ? before.wish : null;
       if (next !== family && attacks.length && family) before ??= { family, wish: Object.fromEntries(Object.entries(options()).map(([name, value]) => [name, String(value)])) };
       if (classified || back) before = null;

@@ -39,11 +39,11 @@ export function camera(onFile, onError) {
     ready(false);
     dialog.showModal();
     try {
-      const found = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment', width: { ideal: 1280 }, height: { ideal: 960 } } });
-      if (request !== opened || !dialog.open) return stop(found);
-      stream = found;
-      video.srcObject = found;
-      for (const track of found.getTracks()) track.onended = () => fail(REASONS.AbortError);
+      const granted = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment', width: { ideal: 1280 }, height: { ideal: 960 } } });
+      if (request !== opened || !dialog.open) return stop(granted);
+      stream = granted;
+      video.srcObject = granted;
+      for (const track of granted.getTracks()) track.onended = () => fail(REASONS.AbortError);
     } catch (error) {
       if (request === opened && dialog.open) fail(reason(error));
     }

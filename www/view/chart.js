@@ -1,113 +1,61 @@
-// A chart with its legend, and the values under the pointer in words.
+// The chart of robustness: the choice of what it shows, its sentences, and its figures as a plot and as a table.
 
-import { find, make } from './dom.js';
+import { curvesPlot } from './curves.js';
+import { find } from './dom.js';
+import { plotView } from './plot.js';
+import { sharesPlot } from './shares.js';
+import { figures, shares } from './table.js';
+import { transferTable } from './transfer.js';
 
-/** @typedef {import('../vendor/uPlot.js').default} uPlot */
-
-/**
- * @typedef {object} Line
- * @property {(number | null)[]} values one for each x; the line continues over missing ones
- * @property {string} colour
- * @property {number} [width]
- * @property {number[]} [dash]
- * @property {boolean} [dots]
- */
+/** @typedef {import('../robustness.js').Evaluation} Evaluation */
 
 /**
- * @typedef {object} Plot
- * @property {{ label: string, reach: [number, number], words: (value: number) => string }} across
- * @property {{ label: string, reach: [number, number], words: (value: number) => string }} up
- * @property {number[]} xs in rising order
- * @property {Line[]} lines
- * @property {{ high: (number | null)[], low: (number | null)[] } | null} band
- * @property {(u: uPlot) => void} [below] draws under the lines
- * @property {(u: uPlot) => void} [above] draws over them
- * @property {(index: number) => string} read the values at one of the xs, in words
- * @property {{ swatch: string, words: string, colour?: string }[]} legend
+ * @typedef {object} State
+ * @property {string[]} names of the evaluations that can be chosen
+ * @property {number} index of the chosen one
+ * @property {boolean} predictable whether the prediction from the accuracy under noise can be shown
+ * @property {boolean} limited whether the limit of any network can be shown
+ * @property {string} meaning how to read the chart
+ * @property {string} sentence the effect of noise
+ * @property {string} caption
+ * @property {string} title of the table
+ * @property {import('./curves.js').Curves | null} curves null: the shares still read correctly are shown
+ * @property {Pick<Evaluation, 'radii' | 'levels'>} evaluation
+ * @property {number} sigma of the dial
+ * @property {{ figures: import('../robustness.js').Transfer, attack: string } | null} transfer its figures, and the attack in words
  */
 
-/** Returns a colour of the page by its name in the style sheet. @typedef {(name: string) => string} Palette */
+/** @param {Record<string, string>} measures what can be shown, in words @param {() => void} onChoice */
+export function chart(measures, onChoice) {
+  const plot = plotView();
+  const evaluations = find('evaluation', HTMLSelectElement);
+  const measure = find('measure', HTMLSelectElement);
+  const predicted = find('predicted', HTMLInputElement);
+  const limit = find('limit', HTMLInputElement);
+  let listed = '';
 
-const HEIGHT = 340;
-
-export function chart() {
-  const root = find('chart', HTMLElement);
-  const legend = find('legend', HTMLElement);
-  const readout = find('chart-readout', HTMLElement);
-  /** @type {((colour: Palette) => Plot) | null} */
-  let shown = null;
-  /** @type {uPlot | null} */
-  let drawn = null;
-  /** The chart library. The page does not wait for it, and works without it. @type {typeof import('../vendor/uPlot.js').default | null} */
-  let library = null;
-
-  import('../vendor/uPlot.js').then(({ default: loaded }) => {
-    library = loaded;
-    draw();
-  }, () => root.replaceChildren(make('p', { className: 'note' }, 'This browser cannot draw the chart. The table below has its figures.')));
-  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
-  new ResizeObserver(() => drawn?.setSize({ width: root.clientWidth, height: HEIGHT })).observe(root);
-
-  function draw() {
-    if (!shown || !library) return;
-    const style = getComputedStyle(root);
-    const colour = (/** @type {string} */ name) => style.getPropertyValue(`--${name}`).trim();
-    const plot = shown(colour);
-    const pointer = drawn?.cursor;
-    drawn?.destroy();
-    readout.textContent = '';
-    const { xs, lines, band } = plot;
-    drawn = new library(
-      options(plot, { width: root.clientWidth, font: `12px ${style.fontFamily}`, colour, pointer }, (words) => (readout.textContent = words)),
-      [xs, ...lines.map(({ values }) => values), ...(band ? [band.high, band.low] : [])],
-      root,
-    );
-    legend.replaceChildren(...plot.legend.map(({ swatch, words, colour }) => {
-      const mark = make('span', { className: `swatch ${swatch}` });
-      if (colour) mark.style.setProperty('--colour', colour);
-      return make('li', {}, mark, words);
-    }));
-  }
+  measure.replaceChildren(...Object.entries(measures).map(([value, words]) => new Option(words, value)));
+  evaluations.onchange = measure.onchange = predicted.onchange = limit.onchange = onChoice;
 
   return {
-    /** Shows a plot; it is drawn again when the colours of the page change. @param {(colour: Palette) => Plot} plot */
-    show(plot) {
-      shown = plot;
-      draw();
-    },
-  };
-}
+    /** What is chosen. */
+    choice: () => ({ index: evaluations.selectedIndex, measure: measure.value, predicted: predicted.checked, limit: limit.checked }),
 
-/** @param {Plot} plot @param {{ width: number, font: string, colour: Palette, pointer?: uPlot.Cursor }} look @param {(words: string) => void} tell @returns {uPlot.Options} */
-function options({ across, up, lines, band, below, above, read }, { width, font, colour, pointer }, tell) {
-  const axis = { font, labelFont: font, labelSize: 22, stroke: colour('quiet'), grid: { stroke: colour('hair'), width: 1 }, ticks: { stroke: colour('hair'), width: 1, size: 4 } };
-  const hidden = { width: 0, points: { show: false } };
-  return {
-    width,
-    height: HEIGHT,
-    padding: [8, 8, 0, 0],
-    legend: { show: false },
-    cursor: { drag: { x: false, y: false }, y: false, points: { show: false } },
-    scales: { x: { time: false, range: across.reach }, y: { range: up.reach } },
-    axes: [
-      { ...axis, label: across.label, size: 30, space: 56, values: (_, splits) => splits.map(across.words) },
-      { ...axis, label: up.label, size: 48, values: (_, splits) => splits.map(up.words) },
-    ],
-    series: [
-      {},
-      ...lines.map(({ colour, width = 1, dash, dots }) => ({
-        pxAlign: 0, // without rounding to whole pixels, curves are smooth
-        stroke: colour, width, dash, spanGaps: true, points: dots ? { show: true, size: 6, width: 0, fill: colour } : { show: false },
-      })),
-      ...(band ? [hidden, hidden] : []),
-    ],
-    bands: band ? [{ series: [lines.length + 1, lines.length + 2], fill: colour('band') }] : [],
-    hooks: {
-      drawAxes: below ? [below] : [],
-      draw: above ? [above] : [],
-      // Keeps the words for the place under the pointer when the chart is drawn again.
-      ready: [(u) => pointer && u.setCursor({ left: pointer.left ?? -1, top: pointer.top ?? -1 })],
-      setCursor: [(u) => tell(u.cursor.idx == null ? '' : read(u.cursor.idx))],
+    /** @param {State} state */
+    show({ names, index, predictable, limited, meaning, sentence, caption, title, curves, evaluation, sigma, transfer }) {
+      if (names.join('\n') !== listed) {
+        listed = names.join('\n');
+        evaluations.replaceChildren(...names.map((name) => new Option(name)));
+      }
+      evaluations.selectedIndex = index;
+      find('evaluation-field', HTMLElement).hidden = names.length < 2;
+      predicted.parentElement?.toggleAttribute('hidden', !predictable);
+      limit.parentElement?.toggleAttribute('hidden', !limited);
+      for (const [place, words] of Object.entries({ meaning, sentence, caption })) find(`chart-${place}`, HTMLElement).textContent = words;
+      plot.show(curves ? curvesPlot(curves) : sharesPlot(evaluation, sigma));
+      if (curves) figures(curves, evaluation.levels, title);
+      else shares(evaluation, title);
+      transferTable(transfer?.figures, transfer?.attack ?? '');
     },
   };
 }

@@ -17,8 +17,8 @@ export function commandLine() {
   };
 
   return {
-    /** @param {import('../page.js').Result | null} result */
-    show(result) {
+    /** @param {{ result: import('../page.js').Result | null }} state */
+    show({ result }) {
       const line = result ? command(result) : '';
       find('command', HTMLElement).hidden = !result;
       if (words.textContent === line) return;

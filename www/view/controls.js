@@ -7,6 +7,7 @@ export function controls({ onFool, onLonger, onCancel }) {
   const fool = find('fool', HTMLButtonElement);
   const cancel = find('cancel', HTMLButtonElement);
   const longer = find('longer', HTMLButtonElement);
+  const choice = find('device', HTMLSelectElement);
   const fields = (/** @type {string[]} */ ...names) => names.map((name) => find(`${name}-fields`, HTMLFieldSetElement));
   const [pictureFields, attackFields] = [fields('picture', 'dial'), fields('attack', 'aim')];
 
@@ -18,17 +19,20 @@ export function controls({ onFool, onLonger, onCancel }) {
   });
 
   return {
-    /** @param {import('../page.js').Page} page @param {ReturnType<typeof import('./attack.js').attackForm>} form */
-    show(page, form) {
-      const { job, result, wanted } = page;
+    /**
+     * @param {{ cancel: boolean, late: boolean, longer: boolean } & Record<'attack' | 'classify' | 'settings' | 'device', boolean>} state
+     * which buttons are visible, `late`: not at once; and what is allowed
+     */
+    show({ late, attack, classify, settings, device, ...visible }) {
       const focused = [cancel, longer].find((button) => button === document.activeElement);
-      cancel.hidden = job?.kind !== 'attack' && job?.kind !== 'classify';
-      cancel.classList.toggle('late', job?.kind === 'classify');
-      longer.hidden = job !== null || !result || result.stopped !== undefined || !form.improves(result.outcome.report.success);
-      fool.disabled = wanted.subject === null || !page.allows('attack');
+      cancel.hidden = !visible.cancel;
+      cancel.classList.toggle('late', late);
+      longer.hidden = !visible.longer;
+      fool.disabled = !attack;
       if (focused?.hidden) fool.focus();
-      for (const field of pictureFields) field.disabled = !page.allows('classify');
-      for (const field of attackFields) field.disabled = !form.ready() || !page.allows('settings');
+      for (const field of pictureFields) field.disabled = !classify;
+      for (const field of attackFields) field.disabled = !settings;
+      choice.disabled = !device;
     },
   };
 }

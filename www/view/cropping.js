@@ -19,8 +19,8 @@ export function cropField(onCrop) {
   });
   /** Picture and crop in the frame. @type {{ subject: Subject | null, crop: Crop | null }} */
   const framed = { subject: null, crop: null };
-  /** Whether a search is running or has ended; at its start the frame is closed, to make room for its pictures. */
-  let covered = false;
+  /** Whether it was covered before; when it is, the frame is closed, to make room for the pictures of the search. */
+  let closed = false;
 
   button.onclick = () => reveal(Boolean(panel.hidden));
 
@@ -32,12 +32,12 @@ export function cropField(onCrop) {
   }
 
   return {
-    /** @param {Wish} wish @param {boolean} cover whether there is a search, or its result */
-    show({ family, subject, crop }, cover) {
+    /** @param {Omit<Wish, 'model'> & { covered: boolean }} state `covered`: there is a search, or its result */
+    show({ family, subject, crop, covered }) {
       const opened = subject?.croppable ? subject.file.opened : null;
       button.hidden = !opened;
-      if (cover && !covered) reveal(false);
-      covered = cover;
+      if (covered && !closed) reveal(false);
+      closed = covered;
       const other = framed.subject !== (opened && subject);
       const square = opened && (crop ?? centre(family, opened));
       if (!other && same(square, framed.crop)) return;

@@ -4,8 +4,8 @@ import { figure, sigma as sigmaWords } from '../words.js';
 
 /** @typedef {import('../vendor/uPlot.js').default} uPlot */
 /** @typedef {import('../robustness.js').Point} Point */
-/** @typedef {import('./chart.js').Palette} Palette */
-/** @typedef {import('./chart.js').Plot} Plot */
+/** @typedef {import('./plot.js').Palette} Palette */
+/** @typedef {import('./plot.js').Plot} Plot */
 
 /**
  * @typedef {object} Curves

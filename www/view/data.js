@@ -23,9 +23,9 @@ export function dataButtons(place, what, name, rows) {
   const root = find(place, HTMLElement);
   root.append(make('span', { className: 'note' }, 'Save as '), save('csv', 'text/csv', csv), ' ', save('json', 'application/json', json));
   return {
-    /** @param {boolean} on */
-    shown(on) {
-      root.hidden = !on;
+    /** @param {{ visible: boolean }} state */
+    show({ visible }) {
+      root.hidden = !visible;
     },
   };
 }

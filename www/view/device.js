@@ -16,13 +16,8 @@ export function deviceField(onChoice) {
     },
 
     /** @param {string} words */
-    tell(words) {
+    report(words) {
       line.textContent = words;
-    },
-
-    /** @param {boolean} allowed */
-    enable(allowed) {
-      select.disabled = !allowed;
     },
   };
 }

@@ -34,13 +34,13 @@ export function dial(onChange) {
   function choose(index) {
     if (range.matches(':disabled') || !family) return;
     const model = family.models[index];
-    show(family, model);
+    show({ family, model });
     onChange(model);
   }
   range.oninput = () => choose(range.valueAsNumber);
 
-  /** @param {import('../../pkg/decoy.js').Family} shown its models sorted by σ @param {ModelEntry} model */
-  function show(shown, model) {
+  /** @param {{ family: import('../../pkg/decoy.js').Family, model: ModelEntry }} state the family's models are sorted by σ */
+  function show({ family: shown, model }) {
     const { models } = shown;
     const own = isOwnFile(model);
     if (shown !== family) mark(models);

@@ -35,8 +35,8 @@ export function galleryView(gallery, title, onChoice) {
   }
 
   return {
-    /** @param {Subject | null} subject @param {boolean} open whether the other pictures of its group can be chosen */
-    show(subject, open) {
+    /** @param {{ subject: Subject | null, open: boolean }} state `open`: whether the other pictures of its group can be chosen */
+    show({ subject, open }) {
       const here = subject?.place?.family === family ? subject.place : null;
       if (here) ({ group, index } = here);
       root.classList.toggle('folded', !open);

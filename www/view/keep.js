@@ -59,8 +59,8 @@ export function saveForm() {
   }
 
   return {
-    /** @param {Result | null} result @param {{ words: string, missing: string, run: boolean }} link the part of the address from # on; what it cannot contain, in words; and whether it starts the attack */
-    show(result, { words, missing, run }) {
+    /** @param {{ result: Result | null, words: string, missing: string, repeats: boolean }} state the part of the address from # on; what it cannot contain, in words; and whether it repeats the attack */
+    show({ result, words, missing, repeats }) {
       const { report } = result?.outcome ?? {};
       picture.hidden = !report || (!report.success && report.eight_bit.class === report.original.class);
       find('eight-bit', HTMLElement).hidden = picture.hidden;
@@ -69,7 +69,7 @@ export function saveForm() {
       find('link-address', HTMLElement).textContent = address = href;
       find('link-note', HTMLElement).textContent = missing
         ? `The link opens the rest, but not ${missing}: that stays with you.`
-        : run ? 'The link opens this picture and network, and repeats the attack at once.'
+        : repeats ? 'The link opens this picture and network, and repeats the attack at once.'
         : 'The link opens this picture, network and attack. It only opens them: to attack, press the button.';
       if (result === offered) return;
       offered = result;

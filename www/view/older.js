@@ -8,17 +8,17 @@ import { attackWords } from '../words.js';
 const line = find('older', HTMLElement);
 
 /**
- * @param {AttackOptions | undefined} found options of the result, if there is one @param {AttackOptions | null} now options in the form
+ * @param {AttackOptions | undefined} used options of the result, if there is one @param {AttackOptions | null} now options in the form
  * @param {(name: string) => import('../../pkg/decoy.js').AttackInfo | undefined} info
  * @returns {boolean} whether they differ
  */
-export function showOlder(found, now, info) {
-  const differ = Boolean(found && now && JSON.stringify(found) !== JSON.stringify(now));
+export function showOlder(used, now, info) {
+  const differ = Boolean(used && now && JSON.stringify(used) !== JSON.stringify(now));
   line.hidden = !differ;
-  if (!found || !now || !differ) return false;
+  if (!used || !now || !differ) return false;
   const words = (/** @type {AttackOptions} */ options) => attackWords(options, info(options.attack));
   // An empty field is NaN: the options are not complete yet.
   const wish = Object.values(now).some((value) => Number.isNaN(value)) ? 'something else' : words(now);
-  line.textContent = `This was found with ${words(found)}; the settings are now ${wish}.`;
+  line.textContent = `This was found with ${words(used)}; the settings are now ${wish}.`;
   return true;
 }

@@ -1,6 +1,6 @@
 // The predictions of the other networks of the dial for the picture that fools this one: a line for each.
 
-import { find, make, swap } from './dom.js';
+import { find, make, swap, write } from './dom.js';
 import { networkName, percent } from '../words.js';
 
 /** @typedef {import('../../pkg/decoy.js').Prediction} Prediction */
@@ -18,7 +18,7 @@ export function otherNetworks(onStart, onCancel) {
   cancel.onclick = onCancel;
 
   /** @param {Seen | undefined} seen @param {boolean} made whether the picture was made for this network @param {boolean} waiting whether its answer is still to come */
-  function words(seen, made, waiting) {
+  function answer(seen, made, waiting) {
     if (!seen) return waiting ? '…' : 'not asked';
     const { before, after } = seen;
     const sees = `“${after.label}”, ${percent(after.probability)} sure`;
@@ -27,17 +27,13 @@ export function otherNetworks(onStart, onCancel) {
   }
 
   return {
-    /** @param {string} words */
-    tell(words) {
-      status.textContent = words;
-    },
-
-    /** @param {{ shown: boolean, running: boolean, allowed: boolean, models: ModelEntry[], made: ModelEntry | null, seen: Map<string, Seen> | null }} state */
-    show({ shown, running, allowed, models, made, seen }) {
-      root.hidden = !shown;
+    /** @param {{ visible: boolean, running: boolean, allowed: boolean, status: string, models: ModelEntry[], made: ModelEntry | null, seen: Map<string, Seen> | null }} state `made`: the network that the picture was made for */
+    show({ visible, running, allowed, status: words, models, made, seen }) {
+      root.hidden = !visible;
       start.disabled = !allowed;
       swap(start, cancel, running);
-      list.replaceChildren(...(seen ? models : []).map((model) => make('li', {}, make('strong', {}, networkName(model)), ` ${words(seen?.get(model.id), model === made, running)}`)));
+      write(status, words);
+      list.replaceChildren(...(seen ? models : []).map((model) => make('li', {}, make('strong', {}, networkName(model)), ` ${answer(seen?.get(model.id), model === made, running)}`)));
     },
   };
 }

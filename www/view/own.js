@@ -15,7 +15,7 @@ export function ownForm({ onNetwork, onLabels, onChange, onKeep, onLeave, onRetu
   const numbers = find('own-numbers', HTMLInputElement);
   const size = find('own-size', HTMLInputElement);
   const status = find('own-status', HTMLElement);
-  const notes = find('own-notes', HTMLUListElement);
+  const list = find('own-notes', HTMLUListElement);
   const keep = find('own-keep', HTMLInputElement);
   const leave = find('own-leave', HTMLButtonElement);
   const again = find('own-return', HTMLButtonElement);
@@ -62,14 +62,8 @@ export function ownForm({ onNetwork, onLabels, onChange, onKeep, onLeave, onRetu
       keep.checked = on;
     },
 
-    /** @param {string} words @param {string[]} [told] */
-    tell(words, told = []) {
-      write(status, words);
-      notes.replaceChildren(...told.map((note) => make('li', {}, note)));
-    },
-
-    /** @param {{ given: boolean, used: 'now' | 'before' | 'never', kept: string[], allowed: boolean }} state `kept`: the names of the stored networks */
-    show({ given, used, kept, allowed }) {
+    /** @param {{ given: boolean, used: 'now' | 'before' | 'never', kept: string[], allowed: boolean, status: string, notes: string[] }} state `kept`: the names of the stored networks */
+    show({ given, used, kept, allowed, status: words, notes }) {
       fields.hidden = !given;
       fields.disabled = !allowed;
       const focused = [leave, again].find((button) => button === document.activeElement);
@@ -77,6 +71,8 @@ export function ownForm({ onNetwork, onLabels, onChange, onKeep, onLeave, onRetu
       again.hidden = used !== 'before' && !kept.length;
       if (focused?.hidden) [leave, again].find((button) => !button.hidden)?.focus({ preventScroll: true });
       again.textContent = kept.length ? `Use ${kept.join(' and ')} again` : 'Use it again';
+      write(status, words);
+      list.replaceChildren(...notes.map((note) => make('li', {}, note)));
     },
   };
 }

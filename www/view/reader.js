@@ -23,18 +23,18 @@ export function readerChoice(families, onChange) {
   return {
     family: () => known.find(({ radio }) => radio.checked)?.family ?? families[0],
 
-    /** The choice is visible for the user's own picture, and stays for the next one. It includes the user's own network. @param {Family} family @param {boolean} own */
-    show(family, own) {
+    /** The choice is visible for the user's own picture, and stays for the next one. It includes the user's own network. @param {{ family: Family, visible: boolean }} state */
+    show({ family, visible }) {
       if (known.every((one) => one.family !== family)) {
         const before = known.findIndex((one) => one.family.id === family.id);
         if (before >= 0) for (const { label } of known.splice(before, 1)) label.remove();
         known.push(offer(family, known.length));
       }
-      fields.hidden = known.length < 2 || !own;
-      for (const one of known) if (own || isOwn(family)) one.radio.checked = one.family === family;
+      fields.hidden = known.length < 2 || !visible;
+      for (const one of known) if (visible || isOwn(family)) one.radio.checked = one.family === family;
       // The user's own network has been left: the next picture is for the networks of the page again.
-      if (!own && !isOwn(family)) known[0].radio.checked ||= known.some((one) => one.radio.checked && isOwn(one.family));
-      note.hidden = !own || !family.note;
+      if (!visible && !isOwn(family)) known[0].radio.checked ||= known.some((one) => one.radio.checked && isOwn(one.family));
+      note.hidden = !visible || !family.note;
       note.textContent = family.note ?? '';
     },
   };

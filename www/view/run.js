@@ -3,7 +3,7 @@
 import { find, make, write } from './dom.js';
 import { percent, size } from '../words.js';
 
-const verdict = find('verdict', HTMLElement);
+const line = find('verdict', HTMLElement);
 const detail = find('detail', HTMLElement);
 const doubts = find('doubts', HTMLElement);
 const run = find('run', HTMLElement);
@@ -19,10 +19,10 @@ const SPOKEN_EVERY = 3000;
 let spokenAt = 0;
 
 /** @param {string} words @param {string} [more] @param {'fooled' | 'failed' | ''} [tone] @param {string[]} [reservations] reasons to doubt the words */
-export function tell(words, more = '', tone = '', reservations = []) {
+export function verdict(words, more = '', tone = '', reservations = []) {
   run.hidden = true;
-  verdict.className = tone;
-  write(verdict, words);
+  line.className = tone;
+  write(line, words);
   detail.textContent = more;
   if (doubts.textContent !== reservations.join('')) doubts.replaceChildren(...reservations.map((reservation) => make('li', {}, reservation)));
 }
@@ -30,15 +30,15 @@ export function tell(words, more = '', tone = '', reservations = []) {
 /** @param {import('../bridge.js').Loading} loading */
 export const loadingShare = ({ received, bytes }) => `${Math.round((100 * received) / bytes)} % of ${(bytes / 1e6).toFixed(1)} MB`;
 
-/** @param {'the program' | 'the network'} what @param {import('../bridge.js').Loading} loading */
-export function tellLoading(what, { received, bytes }) {
-  if (bytes) tell(`Loading ${what} (${Math.max(1, Math.round(bytes / 1e6))} MB)…`, `${Math.floor((100 * received) / bytes)} %`);
-  else tell(`Loading ${what}…`);
+/** @param {'the program' | 'the network'} what @param {import('../bridge.js').Loading} state */
+export function loading(what, { received, bytes }) {
+  if (bytes) verdict(`Loading ${what} (${Math.max(1, Math.round(bytes / 1e6))} MB)…`, `${Math.floor((100 * received) / bytes)} %`);
+  else verdict(`Loading ${what}…`);
 }
 
 /** @param {import('../../pkg/decoy.js').Prediction} watched the label whose probability falls or, where it is the target, rises */
 export function begin(watched) {
-  tell('Searching for a small change that fools it…');
+  verdict('Searching for a small change that fools it…');
   run.hidden = false;
   label.textContent = `Confidence in “${watched.label}”`;
   spokenAt = performance.now();

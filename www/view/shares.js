@@ -4,8 +4,8 @@
 import { figure, percent, sigma as sigmaWords } from '../words.js';
 
 /** @typedef {import('../robustness.js').Evaluation} Evaluation */
-/** @typedef {import('./chart.js').Palette} Palette */
-/** @typedef {import('./chart.js').Plot} Plot */
+/** @typedef {import('./plot.js').Palette} Palette */
+/** @typedef {import('./plot.js').Plot} Plot */
 
 /** A smaller share looks like 0 in the chart, which ends where all shares are smaller. */
 const INVISIBLE_SHARE = 0.002;

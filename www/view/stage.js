@@ -70,10 +70,11 @@ export function stage() {
   return {
     /** Shows pictures, predictions and the verdict. @param {Page} page */
     show(page) {
+      if (page.runs('classify')) return;
       const next = page.result ?? page.best ?? page.shown;
       if (next !== seen) showPictures(page);
       seen = next;
-      if (page.job?.kind !== 'attack') tell(page);
+      if (!page.runs('attack')) showVerdict(page);
     },
 
     /** Shows a smaller change while the search is running. @param {Best} best */
@@ -90,35 +91,35 @@ export function stage() {
 }
 
 /** The verdict. @param {Page} page */
-function tell({ wanted, shown, result, best, note }) {
+function showVerdict({ wanted, shown, result, best, note }) {
   if (!shown) {
-    if (wanted.subject) run.tell(`${note}The network has not looked at the picture yet.`, 'Press the button, or choose another picture.', 'failed');
-    else run.tell('Choose a picture to begin.');
+    if (wanted.subject) run.verdict(`${note}The network has not looked at the picture yet.`, 'Press the button, or choose another picture.', 'failed');
+    else run.verdict('Choose a picture to begin.');
     return;
   }
   const [{ label, probability }] = shown.predictions;
-  if (result) return tellResult(result);
+  if (result) return verdictOf(result);
   if (best) {
-    run.tell(`${note || 'The search ended early. '}The network already misreads the picture found until then.`, `It is the smallest change so far: ${size(best.norm, best.size)}.`, 'fooled');
+    run.verdict(`${note || 'The search ended early. '}The network already misreads the picture found until then.`, `It is the smallest change so far: ${size(best.norm, best.size)}.`, 'fooled');
     return;
   }
   const { label: truth } = shown.subject;
   const wrong = truth && label !== truth ? ` It is wrong already: this is “${truth}”.` : '';
-  run.tell(`${note}The network sees “${label}”, ${percent(probability)} sure.${wrong}`);
+  run.verdict(`${note}The network sees “${label}”, ${percent(probability)} sure.${wrong}`);
 }
 
 /** Shows the prediction for the 8-bit picture. @param {Result} result */
-function tellResult(result) {
+function verdictOf(result) {
   const { of, outcome: { report }, device } = result;
   const [{ label }] = of.predictions;
   const { success, label: now, probability, norms } = report.eight_bit;
   const cost = `${spent(report.passes)} in ${duration(report.milliseconds)} on ${deviceName(device)}.`;
   const doubts = report.flags.map(({ message }) => message);
   const refuted = refutation(result);
-  if (refuted) return run.tell(refuted, cost, 'failed', doubts);
+  if (refuted) return run.verdict(refuted, cost, 'failed', doubts);
   if (success) {
     const sizes = [...new Set([report.norm, /** @type {const} */ ('l2')])].map((norm) => size(norm, norms[norm]));
-    run.tell(
+    run.verdict(
       `Fooled: “${label}” is now “${now}”, ${percent(probability)} sure.`,
       `${searched(result)}: ${sizes.join('; ')}; average change per pixel: ${average(norms.l1, valuesOf(of))}. ${cost}`,
       'fooled',
@@ -127,7 +128,7 @@ function tellResult(result) {
   } else {
     const sees = `it ${now === label ? 'still' : 'now'} sees “${now}”, ${percent(probability)} sure`;
     const aim = report.target === null || now === report.target ? 'Not fooled as asked' : `Not made to see “${report.target}”`;
-    run.tell(now === label ? `Not fooled: ${sees}.` : `${aim}: ${sees}.`, `${report.message ?? ''} ${cost}`, 'failed', doubts);
+    run.verdict(now === label ? `Not fooled: ${sees}.` : `${aim}: ${sees}.`, `${report.message ?? ''} ${cost}`, 'failed', doubts);
   }
 }
 

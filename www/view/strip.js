@@ -1,11 +1,12 @@
 // The noise strip: one picture attacked on every network, one small result each.
 
-import { find, make, swap } from './dom.js';
+import { find, make, swap, write } from './dom.js';
 import { paint } from './paint.js';
 import { counted, isOwnFile, networkName, percent, size as sizeWords } from '../words.js';
 
 /** @typedef {import('../../pkg/decoy.js').ModelEntry} ModelEntry */
 /** @typedef {{ picture: import('../../pkg/decoy.js').Picture, label: string, probability: number, norm: import('../../pkg/decoy.js').Norm, size: number }} Fooled */
+/** @typedef {Fooled | { words: string }} Outcome of a network: its adversarial picture, or words in its place */
 
 /** @param {() => void} onStart @param {() => void} onCancel @param {(model: string) => void} onOpen shows the network with this name */
 export function strip(onStart, onCancel, onOpen) {
@@ -18,65 +19,29 @@ export function strip(onStart, onCancel, onOpen) {
   find('strip-data', HTMLElement).before(make('div', { className: 'strip-action' }, cancel, status), list, finding);
   start.onclick = onStart;
 
+  /** @type {ModelEntry[] | null} */
+  let shown = null;
   /** The place of each network's result, by network. @type {Map<string, ReturnType<typeof place>>} */
   let places = new Map();
 
-  /** The longest bar is full. */
-  function scale() {
-    const most = Math.max(...[...places.values()].map((place) => place.size()));
-    for (const place of places.values()) place.scale(most);
-  }
-
-  function clear() {
-    for (const place of places.values()) place.empty('');
-    root.hidden = true;
-    status.textContent = finding.textContent = '';
-  }
-
   return {
-    /** @param {ModelEntry[]} models in the order of the strip */
-    show(models) {
-      places = new Map(models.map((model) => [model.id, place(model, () => onOpen(model.id))]));
-      list.replaceChildren(...[...places.values()].map(({ item }) => item));
-      list.style.setProperty('--count', String(places.size));
-      clear();
-    },
-
-    /** Results found already stay. */
-    begin() {
-      for (const place of places.values()) if (!place.finished()) place.empty('waiting');
-      root.hidden = false;
-      swap(start, cancel, true);
-      finding.textContent = '';
-      status.textContent = `Fooling ${counted(places.size, 'network')}…`;
-      root.scrollIntoView({ block: 'nearest' });
-    },
-
-    /** @param {string} model @param {{ words: string }} state */
-    progress(model, { words }) {
-      places.get(model)?.empty(words);
-    },
-
-    /** @param {string} model @param {Fooled | { failed: string }} outcome */
-    result(model, outcome) {
-      places.get(model)?.finish(outcome);
-      scale();
-    },
-
-    /** @param {string} words @param {string} sentence the effect of noise */
-    end(words, sentence) {
-      for (const place of places.values()) if (!place.finished()) place.empty('not yet');
-      swap(start, cancel, false);
-      root.hidden = ![...places.values()].some((place) => place.finished());
-      status.textContent = words;
-      finding.textContent = sentence;
-    },
-
-    clear,
-
-    /** @param {boolean} on */
-    enabled(on) {
-      start.disabled = !on;
+    /** @param {{ models: ModelEntry[], running: boolean, allowed: boolean, outcomes: Map<string, Outcome>, status: string, growth: string }} state `models` in the order of the strip; `growth`: the effect of noise, in a sentence */
+    show({ models, running, allowed, outcomes, status: words, growth }) {
+      if (models !== shown) {
+        shown = models;
+        places = new Map(models.map((model) => [model.id, place(model, () => onOpen(model.id))]));
+        list.replaceChildren(...[...places.values()].map(({ item }) => item));
+        list.style.setProperty('--count', String(places.size));
+      }
+      const begins = running && cancel.hidden;
+      start.disabled = !allowed;
+      root.hidden = !running && !outcomes.size;
+      swap(start, cancel, running);
+      const longest = Math.max(...[...outcomes.values()].map((outcome) => ('size' in outcome ? outcome.size : 0)));
+      for (const [id, { show }] of places) show(outcomes.get(id) ?? null, longest, running ? 'waiting' : 'not yet');
+      write(status, words);
+      write(finding, growth);
+      if (begins) root.scrollIntoView({ block: 'nearest' });
     },
   };
 }
@@ -89,52 +54,36 @@ function place(model, onOpen) {
   const words = make('p', { className: 'strip-words' });
   const open = make('button', { type: 'button', className: 'strip-open', title: 'Look at this network', ariaLabel: `Look at the network ${trained}`, hidden: true, onclick: onOpen });
   const seen = make('p');
-  const size = make('p');
+  const figure = make('p');
   const fill = make('div', { className: 'fill' });
-  const result = make('div', { className: 'strip-result', hidden: true }, make('div', { className: 'track' }, fill), size, seen);
+  const result = make('div', { className: 'strip-result', hidden: true }, make('div', { className: 'track' }, fill), figure, seen);
   const item = make('li', {},
     make('div', { className: 'strip-picture' }, canvas, words, open),
     make('h4', {}, name),
     result);
-  let length = 0;
-  let finished = false;
+  /** @type {Outcome | null} */
+  let shown = null;
 
-  /** @param {boolean} shown @param {string} text */
-  function reveal(shown, text) {
-    canvas.hidden = open.hidden = result.hidden = !shown;
-    words.hidden = shown;
-    words.textContent = text;
+  /** @param {Fooled} fooled */
+  function showFooled({ picture, label, probability, norm, size }) {
+    paint(canvas, picture);
+    canvas.ariaLabel = `The changed picture, ${trained}`;
+    seen.replaceChildren(make('strong', {}, label), ` ${percent(probability)}`);
+    figure.textContent = sizeWords(norm, size);
   }
 
   return {
     item,
-    finished: () => finished,
-    size: () => length,
 
-    /** @param {string} text shown in place of a result */
-    empty(text) {
-      [length, finished] = [0, false];
-      reveal(false, text);
-    },
-
-    /** @param {Fooled | { failed: string }} outcome */
-    finish(outcome) {
-      finished = true;
-      if ('failed' in outcome) {
-        reveal(false, outcome.failed);
-        return;
-      }
-      length = outcome.size;
-      reveal(true, '');
-      paint(canvas, outcome.picture);
-      canvas.ariaLabel = `The changed picture, ${trained}`;
-      seen.replaceChildren(make('strong', {}, outcome.label), ` ${percent(outcome.probability)}`);
-      size.textContent = sizeWords(outcome.norm, length);
-    },
-
-    /** @param {number} most the size whose bar is full */
-    scale(most) {
-      fill.style.width = `${most ? (100 * length) / most : 0}%`;
+    /** @param {Outcome | null} outcome @param {number} longest the size whose bar is full @param {string} without shown where there is no outcome */
+    show(outcome, longest, without) {
+      const fooled = outcome && 'picture' in outcome ? outcome : null;
+      canvas.hidden = open.hidden = result.hidden = !fooled;
+      words.hidden = fooled !== null;
+      words.textContent = outcome && 'words' in outcome ? outcome.words : fooled ? '' : without;
+      if (fooled && fooled !== shown) showFooled(fooled);
+      if (fooled) fill.style.width = `${longest ? (100 * fooled.size) / longest : 0}%`;
+      shown = outcome;
     },
   };
 }

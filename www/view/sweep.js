@@ -1,6 +1,6 @@
 // “Measure here”: the number of pictures, the progress, and a button to cancel.
 
-import { find, make, swap } from './dom.js';
+import { find, make, swap, write } from './dom.js';
 import { duration } from '../words.js';
 
 const form = find('sweep', HTMLFormElement);
@@ -9,14 +9,18 @@ const images = find('images', HTMLInputElement);
 const start = find('sweep-start', HTMLButtonElement);
 const cancel = find('sweep-cancel', HTMLButtonElement);
 const run = find('sweep-run', HTMLElement);
-const progress = find('sweep-progress', HTMLProgressElement);
+const bar = find('sweep-progress', HTMLProgressElement);
 const count = find('sweep-count', HTMLElement);
 const status = find('sweep-status', HTMLElement);
 const cost = find('sweep-cost', HTMLElement);
+const reason = find('sweep-why', HTMLElement);
 
 /** Pictures to measure: default and largest number. */
 const USUAL = 20;
 const MOST = 200;
+
+/** How far the measuring is, and how long it still takes. @param {import('../../pkg/decoy.js').SweepProgress} progress */
+const left = ({ done, total, milliseconds }) => `${done} of ${total} attacks${done ? `, about ${duration((milliseconds * (total - done)) / done)} left` : ''}`;
 
 /** @param {(images: number) => void} onStart @param {() => void} onCancel @param {(images: number) => string} estimate returns the expected duration in words */
 export function sweepForm(onStart, onCancel, estimate) {
@@ -28,51 +32,34 @@ export function sweepForm(onStart, onCancel, estimate) {
     onStart(images.valueAsNumber);
   };
   images.oninput = () => (cost.textContent = estimate(images.valueAsNumber));
-  cancel.onclick = () => {
-    status.textContent = 'Stopping…';
-    onCancel();
-  };
+  cancel.onclick = onCancel;
 
   return {
-    /** @param {string} family @param {number} all number of pictures @param {boolean} unlabelled whether their classes are unknown @param {string} why they are missing; empty if they are not */
-    offer(family, all, unlabelled, why) {
+    /**
+     * @param {{ family: string, pictures: number, unlabelled: boolean, missing: string, visible: boolean, running: boolean, allowed: boolean, status: string, progress: import('../../pkg/decoy.js').SweepProgress | null }} state
+     * the number of pictures; whether their classes are unknown; why the pictures are missing, empty if they are not
+     */
+    show({ family, pictures, unlabelled, missing, visible, running, allowed, status: words, progress }) {
       find('sweep-truth', HTMLElement).hidden = !unlabelled;
-      find('sweep-why', HTMLElement).hidden = !why;
+      reason.hidden = !missing;
       // Text between backticks is a command to type.
-      find('sweep-why', HTMLElement).replaceChildren(...why.split('`').map((part, index) => (index % 2 ? make('code', {}, part) : part)));
-      cost.hidden = why !== '';
+      reason.replaceChildren(...missing.split('`').map((part, index) => (index % 2 ? make('code', {}, part) : part)));
+      cost.hidden = missing !== '';
       if (family !== offered) {
         offered = family;
-        images.max = String(Math.min(MOST, all));
-        images.value = String(Math.min(USUAL, all));
-        status.textContent = '';
+        images.max = String(Math.min(MOST, pictures));
+        images.value = String(Math.min(USUAL, pictures));
       }
       cost.textContent = estimate(images.valueAsNumber);
-    },
-
-    /** @param {boolean} running @param {boolean} relevant @param {boolean} available */
-    show(running, relevant, available) {
-      form.hidden = !relevant;
+      form.hidden = !visible;
       run.hidden = !running;
-      if (!running) fields.disabled = !available;
+      if (!running) fields.disabled = !allowed;
       swap(start, cancel, running);
       if (running) fields.disabled = true;
-      progress.removeAttribute('value');
-      count.textContent = '';
-    },
-
-    /** @param {string} words */
-    tell(words) {
-      if (status.textContent !== words) status.textContent = words;
-    },
-
-    /** @param {import('../../pkg/decoy.js').SweepProgress} state @param {number} networks */
-    advance({ done, total, milliseconds, points }, networks) {
-      progress.max = total;
-      progress.value = done;
-      count.textContent = `${done} of ${total} attacks${done ? `, about ${duration((milliseconds * (total - done)) / done)} left` : ''}`;
-      // Announced once for each network: for each picture it would be too often for screen readers.
-      this.tell(`Measuring network ${Math.max(points.length, 1)} of ${networks}…`);
+      if (progress) Object.assign(bar, { max: progress.total, value: progress.done });
+      else bar.removeAttribute('value');
+      count.textContent = progress ? left(progress) : '';
+      write(status, words);
     },
   };
 }

@@ -59,16 +59,16 @@ export function targetField(onChange) {
   /** The option selected with the arrow keys. @type {Element | null} */
   let active = null;
   /** The last value passed to `onChange`. @type {string | null} */
-  let told = null;
+  let last = null;
 
   const text = () => field.value.trim();
   const value = () => labels.find((label) => label === text()) ?? labels.find((label) => fold(label) === fold(text())) ?? null;
   const valid = () => text() === '' || value() !== null;
 
-  function tell() {
+  function notify() {
     clear.hidden = field.value === '';
-    if (value() === told) return;
-    told = value();
+    if (value() === last) return;
+    last = value();
     onChange();
   }
 
@@ -124,7 +124,7 @@ export function targetField(onChange) {
     field.value = label;
     close();
     showValidity(true);
-    tell();
+    notify();
   }
 
   /** Selects the next option; after the last comes the first. */
@@ -139,7 +139,7 @@ export function targetField(onChange) {
     // Selects the best match, so that Enter takes it. Not for an empty field, which is valid, nor for similar
     // spellings.
     if (text() && matching) activate(list.firstElementChild);
-    tell();
+    notify();
   };
   field.onclick = () => popup.hidden && open(value() ? '' : field.value);
   field.onblur = () => {
@@ -192,10 +192,10 @@ export function targetField(onChange) {
     /** @param {string | null} label */
     set(label) {
       field.value = label ?? '';
-      told = value();
+      last = value();
       close();
       showValidity(true);
-      tell();
+      notify();
     },
 
     /** Whether the text is a label or empty. If not, the field shows a message and takes the focus. */

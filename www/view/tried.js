@@ -35,8 +35,8 @@ export function triedList(form) {
   }
 
   return {
-    /** @param {Trial[]} trials */
-    show(trials) {
+    /** @param {{ trials: Trial[] }} state */
+    show({ trials }) {
       if (trials === shown) return;
       shown = trials;
       section.hidden = !trials.length;
