@@ -135,7 +135,7 @@ pub use square::Square;
 pub use state::{Best, State};
 
 use attempt::Attempt;
-use problem::ROUNDING;
+use problem::SMALLEST_MARGIN;
 
 use crate::error::Error;
 use crate::norm::Norm;
@@ -197,6 +197,11 @@ impl About {
     /// images this many times.
     pub const fn bisected(self, halvings: usize) -> Self {
         Self { bisections: Some(halvings), cost: self.cost.and_forward(1 + halvings), ..self }
+    }
+
+    /// The same attack, at the end of which the driver predicts the last images.
+    pub const fn predicted_at_end(self) -> Self {
+        self.bisected(0)
     }
 
     /// Checks that the attack works with `found` classes.
@@ -272,12 +277,12 @@ fn growth(largest: Tensor<1>, first: f32, steps: usize, gamma: f32) -> Tensor<1>
 }
 
 /// `direction`, set to 0 where a step along it would lead a value of `pixels` out of [0, 1].
-pub(crate) fn within_box_direction(pixels: Tensor<4>, direction: Tensor<4>) -> Tensor<4> {
+fn within_box_direction(pixels: Tensor<4>, direction: Tensor<4>) -> Tensor<4> {
     let nudged = (pixels.clone() + direction.clone().sign() * 1e-3).clamp(0.0, 1.0);
     direction * nudged.not_equal(pixels).float()
 }
 
 /// For each image, `yes` where `mask` is true, else `no`.
-pub(crate) fn choose(mask: Tensor<1, Bool>, yes: Tensor<4>, no: Tensor<4>) -> Tensor<4> {
+fn choose(mask: Tensor<1, Bool>, yes: Tensor<4>, no: Tensor<4>) -> Tensor<4> {
     per_image::choose(mask.float(), yes, no)
 }

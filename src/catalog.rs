@@ -52,7 +52,8 @@ pub struct Family {
     pub models: Vec<ModelEntry>,
 }
 
-/// The [patience](Family::patience) with networks of this input: on large pictures, 40 steps take a CPU about ten seconds.
+/// The [patience](Family::patience) with networks of this input: on large pictures, 40 steps take a CPU about ten
+/// seconds.
 pub fn patience(input: Input) -> Option<u32> {
     input.is_large().then_some(40)
 }

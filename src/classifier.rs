@@ -82,8 +82,8 @@ impl Frozen {
     /// The logits of a batch, the value of `objective`, and its gradient in the pixels.
     ///
     /// `objective` maps logits `[N, K]` to one value per image `[N]`. Images do not affect each other, so the gradient
-    /// of the sum is the gradient of each value. It is 0 where no operation with a gradient leads from the pixels to the
-    /// logits, such as behind a comparison.
+    /// of the sum is the gradient of each value. It is 0 where no operation with a gradient leads from the pixels to
+    /// the logits, such as behind a comparison.
     ///
     /// # Shapes
     /// - `pixels`: `[N, C, H, W]`
@@ -220,6 +220,25 @@ impl Goal {
             Goal::Change => Goal::Change,
         }
     }
+
+    /// The same goal, reached when the wrong class or the target is the most probable one and has at least the
+    /// probability `confidence`.
+    ///
+    /// # Errors
+    ///
+    /// If `confidence` is not in 0 to 0.9999. In single precision a larger one cannot be told from 1.
+    pub fn with_confidence(self, confidence: f32) -> Result<Aim, Error> {
+        if (0.0..=0.9999).contains(&confidence) {
+            return Ok(Aim { confidence, ..self.into() });
+        }
+        let (expected, found) = ("a probability, 0 to 0.9999".to_owned(), confidence.to_string());
+        Err(Error::Parameter { name: "confidence".to_owned(), expected, found })
+    }
+
+    /// The same goal, but only pixels in `region` may change.
+    pub fn inside(self, region: Region) -> Aim {
+        Aim::from(self).inside(region)
+    }
 }
 
 /// A [`Goal`], a confidence, and the region of the images that may change. A goal alone asks only that the wrong class
@@ -240,29 +259,6 @@ impl From<Goal> for Aim {
 impl From<&Goal> for Aim {
     fn from(goal: &Goal) -> Self {
         goal.clone().into()
-    }
-}
-
-impl Goal {
-    /// The same goal, reached when the wrong class or the target is the most probable one and has at least the
-    /// probability `confidence`.
-    ///
-    /// # Errors
-    ///
-    /// If `confidence` is not in 0 to 0.9999. In single precision a larger one cannot be told from 1.
-    pub fn with_confidence(self, confidence: f32) -> Result<Aim, Error> {
-        if (0.0..=0.9999).contains(&confidence) {
-            return Ok(Aim { confidence, ..self.into() });
-        }
-        let (expected, found) = ("a probability, 0 to 0.9999".to_owned(), confidence.to_string());
-        Err(Error::Parameter { name: "confidence".to_owned(), expected, found })
-    }
-}
-
-impl Goal {
-    /// The same goal, but only pixels in `region` may change.
-    pub fn inside(self, region: Region) -> Aim {
-        Aim::from(self).inside(region)
     }
 }
 
@@ -327,9 +323,9 @@ pub struct Criterion {
     /// 1 if the class is the true one, to be left; −1 if it is the target.
     sign: f32,
     /// κ: the lead in logits that the class to be read must have.
-    lead: f32,
+    required_lead: f32,
     /// The log odds that the class to be read must have, if a confidence is asked for.
-    odds: Option<f32>,
+    required_log_odds: Option<f32>,
 }
 
 impl Criterion {
@@ -352,15 +348,15 @@ impl Criterion {
         Ok(Self {
             one_hot: Tensor::from_data(TensorData::new(one_hot, shape), device),
             sign: if matches!(goal, Goal::Read(_)) { -1.0 } else { 1.0 },
-            lead: 0.0,
-            odds: (confidence > 0.0).then(|| (confidence / (1.0 - confidence)).ln()),
+            required_lead: 0.0,
+            required_log_odds: (confidence > 0.0).then(|| (confidence / (1.0 - confidence)).ln()),
         })
     }
 
     /// The same criterion, reached only where the logit of the class to be read leads by `lead` (κ of Carlini and
     /// Wagner).
     pub fn with_lead(self, lead: f32) -> Self {
-        Self { lead, ..self }
+        Self { required_lead: lead, ..self }
     }
 
     /// The number of classes K.
@@ -382,8 +378,8 @@ impl Criterion {
     /// - returns: `[N]`
     pub fn margin(&self, logits: Tensor<2>) -> Tensor<1> {
         let margin = self.score(logits.clone(), Score::Margin);
-        let margin = if self.lead > 0.0 { margin - self.lead } else { margin };
-        match self.odds {
+        let margin = if self.required_lead > 0.0 { margin - self.required_lead } else { margin };
+        match self.required_log_odds {
             None => margin,
             Some(odds) => {
                 let wanted = self.wanted(&logits);
@@ -438,7 +434,7 @@ impl Criterion {
     /// - `logits`: `[N, K]`, K at least 4
     /// - returns: `[N]`
     pub fn logits_ratio_towards(&self, logits: Tensor<2>, target: &Tensor<2>) -> Tensor<1> {
-        let lead = match self.odds {
+        let lead = match self.required_log_odds {
             None => self.lead(logits.clone(), target),
             Some(_) => per_image::score(logits.clone(), target.clone(), Score::Margin, -1.0),
         };
@@ -450,7 +446,7 @@ impl Criterion {
     pub fn lead(&self, logits: Tensor<2>, target: &Tensor<2>) -> Tensor<1> {
         let difference = constant(target.clone() - self.one_hot.clone(), &logits);
         let lead = (logits.clone() * difference).sum_dim(1).squeeze_dim(1);
-        match self.odds {
+        match self.required_log_odds {
             None => lead,
             Some(odds) => lead.min_pair(per_image::score(logits, target.clone(), Score::LogOdds, -1.0) - odds),
         }
@@ -479,7 +475,7 @@ impl Criterion {
     /// that is read.
     fn score(&self, logits: Tensor<2>, score: Score) -> Tensor<1> {
         let against = per_image::score(logits.clone(), self.one_hot.clone(), score, self.sign);
-        if self.odds.is_none() || self.is_targeted() {
+        if self.required_log_odds.is_none() || self.is_targeted() {
             return against;
         }
         let edge = per_image::score(plain(&logits), self.one_hot.clone(), Score::Margin, 1.0);

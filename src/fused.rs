@@ -30,9 +30,10 @@
 //! assert_eq!(tiny.logits(Tensor::zeros([2, 1, 8, 8], &Device::flex())).dims(), [2, 10]);
 //! ```
 
-// On a GPU every pass is a kernel of our own, in `gpu/`. On the CPU it is a loop of `decoy-cpu`, called in `cpu/`; only 1×1 convolutions in
-// the module with WebGPU are Burn's matrix products. The gradients in weights are Burn's, except those of convolutions
-// on the CPU.
+// On a GPU a pass is one kernel of our own, in `gpu/`, two for a dense layer with many inputs; the convolutions that
+// `Layer::has_kernel` excludes are Burn's. On the CPU it is a loop of `decoy-cpu`, called in `cpu/`; only 1×1
+// convolutions in the module with WebGPU are Burn's matrix products. The gradients in weights are Burn's, except those
+// of convolutions on the CPU.
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
@@ -207,12 +208,7 @@ fn composed_activation<B: Backend>(activation: Activation, x: FloatTensor<B>) ->
     match activation {
         Activation::Identity => x,
         Activation::Relu => B::relu(x),
-        // Two ReLUs: on the CPU their gradient takes a third of the time of a clamp's gradient.
-        Activation::Relu6 => {
-            let x = B::relu(x);
-            let above = B::relu(B::float_sub_scalar(x.clone(), 6.0.into()));
-            B::float_sub(x, above)
-        }
+        Activation::Relu6 => B::float_clamp(x, 0.0.into(), 6.0.into()),
         Activation::Affine { scale, shift } => B::float_add_scalar(B::float_mul_scalar(x, scale.into()), shift.into()),
     }
 }
@@ -350,8 +346,9 @@ mod tests {
         }
     }
 
-    /// Tests that output and gradient of a layer, which `layer_on` puts on every device, equal those of `expected`, which
-    /// Burn computes from `x` on the CPU. (Burn's own kernels are wrong on some drivers that compute in software.)
+    /// Tests that output and gradient of a layer, which `layer_on` puts on every device, equal those of `expected`,
+    /// which Burn computes from `x` on the CPU. (Burn's own kernels are wrong on some drivers that compute in
+    /// software.)
     fn assert_matches<const D: usize, F: Fn(Tensor<D>) -> Tensor<D>>(
         case: &str,
         x: &Tensor<D>,

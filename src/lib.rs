@@ -57,10 +57,10 @@
 //!
 //! # The other modules
 //!
-//! [`photo`] turns a picture file into values in [0, 1], [`catalog`] and [`model`] are the networks of Decoy's page, and
-//! [`norm`] measures and projects perturbations. The library does no I/O: it takes bytes and returns values. Nothing is
-//! generic over a backend: tensors stay on the [`Device`](burn::tensor::Device) they were made on. Natively that is the
-//! CPU, Vulkan with the feature `vulkan`, or CUDA with the feature `cuda`.
+//! [`photo`] turns a picture file into values in [0, 1], [`catalog`] and [`model`] are the networks of Decoy's page,
+//! and [`norm`] measures and projects perturbations. The library does no I/O: it takes bytes and returns values.
+//! Nothing is generic over a backend: tensors stay on the [`Device`](burn::tensor::Device) they were made on. Natively
+//! that is the CPU, Vulkan with the feature `vulkan`, or CUDA with the feature `cuda`.
 
 pub mod photo;
 

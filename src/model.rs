@@ -1,5 +1,5 @@
-//! The network architectures that Decoy trains. Each normalises its input itself: it takes pixels in [0, 1] and returns
-//! logits.
+//! The network architectures that Decoy trains. Each takes pixels in [0, 1] and returns logits; where it normalises its
+//! input, it does so itself.
 
 pub mod compact;
 pub mod efficientnet;

@@ -87,7 +87,7 @@ pub enum Normalisation {
     /// Blue, green, red in [0, 255], less ImageNet's mean, as for Keras's VGG and ResNet and Caffe's networks.
     Caffe,
     /// Any other, with one number for all channels or one for each.
-    Own {
+    Custom {
         /// Mean, for pixels in [0, 1].
         mean: Vec<f32>,
         /// Standard deviation, for pixels in [0, 1]; not 0.
@@ -104,7 +104,7 @@ impl Normalisation {
             Self::Symmetric => (vec![0.5], vec![0.5]),
             Self::Bytes => (vec![0.0], vec![1.0 / 255.0]),
             Self::Caffe => (vec![103.939 / 255.0, 116.779 / 255.0, 123.68 / 255.0], vec![1.0 / 255.0; 3]),
-            Self::Own { mean, deviation } => (mean.clone(), deviation.clone()),
+            Self::Custom { mean, deviation } => (mean.clone(), deviation.clone()),
         }
     }
 }
@@ -127,7 +127,7 @@ impl From<Normalisation> for String {
             Normalisation::Symmetric => "symmetric".to_owned(),
             Normalisation::Bytes => "bytes".to_owned(),
             Normalisation::Caffe => "caffe".to_owned(),
-            Normalisation::Own { mean, deviation } => format!("{}/{}", numbers(mean), numbers(deviation)),
+            Normalisation::Custom { mean, deviation } => format!("{}/{}", numbers(mean), numbers(deviation)),
         }
     }
 }
@@ -147,9 +147,9 @@ impl std::str::FromStr for Normalisation {
             "bytes" => Ok(Self::Bytes),
             "caffe" => Ok(Self::Caffe),
             _ => match text.split_once('/').map(|(mean, deviation)| (numbers(mean), numbers(deviation))) {
-                Some((Some(mean), Some(deviation))) => Ok(Self::Own { mean, deviation }),
+                Some((Some(mean), Some(deviation))) => Ok(Self::Custom { mean, deviation }),
                 _ => Err(Error::Parameter {
-                    name: "normalise".to_owned(),
+                    name: "normalisation".to_owned(),
                     expected: "none, imagenet, symmetric, bytes, caffe, or MEAN/DEVIATION, such as 0.5/0.25".to_owned(),
                     found: text.to_owned(),
                 }),
@@ -168,7 +168,7 @@ pub struct Network {
     /// The length of a row of the output: the number of classes, or 1 for a yes or no.
     outputs: usize,
     notes: Vec<String>,
-    /// The number of images in one run, if the file fixes it.
+    /// The number of images in one run, if the graph works with that number alone.
     chunk: Option<usize>,
     work: usize,
 }
@@ -377,7 +377,7 @@ fn input(graph: &proto::Graph, normalisation: &Normalisation) -> Result<(String,
     let kind = input.kind.as_ref().and_then(|kind| kind.tensor.as_ref());
     let shape = kind.and_then(|kind| kind.shape.as_ref());
     match kind.and_then(|kind| kind.element) {
-        Some(1 | 10 | 11 | 16) => {}
+        Some(element) if proto::FLOATS.contains(&element) => {}
         Some(2) if *normalisation == Normalisation::Bytes => {}
         Some(2) => {
             return refuse(format!(

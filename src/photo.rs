@@ -2,16 +2,18 @@
 //! PNG.
 //!
 //! [`open`] reads a file once and gives a [`Source`], from which any square can be cropped, any number of times.
-//! [`decode`] does both at once, for the square around the centre. In a browser, [`is_for_browser`] says whether the
-//! browser reads a file better, and [`Source::from_rgba`] takes the pixels that the browser has decoded.
+//! [`decode`] does both at once, for the largest part around the centre with the photo's proportions. In a browser,
+//! [`is_for_browser`] says whether the browser reads a file better, and [`Source::from_rgba`] takes the pixels that the
+//! browser has decoded.
 //!
-//! A file is recognised by its content, not by its name, and must be within the limits [`MAX_BYTES`], [`MAX_PIXELS`]
-//! and [`MAX_SIDE`]. Pictures can come from anywhere, so every problem is a [`PhotoError`], a sentence that tells the
-//! user what to do.
+//! A file is recognised by its content, not by its name, and must be within the limits [`MAX_BYTES`], [`MAX_PIXELS`],
+//! [`MIN_SIDE`] and [`MAX_SIDE`]. Pictures can come from anywhere, so every problem is a [`PhotoError`], a sentence
+//! that tells the user what to do.
 
 mod bmp;
 mod color;
 mod error;
+mod format;
 mod gif;
 mod jpeg;
 mod png;
@@ -63,7 +65,7 @@ pub struct Photo {
 ///
 /// All errors of [`PhotoError`] except [`PhotoError::Outside`], [`PhotoError::Shape`] and [`PhotoError::Length`].
 pub fn open(bytes: &[u8]) -> Result<Source, PhotoError> {
-    let StoredPicture { picture, size, turn, .. } = read::read(bytes)?;
+    let StoredPicture { picture, size, turn, .. } = format::read(bytes)?;
     Source::new(picture, size, turn)
 }
 
@@ -75,7 +77,7 @@ pub fn open(bytes: &[u8]) -> Result<Source, PhotoError> {
 /// [`PhotoError::Empty`], [`PhotoError::TooManyBytes`], [`PhotoError::TooLarge`], [`PhotoError::TooSmall`], and
 /// [`PhotoError::Damaged`] for an incomplete JPEG: a browser would show it, with the missing part in grey.
 pub fn is_for_browser(bytes: &[u8]) -> Result<bool, PhotoError> {
-    read::is_for_browser(bytes)
+    format::is_for_browser(bytes)
 }
 
 /// Reads a picture file as [`open`] does, crops the largest part around its centre with the proportions of
@@ -140,8 +142,8 @@ impl Photo {
         Ok(Photo { channels, height, width, pixels })
     }
 
-    /// The change from `before` to `after`, values of shape \[C, H, W\], around middle grey, and the factor by which it is
-    /// amplified: four times its root mean square fills the range of the greys. Larger values are clipped.
+    /// The change from `before` to `after`, values of shape \[C, H, W\], around middle grey, and the factor by which it
+    /// is amplified: four times its root mean square fills the range of the greys. Larger values are clipped.
     ///
     /// # Errors
     ///

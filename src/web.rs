@@ -92,7 +92,7 @@ pub struct Decoy {
 #[wasm_bindgen]
 impl Decoy {
     /// Reads the catalogue (the text of `models.json`) and opens the device: `"webgpu"`, `"cpu"`, or `"auto"` for
-    /// WebGPU if there is an adapter. Without WebGPU the CPU is used, and `device().notice` says so. If a GPU fails
+    /// WebGPU unless it is emulated. Without WebGPU the CPU is used, and `device().notice` says so. If a GPU fails
     /// later, the current calls reject with `the device failed: …`; a session on `"cpu"` is not affected.
     pub async fn create(
         catalog: String,
@@ -146,7 +146,8 @@ impl Decoy {
     }
 
     /// Loads a network from the bytes of its weights file. Length and checksum must be those in the catalogue. On
-    /// WebGPU, the first network is compared with the CPU; if the results differ, the CPU is used from then on.
+    /// WebGPU, a step on the first network is compared with the CPU: if the results differ, or with `"auto"` if it
+    /// takes more than twice as long, the CPU is used from then on.
     #[wasm_bindgen(js_name = loadModel)]
     pub async fn load_model(&self, id: String, weights: Vec<u8>) -> Result<(), JsError> {
         let (family, entry) = self.catalog.model(&id)?;
@@ -175,7 +176,7 @@ impl Decoy {
     pub fn decode(&self, family: &str, bytes: &[u8]) -> Result<Picture, JsError> {
         let family = self.catalog.family(family)?;
         let source = photo::open(bytes).map_err(Error::from)?;
-        seen(family, &source, source.frame(family.crop, family.input.height, family.input.width))
+        seen(family, &source, source.default_crop(family.crop, family.input.height, family.input.width))
     }
 
     /// Whether the browser should decode a picture file instead of `open`. Rejects files that neither should decode.

@@ -237,13 +237,13 @@ fn browser_decodes_what_it_shows_better() {
     assert_eq!((source.centre(0.875).side, photo.pixels()), (3500.0, &[255; 12][..]));
     // A picture that already has the network's size is used whole.
     assert_eq!(
-        [source.frame(0.875, 224, 224), source.frame(0.875, 4000, 6000)],
+        [source.default_crop(0.875, 224, 224), source.default_crop(0.875, 4000, 6000)],
         [source.centre(0.875), source.centre(1.0)]
     );
     let levels: Vec<u8> = (0..6 * 4).map(|pixel| 10 * pixel).collect();
     let rgba = levels.iter().flat_map(|&level| [level, level, level, 255]).collect();
     let wide = photo::Source::from_rgba(rgba, (6, 4), (6, 4)).expect("it is opaque");
-    let seen = wide.crop(wide.frame(0.875, 4, 6), 1, 4, 6).expect("it lies inside");
+    let seen = wide.crop(wide.default_crop(0.875, 4, 6), 1, 4, 6).expect("it lies inside");
     assert_eq!(seen.pixels(), levels, "also where it is not square");
     assert_eq!(parts.err(), Some(PhotoError::Blank));
 }

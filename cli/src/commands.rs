@@ -29,7 +29,7 @@ pub enum Command {
     Compare(compare::CompareArgs),
     /// Measure how often networks are right when their images are noisy.
     Accuracy(accuracy::AccuracyArgs),
-    /// Attack a whole data set with every network of a family, and write the figures.
+    /// Attack a whole data set with every network of a family, and write a result file.
     Evaluate(evaluate::EvaluateArgs),
     /// Certify the radius within which no change alters the vote under noise.
     Certify(certify::CertifyArgs),

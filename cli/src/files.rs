@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// The content of a file. Pipes and devices are refused, since reading them may not end, except the pipes that the shell
-/// opens for the program: `<(command)` and `/dev/stdin`.
+/// The content of a file. Pipes and devices are refused, since reading them may not end, except the pipes that the
+/// shell opens for the program: `<(command)` and `/dev/stdin`.
 pub fn read_bytes(path: &Path) -> Result<Vec<u8>> {
     let reading = || format!("reading {}", path.display());
     let found = std::fs::metadata(path).with_context(reading)?;
@@ -40,8 +40,8 @@ pub fn check_ending(path: &Path, ending: &str) -> Result<()> {
     Ok(())
 }
 
-/// Checks that a file can be written to `path`, before the work whose result it is for. It must be none of `inputs`, nor
-/// a file in a folder of them, except a result file, which is read before it is written.
+/// Checks that a file can be written to `path`, before the work whose result it is for. It must be none of `inputs`,
+/// nor a file in a folder of them, except a result file, which is read before it is written.
 pub fn check_writable<'a>(path: &Path, inputs: impl IntoIterator<Item = &'a PathBuf>) -> Result<()> {
     let is_folder = path.is_dir() || path.as_os_str().to_string_lossy().ends_with(std::path::is_separator);
     ensure!(!is_folder, "{} is a folder: expected the name of a file", path.display());

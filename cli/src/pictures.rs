@@ -96,7 +96,7 @@ impl PictureArgs {
     /// The part of `picture` that a network of `family` sees, at its input size.
     pub fn cut(&self, picture: &Source, family: &Family) -> Result<Photo> {
         let Input { channels, height, width } = family.input;
-        Ok(picture.crop(self.frame(picture, family), channels, height, width)?)
+        Ok(picture.crop(self.crop_of(picture, family), channels, height, width)?)
     }
 
     /// The region that is white in the picture `mask`, at the input size of `family`. `mask` has the size of `picture`,
@@ -105,7 +105,7 @@ impl PictureArgs {
         let Input { height, width, .. } = family.input;
         let size = |source: &Source| (source.width() as usize, source.height() as usize);
         let crop = if size(mask) == (width, height) {
-            mask.frame(1.0, height, width)
+            mask.default_crop(1.0, height, width)
         } else {
             let ((found, rows), (columns, lines)) = (size(mask), size(picture));
             ensure!(
@@ -113,7 +113,7 @@ impl PictureArgs {
                 "expected {columns}×{lines} pixels, as the picture has, or {width}×{height}, as the network sees it; \
                  found {found}×{rows}"
             );
-            self.frame(picture, family)
+            self.crop_of(picture, family)
         };
         let levels = mask.crop(crop, 1, height, width)?.levels();
         let grey = levels.iter().filter(|level| (64..192).contains(*level)).count();
@@ -127,8 +127,8 @@ impl PictureArgs {
     }
 
     /// The square of `picture` that a network of `family` sees.
-    pub fn frame(&self, picture: &Source, family: &Family) -> Crop {
-        self.crop.unwrap_or_else(|| picture.frame(family.crop, family.input.height, family.input.width))
+    pub fn crop_of(&self, picture: &Source, family: &Family) -> Crop {
+        self.crop.unwrap_or_else(|| picture.default_crop(family.crop, family.input.height, family.input.width))
     }
 }
 

@@ -78,7 +78,7 @@ fn quoted(argument: String) -> String {
 }
 
 /// The commit of the source that the program is built from; with `-dirty` where the source differed from it.
-pub fn commit() -> String {
+fn commit() -> String {
     env!("COMMIT").to_owned()
 }
 

@@ -151,7 +151,7 @@ fn a_part_of_the_picture_changes_alone() {
     std::fs::write(&mask, Photo::from_rgba(&white, 1, 128, 128).expect("a picture").png()).expect("it is written");
     let levels = |path: &str| {
         let source = photo::open(&std::fs::read(root().join(path)).expect("it is there")).expect("it is a picture");
-        source.crop(source.frame(1.0, 128, 128), 1, 128, 128).expect("it has this size").levels()
+        source.crop(source.default_crop(1.0, 128, 128), 1, 128, 128).expect("it has this size").levels()
     };
     let attack = ["attack", "--model", MODEL, "--out", &out, "--json", shape];
     let by_region = &json(&[&attack[..], &["--region", "30,20,60,80"]].concat())[0];

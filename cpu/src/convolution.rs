@@ -6,10 +6,10 @@ use crate::{Activation, WIDTH, threads, vectors};
 
 /// Output channels that are summed at once, and SIMD vectors of each. Together with their inputs they fill the
 /// registers.
-pub(crate) const TILE: usize = 4;
-pub(crate) const VECTORS: usize = if cfg!(target_family = "wasm") { 1 } else { 3 };
+pub(crate) const FULL_TILE: usize = 4;
+pub(crate) const FULL_VECTORS: usize = if cfg!(target_family = "wasm") { 1 } else { 3 };
 
-/// Vectors that are summed at once where there are fewer than `TILE` channels: then the channels go one by one.
+/// Vectors that are summed at once where there are fewer than `FULL_TILE` channels: then the channels go one by one.
 const VECTORS_ONE_CHANNEL: usize = 4;
 
 /// Sums that are computed before they are written to the output. They fit into the L1 cache.
@@ -57,10 +57,10 @@ impl Layout {
 impl Convolution {
     /// The output `[N, O, H', W']`, from `x` `[N, C, H, W]`, `weight` `[O, C / G, K, K]` and `bias` `[O]`.
     pub fn forward(&self, x: &[f32], weight: &Weights, bias: &[f32]) -> Vec<f32> {
-        if self.to[0] < TILE {
+        if self.to[0] < FULL_TILE {
             self.forward_tiled::<1, VECTORS_ONE_CHANNEL>(x, weight, bias)
         } else {
-            self.forward_tiled::<TILE, VECTORS>(x, weight, bias)
+            self.forward_tiled::<FULL_TILE, FULL_VECTORS>(x, weight, bias)
         }
     }
 
@@ -143,14 +143,19 @@ impl Convolution {
     fn lay_out(&self, x: &[f32], source: &mut [f32], layout: Layout) {
         let [channels, height, width] = self.from;
         let size = layout.parts * layout.plane();
-        threads::parts(&mut source[..channels * size], size, 8 * height * width, |channel, source| {
-            let x = &x[channel * height * width..][..height * width];
-            let parts = source.chunks_exact_mut(layout.plane());
-            vectors::with_wide_vectors(
-                #[inline(always)]
-                || self.lay_out_channel(x, parts, layout.columns),
-            );
-        });
+        threads::parts(
+            &mut source[..channels * size],
+            size,
+            threads::COST_OF_VALUE * height * width,
+            |channel, source| {
+                let x = &x[channel * height * width..][..height * width];
+                let parts = source.chunks_exact_mut(layout.plane());
+                vectors::with_wide_vectors(
+                    #[inline(always)]
+                    || self.lay_out_channel(x, parts, layout.columns),
+                );
+            },
+        );
     }
 
     /// Writes the pixels of a channel after the activation into its `parts` `[rows, columns]`, as far as kernels reach
@@ -197,10 +202,10 @@ impl Convolution {
 
     /// The gradient in `x`, from the output's `gradient` `[N, O, H', W']`.
     pub fn backward(&self, gradient: &[f32], x: &[f32], weight: &Weights) -> Vec<f32> {
-        if self.from[0] < TILE {
+        if self.from[0] < FULL_TILE {
             self.backward_tiled::<1, VECTORS_ONE_CHANNEL>(gradient, x, weight)
         } else {
-            self.backward_tiled::<TILE, VECTORS>(gradient, x, weight)
+            self.backward_tiled::<FULL_TILE, FULL_VECTORS>(gradient, x, weight)
         }
     }
 
@@ -264,20 +269,25 @@ impl Convolution {
             let gradient = &gradient[index * outputs * out_height * out_width..][..outputs * out_height * out_width];
             let x = &x[index * channels * height * width..][..channels * height * width];
             let end = outputs * rows * columns;
-            threads::parts(&mut source[..end], rows * columns, 8 * out_height * out_width, |output, source| {
-                let gradient = &gradient[output * out_height * out_width..][..out_height * out_width];
-                let lines = source.chunks_exact_mut(columns).skip(lead[0]);
-                vectors::with_wide_vectors(
-                    #[inline(always)]
-                    || {
-                        for (line, gradient) in lines.zip(gradient.chunks_exact(out_width).skip(unreached[0])) {
-                            let (line, gradient) = (&mut line[lead[1]..], &gradient[unreached[1]..]);
-                            let count = line.len().min(gradient.len());
-                            vectors::map(&mut line[..count], gradient, 1, |gradient| gradient);
-                        }
-                    },
-                );
-            });
+            threads::parts(
+                &mut source[..end],
+                rows * columns,
+                threads::COST_OF_VALUE * out_height * out_width,
+                |output, source| {
+                    let gradient = &gradient[output * out_height * out_width..][..out_height * out_width];
+                    let lines = source.chunks_exact_mut(columns).skip(lead[0]);
+                    vectors::with_wide_vectors(
+                        #[inline(always)]
+                        || {
+                            for (line, gradient) in lines.zip(gradient.chunks_exact(out_width).skip(unreached[0])) {
+                                let (line, gradient) = (&mut line[lead[1]..], &gradient[unreached[1]..]);
+                                let count = line.len().min(gradient.len());
+                                vectors::map(&mut line[..count], gradient, 1, |gradient| gradient);
+                            }
+                        },
+                    );
+                },
+            );
             threads::parts(y, TILE * height * width, cost / tiles, |tile, y| {
                 let kernels = &kernels[index % self.groups * tiles + tile];
                 let x = &x[tile * TILE * height * width..];

@@ -4,8 +4,9 @@
 //! In a convolution every output channel is a sum of shifted planes, each times a weight. The input is laid out so that
 //! each shifted plane is contiguous: zeros surround it, and with a stride the pixels are split into planes by
 //! remainder. The work is divided by images, or by channels and pixels of one image. Each sum has a fixed order, so
-//! results do not depend on the number of threads or on the vector width. Natively all threads share the work with the
-//! widest vectors of the processor, and there are loops for training too.
+//! results do not depend on the number of threads; on a processor without fused multiply-add they are rounded
+//! differently. Natively all threads share the work with the widest vectors of the processor, and there are loops for
+//! training too.
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;

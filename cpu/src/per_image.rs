@@ -1,10 +1,8 @@
 //! What an attack computes for each image of a batch separately: sizes, directions, choices, and functions of the
 //! logits.
 
+use crate::threads::COST_OF_VALUE;
 use crate::{LANES, threads, vectors};
-
-/// The cost of one value, in multiply-adds. These loops are limited by memory.
-const COST: usize = 8;
 
 /// A measure of the size of an image: one number from all its values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,7 +21,7 @@ impl Size {
     /// The size of every image of `x`, `[N]`.
     pub fn of(self, x: &[f32], images: usize) -> Vec<f32> {
         let values = x.len() / images;
-        threads::map(images, COST * values, |image| {
+        threads::map(images, COST_OF_VALUE * values, |image| {
             let x = &x[image * values..][..values];
             self.fold(x, x, |x, _| x)
         })
@@ -32,7 +30,7 @@ impl Size {
     /// The size of every image of `a − b`, `[N]`.
     pub fn of_difference(self, a: &[f32], b: &[f32], images: usize) -> Vec<f32> {
         let values = a.len() / images;
-        threads::map(images, COST * values, |image| {
+        threads::map(images, COST_OF_VALUE * values, |image| {
             let [a, b] = [a, b].map(|x| &x[image * values..][..values]);
             self.fold(a, b, |a, b| a - b)
         })
@@ -68,7 +66,7 @@ fn fold(a: &[f32], b: &[f32], part: impl Fn(f32, f32) -> f32, join: impl Fn(f32,
 pub fn unit(x: &[f32], images: usize) -> Vec<f32> {
     let mut y = vec![0.0; x.len()];
     let values = x.len() / images;
-    threads::parts(&mut y, values, COST * values, |image, y| {
+    threads::parts(&mut y, values, COST_OF_VALUE * values, |image, y| {
         let x = &x[image * values..][..values];
         let (largest, length) = lengths(x);
         vectors::map(y, x, 1, |x| x / largest / length);
@@ -80,7 +78,7 @@ pub fn unit(x: &[f32], images: usize) -> Vec<f32> {
 pub fn step(from: &[f32], direction: &[f32], length: &[f32]) -> Vec<f32> {
     let values = from.len() / length.len();
     let mut y = vec![0.0; from.len()];
-    threads::parts(&mut y, values, COST * values, |image, y| {
+    threads::parts(&mut y, values, COST_OF_VALUE * values, |image, y| {
         let ([from, x], by) = ([from, direction].map(|x| &x[image * values..][..values]), length[image]);
         let (largest, length) = lengths(x);
         vectors::zip(y, from, x, |from, x| from + x / largest / length * by);
@@ -140,7 +138,7 @@ impl Combination {
 fn each(a: &[f32], b: &[f32], by: &[f32], combine: impl Fn(f32, f32, f32) -> f32 + Sync + Send) -> Vec<f32> {
     let values = a.len() / by.len();
     let mut y = vec![0.0; a.len()];
-    threads::parts(&mut y, values, COST * values, |image, y| {
+    threads::parts(&mut y, values, COST_OF_VALUE * values, |image, y| {
         let ([a, b], by) = ([a, b].map(|x| &x[image * values..][..values]), by[image]);
         vectors::zip(y, a, b, |a, b| combine(a, b, by));
     });

@@ -1,6 +1,6 @@
 //! 1×1 convolutions: one matrix product per image.
 
-use crate::convolution::{TILE, VECTORS};
+use crate::convolution::{FULL_TILE, FULL_VECTORS};
 use crate::kernel::Terms;
 use crate::weights::{Pass, Weights};
 use crate::{Activation, WIDTH, threads, vectors};
@@ -28,9 +28,9 @@ impl Pointwise {
     /// The output `[N, O, H, W]`, from `x` `[N, C, H, W]`, `weight` `[O, C]` and `bias` `[O]`.
     pub fn forward(&self, x: &[f32], weight: &Weights, bias: &[f32]) -> Vec<f32> {
         let kernels = weight.packed(Pass::Forward, self.weights_shape(), |weight| {
-            threads::map(self.outputs.div_ceil(TILE), 8 * TILE * self.channels, |tile| {
+            threads::map(self.outputs.div_ceil(FULL_TILE), threads::COST_OF_VALUE * FULL_TILE * self.channels, |tile| {
                 // Beyond the last output channel, that channel is repeated.
-                let row = |lane: usize| (tile * TILE + lane).min(self.outputs - 1) * self.channels;
+                let row = |lane: usize| (tile * FULL_TILE + lane).min(self.outputs - 1) * self.channels;
                 side_by_side(std::array::from_fn(|lane| &weight[row(lane)..][..self.channels]))
             })
         });
@@ -44,8 +44,8 @@ impl Pointwise {
     /// The gradient in `x`, from the output's `gradient` `[N, O, H, W]`.
     pub fn backward(&self, gradient: &[f32], x: &[f32], weight: &Weights) -> Vec<f32> {
         let kernels = weight.packed(Pass::Backward, self.weights_shape(), |weight| {
-            threads::map(self.channels.div_ceil(TILE), 8 * TILE * self.outputs, |tile| {
-                let rows = weight.chunks_exact(self.channels).map(|row| &row[tile * TILE..]);
+            threads::map(self.channels.div_ceil(FULL_TILE), threads::COST_OF_VALUE * FULL_TILE * self.outputs, |tile| {
+                let rows = weight.chunks_exact(self.channels).map(|row| &row[tile * FULL_TILE..]);
                 let last = |row: &[f32]| std::array::from_fn(|lane| row[lane.min(row.len() - 1)]);
                 rows.map(|row| row.first_chunk().copied().unwrap_or_else(|| last(row))).collect::<Vec<_>>()
             })
@@ -68,13 +68,13 @@ impl Pointwise {
     fn product(
         &self,
         x: &[f32],
-        kernels: &[Vec<[f32; TILE]>],
+        kernels: &[Vec<[f32; FULL_TILE]>],
         [from, to]: [usize; 2],
         read: impl Fn(&[f32], &mut [f32]) + Sync,
         write: impl Fn(usize, usize, &[f32], &mut [f32]) + Sync,
     ) -> Vec<f32> {
         // In vectors. At least one more than are summed at once, so that no block of a single vector is left.
-        let band = (BAND / from / WIDTH).max(VECTORS + 1);
+        let band = (BAND / from / WIDTH).max(FULL_VECTORS + 1);
         let run = from.div_ceil(from.div_ceil(RUN));
         let mut y = vec![0.0; x.len() / from * to];
         threads::columns(&mut y, to, self.pixels, WIDTH, from * to, |image, first, mut rows| {
@@ -84,8 +84,8 @@ impl Pointwise {
             let band = vectors.div_ceil(vectors.div_ceil(band)) * WIDTH;
             let starts: Vec<usize> = (0..from).map(|channel| channel * band).collect();
             let mut source = vec![0.0; from * band];
-            let mut sums = vec![0.0; 2 * TILE * band];
-            let (sums, further) = sums.split_at_mut(TILE * band);
+            let mut sums = vec![0.0; 2 * FULL_TILE * band];
+            let (sums, further) = sums.split_at_mut(FULL_TILE * band);
             for start in (0..count).step_by(band) {
                 let count = band.min(count - start);
                 let length = count.next_multiple_of(WIDTH);
@@ -97,13 +97,13 @@ impl Pointwise {
                         }
                     },
                 );
-                for (tile, (rows, weights)) in rows.chunks_mut(TILE).zip(kernels).enumerate() {
+                for (tile, (rows, weights)) in rows.chunks_mut(FULL_TILE).zip(kernels).enumerate() {
                     for (index, (starts, weights)) in starts.chunks(run).zip(weights.chunks(run)).enumerate() {
                         let terms = Terms { starts, weights };
                         if index == 0 {
-                            terms.sum::<VECTORS>(&source, sums, length);
+                            terms.sum::<FULL_VECTORS>(&source, sums, length);
                         } else {
-                            terms.sum::<VECTORS>(&source, further, length);
+                            terms.sum::<FULL_VECTORS>(&source, further, length);
                             sums.iter_mut().zip(&*further).for_each(|(sum, further)| *sum += further);
                         }
                     }
@@ -111,7 +111,7 @@ impl Pointwise {
                         #[inline(always)]
                         || {
                             for (lane, (row, sums)) in rows.iter_mut().zip(sums.chunks_exact(length)).enumerate() {
-                                let channel = tile * TILE + lane;
+                                let channel = tile * FULL_TILE + lane;
                                 let place = (image * to + channel) * self.pixels + first + start;
                                 write(channel, place, sums, &mut row[start..][..count]);
                             }
@@ -125,14 +125,14 @@ impl Pointwise {
 }
 
 /// The values of several rows of the same length, side by side.
-fn side_by_side(rows: [&[f32]; TILE]) -> Vec<[f32; TILE]> {
-    let mut packed = vec![[0.0; TILE]; rows[0].len()];
-    let blocks = rows.map(|row| row.as_chunks::<TILE>().0);
-    for (index, packed) in packed.as_chunks_mut::<TILE>().0.iter_mut().enumerate() {
+fn side_by_side(rows: [&[f32]; FULL_TILE]) -> Vec<[f32; FULL_TILE]> {
+    let mut packed = vec![[0.0; FULL_TILE]; rows[0].len()];
+    let blocks = rows.map(|row| row.as_chunks::<FULL_TILE>().0);
+    for (index, packed) in packed.as_chunks_mut::<FULL_TILE>().0.iter_mut().enumerate() {
         let block = blocks.map(|row| row[index]);
         *packed = std::array::from_fn(|value| block.map(|row| row[value]));
     }
-    let whole = TILE * blocks[0].len();
+    let whole = FULL_TILE * blocks[0].len();
     for (index, packed) in packed.iter_mut().enumerate().skip(whole) {
         *packed = rows.map(|row| row[index]);
     }

@@ -6,6 +6,9 @@ use rayon::prelude::*;
 /// Multiply-adds that are worth another thread. They take a few microseconds, several times the cost of the hand-over.
 const MIN_WORK: usize = 1 << 17;
 
+/// The cost of a value in loops that are limited by memory, in multiply-adds.
+pub const COST_OF_VALUE: usize = 8;
+
 /// Splits `y` into parts of `size` values (the last may be shorter), and calls `work` with the index of each part and
 /// the part. `cost` is the number of multiply-adds of one part.
 pub fn parts(y: &mut [f32], size: usize, cost: usize, work: impl Fn(usize, &mut [f32]) + Sync + Send) {

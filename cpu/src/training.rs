@@ -4,16 +4,16 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::convolution::{Convolution, Layout, TILE};
+use crate::convolution::{Convolution, FULL_TILE, Layout};
 use crate::{WIDTH, vectors};
 
-/// Output channels, and weights of each, whose gradients are summed at once: with the gradients that they share, they
-/// fill the registers. Where a group has a single output channel, more weights of it are summed.
-const TAPS: usize = 3;
+/// Weights of each output channel whose gradients are summed at once, for `FULL_TILE` channels and for one: with the
+/// gradients that they share, they fill the registers.
+const FULL_TAPS: usize = 3;
 const TAPS_ONE_CHANNEL: usize = 9;
 
-/// About how many values of a channel are summed at once. Together with those of `TILE` outputs they fit into the L1
-/// cache.
+/// About how many values of a channel are summed at once. Together with those of `FULL_TILE` outputs they fit into the
+/// L1 cache.
 const RUN: usize = 1024;
 
 /// The gradients of a layer in its weights and in its bias.
@@ -38,7 +38,7 @@ impl Convolution {
                 let images = first..self.images.min(first + images);
                 match self.to[0] {
                     1 => self.share::<1, TAPS_ONE_CHANNEL>(gradient, x, index / shares, images),
-                    _ => self.share::<TILE, TAPS>(gradient, x, index / shares, images),
+                    _ => self.share::<FULL_TILE, FULL_TAPS>(gradient, x, index / shares, images),
                 }
             })
             .collect();

@@ -29,8 +29,8 @@ impl<'a> Weights<'a> {
         }
     }
 
-    /// Weights in the memory of `owner`. What is packed in the second pass is kept for those that follow, as long as the
-    /// owner lives. Nothing is kept in training, where each step has an owner of its own.
+    /// Weights in the memory of `owner`. What is packed in the second pass is kept for those that follow, as long as
+    /// the owner lives. Nothing is kept in training, where each step has an owner of its own.
     ///
     /// `values` must be a part of the owner's memory, and must not change: new values need a new owner, as `Arc::make_mut`
     /// makes one.

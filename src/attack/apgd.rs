@@ -130,7 +130,7 @@ impl Attack for Apgd {
             fewest_classes,
             ..About::new(name, self.norm, steps)
         }
-        .bisected(0)
+        .predicted_at_end()
     }
 
     fn begin(&self, problem: &Problem, state: &mut State) -> Box<dyn Search> {

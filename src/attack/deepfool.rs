@@ -5,7 +5,7 @@ use burn::tensor::{Bool, Tensor};
 
 use super::entry::{Entry, Texts, field, steps};
 use super::plane::inner;
-use super::{About, Attack, Passes, Problem, ROUNDING, Search, State, choose, within_box_direction};
+use super::{About, Attack, Passes, Problem, SMALLEST_MARGIN, Search, State, choose, within_box_direction};
 use crate::classifier::Slope;
 use crate::norm::Norm;
 use crate::tensors::broadcast;
@@ -165,7 +165,7 @@ impl Search for DeepFoolSearch {
         let normal = plane.normal.clone();
         let normal = if keeps_clipped { normal } else { within_box_direction(state.current.clone(), normal) };
         // A little further, so that the step does not end on the boundary itself.
-        let onward = self.perturbation.clone() + self.shortest(normal, plane.lead.abs() + ROUNDING);
+        let onward = self.perturbation.clone() + self.shortest(normal, plane.lead.abs() + SMALLEST_MARGIN);
         let onward_pixels = problem.perturbed(onward.clone() * (1.0 + self.config.overshoot));
         match self.config.variant {
             DeepFoolVariant::DeepFool => {

@@ -20,9 +20,9 @@ pub struct Ensemble {
 
 impl Ensemble {
     /// The attacks that find the smallest perturbations in `norm`, with `steps` steps each, or more where they need
-    /// them: in L1 and L∞ FMN also runs with twice as many, PDPGD has five times and σ-zero also ten times as many. APGD
-    /// has a quarter of them for each ε. SuperDeepFool has its own 20, and its result is polished in `steps`. FMN runs
-    /// with several first steps: which of them ends nearest differs from image to image.
+    /// them: in L1 and L∞ FMN also runs with twice as many, PDPGD has five times and σ-zero also ten times as many.
+    /// APGD has a quarter of them for each ε. SuperDeepFool has its own 20, and its result is polished in `steps`. FMN
+    /// runs with several first steps: which of them ends nearest differs from image to image.
     pub fn of_the_best(norm: Norm, steps: usize) -> Self {
         let ddn = || Box::new(Ddn { steps, ..Ddn::default() });
         let fmn = |steps, first: f32| {
@@ -51,8 +51,8 @@ impl Ensemble {
         Self { norm, attacks }
     }
 
-    /// The same, [`Polished`] at the end with three times as many steps. With 100 steps an image costs 1650 gradients in
-    /// L2, 1450 in L∞, 1600 in L1 and 1500 in L0.
+    /// The same, [`Polished`] at the end with three times as many steps. With 100 steps an image costs 1650 gradients
+    /// in L2, 1450 in L∞, 1600 in L1 and 1500 in L0.
     pub fn polished(norm: Norm, steps: usize) -> Polished<Self> {
         Polished::new(Self::of_the_best(norm, steps), 3 * steps)
     }

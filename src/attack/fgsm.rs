@@ -17,7 +17,7 @@ pub struct Fgsm {
 
 impl Default for Fgsm {
     fn default() -> Self {
-        Self { epsilon: 8.0 / 255.0 }
+        Self { epsilon: Norm::Linf.default_epsilon() }
     }
 }
 
@@ -34,7 +34,7 @@ pub(super) fn entry() -> Entry {
 
 impl Attack for Fgsm {
     fn about(&self) -> About {
-        About { epsilon: Some(self.epsilon), ..About::new("fgsm", Norm::Linf, 1) }.bisected(0)
+        About { epsilon: Some(self.epsilon), ..About::new("fgsm", Norm::Linf, 1) }.predicted_at_end()
     }
 
     fn begin(&self, _problem: &Problem, _state: &mut State) -> Box<dyn Search> {

@@ -55,7 +55,7 @@ pub(super) fn entry() -> Entry {
 
 impl Attack for Pgd {
     fn about(&self) -> About {
-        About { epsilon: Some(self.epsilon), ..About::new("pgd", self.norm, self.steps) }.bisected(0)
+        About { epsilon: Some(self.epsilon), ..About::new("pgd", self.norm, self.steps) }.predicted_at_end()
     }
 
     fn begin(&self, problem: &Problem, state: &mut State) -> Box<dyn Search> {

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{Problem, ROUNDING, State};
+use super::{Problem, SMALLEST_MARGIN, State};
 use crate::norm::Norm;
 use crate::tensors::broadcast;
 
@@ -23,7 +23,7 @@ impl Plane {
         state.record_margin(problem, slope.logits, slope.value.clone());
         let normal = slope.gradient;
         let taken = inner(normal.clone(), state.current.clone() - problem.pixels.clone());
-        let rise_from_here = 2.0 * ROUNDING - slope.value;
+        let rise_from_here = 2.0 * SMALLEST_MARGIN - slope.value;
         Self { normal, rise: taken + rise_from_here.clone(), rise_from_here }
     }
 }

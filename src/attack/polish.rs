@@ -11,10 +11,10 @@ use crate::per_image;
 ///
 /// The search takes the steps of FMN (Pintor et al. 2021, arXiv 2102.12827), beginning at the best image: along the
 /// margin's gradient, then projected into a ball. The ball shrinks while the image is adversarial. It grows while it is
-/// not, up to the size of the best perturbation. The steps are proportional to the perturbation. The first ones are long
-/// and may find another place on the boundary. The last ones are much smaller than FMN's, so the search can end in a
-/// corner where several linear pieces of the boundary meet: the minimum of a ReLU network often lies there. At the end
-/// the last hundredth of the line to the best image is bisected. The result is never larger than the attack's own.
+/// not, up to the size of the best perturbation. The steps are proportional to the perturbation. The first ones are
+/// long and may find another place on the boundary. The last ones are much smaller than FMN's, so the search can end in
+/// a corner where several linear pieces of the boundary meet: the minimum of a ReLU network often lies there. At the
+/// end the last hundredth of the line to the best image is bisected. The result is never larger than the attack's own.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Polished<A> {
     /// The attack.

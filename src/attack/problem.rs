@@ -24,11 +24,11 @@ pub struct Problem<'a> {
 }
 
 /// The smallest margin that counts: ten times the rounding of logits, which differs between devices and batch sizes.
-pub(super) const ROUNDING: f32 = 1e-4;
+pub(super) const SMALLEST_MARGIN: f32 = 1e-4;
 
 /// Whether a margin is large enough to keep its sign on another device or batch size.
 pub(super) fn is_beyond_rounding(margin: Tensor<1>) -> Tensor<1, Bool> {
-    margin.greater_elem(ROUNDING)
+    margin.greater_elem(SMALLEST_MARGIN)
 }
 
 impl<'a> Problem<'a> {

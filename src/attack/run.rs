@@ -224,11 +224,6 @@ impl<'a> Run<'a> {
         Ok(Self { attempt, logits, original, problem, aim, over: false })
     }
 
-    /// The network's answers for the originals.
-    pub fn original(&self) -> &[Probabilities] {
-        &self.original
-    }
-
     /// Whether the unchanged images already reach the aim, all of them.
     pub fn is_reached_already(&self) -> bool {
         self.original.iter().enumerate().all(|(image, answer)| self.reached(image, answer))
@@ -303,9 +298,9 @@ impl<'a> Run<'a> {
         let pixels = &self.problem.pixels;
 
         // If the original already reaches the aim, it is its own result.
-        let misread: Vec<bool> =
+        let reached: Vec<bool> =
             (0..self.original.len()).map(|image| self.reached(image, &self.original[image])).collect();
-        let mask = Tensor::<1, Bool>::from_data(misread.as_slice(), &pixels.device());
+        let mask = Tensor::<1, Bool>::from_data(reached.as_slice(), &pixels.device());
         let State { best, current, .. } = &self.attempt.state;
         let adversarial = choose(best.found(), best.pixels.clone(), current.clone());
         let adversarial = choose(mask, pixels.clone(), adversarial).clamp(0.0, 1.0);
@@ -333,7 +328,7 @@ impl<'a> Run<'a> {
                 let success = self.succeeds(image, &norms[image], &answers[image]);
                 ImageOutcome {
                     success,
-                    vanished: states[image].settled && !success,
+                    vanished: states[image].settled && states[image].norm.is_none() && !success,
                     flags: flags[image].clone(),
                     original: self.original[image].clone(),
                     adversarial: answers[image].clone(),
@@ -389,13 +384,13 @@ impl<'a> Run<'a> {
     ) -> Result<(Tensor<4>, Vec<Probabilities>, Vec<Norms>), Error> {
         let pixels = &self.problem.pixels;
         let perturbation = adversarial.clone() - pixels.clone();
-        let lengths: &[f32] =
+        let tried: &[f32] =
             if self.attempt.about.epsilon.is_some() { &ROUNDING_FACTORS_WITHIN } else { &ROUNDING_FACTORS };
         let wanted: Vec<bool> = (0..answers.len()).map(|image| self.reached(image, &answers[image])).collect();
         let mut chosen = vec![0; answers.len()];
         let mut given_up = vec![false; answers.len()];
         loop {
-            let factors: Vec<f32> = chosen.iter().map(|&index| lengths[index]).collect();
+            let factors: Vec<f32> = chosen.iter().map(|&index| tried[index]).collect();
             let factors = Tensor::<1>::from_data(factors.as_slice(), &pixels.device());
             let moved = (pixels.clone() + perturbation.clone() * broadcast(factors)).clamp(0.0, 1.0);
             let mut shades = (moved * 255.0).round();
@@ -407,16 +402,16 @@ impl<'a> Run<'a> {
             let rounded = self.problem.mask_pixels(shades / 255.0);
             let rounded_answers = self.predict(rounded.clone()).await?;
             let norms = Norms::read(rounded.clone() - pixels.clone()).await?;
-            let mut settled = true;
+            let mut done = true;
             for image in 0..answers.len() {
                 let holds = self.succeeds(image, &norms[image], &rounded_answers[image]);
                 if wanted[image] && !holds && !given_up[image] {
-                    given_up[image] = chosen[image] + 1 == lengths.len();
+                    given_up[image] = chosen[image] + 1 == tried.len();
                     chosen[image] = if given_up[image] { 0 } else { chosen[image] + 1 };
-                    settled = false;
+                    done = false;
                 }
             }
-            if settled {
+            if done {
                 return Ok((rounded, rounded_answers, norms));
             }
         }

@@ -61,6 +61,7 @@ impl Attack for Square {
             black_box: true,
             ..About::new("square", self.norm, self.steps)
         }
+        .predicted_at_end()
     }
 
     fn begin(&self, problem: &Problem, state: &mut State) -> Box<dyn Search> {
@@ -222,9 +223,5 @@ impl Search for SquareSearch {
         let query = state.step + 1;
         let next = if state.norm == Norm::Linf { self.repaint(query) } else { self.shift(query) };
         state.current = choose(found, state.current.clone(), problem.perturbed(next));
-    }
-
-    fn finish(&mut self, problem: &Problem, state: &mut State) {
-        state.predict(problem);
     }
 }

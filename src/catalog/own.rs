@@ -165,9 +165,8 @@ fn parse(text: &str, classes: usize) -> Result<Vec<String>, Error> {
     #[serde(untagged)]
     enum Names {
         List(Vec<Name>),
-        /// The number of each name.
-        Numbers(BTreeMap<String, usize>),
-        Numbered(BTreeMap<String, Name>),
+        NumbersByName(BTreeMap<String, usize>),
+        NamesByNumber(BTreeMap<String, Name>),
     }
     let wrong = |message: String| Error::Labels(message);
 
@@ -181,7 +180,7 @@ fn parse(text: &str, classes: usize) -> Result<Vec<String>, Error> {
         })?;
         let names: Vec<Name> = match names {
             Names::List(names) => names,
-            Names::Numbers(numbers) => {
+            Names::NumbersByName(numbers) => {
                 let mut names: Vec<(usize, String)> =
                     numbers.into_iter().map(|(name, number)| (number, name)).collect();
                 names.sort();
@@ -190,7 +189,7 @@ fn parse(text: &str, classes: usize) -> Result<Vec<String>, Error> {
                 }
                 names.into_iter().map(|(_, name)| Name::One(name)).collect()
             }
-            Names::Numbered(mut names) => {
+            Names::NamesByNumber(mut names) => {
                 let missing = |class: usize| wrong(format!("a name for class {class} is expected, none found"));
                 let all = 0..names.len();
                 all.map(|class| names.remove(&class.to_string()).ok_or_else(|| missing(class)))
@@ -306,7 +305,7 @@ mod tests {
         let words = refused.expect("a deviation is missing").to_string();
         assert_eq!(
             words,
-            "normalise is 0.5: expected none, imagenet, symmetric, bytes, caffe, or MEAN/DEVIATION, such as 0.5/0.25"
+            "normalisation is 0.5: expected none, imagenet, symmetric, bytes, caffe, or MEAN/DEVIATION, such as 0.5/0.25"
         );
     }
 

@@ -39,8 +39,8 @@ fn as_cpu_pointwise(layer: Layer, x: &Shape, outputs: usize) -> Option<decoy_cpu
     })
 }
 
-/// The weights of a layer. Natively they are kept packed, if they lie in memory as `decoy-cpu` reads them. In a browser,
-/// where memory is scarce, they are packed in each pass.
+/// The weights of a layer. Natively they are kept packed, if they lie in memory as `decoy-cpu` reads them. In a
+/// browser, where memory is scarce, they are packed in each pass.
 fn kept_weights(weight: &FlexTensor) -> Weights<'_> {
     #[cfg(not(target_family = "wasm"))]
     return Weights::owned(weight.storage(), weight.data_arc());

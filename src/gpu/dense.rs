@@ -11,8 +11,8 @@ pub(super) const IMAGES: usize = 8;
 pub(super) const INPUTS: usize = 128;
 
 /// One thread computes `tile` outputs of `images` images. If `whole`, it sums all inputs. Otherwise it sums [`INPUTS`]
-/// of them, and `add_parts_kernel` adds these partial sums. The second kernel replaces a barrier within a workgroup, which
-/// is slow where the processor emulates a GPU.
+/// of them, and `add_parts_kernel` adds these partial sums. The second kernel replaces a barrier within a workgroup,
+/// which is slow where the processor emulates a GPU.
 #[cube(launch_unchecked)]
 pub(super) fn dense_kernel(
     x: &[f32],

@@ -22,8 +22,7 @@ impl Layer {
         let Kind::Convolution { stride, groups, .. } = self.kind else {
             return true;
         };
-        let square = weight[2] == weight[3] && (stride..=LARGEST_KERNEL).contains(&weight[2]);
-        square && (groups == 1 || (weight[0] == groups && weight[1] == 1))
+        (stride..=LARGEST_KERNEL).contains(&weight[2]) && (groups == 1 || (weight[0] == groups && weight[1] == 1))
     }
 
     /// The kind of the activation, with its scale and shift.

@@ -45,7 +45,8 @@ pub fn from_safetensors<M: ModuleSnapshot>(model: &str, module: &mut M, bytes: &
     }
 }
 
-/// Whether the bytes seem to be a safetensors file, whole or not: they begin with the length of the header, then its JSON.
+/// Whether the bytes seem to be a safetensors file, whole or not: they begin with the length of the header, then its
+/// JSON.
 pub fn are_safetensors(bytes: &[u8]) -> bool {
     bytes.get(8..10) == Some(b"{\"")
 }

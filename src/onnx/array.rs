@@ -480,8 +480,7 @@ impl Array {
             }
             shape.push(length + before + after);
         }
-        let pads: Vec<_> = pads.to_vec();
-        Self::make(&[self], shape, self.kind, |mut values| Dispatch::float_pad(values.remove(0), &pads, mode))
+        Self::make(&[self], shape, self.kind, |mut values| Dispatch::float_pad(values.remove(0), pads, mode))
     }
 
     /// Reduces one axis to length 1 by `work`.

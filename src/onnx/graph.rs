@@ -12,7 +12,7 @@ use super::constant::{kind_of, tensor};
 use super::node::{Attributes, Inputs};
 use super::operators::{Frame, Operation, folded_norm, operator};
 use super::proto;
-use super::steps::multiply;
+use super::steps::{multiply, scaled};
 use crate::error::Error;
 use crate::fused::{Activation, Kind, Layer};
 
@@ -342,8 +342,8 @@ impl Graph {
         self.nodes = kept;
     }
 
-    /// Removes a softmax over the classes, or a sigmoid, at the end, also where nodes after it only change the shape or keep
-    /// probabilities from 0 and 1.
+    /// Removes a softmax over the classes, or a sigmoid, at the end, also where nodes after it only change the shape or
+    /// keep probabilities from 0 and 1.
     fn remove_final_softmax(&mut self, shapes: &[Option<(Vec<usize>, NumberKind)>], notes: &mut Vec<String>) {
         let mut value = self.output;
         let mut removed = Vec::new();
@@ -562,13 +562,12 @@ impl Graph {
             return None;
         }
         let make = || {
-            let scaled = |x: &Array, name: &str| multiply(x, &Array::constant(vec![a.float(name, 1.0) as f32], &[])?);
             let weight = if a.int("transB", 0) == 1 { weight.permute(&[1, 0])? } else { weight.clone() };
             let bias = match bias {
-                Some(bias) => scaled(bias, "beta")?.expand(&[1, outputs])?.reshape(&[outputs])?,
+                Some(bias) => scaled(bias, a.float("beta", 1.0))?.expand(&[1, outputs])?.reshape(&[outputs])?,
                 None => Array::constant(vec![0.0; outputs], &[outputs])?,
             };
-            Ok((Kind::Dense, scaled(&weight, "alpha")?.in_rows()?, bias.in_rows()?))
+            Ok((Kind::Dense, scaled(&weight, a.float("alpha", 1.0))?.in_rows()?, bias.in_rows()?))
         };
         Some(make())
     }

@@ -31,7 +31,8 @@ impl<'a> Inputs<'a> {
         self.maybe(index).map(Array::whole_list).transpose()
     }
 
-    /// The integers of an attribute, `written`, or in newer operator sets of the constant input `index`, if it is given.
+    /// The integers of an attribute, `written`, or in newer operator sets of the constant input `index`, if it is
+    /// given.
     pub fn written_or(&self, written: Option<&Vec<i64>>, index: usize) -> Checked<Option<Vec<i64>>> {
         written.map_or_else(|| self.whole(index), |written| Ok(Some(written.clone())))
     }

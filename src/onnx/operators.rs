@@ -68,8 +68,16 @@ pub(super) fn operator(kind: &str, attributes: &Attributes, opset: i64) -> Check
 
 /// The operator named `kind`, if it is known. Its attributes are still to be checked.
 fn known(kind: &str, a: &Attributes, opset: i64) -> Checked<Option<Operation>> {
-    for read in [elementwise::read, shape::read, part::read, number::read, window::read, product::read, reduction::read]
-    {
+    for read in [
+        elementwise::read,
+        shape::read,
+        part::read,
+        number::read,
+        window::read,
+        product::read,
+        reduction::read,
+        transformer::read,
+    ] {
         if let Some(run) = read(kind, a)? {
             return Ok(Some(run));
         }

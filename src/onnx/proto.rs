@@ -5,6 +5,10 @@
 
 use prost::Message;
 
+/// The number of the type of floats, and those of all types that are read as floats: half, double and brain float too.
+pub(crate) const FLOAT: i32 = 1;
+pub(crate) const FLOATS: [i32; 4] = [FLOAT, 10, 11, 16];
+
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Model {
     #[prost(int64, optional, tag = "1")]

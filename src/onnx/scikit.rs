@@ -3,13 +3,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::proto::{Attribute, Graph, Node, Tensor};
+use super::proto::{Attribute, FLOAT, FLOATS, Graph, Node, Tensor};
 use super::refuse;
 use crate::error::Error;
-
-/// The type of a tensor of floats, and those of floats of other lengths: half, double, brain float.
-const FLOAT: i32 = 1;
-const FLOATS: [i32; 4] = [FLOAT, 10, 11, 16];
 
 /// The name of the output with the logits or probabilities: the only output, or the one next to the chosen label, which
 /// has floats or is made by `ZipMap`.
@@ -35,7 +31,8 @@ pub(super) fn output(graph: &Graph) -> Result<String, Error> {
     }
 }
 
-/// Replaces every `LinearClassifier` by a product and what follows it, and every `Normalizer` of probabilities by nothing.
+/// Replaces every `LinearClassifier` by a product and what follows it, and every `Normalizer` of probabilities by
+/// nothing.
 ///
 /// # Errors
 ///

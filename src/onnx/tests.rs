@@ -699,7 +699,7 @@ fn attributes_of_another_kind_and_names_defined_twice_are_refused() {
     let twice = graph(&["Relu x > y", "Sigmoid x > y"], &[]);
     assert!(error(twice).contains("“y” is defined twice"));
     let block = attributed(graph(&["DepthToSpace x > y"], &[]), 0, &[int("blocksize", 0)]);
-    assert!(error(block).contains("a block of at least 1 pixel is expected, 0 found"));
+    assert!(error(block).contains("a block of 1 to 256 pixels is expected, 0 found"));
 }
 
 #[test]
@@ -1219,7 +1219,7 @@ fn numbers_that_make_no_sense_are_refused() {
         ("GroupNormalization", vec![int("num_groups", MOST)], vec![Floats(&[3]), Floats(&[3])], "too large"),
         ("GroupNormalization", vec![int("num_groups", 0)], vec![Floats(&[3]), Floats(&[3])], "shape"),
         ("LayerNormalization", vec![int("axis", i64::MIN)], vec![Floats(&[4])], "an axis"),
-        ("DepthToSpace", vec![int("blocksize", MOST)], vec![], "as many values"),
+        ("DepthToSpace", vec![int("blocksize", MOST)], vec![], "a block of 1 to 256"),
         ("DepthToSpace", vec![int("blocksize", -1)], vec![], "a length"),
         ("Softmax", vec![int("axis", 99)], vec![], "an axis"),
         ("ReduceMean", vec![ints("axes", &[i64::MIN])], vec![], "an axis"),

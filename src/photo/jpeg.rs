@@ -72,7 +72,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<StoredPicture, PhotoError> {
 }
 
 /// Browsers show an incomplete picture as if it were complete, so such a file is refused first. Large pictures are not
-/// for the browser: they are decoded at a smaller size here.
+/// for the browser, since they are decoded at a smaller size here, except progressive ones, for which this saves no
+/// memory.
 pub(super) fn is_for_browser(bytes: &[u8]) -> Result<bool, PhotoError> {
     let outline = Outline::of(bytes);
     let mut rest = outline.picture.chain(&TRAILER[..]);
@@ -185,8 +186,8 @@ impl<'a> Outline<'a> {
         }
     }
 
-    /// Records what a scan adds to a progressive picture. Its header has the number of its components, two bytes for each,
-    /// the first and the last coefficient, and the bit before and the lowest bit.
+    /// Records what a scan adds to a progressive picture. Its header has the number of its components, two bytes for
+    /// each, the first and the last coefficient, and the bit before and the lowest bit.
     fn add_scan(&mut self, header: &[u8]) {
         let Some(lowest_bits) = &mut self.lowest_bits else { return };
         let Some((&count, rest)) = header.split_first() else { return };

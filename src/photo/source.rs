@@ -83,11 +83,11 @@ impl Source {
     /// The default square for a network with an input of `height`×`width` pixels: the `share` in the middle that the
     /// network was trained on. A picture that already has the input size is used whole: it has been cropped before, and
     /// perhaps attacked.
-    pub fn frame(&self, share: f64, height: usize, width: usize) -> Crop {
-        self.centre(if self.is_cut(height, width) { 1.0 } else { share })
+    pub fn default_crop(&self, share: f64, height: usize, width: usize) -> Crop {
+        self.centre(if self.has_size(height, width) { 1.0 } else { share })
     }
 
-    fn is_cut(&self, height: usize, width: usize) -> bool {
+    fn has_size(&self, height: usize, width: usize) -> bool {
         (self.height as usize, self.width as usize) == (height, width)
     }
 
@@ -116,7 +116,7 @@ impl Source {
         }
         let middle = [crop.left, crop.top].map(|start| start + crop.side / 2.0);
         // The middle of a picture that has this size already is all of it.
-        let is_whole = self.is_cut(height, width) && crop == self.centre(1.0);
+        let is_whole = self.has_size(height, width) && crop == self.centre(1.0);
         let size = if is_whole { [self.width.into(), self.height.into()] } else { [crop.side; 2] };
         Ok(self.fit(middle, size, channels, height, width))
     }

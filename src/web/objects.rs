@@ -165,7 +165,7 @@ pub fn aborted(signal: Option<&AbortSignal>) -> bool {
 
 /// The error an aborted promise rejects with.
 pub fn abort_error() -> JsValue {
-    let error = JsErrorObject::new("the attack was cancelled");
+    let error = JsErrorObject::new("it was cancelled");
     error.set_name("AbortError");
     error.into()
 }

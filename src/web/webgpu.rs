@@ -1,4 +1,5 @@
-//! Opens the GPU and watches it. If it rejects something, is lost, or does not answer, the current work ends with an error.
+//! Opens the GPU and watches it. If it rejects something, is lost, or does not answer, the current work ends with an
+//! error.
 
 use std::cell::{OnceCell, RefCell};
 use std::sync::Arc;

@@ -6,16 +6,17 @@ use std::{
     process::Command,
 };
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::ValueEnum;
 
 use crate::{
     chromium,
     command::{cargo, decoy, run, step},
     data::External,
+    json::{list, read},
     python::environment,
     serve,
-    site::{self, npm},
+    site::{self, CATALOG, npm},
     wasm::Profile,
 };
 
@@ -66,7 +67,7 @@ pub fn measure(only: Option<Bench>, externals: &[External]) -> Result<()> {
     if wanted(Bench::Browser) {
         graphs()?;
         peers()?;
-        step("Measuring Decoy beside its opponents (an hour)", || node("benches/browser/speed.js", ""))?;
+        step("Measuring Decoy beside the other libraries (an hour)", || node("benches/browser/speed.js", ""))?;
     }
     if wanted(Bench::Kernels) {
         step("Counting what the kernels ask of a card", || node("benches/browser/kernels.js", ""))?;
@@ -87,9 +88,10 @@ fn graphs() -> Result<PathBuf> {
     let python = environment("target/bench/venv", "Installing ONNX Runtime", &required)?;
     step("Writing the networks as graphs for ONNX Runtime", || {
         fs::create_dir_all(EXPORTED)?;
-        for family in ["coil20", "cifar10", "photos"] {
-            let (model, file) = (format!("{family}-sigma-0.00"), format!("{EXPORTED}/{family}.onnx"));
-            run(&mut decoy(&["export", "--model", &model, &file]))?;
+        for family in list(&read(CATALOG)?["families"]) {
+            let family_id = family["id"].as_str().context("a family without a name")?;
+            let model_id = family["models"][0]["id"].as_str().context("a network without a name")?;
+            run(&mut decoy(&["export", "--model", model_id, &format!("{EXPORTED}/{family_id}.onnx")]))?;
         }
         run(Command::new(&python).args(["-B", "benches/onnx/make.py", EXPORTED, GRAPHS]))
     })?;
@@ -99,5 +101,5 @@ fn graphs() -> Result<PathBuf> {
 /// Installs the libraries to compare with, and bundles those that come as modules as scripts for the browser.
 fn peers() -> Result<()> {
     site::npm_packages(Path::new(PEERS))?;
-    step("Bundling the opponents", || run(npm().args(["run", "build"]).current_dir(PEERS)))
+    step("Bundling the other libraries", || run(npm().args(["run", "build"]).current_dir(PEERS)))
 }

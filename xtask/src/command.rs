@@ -23,8 +23,8 @@ pub fn step<T>(title: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     result
 }
 
-/// A command of the cargo that runs this program. It does not inherit what that one says of this package: build scripts
-/// that read it would run again each time, and their crates be built anew.
+/// A command of the cargo that runs this program, without the variables `CARGO_PKG_*` and `CARGO_MANIFEST_*` that cargo
+/// has set for xtask: build scripts that read them would run again each time, and their crates be built anew.
 pub fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
     for (name, _) in env::vars_os() {

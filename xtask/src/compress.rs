@@ -80,7 +80,7 @@ pub fn site(effort: Effort) -> Result<()> {
     Ok(())
 }
 
-/// The files to compress. Those of the gallery are left out: photographs are compressed already.
+/// The files to compress, by their endings; pictures are compressed already.
 fn compressible(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {

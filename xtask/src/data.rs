@@ -38,6 +38,11 @@ impl DataPaths {
         path.map(|path| self.start.join(path))
     }
 
+    /// The path `given` for a data set, else that of [`copy`](Self::copy).
+    fn given(&self, given: Option<PathBuf>, about: &About) -> Option<PathBuf> {
+        given.map(|path| self.start.join(path)).or_else(|| self.copy(about))
+    }
+
     /// Environment variables for other programs: of each data set with a copy, the variable's name and the path.
     pub fn variables(&self) -> impl Iterator<Item = (&'static str, PathBuf)> {
         sets().into_iter().filter_map(|set| Some((set.about().variable, self.copy(set.about())?)))
@@ -82,7 +87,7 @@ pub fn seek(paths: &DataPaths) -> Result<Vec<External>> {
 
 /// Prints each data set and where its copy is; the data set `name` is downloaded if there is no copy.
 pub fn describe(name: Option<&str>, start: PathBuf, path: Option<PathBuf>) -> Result<()> {
-    let paths = DataPaths { start: start.clone(), path: None };
+    let paths = DataPaths { start, path: None };
     let Some(name) = name else {
         for set in sets() {
             match set.find(paths.copy(set.about()).as_deref())? {
@@ -93,8 +98,7 @@ pub fn describe(name: Option<&str>, start: PathBuf, path: Option<PathBuf>) -> Re
         return Ok(());
     };
     let set = by_id(name)?;
-    let path = path.map(|path| start.join(path)).or_else(|| paths.copy(set.about()));
-    let pictures = set.load(path.as_deref())?;
+    let pictures = set.load(paths.given(path, set.about()).as_deref())?;
     print(set.about(), &pictures);
     for (class, label) in set.about().labels.iter().enumerate() {
         println!("  class {class}: {label}");
@@ -125,9 +129,8 @@ pub fn write_gallery(name: &str, start: PathBuf, path: Option<PathBuf>) -> Resul
     if set.about().missing.is_some() {
         bail!("the pictures of {} are not ours to pass on: expected a set whose gallery may be kept", set.about().name);
     }
-    let paths = DataPaths { start: start.clone(), path: None };
-    let path = path.map(|path| start.join(path)).or_else(|| paths.copy(set.about()));
-    let files = set.gallery(&set.load(path.as_deref())?);
+    let paths = DataPaths { start, path: None };
+    let files = set.gallery(&set.load(paths.given(path, set.about()).as_deref())?);
     if files.is_empty() {
         bail!("the gallery of {} is not made of the data set: expected one that is", set.about().name);
     }

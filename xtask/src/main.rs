@@ -29,7 +29,7 @@ use crate::{bench::Bench, data::DataPaths, reproduce::Reproduce, test::Card, was
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", disable_help_subcommand = true)]
 enum Task {
-    /// Build the site and serve it on 127.0.0.1 (the first time takes some minutes, later ones seconds).
+    /// Build the site and serve it on 127.0.0.1 (the first time takes many minutes, later ones seconds).
     Serve {
         /// The port to listen on; 0 takes any free one.
         #[arg(long, default_value_t = 8080)]
@@ -48,7 +48,7 @@ enum Task {
         #[command(flatten)]
         data: Data,
     },
-    /// Do everything CI does, cheapest first, and end with `N passed, N failed`.
+    /// Do everything CI does, cheapest first, and end with `N passed, N failed` and what was skipped.
     Test {
         #[command(flatten)]
         data: Data,

@@ -11,9 +11,10 @@ use anyhow::{Context, Result};
 use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html::push_html};
 
 /// The documents and their pages.
-const PAGES: [(&str, &str); 6] = [
+const PAGES: [(&str, &str); 7] = [
     ("README.md", "index.html"),
     ("docs/flags.md", "flags.html"),
+    ("docs/kernels.md", "kernels.html"),
     ("docs/oracle.md", "oracle.html"),
     ("docs/upstream.md", "upstream.html"),
     ("ARCHITECTURE.md", "architecture.html"),

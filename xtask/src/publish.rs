@@ -32,7 +32,7 @@ const FILES: &str = "files.json";
 const DIGITS: usize = 16;
 
 /// Whether this is the name of a checksum folder.
-pub fn is_parts(name: &str) -> bool {
+pub fn is_checksum_folder(name: &str) -> bool {
     name.len() == DIGITS && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
@@ -151,7 +151,7 @@ mod tests {
             fs::write(path, content).unwrap();
         }
         publish(&made, &site).unwrap();
-        let name = names(&site).unwrap().into_iter().find(|name| is_parts(name)).unwrap();
+        let name = names(&site).unwrap().into_iter().find(|name| is_checksum_folder(name)).unwrap();
         let parts = site.join(name);
         (site, parts)
     }

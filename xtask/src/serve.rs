@@ -14,7 +14,7 @@ use axum::{
 use tokio::runtime;
 use tower_http::services::ServeDir;
 
-use crate::{publish::is_parts, site::SITE};
+use crate::{publish::is_checksum_folder, site::SITE};
 
 /// These headers give the page a process of its own; only then browsers allow precise clocks and shared memory.
 const ISOLATION: [(&str, &str); 2] =
@@ -58,7 +58,8 @@ fn serve(folder: &Path, listener: TcpListener) -> io::Result<()> {
 /// and are cached for ever. All others are checked again at every request, so that a reload shows a new build.
 async fn headers(request: Request, next: Next) -> Response {
     let folder = request.uri().path().split('/').nth(1);
-    let named = request.uri().query().is_some_and(|query| query.starts_with("sha256=")) || folder.is_some_and(is_parts);
+    let named = request.uri().query().is_some_and(|query| query.starts_with("sha256="))
+        || folder.is_some_and(is_checksum_folder);
     let mut answer = next.run(request).await;
     let lifetime = if named && answer.status().is_success() { "max-age=31536000, immutable" } else { "no-cache" };
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(lifetime));

@@ -62,6 +62,9 @@ pub fn npm() -> Command {
 /// Puts everything into one folder.
 fn assemble(externals: &[External], site: &Path) -> Result<()> {
     copy_folder(Path::new("www"), site)?;
+    // What nobody asks for when the page runs.
+    fs::remove_dir_all(site.join("lab"))?;
+    fs::remove_file(site.join("vendor.d.ts"))?;
     copy_program(Path::new(PACKAGE), &site.join("pkg"))?;
     if Path::new(PACKAGE).join(THREADS).exists() {
         copy_program(&Path::new(PACKAGE).join(THREADS), &site.join("pkg").join(THREADS))?;

@@ -145,9 +145,9 @@ impl Session {
 
     /// A step of many tests: `work` returns their counts, and whether the test runner succeeded.
     fn tests(&mut self, title: &str, work: impl FnOnce() -> Result<(Counts, bool)>) -> Result<()> {
-        let (counts, content) = step(title, work)?;
+        let (counts, succeeded) = step(title, work)?;
         self.counts = [self.counts, counts].into_iter().sum();
-        ensure!(content && counts.failed == 0, "{title}: {counts}");
+        ensure!(succeeded && counts.failed == 0, "{title}: {counts}");
         ensure!(counts.passed > 0, "{title}: none ran");
         Ok(())
     }
@@ -203,7 +203,8 @@ fn clippy_for_wasm() -> Result<()> {
 /// more, alone; the output names the files that needed this.
 fn browser_tests(chromium: &Path) -> Result<(Counts, bool)> {
     let address = serve::start(serve::listen(0)?)?;
-    let decoy = env::current_exe()?.with_file_name(format!("decoy{}", env::consts::EXE_SUFFIX)); // the native tests have built it
+    // The native tests have built it.
+    let decoy = env::current_exe()?.with_file_name(format!("decoy{}", env::consts::EXE_SUFFIX));
     let run = |files: &[PathBuf], at_once: u32| -> Result<(String, bool)> {
         let (status, _) = run_and_listen(
             Command::new("node")
@@ -218,15 +219,15 @@ fn browser_tests(chromium: &Path) -> Result<(Counts, bool)> {
         )?;
         Ok((fs::read_to_string(NODE_RESULTS)?, status.success()))
     };
-    let (first, content) = run(&test_files(Path::new(BROWSER_TESTS))?, 2)?;
+    let (first, succeeded) = run(&test_files(Path::new(BROWSER_TESTS))?, 2)?;
     let failing = failing_files(&first);
-    if content || failing.is_empty() {
-        return Ok((node_counts(&first), content));
+    if succeeded || failing.is_empty() {
+        return Ok((node_counts(&first), succeeded));
     }
     let names: Vec<_> = failing.iter().map(|file| file.display().to_string()).collect();
     println!("── A second try, alone: {}", names.join(", "));
-    let (second, content) = run(&failing, 1)?;
-    Ok((node_counts(&first).after(node_counts(&second)), content))
+    let (second, succeeded) = run(&failing, 1)?;
+    Ok((node_counts(&first).after(node_counts(&second)), succeeded))
 }
 
 /// The files of the failed tests, from node's TAP output: only failed tests have a location there.

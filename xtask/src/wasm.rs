@@ -61,8 +61,8 @@ pub fn build(profile: Profile, threads: bool) -> Result<()> {
     })
 }
 
-/// Compiles the library with threads, and returns the path of the wasm file. Its std has to be built for that, which the
-/// compiler calls unstable.
+/// Compiles the library with threads, and returns the path of the wasm file. Its std has to be built for that, which
+/// the compiler calls unstable.
 fn build_threads(profile: Profile) -> Result<PathBuf> {
     step("Building std with threads from its source", || {
         run(Command::new("bash").args(["xtask/wasm-target.sh", STD, THREADS]))
@@ -78,7 +78,7 @@ fn build_threads(profile: Profile) -> Result<PathBuf> {
 }
 
 /// Makes sure that the compiler knows the wasm target.
-pub fn install_target() -> Result<()> {
+fn install_target() -> Result<()> {
     if target_installed()? {
         return Ok(());
     }

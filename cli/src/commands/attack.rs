@@ -137,7 +137,7 @@ pub fn run(args: &AttackArgs) -> Result<()> {
         if args.json {
             let line = Line {
                 image: path.display().to_string(),
-                crop: args.pictures.frame(&picture, &model.family),
+                crop: args.pictures.crop_of(&picture, &model.family),
                 mask: mask.as_ref().map(|mask| &*mask.sha256),
                 normalisation: model.entry.normalisation.as_ref(),
                 smoothed: args.smoothed.map(|sigma| (sigma, args.draws)),

@@ -22,8 +22,8 @@ use crate::results::{later_commit, origin, resume, write};
 /// What to certify, and how.
 #[derive(Args)]
 pub struct CertifyArgs {
-    /// The networks, as `decoy models` lists them; several with commas. For pictures the first one if left out, for a data
-    /// set all of the family that were trained with noise.
+    /// The networks, as `decoy models` lists them; several with commas. For pictures the first one if left out, for a
+    /// data set all of the family that were trained with noise.
     #[arg(long, value_delimiter = ',', value_name = "NAME")]
     model: Vec<String>,
     #[command(flatten)]

@@ -43,7 +43,8 @@ pub struct EvaluateArgs {
     /// Number of pictures, evenly spread; the same ones for every network.
     #[arg(long, value_name = "PICTURES", value_parser = at_least_one())]
     limit: Option<usize>,
-    /// Predict each picture's distance from the errors under this many draws of noise too; none if left out.
+    /// Predict each picture's distance from the errors under this many draws of noise too; if left out, none, or
+    /// with `--like` as many as there.
     #[arg(long, value_name = "DRAWS", value_parser = RangedU64ValueParser::<usize>::new().range(0..=1_000_000))]
     noise_draws: Option<usize>,
     /// Also compute the upper limit for any network: half the distance from each picture to the nearest one of another
@@ -71,8 +72,7 @@ pub fn run(mut args: EvaluateArgs) -> Result<()> {
     let noise_draws = args.noise_draws.unwrap_or(0);
     check_writable(&args.out, &args.own.files())?;
     let device = args.networks.device.open()?;
-    let first = args.networks.models.first().context("--models: expected a folder")?;
-    let mut own = args.own.open(first, &device)?;
+    let mut own = args.own.open(&args.networks.models[0], &device)?;
     let files = if own.is_some() { Vec::new() } else { args.networks.files()? };
     let (family, networks) = match &own {
         Some(own) => (own.family.clone(), vec![(0, own.entry.clone())]),
@@ -201,7 +201,7 @@ fn chosen(all: &Images, named: Option<&[String]>, limit: Option<usize>) -> Resul
         }
     };
     let Some(limit) = limit else { return Ok(images) };
-    ensure!((1..=images.len()).contains(&limit), "--limit is {limit}: expected 1 to {}", images.len());
+    ensure!(limit <= images.len(), "--limit is {limit}: expected 1 to {}", images.len());
     Ok(images.sample(limit))
 }
 

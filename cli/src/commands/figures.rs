@@ -102,7 +102,6 @@ struct Figures {
 #[derive(Serialize)]
 struct FamilyFigures {
     family: String,
-    title: String,
     evaluations: Vec<EvaluationFigures>,
     #[serde(skip_serializing_if = "Option::is_none")]
     transfer: Option<TransferFigures>,
@@ -121,8 +120,6 @@ struct EvaluationFigures {
     attack: AttackOptions,
     split: String,
     pictures: usize,
-    /// Draws of noise from which the distance of the nearest misclassified image is predicted; 0 without prediction.
-    noise_draws: usize,
     /// Mean over the pictures of the upper limit on ‖Δx‖₂ for any network: half the distance to another class.
     limit: Option<f64>,
     /// The sizes ‖Δx‖₂ at which `read` of every level is given.
@@ -316,7 +313,6 @@ impl EvaluationFigures {
             attack: evaluation.attack.clone(),
             split: evaluation.origin.split.clone(),
             pictures: evaluation.origin.pictures.len(),
-            noise_draws: evaluation.noise_draws,
             limit: (!limits.is_empty()).then(|| round_to_five_digits(mean(limits))),
             levels: levels.iter().map(|networks| Level::new(networks, &radii, lab)).collect(),
             radii,

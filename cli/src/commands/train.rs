@@ -58,8 +58,8 @@ fn largest_sigma() -> impl Fn(&str) -> Result<f64, String> + Clone {
 /// The networks of this seed are shipped. It is fixed in advance, so that they are not chosen by their results.
 const SHIPPED_SEED: u32 = 1;
 
-/// The name of a network: the noise level with two decimals, or more where it has more; `-fixed` where all its noise has
-/// one strength; the seed where it is not [`SHIPPED_SEED`].
+/// The name of a network: the noise level with two decimals, or more where it has more; `-fixed` where all its noise
+/// has one strength; the seed where it is not [`SHIPPED_SEED`].
 fn model_id(family: &str, sigma: f64, fixed: bool, seed: u32) -> String {
     let level = sigma_text(sigma);
     let kind = if fixed { "-fixed" } else { "" };

@@ -52,7 +52,7 @@ impl CatalogFile {
     }
 
     /// Writes the catalogue back.
-    pub fn save(&self) -> Result<()> {
+    fn save(&self) -> Result<()> {
         let text = serde_json::to_string_pretty(&self.catalog)? + "\n";
         write_bytes(&self.folder.join("models.json"), text.as_bytes())
     }
@@ -148,7 +148,7 @@ impl CatalogFile {
     /// Lists a network, sorted by σ and seed, and writes the catalogue. Its family is added if it is missing; its
     /// description is replaced by that of `family`. A network of the same name is replaced. Networks that were listed
     /// since the catalogue was opened, by another training, are kept.
-    pub fn insert(&mut self, family: Family, entry: ModelEntry) -> Result<()> {
+    fn insert(&mut self, family: Family, entry: ModelEntry) -> Result<()> {
         self.catalog = Self::open_or_new(&self.folder)?.catalog;
         let families = &mut self.catalog.families;
         let index = families.iter().position(|known| known.id == family.id).unwrap_or_else(|| {

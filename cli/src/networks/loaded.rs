@@ -40,8 +40,8 @@ impl LoadedModel {
     }
 }
 
-/// The labels that contain `text`, or are written like it, or have a word that is; the most similar first, among equals the
-/// shortest.
+/// The labels that contain `text`, or are written like it, or have a word that is; the most similar first, among equals
+/// the shortest.
 fn similar<'a>(labels: &'a [String], text: &str) -> Vec<&'a str> {
     let text = text.to_lowercase();
     let mut near: Vec<(f64, &str)> = Vec::new();

@@ -1,4 +1,5 @@
-//! The network that a command uses: one of the catalogue, or the user's own, from an ONNX file or weights in safetensors.
+//! The network that a command uses: one of the catalogue, or the user's own, from an ONNX file or weights in
+//! safetensors.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -17,16 +18,16 @@ use crate::files::read_bytes;
 /// A network of one's own in place of one of the catalogue.
 #[derive(Args)]
 pub struct OwnArgs {
-    /// A network of your own: an image classifier as an ONNX file (weights in another file are read beside it), or weights
-    /// in safetensors for a network of the catalogue.
+    /// A network of your own: an image classifier as an ONNX file (weights in another file are read beside it), or
+    /// weights in safetensors for a network of the catalogue.
     #[arg(long, value_name = "FILE", conflicts_with = "model")]
     network: Option<PathBuf>,
-    /// Its labels: a text with one a line, or a list or object in JSON. Default: those of a family of the catalogue with as
-    /// many classes and colours, else numbers.
+    /// Its labels: a text with one a line, or a list or object in JSON. Default: those of a family of the catalogue
+    /// with as many classes and colours, else numbers.
     #[arg(long, value_name = "FILE", requires = "network")]
     labels: Option<PathBuf>,
-    /// How it normalises pixels in [0, 1]: none, imagenet, symmetric ([-1, 1]), bytes (0 to 255), caffe (blue, green, red,
-    /// less the mean), or mean and deviation, for all colours or each, such as 0.5/0.25 or
+    /// How it normalises pixels in [0, 1]: none, imagenet, symmetric ([-1, 1]), bytes (0 to 255), caffe (blue, green,
+    /// red, less the mean), or mean and deviation, for all colours or each, such as 0.5/0.25 or
     /// 0.49,0.48,0.45/0.25,0.24,0.26.
     #[arg(long, value_name = "HOW", default_value = "none", requires = "network", allow_hyphen_values = true)]
     normalise: Normalisation,
@@ -39,7 +40,8 @@ impl OwnArgs {
     /// The files that are read, those with weights of the network among them.
     pub fn files(&self) -> Vec<PathBuf> {
         let network = self.network.iter().flat_map(|path| {
-            let bytes = if path.is_file() { read_bytes(path).unwrap_or_default() } else { Vec::new() }; // a pipe is read once
+            // A pipe is read once.
+            let bytes = if path.is_file() { read_bytes(path).unwrap_or_default() } else { Vec::new() };
             let names = onnx::other_files(&bytes);
             names.into_iter().map(|name| path.with_file_name(name)).chain([path.clone()])
         });
@@ -64,7 +66,8 @@ impl OwnArgs {
         };
         let name =
             path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
-        let catalog = CatalogFile::open(models).map(|file| file.catalog).unwrap_or_default(); // for labels and known networks
+        // For labels and known networks.
+        let catalog = CatalogFile::open(models).map(|file| file.catalog).unwrap_or_default();
         let read = catalog.own(&name, &bytes, &options, device);
         let (Own { family, notes }, network) = read.map_err(|error| {
             let file = self.labels.as_ref().filter(|_| matches!(error, Error::Labels(_))).unwrap_or(path);
@@ -115,7 +118,8 @@ fn read_network(path: &Path) -> Result<Vec<u8>> {
     joined.with_context(|| path.display().to_string())
 }
 
-/// The text in the file at `path`, in UTF-8, or in UTF-16 if it begins with a byte order mark, as some editors write it.
+/// The text in the file at `path`, in UTF-8, or in UTF-16 if it begins with a byte order mark, as some editors write
+/// it.
 fn read_text(path: &Path) -> Result<String> {
     let bytes = read_bytes(path)?;
     decode_text(&bytes).with_context(|| {

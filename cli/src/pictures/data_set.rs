@@ -20,7 +20,7 @@ pub struct DataArgs {
     #[arg(long, default_value = "all")]
     pub split: Part,
     /// Folder or archive of the data set; default: the path in its environment variable, such as COIL20, else a
-    /// download where one is offered.
+    /// download where one is offered. With `--network`: a folder with one folder of pictures for each class.
     #[arg(long)]
     data: Option<PathBuf>,
 }

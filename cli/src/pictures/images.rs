@@ -108,7 +108,7 @@ pub fn input(about: &About) -> Input {
 pub(super) fn open_middle(bytes: &[u8], input: Input, share: f64) -> Result<Photo> {
     let Input { channels, height, width } = input;
     let source = photo::open(bytes)?;
-    Ok(source.crop(source.frame(share, height, width), channels, height, width)?)
+    Ok(source.crop(source.default_crop(share, height, width), channels, height, width)?)
 }
 
 #[cfg(test)]

@@ -73,7 +73,8 @@ impl Einsum {
         product.summed(&output)?.ordered(&output)
     }
 
-    /// One letter for each axis; those of an ellipsis are counted from the last one, and are no letters that can be written.
+    /// One letter for each axis; those of an ellipsis are counted from the last one, and are no letters that can be
+    /// written.
     fn letters(&self, part: &str, rank: usize) -> Checked<Vec<char>> {
         let wrong =
             || format!("an input with the axes {part} is expected in {}, one with {rank} axes found", self.equation);

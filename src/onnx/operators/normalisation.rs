@@ -4,7 +4,6 @@ use burn::backend::Dispatch;
 use burn::backend::ops::{FloatTensorOps, PadMode};
 
 use super::reduction::reduce_by;
-use super::transformer::rms_norm;
 use super::{Operation, one};
 use crate::onnx::array::{Array, Checked, NumberKind, Window, count};
 use crate::onnx::node::Attributes;
@@ -131,4 +130,12 @@ fn grouped(x: &Array, groups: usize, scale: &Array, shift: &Array, epsilon: f64)
         spread.reshape(&shape)
     };
     add(&multiply(&normal, &each(scale)?)?, &each(shift)?)
+}
+
+/// `x` over the root of its mean square along the axes from `axis` on, times `scale`.
+fn rms_norm(x: &Array, scale: &Array, axis: i64, epsilon: f64) -> Checked<Array> {
+    let axis = axis_of(axis, x.rank())?;
+    let values = count(&x.shape()[axis..])? as f64;
+    let size = reduce_by("ReduceSumSquare", x, axis..x.rank())?.map_flat(|sum| (sum / values + epsilon).sqrt())?;
+    multiply(&x.pair(&size, NumberKind::Float, Dispatch::float_div)?, scale)
 }

@@ -1,7 +1,6 @@
 //! Products of matrices.
 
 use super::einsum::Einsum;
-use super::transformer::{Attention, RotaryEmbedding};
 use super::{Operation, one};
 use crate::onnx::array::{Array, Checked};
 use crate::onnx::node::Attributes;
@@ -27,14 +26,6 @@ pub(super) fn read(kind: &str, a: &Attributes) -> Checked<Option<Operation>> {
         "Einsum" => {
             let einsum = Einsum::of(&a.text("equation", ""))?;
             one(move |inputs| einsum.run(&inputs.arrays))
-        }
-        "Attention" => {
-            let attention = Attention::of(a)?;
-            one(move |inputs| attention.run(inputs))
-        }
-        "RotaryEmbedding" => {
-            let rotary = RotaryEmbedding::of(a)?;
-            one(move |inputs| rotary.run(inputs))
         }
         _ => return Ok(None),
     }))

@@ -96,10 +96,9 @@ pub(super) fn read(kind: &str, a: &Attributes) -> Checked<Option<Operation>> {
         }),
         "DepthToSpace" | "SpaceToDepth" => {
             let block = length_of(a.int("blocksize", 1))?;
-            if block == 0 {
-                return Err("a block of at least 1 pixel is expected, 0 found".to_owned());
+            if !(1..=256).contains(&block) {
+                return Err(format!("a block of 1 to 256 pixels is expected, {block} found"));
             }
-            let block = block.min(256);
             let (deep, crd) = (kind == "DepthToSpace", a.text("mode", "DCR") == "CRD");
             let order = if crd { [0, 1, 3, 5, 2, 4] } else { [0, 3, 5, 1, 2, 4] };
             one(move |inputs| {

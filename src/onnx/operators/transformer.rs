@@ -4,16 +4,31 @@ use burn::backend::Dispatch;
 use burn::backend::ops::FloatTensorOps;
 use burn::tensor::activation;
 
-use super::reduction::reduce_by;
+use super::{Operation, one};
 use crate::onnx::array::{Array, Checked, NumberKind, count, within_growth};
 use crate::onnx::node::{Attributes, Inputs};
-use crate::onnx::steps::{add, axis_of, gather, length_of, multiply, scaled};
+use crate::onnx::steps::{add, gather, length_of, multiply, scaled};
 
 /// Added to the score of what must not be seen. It is finite because a GPU need not support infinity.
 const HIDDEN: f32 = -1e30;
 
+/// Operators of transformers.
+pub(super) fn read(kind: &str, a: &Attributes) -> Checked<Option<Operation>> {
+    Ok(Some(match kind {
+        "Attention" => {
+            let attention = Attention::of(a)?;
+            one(move |inputs| attention.run(inputs))
+        }
+        "RotaryEmbedding" => {
+            let rotary = RotaryEmbedding::of(a)?;
+            one(move |inputs| rotary.run(inputs))
+        }
+        _ => return Ok(None),
+    }))
+}
+
 /// Softmax(Q·Kᵀ·scale + mask)·V, with several heads.
-pub(super) struct Attention {
+struct Attention {
     causal: bool,
     /// Heads of the queries, and of keys and values, where the inputs have no axis for them.
     heads: [usize; 2],
@@ -22,7 +37,7 @@ pub(super) struct Attention {
 }
 
 impl Attention {
-    pub fn of(a: &Attributes) -> Checked<Self> {
+    fn of(a: &Attributes) -> Checked<Self> {
         if ["left_window_size", "right_window_size"].iter().any(|side| a.int(side, -1) >= 0) {
             return Err("attention to the whole sequence is expected, to a window found".to_owned());
         }
@@ -35,7 +50,7 @@ impl Attention {
         })
     }
 
-    pub fn run(&self, inputs: &Inputs) -> Checked<Array> {
+    fn run(&self, inputs: &Inputs) -> Checked<Array> {
         if (4..=6).any(|index| inputs.maybe(index).is_some()) {
             return Err("attention within one sequence is expected, with earlier keys or lengths found".to_owned());
         }
@@ -117,16 +132,8 @@ fn shared(x: &Array, queries: usize) -> Checked<Array> {
     x.reshape(&[images, heads, 1, length, depth])?.expand(&each)?.reshape(&[images, queries, length, depth])
 }
 
-/// `x` over the root of its mean square along the axes from `axis` on, times `scale`.
-pub(super) fn rms_norm(x: &Array, scale: &Array, axis: i64, epsilon: f64) -> Checked<Array> {
-    let axis = axis_of(axis, x.rank())?;
-    let values = count(&x.shape()[axis..])? as f64;
-    let size = reduce_by("ReduceSumSquare", x, axis..x.rank())?.map_flat(|sum| (sum / values + epsilon).sqrt())?;
-    multiply(&x.pair(&size, NumberKind::Float, Dispatch::float_div)?, scale)
-}
-
 /// Turns pairs of values by angles that grow with the position in the sequence.
-pub(super) struct RotaryEmbedding {
+struct RotaryEmbedding {
     interleaved: bool,
     /// How many values of a head are turned; 0 for all.
     turned: usize,
@@ -134,7 +141,7 @@ pub(super) struct RotaryEmbedding {
 }
 
 impl RotaryEmbedding {
-    pub fn of(a: &Attributes) -> Checked<Self> {
+    fn of(a: &Attributes) -> Checked<Self> {
         Ok(Self {
             interleaved: a.int("interleaved", 0) == 1,
             turned: length_of(a.int("rotary_embedding_dim", 0))?,
@@ -142,7 +149,7 @@ impl RotaryEmbedding {
         })
     }
 
-    pub fn run(&self, inputs: &Inputs) -> Checked<Array> {
+    fn run(&self, inputs: &Inputs) -> Checked<Array> {
         let given = inputs.get(0)?;
         let x = heads(given, self.heads)?;
         let depth = x.shape()[3];
