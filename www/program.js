@@ -62,10 +62,11 @@ async function missing(device) {
 /** Those of the site's files that belong to the module of a folder. @param {string} folder @param {string[]} files */
 export const filesOf = (folder, files) => files.filter((file) => file.startsWith(`${folder}/`) && (folder === WITH_THREADS || !file.startsWith(`${WITH_THREADS}/`)));
 
-/** From now on the module with threads is not used: it could not be started. Returns whether it was used before. @param {string} folder the module that could not be started */
+/** Gives up the module with threads, if it is the one that could not be started. Returns whether it was. @param {string} folder of the module that could not be started */
 export function withoutThreads(folder) {
+  if (folder !== WITH_THREADS) return false;
   threads = false;
-  return folder === WITH_THREADS;
+  return true;
 }
 
 /** The compiled module of a folder; after a failure or `abandon` it is fetched again. @param {string} folder */
