@@ -44,7 +44,7 @@ import { turntable } from './kinds/turntable.js';
 const KINDS = { photographs, turntable, sheet };
 
 /** @param {Promise<import('./contents.js').Networks>} networks @returns {Promise<Galleries>} */
-export async function galleries(networks) {
+export async function fetchGalleries(networks) {
   /** @type {{ galleries: { family: string, present: boolean, external?: boolean, why?: string }[] }} */
   const { galleries: all } = await json('gallery/gallery.json');
   const here = await Promise.all(all.filter(({ present }) => present).map(({ family, external = false }) => open(family, external, networks)));

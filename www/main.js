@@ -1,7 +1,7 @@
 // Opens the page, connects the widgets to their actions, and shows changes.
 
 import { Address } from './address.js';
-import { networks as fetchNetworks, isOwn } from './contents.js';
+import { fetchNetworks, isOwn } from './contents.js';
 import { attackFlow } from './flow/attack.js';
 import { chartFlow } from './flow/chart.js';
 import { chooseFlow } from './flow/choose.js';
@@ -13,7 +13,7 @@ import { isLabels, isNetwork, ownFiles, ownFlow } from './flow/own.js';
 import { proveFlow } from './flow/prove.js';
 import { stripFlow } from './flow/strip.js';
 import { sweepFlow } from './flow/sweep.js';
-import { galleries as fetchGalleries } from './galleries.js';
+import { fetchGalleries } from './galleries.js';
 import * as link from './link.js';
 import { offline } from './offline.js';
 import { Page } from './page.js';

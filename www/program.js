@@ -15,7 +15,7 @@ const WITH_WEBGPU = 'pkg';
 const WITH_THREADS = 'pkg/threads';
 
 /** A browser that has not named a GPU after this time, in milliseconds, has none for us. */
-const ANSWERED_AFTER = 5000;
+const ADAPTER_TIME_LIMIT = 5000;
 
 /** Whether this site has the module with threads; a quick build has none. */
 export const hasThreads = linkTo(WITH_THREADS) !== null;
@@ -46,7 +46,7 @@ let asked = null;
 
 async function adapter() {
   const { gpu } = /** @type {any} */ (navigator);
-  const late = new Promise((resolve) => setTimeout(resolve, ANSWERED_AFTER));
+  const late = new Promise((resolve) => setTimeout(resolve, ADAPTER_TIME_LIMIT));
   return gpu ? Promise.race([gpu.requestAdapter(), late]).catch(() => null) : null;
 }
 

@@ -8,7 +8,7 @@ import { refutation } from '../check.js';
 import { norms } from './norms.js';
 import { framed } from './picture.js';
 import * as run from './run.js';
-import { average, counted, deviceName, duration, percent, size, spent } from '../words.js';
+import { average, counted, deviceName, duration, percent, sizeWords, spent } from '../words.js';
 
 /** @typedef {import('../page.js').Page} Page */
 /** @typedef {import('../page.js').Shown} Shown */
@@ -45,7 +45,7 @@ export function stage() {
     difference.clear();
     closer.clear();
     frame.show('adversarial');
-    adversarial.show(best.picture, `${size(best.norm, best.size)} so far`, 'The smallest change so far that fools the network');
+    adversarial.show(best.picture, `${sizeWords(best.norm, best.size)} so far`, 'The smallest change so far that fools the network');
   }
 
   /** @param {Page} page */
@@ -100,7 +100,7 @@ function showVerdict({ wanted, shown, result, best, note }) {
   const [{ label, probability }] = shown.predictions;
   if (result) return verdictOf(result);
   if (best) {
-    run.verdict(`${note || 'The search ended early. '}The network already misreads the picture found until then.`, `It is the smallest change so far: ${size(best.norm, best.size)}.`, 'fooled');
+    run.verdict(`${note || 'The search ended early. '}The network already misreads the picture found until then.`, `It is the smallest change so far: ${sizeWords(best.norm, best.size)}.`, 'fooled');
     return;
   }
   const { label: truth } = shown.subject;
@@ -118,7 +118,7 @@ function verdictOf(result) {
   const refuted = refutation(result);
   if (refuted) return run.verdict(refuted, cost, 'failed', doubts);
   if (success) {
-    const sizes = [...new Set([report.norm, /** @type {const} */ ('l2')])].map((norm) => size(norm, norms[norm]));
+    const sizes = [...new Set([report.norm, /** @type {const} */ ('l2')])].map((norm) => sizeWords(norm, norms[norm]));
     run.verdict(
       `Fooled: “${label}” is now “${now}”, ${percent(probability)} sure.`,
       `${searched(result)}: ${sizes.join('; ')}; average change per pixel: ${average(norms.l1, valuesOf(of))}. ${cost}`,
