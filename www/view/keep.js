@@ -3,6 +3,7 @@
 import { refutation } from '../check.js';
 import { isOwnFile } from '../contents.js';
 import { report } from '../report.js';
+import { copyOnClick } from './copy.js';
 import { find } from './dom.js';
 import { percent, sizeWords } from '../words.js';
 
@@ -26,15 +27,7 @@ export function saveForm() {
   /** The address of the link. */
   let address = '';
 
-  copy.onclick = async () => {
-    try {
-      await navigator.clipboard.writeText(address);
-      copied.textContent = 'Copied.';
-    } catch {
-      copied.textContent = `The browser does not let this page copy. The link is: ${address}`;
-    }
-  };
-
+  copyOnClick(copy, copied, () => address, () => `The browser does not let this page copy. The link is: ${address}`);
   copy.disabled = false;
 
   /** @param {HTMLAnchorElement} link @param {Blob} blob @param {string} name */
