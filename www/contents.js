@@ -14,16 +14,19 @@ import { gone } from './renew.js';
 export const NOT_JAVASCRIPT = 'this site’s server does not call it JavaScript (text/javascript).';
 
 /** The folder of this version's files; the page itself and the weights of the networks are outside of it. */
-const parts = new URL('./', import.meta.url);
+const versionFolder = new URL('./', import.meta.url);
 
 /** The address of a file of this version. @param {string} path */
-export const address = (path) => new URL(path, parts).href;
+export const address = (path) => new URL(path, versionFolder).href;
 
 /** Whether it is the user's own network, from an ONNX file. @param {Family} family */
 export const isOwn = ({ id }) => id === 'own';
 
+/** Whether its weights are in the user's own file, not on the site. @param {Pick<import('../pkg/decoy.js').ModelEntry, 'file'>} model */
+export const isOwnFile = ({ file }) => file.startsWith('blob:');
+
 /** @returns {Promise<Networks>} */
-export async function networks() {
+export async function fetchNetworks() {
   const path = 'models/models.json';
   const text = await (await get(path)).text();
   /** @type {Family[]} */

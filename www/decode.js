@@ -4,15 +4,15 @@
 const SIDE = 2048;
 const AREA = 2 ** 23;
 
-/** @typedef {{ pixels: Uint8Array, width: number, height: number, whole: { width: number, height: number } }} Shown RGBA values, row-major, and the size of the picture in the file */
+/** @typedef {{ pixels: Uint8Array, width: number, height: number, whole: { width: number, height: number } }} Decoded RGBA values, row-major, and the size of the picture in the file */
 
 /** Some browsers change canvas pixels slightly when a page reads them, against fingerprinting. False for such a browser. @type {boolean | undefined} */
 let faithful;
 
-/** Null where the browser cannot decode the file, or where no pixel is visible. @param {Uint8Array<ArrayBuffer>} file @returns {Promise<Shown | null>} */
-export async function shown(file) {
+/** Null where the browser cannot decode the file, or where no pixel is visible. @param {Uint8Array<ArrayBuffer>} file @returns {Promise<Decoded | null>} */
+export async function decode(file) {
   faithful ??= givesBack();
-  const bitmap = faithful ? await decoded(file) : null;
+  const bitmap = faithful ? await bitmapOf(file) : null;
   if (!bitmap) return null;
   const whole = { width: bitmap.width, height: bitmap.height };
   const scale = Math.min(1, SIDE / Math.min(whole.width, whole.height), Math.sqrt(AREA / (whole.width * whole.height)));
@@ -28,7 +28,7 @@ export async function shown(file) {
 }
 
 /** @param {Uint8Array<ArrayBuffer>} file */
-const decoded = (file) =>
+const bitmapOf = (file) =>
   createImageBitmap(new Blob([file]), { imageOrientation: 'from-image', premultiplyAlpha: 'none', colorSpaceConversion: 'default' }).catch(() => null);
 
 /** Whether a canvas returns exactly the pixels that were put there. */

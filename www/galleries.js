@@ -18,18 +18,18 @@ import { turntable } from './kinds/turntable.js';
  * The content of a `gallery.json`, as read by its kind of gallery.
  * @typedef {object} Content
  * @property {string} noun the name of a group: an object, a class
- * @property {Inner | null} inner how a picture of a group is chosen; null where a group has only one
+ * @property {Picker | null} picker how a picture of a group is chosen; null where a group has only one
  * @property {{ name: string, pictures: Entry[] }[]} groups
  * @property {Credit | null} credit of all pictures
  */
 
-/** @typedef {{ form: 'slider', label: string, value: (index: number) => string } | { form: 'thumbs', label: string }} Inner */
+/** @typedef {{ form: 'slider', label: string, value: (index: number) => string } | { form: 'thumbs', label: string }} Picker */
 
 /**
  * @typedef {object} Gallery
  * @property {string} family whose networks are trained for these pictures
  * @property {string} noun
- * @property {Inner | null} inner
+ * @property {Picker | null} picker
  * @property {{ name: string, pictures: Subject[] }[]} groups
  * @property {Credit | null} credit
  */
@@ -44,7 +44,7 @@ import { turntable } from './kinds/turntable.js';
 const KINDS = { photographs, turntable, sheet };
 
 /** @param {Promise<import('./contents.js').Networks>} networks @returns {Promise<Galleries>} */
-export async function galleries(networks) {
+export async function fetchGalleries(networks) {
   /** @type {{ galleries: { family: string, present: boolean, external?: boolean, why?: string }[] }} */
   const { galleries: all } = await json('gallery/gallery.json');
   const here = await Promise.all(all.filter(({ present }) => present).map(({ family, external = false }) => open(family, external, networks)));

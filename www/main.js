@@ -1,7 +1,7 @@
 // Opens the page, connects the widgets to their actions, and shows changes.
 
 import { Address } from './address.js';
-import { networks as fetchNetworks, isOwn } from './contents.js';
+import { fetchNetworks, isOwn } from './contents.js';
 import { attackFlow } from './flow/attack.js';
 import { chartFlow } from './flow/chart.js';
 import { chooseFlow } from './flow/choose.js';
@@ -13,7 +13,7 @@ import { isLabels, isNetwork, ownFiles, ownFlow } from './flow/own.js';
 import { proveFlow } from './flow/prove.js';
 import { stripFlow } from './flow/strip.js';
 import { sweepFlow } from './flow/sweep.js';
-import { galleries as fetchGalleries } from './galleries.js';
+import { fetchGalleries } from './galleries.js';
 import * as link from './link.js';
 import { offline } from './offline.js';
 import { Page } from './page.js';
@@ -24,8 +24,7 @@ import { complain, dismissRemark, remark } from './view/alert.js';
 import { attackForm } from './view/attack.js';
 import { camera } from './view/camera.js';
 import { listCredits } from './view/credits.js';
-import { deviceField } from './view/device.js';
-import { find } from './view/dom.js';
+import { chosenDevice, deviceField } from './view/device.js';
 import * as run from './view/run.js';
 import { stage as stageView } from './view/stage.js';
 import { upload } from './view/upload.js';
@@ -37,7 +36,7 @@ addEventListener('error', ({ message }) => complain(message));
 addEventListener('unhandledrejection', ({ reason }) => complain(reason));
 
 // Starts fetching the program early; a failure is reported where it is needed.
-choose(/** @type {import('./bridge.js').DeviceChoice} */ (find('device', HTMLSelectElement).value)).then(({ folder }) => program(folder)).catch(() => {});
+choose(chosenDevice()).then(({ folder }) => program(folder)).catch(() => {});
 
 // Replaces the text of index.html, which is for browsers where this script does not run.
 run.verdict('Loading the page…');

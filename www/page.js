@@ -155,7 +155,7 @@ export class Page {
   }
 
   /** @param {Shown} shown */
-  show(shown) {
+  accept(shown) {
     if (this.shown?.picture !== shown.picture) this.trials = [];
     this.shown = shown;
     this.best = this.result = null;

@@ -15,7 +15,7 @@ const WITH_WEBGPU = 'pkg';
 const WITH_THREADS = 'pkg/threads';
 
 /** A browser that has not named a GPU after this time, in milliseconds, has none for us. */
-const ANSWERED_AFTER = 5000;
+const ADAPTER_TIME_LIMIT = 5000;
 
 /** Whether this site has the module with threads; a quick build has none. */
 export const hasThreads = linkTo(WITH_THREADS) !== null;
@@ -46,7 +46,7 @@ let asked = null;
 
 async function adapter() {
   const { gpu } = /** @type {any} */ (navigator);
-  const late = new Promise((resolve) => setTimeout(resolve, ANSWERED_AFTER));
+  const late = new Promise((resolve) => setTimeout(resolve, ADAPTER_TIME_LIMIT));
   return gpu ? Promise.race([gpu.requestAdapter(), late]).catch(() => null) : null;
 }
 
@@ -62,10 +62,11 @@ async function missing(device) {
 /** Those of the site's files that belong to the module of a folder. @param {string} folder @param {string[]} files */
 export const filesOf = (folder, files) => files.filter((file) => file.startsWith(`${folder}/`) && (folder === WITH_THREADS || !file.startsWith(`${WITH_THREADS}/`)));
 
-/** From now on the module with threads is not used: it could not be started. Returns whether it was used before. @param {string} folder the module that could not be started */
+/** Gives up the module with threads, if it is the one that could not be started. Returns whether it was. @param {string} folder of the module that could not be started */
 export function withoutThreads(folder) {
+  if (folder !== WITH_THREADS) return false;
   threads = false;
-  return folder === WITH_THREADS;
+  return true;
 }
 
 /** The compiled module of a folder; after a failure or `abandon` it is fetched again. @param {string} folder */

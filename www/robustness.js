@@ -57,7 +57,7 @@ export const MEASURES = {
 /** @typedef {{ family: string, evaluations: Evaluation[], transfer?: Transfer }} Measured results of a family; the first evaluation is the default */
 
 /** @returns {Promise<Map<string, Measured>>} by the family's id */
-export async function measured() {
+export async function fetchMeasured() {
   /** @type {{ families: Measured[] }} */
   const { families } = await json('robustness/figures.json');
   return new Map(families.map((measured) => [measured.family, measured]));

@@ -1,7 +1,7 @@
 // The page's figures as rows: one for each attack on a picture, each network, or each network and size of a change.
 
 import { MEASURES } from './robustness.js';
-import { isOwnFile } from './words.js';
+import { isOwnFile } from './contents.js';
 
 /** @typedef {import('./data.js').Row} Row */
 /** @typedef {import('./page.js').Trial} Trial */

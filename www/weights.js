@@ -1,6 +1,7 @@
 // The weights of a network: fetched once, with progress, and cached by the browser for later visits and offline use.
 
 import { cached } from './cache.js';
+import { address, isOwnFile } from './contents.js';
 import { gone } from './renew.js';
 
 /** @typedef {import('../pkg/decoy.js').ModelEntry} ModelEntry */
@@ -8,22 +9,22 @@ import { gone } from './renew.js';
 const CACHE = 'decoy-weights';
 
 /** The address of the weights: beside the folder of the page's files, with their checksum, or the user's own file. @param {ModelEntry} entry */
-export const address = ({ file, sha256 }) => (file.startsWith('blob:') ? file : new URL(`../models/${file}?sha256=${sha256}`, import.meta.url).href);
+const addressOf = (entry) => (isOwnFile(entry) ? entry.file : address(`../models/${entry.file}?sha256=${entry.sha256}`));
 
 /** The cached weights; undefined if there are none or they cannot be read. @param {ModelEntry} entry @returns {Promise<Uint8Array<ArrayBuffer> | undefined>} */
 export const kept = (entry) => cached(CACHE, async (cache) => {
-  const response = await cache.match(address(entry));
+  const response = await cache.match(addressOf(entry));
   return response && new Uint8Array(await response.arrayBuffer());
 });
 
 /** Caches the weights, and removes an older version. @param {ModelEntry} entry @param {Uint8Array<ArrayBuffer>} weights */
 export async function cacheWeights(entry, weights) {
   await forget(entry);
-  await cached(CACHE, (cache) => cache.put(address(entry), new Response(weights)));
+  await cached(CACHE, (cache) => cache.put(addressOf(entry), new Response(weights)));
 }
 
 /** @param {ModelEntry} entry */
-export const forget = (entry) => cached(CACHE, (cache) => cache.delete(address(entry), { ignoreSearch: true }));
+export const forget = (entry) => cached(CACHE, (cache) => cache.delete(addressOf(entry), { ignoreSearch: true }));
 
 /** A download of a network's weights. */
 export class Download {
@@ -50,7 +51,7 @@ export class Download {
     const stopped = () => {
       return signal.aborted ? signal.reason : new Error('This network could not be fetched. Are you offline? Networks that were fetched before still work.');
     };
-    const response = await fetch(address(entry), { signal }).catch(() => Promise.reject(stopped()));
+    const response = await fetch(addressOf(entry), { signal }).catch(() => Promise.reject(stopped()));
     if (!response.ok || !response.body) throw gone(`This network’s file, ${entry.file}, is missing on this site (status ${response.status}).`);
     const weights = new Uint8Array(entry.bytes);
     const reader = response.body.getReader();

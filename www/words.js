@@ -1,16 +1,15 @@
 // How numbers and names are written, everywhere on the page.
 
+import { isOwnFile } from './contents.js';
+
 /** @param {number} share */
 export const percent = (share) => `${(100 * share).toFixed(1)} %`;
 
 /** @param {number} sigma */
-export const sigma = (sigma) => `σ = ${sigma.toFixed(2)}`;
+export const sigmaWords = (sigma) => `σ = ${sigma.toFixed(2)}`;
 
 /** The name of a network: the σ of its training, or the file name of the user's own network. @param {Pick<import('../pkg/decoy.js').ModelEntry, 'id' | 'sigma' | 'file'>} model */
-export const networkName = (model) => (isOwnFile(model) ? model.id : sigma(model.sigma));
-
-/** Whether its weights are in the user's own file, not on the site. @param {Pick<import('../pkg/decoy.js').ModelEntry, 'file'>} model */
-export const isOwnFile = ({ file }) => file.startsWith('blob:');
+export const networkName = (model) => (isOwnFile(model) ? model.id : sigmaWords(model.sigma));
 
 /** Three significant digits; ∞ where the attack failed, – for NaN. @param {number} value */
 export function figure(value) {
@@ -32,7 +31,7 @@ export const NORMS = {
 export const normFigure = (norm, value) => (norm === 'l0' ? value.toLocaleString('en') : figure(value));
 
 /** The norm with its symbol. @param {import('../pkg/decoy.js').Norm} norm @param {number} value */
-export const size = (norm, value) => `${NORMS[norm].symbol} = ${normFigure(norm, value)}`;
+export const sizeWords = (norm, value) => `${NORMS[norm].symbol} = ${normFigure(norm, value)}`;
 
 /** @param {number} milliseconds */
 export function duration(milliseconds) {

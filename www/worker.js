@@ -1,8 +1,8 @@
 // Runs the wasm module outside of the page's thread. Calls are answered one at a time, in order;
 // only opening and cropping pictures, which uses no network, does not wait for its turn.
 
-import { NOT_JAVASCRIPT } from './contents.js';
-import { shown } from './decode.js';
+import { NOT_JAVASCRIPT, address } from './contents.js';
+import { decode } from './decode.js';
 import { asJpeg } from './jpeg.js';
 import { gone } from './renew.js';
 import { Download, cacheWeights, damaged, forget, kept } from './weights.js';
@@ -14,8 +14,6 @@ import { Download, cacheWeights, damaged, forget, kept } from './weights.js';
 /** @typedef {import('../pkg/decoy.js').AttackOptions} AttackOptions */
 /** @typedef {import('../pkg/decoy.js').ModelEntry} ModelEntry */
 /** @typedef {{ signal: AbortSignal, progress: (progress: unknown) => boolean, loading: (loading: import('./bridge.js').Loading) => void }} Call */
-
-const site = new URL('./', import.meta.url);
 
 /** The start of the module's errors that mean that the GPU cannot be used any more. */
 const LOST = 'the device failed: ';
@@ -33,7 +31,7 @@ let glue;
 let decoy;
 /** The last network used on the CPU to check the results of a GPU. @type {{ model: string, decoy: Decoy } | null} */
 let reference = null;
-/** Makes a session on the CPU. @type {() => Promise<Decoy>} */
+/** Makes a Decoy on the CPU. @type {() => Promise<Decoy>} */
 let onCpu;
 /** The picture file opened last, and its key. @type {{ key: number, source: Source } | null} */
 let openPicture = null;
@@ -59,7 +57,7 @@ const pictures = {
 
 /** Decodes a picture. The browser supports more formats; the module decodes files that the browser refuses or shows wrongly. @param {Uint8Array<ArrayBuffer>} bytes */
 async function opened(bytes) {
-  const picture = decoy.isForBrowser(bytes) ? await shown(bytes) : null;
+  const picture = decoy.isForBrowser(bytes) ? await decode(bytes) : null;
   if (!picture) return decoy.open(bytes);
   const { pixels, width, height, whole } = picture;
   return decoy.openPixels(pixels, width, height, whole.width, whole.height);
@@ -166,7 +164,7 @@ const isDamage = (error) => error instanceof Error && error.message.startsWith('
 /** @param {string} folder of the module */
 function prepare(folder) {
   const path = `${folder}/decoy.js`;
-  glue = import(new URL(path, site).href).catch((error) => {
+  glue = import(address(path)).catch((error) => {
     throw error instanceof SyntaxError ? error : gone(`The file ${path} could not be fetched, or ${NOT_JAVASCRIPT}`);
   });
   glue.catch(() => {}); // reported where it is awaited

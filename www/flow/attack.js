@@ -94,11 +94,13 @@ export function attackFlow(page, session, classifying, form, stage) {
     settle,
 
     show() {
-      stage.show(page);
+      const { wanted, shown, result, best, note } = page;
+      const [classifying, attacking] = [page.runs('classify'), page.runs('attack')];
+      stage.show({ wanted, shown, result, best, note, classifying, attacking });
       buttons.show({
-        cancel: page.runs('attack') || page.runs('classify'),
-        late: page.runs('classify'),
-        longer: page.allows('longer') && form.improves(page.result?.outcome.report.success ?? false),
+        cancel: attacking || classifying,
+        late: classifying,
+        longer: page.allows('longer') && form.improves(result?.outcome.report.success ?? false),
         attack: page.allows('attack'),
         classify: page.allows('classify'),
         settings: page.allows('settings'),

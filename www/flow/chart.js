@@ -1,7 +1,7 @@
 // The chart's data: shipped results, results measured here, and those of the shown picture.
 
 import { isOwn } from '../contents.js';
-import { MEASURES, curve, exact, intervalWords, measured as fetchMeasured, measuredHere, predictions, seedCurves, trainingsOf } from '../robustness.js';
+import { MEASURES, curve, exact, fetchMeasured, intervalWords, measuredHere, predictions, seedCurves, trainingsOf } from '../robustness.js';
 import { levelRows, shareRows, sweepRows } from '../rows.js';
 import { complain } from '../view/alert.js';
 import { chart } from '../view/chart.js';
@@ -148,9 +148,9 @@ export function chartFlow(page, form) {
   return {
     show,
 
-    /** @param {MeasuredHere} points */
-    measured(points) {
-      live = points;
+    /** @param {MeasuredHere} here */
+    measured(here) {
+      live = here;
       show();
     },
   };

@@ -45,7 +45,7 @@ export function classifyFlow(page, session, pictures) {
       };
       const predictions = await job.wait(bridge.predict(model.id, picture, { signal, loading }));
       page.wanted = { family, model, subject, crop };
-      page.show({ family, model, subject, crop, picture, predictions });
+      page.accept({ family, model, subject, crop, picture, predictions });
       dismissErrorBefore(job);
       if (wish.crop && crop !== wish.crop) remark('The crop in the link lies outside of the picture: the middle is shown instead.');
       return true;

@@ -1,11 +1,12 @@
 // A certificate for the shown picture by votes under noise, and the change that turns this vote.
 
+import { clamp } from '../clamp.js';
 import { proof } from '../view/prove.js';
 import { counted } from '../words.js';
 import { doJob } from './job.js';
 
 /** Approximate time of the first round of votes, in milliseconds. */
-const PATIENCE = 10_000;
+const FIRST_ROUND = 10_000;
 
 /** Votes that choose the class, and the smallest and largest number of votes counted for it. */
 const [CHOOSE, LEAST, MOST] = [100, 100, 10_000];
@@ -55,8 +56,8 @@ export function proveFlow(page, session) {
       const began = performance.now();
       await job.wait(bridge.certify(of.model.id, of.picture, options, { signal: job.signal }));
       const voteTime = (performance.now() - began) / (options.choose + options.count);
-      const fitting = Math.round(PATIENCE / voteTime / 100) * 100;
-      const count = times * Math.min(Math.max(fitting, LEAST), MOST);
+      const fitting = Math.round(FIRST_ROUND / voteTime / 100) * 100;
+      const count = times * clamp(fitting, LEAST, MOST);
       const certificate = await job.wait(bridge.certify(of.model.id, of.picture, { sigma, choose: CHOOSE, count, alpha: ALPHA, seed: 0 }, {
         signal: job.signal,
         progress: (state) => job.signal.aborted || advance({ words: 'Voting…', done: state.votes, all: state.total, count: leaderOf(state, of.family.labels) }),
@@ -76,7 +77,7 @@ export function proveFlow(page, session) {
       const bridge = await job.wait(session.worker());
       // A step is a forward and a backward pass of every copy, three times the cost of a vote.
       const most = SURE.length * STEPS; // if the first try does not turn the vote
-      const draws = Math.min(Math.max(Math.round(PATIENCE / (3 * STEPS * voteTime)), FEWEST_DRAWS), DRAWS);
+      const draws = clamp(Math.round(FIRST_ROUND / (3 * STEPS * voteTime)), FEWEST_DRAWS, DRAWS);
       /** @type {import('../view/prove.js').Turned | null} */
       let turned = null;
       for (const [round, sure] of SURE.entries()) {

@@ -1,10 +1,11 @@
 // The noise strip: the shown picture attacked on every network of its family, one after the other.
 
+import { isOwnFile } from '../contents.js';
 import { trialRow } from '../rows.js';
 import { dataButtons } from '../view/data.js';
 import { strip } from '../view/strip.js';
 import * as run from '../view/run.js';
-import { attackWords, counted, duration, isOwnFile } from '../words.js';
+import { attackWords, counted, duration } from '../words.js';
 import { doJob } from './job.js';
 
 /** @typedef {import('../page.js').AttackOptions} AttackOptions */

@@ -8,7 +8,7 @@ import { slug } from '../words.js';
 /** @param {string} folder @param {{ photos: Photo[] }} content @returns {import('../galleries.js').Content} */
 export const photographs = (folder, { photos }) => ({
   noun: 'Photograph',
-  inner: null,
+  picker: null,
   credit: null,
   groups: photos.map(({ id, title, file, credit, licence, source }) => ({
     name: title,

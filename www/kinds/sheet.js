@@ -30,7 +30,7 @@ export function sheet(folder, { family, file: name, side, columns, pictures, cre
   const groups = labels.map((label, index) => ({ name: label, pictures: entries.filter(({ type }) => type === index) }));
   return {
     noun: 'Class',
-    inner: { form: 'thumbs', label: 'Picture' },
+    picker: { form: 'thumbs', label: 'Picture' },
     groups: groups.filter(({ pictures }) => pictures.length),
     credit,
   };

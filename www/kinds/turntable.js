@@ -10,7 +10,7 @@ export function turntable(folder, { poses, degrees_per_pose, file }, labels) {
   const degrees = (/** @type {number} */ pose) => `${pose * degrees_per_pose}°`;
   return {
     noun: 'Object',
-    inner: { form: 'slider', label: 'Turn the object', value: degrees },
+    picker: { form: 'slider', label: 'Turn the object', value: degrees },
     credit: null,
     groups: labels.map((label, index) => {
       const object = String(index + 1);

@@ -1,20 +1,14 @@
 // Shows the command that repeats the attack natively, for copying.
 
 import { command } from '../command.js';
+import { copyOnClick } from './copy.js';
 import { find } from './dom.js';
 
 export function commandLine() {
   const words = find('command-words', HTMLElement);
   const copied = find('command-copied', HTMLElement);
 
-  find('copy-command', HTMLButtonElement).onclick = async () => {
-    try {
-      await navigator.clipboard.writeText(words.textContent ?? '');
-      copied.textContent = 'Copied.';
-    } catch {
-      copied.textContent = 'The browser does not let this page copy: select the command instead.';
-    }
-  };
+  copyOnClick(find('copy-command', HTMLButtonElement), copied, () => words.textContent ?? '', () => 'The browser does not let this page copy: select the command instead.');
 
   return {
     /** @param {{ result: import('../page.js').Result | null }} state */

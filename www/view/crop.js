@@ -1,8 +1,9 @@
 // The square of a picture that the network sees: a frame to move and zoom.
 
+import { clamp } from '../clamp.js';
+import { arrowSliders } from './arrows.js';
 import { find, make } from './dom.js';
 import { paint } from './paint.js';
-import { plane } from './plane.js';
 
 /** @typedef {import('../../pkg/decoy.js').Crop} Crop */
 /** @typedef {import('../../pkg/decoy.js').Picture} Picture */
@@ -13,14 +14,11 @@ const MOST = 8;
 /** A movement has ended when nothing has moved for this long, in milliseconds. */
 const REST = 120;
 
-/** @param {number} value @param {number} low @param {number} high */
-const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
-
 /** @param {(crop: Crop) => void} onChange called when a movement has ended */
 export function cropFrame(onChange) {
   const root = find('crop', HTMLElement);
   const canvas = make('canvas', { role: 'img', ariaLabel: 'The whole picture' });
-  const arrows = plane('Move the square left and right', 'Move the square up and down', (left, top) => move(left + side / 2, top + side / 2));
+  const arrows = arrowSliders('Move the square left and right', 'Move the square up and down', (left, top) => move(left + side / 2, top + side / 2));
   const frame = make('div', { className: 'crop-frame' }, ...arrows.sliders);
   const picture = make('div', { className: 'crop-picture' }, canvas, frame);
   const zoom = make('input', { type: 'range', id: 'crop-zoom', min: '0', max: '1', step: '0.01' });

@@ -1,6 +1,6 @@
 // ‖Δx‖ against σ, as a plot.
 
-import { figure, sigma as sigmaWords } from '../words.js';
+import { figure, sigmaWords } from '../words.js';
 
 /** @typedef {import('../vendor/uPlot.js').default} uPlot */
 /** @typedef {import('../robustness.js').Point} Point */

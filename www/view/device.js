@@ -2,13 +2,16 @@
 
 import { find } from './dom.js';
 
+const select = find('device', HTMLSelectElement);
+
+export const chosenDevice = () => /** @type {import('../bridge.js').DeviceChoice} */ (select.value);
+
 /** @param {() => void} onChoice another device was chosen */
 export function deviceField(onChoice) {
-  const select = find('device', HTMLSelectElement);
   const line = find('device-report', HTMLElement);
   select.onchange = onChoice;
   return {
-    choice: () => /** @type {import('../bridge.js').DeviceChoice} */ (select.value),
+    choice: chosenDevice,
 
     /** @param {import('../bridge.js').DeviceChoice} choice */
     choose(choice) {

@@ -1,7 +1,8 @@
 // The noise dial: one stop for each network of the family.
 
+import { isOwnFile } from '../contents.js';
 import { find, make } from './dom.js';
-import { isOwnFile, networkName, percent } from '../words.js';
+import { networkName, percent } from '../words.js';
 
 /** @typedef {import('../../pkg/decoy.js').ModelEntry} ModelEntry */
 

@@ -9,7 +9,7 @@ import { thumb } from './thumb.js';
 /** @typedef {import('../pictures.js').Place} Place */
 
 /** Rows that scroll sideways to the chosen thumbnail. */
-const ROW = '.galleries, .inner > .thumbs';
+const ROW = '.galleries, .picker > .thumbs';
 
 /**
  * @param {Gallery} gallery @param {string} title
@@ -17,13 +17,13 @@ const ROW = '.galleries, .inner > .thumbs';
  */
 export function galleryView(gallery, title, onChoice) {
   const { family, noun, groups } = gallery;
-  const inner = gallery.inner?.form === 'slider' ? slider(gallery, choose) : gallery.inner ? row(gallery, gallery.inner.label, choose) : null;
+  const picker = gallery.picker?.form === 'slider' ? slider(gallery, choose) : gallery.picker ? row(gallery, gallery.picker.label, choose) : null;
   const credit = make('span', { className: 'credit' });
-  const first = radios(`${family}-group`, groups.map(({ name, pictures: [picture] }) => ({ picture, name })), gallery.inner?.form === 'thumbs');
+  const first = radios(`${family}-group`, groups.map(({ name, pictures: [picture] }) => ({ picture, name })), gallery.picker?.form === 'thumbs');
   const list = make('div', { className: 'thumbs', role: 'radiogroup', ariaLabel: noun }, ...first.labels);
   const root = make('div', { className: 'group' }, make('p', { className: 'note' }, title, ' ', credit), list);
   find('galleries', HTMLElement).append(root);
-  if (inner) find('gallery-inner', HTMLElement).append(inner.root);
+  if (picker) find('gallery-picker', HTMLElement).append(picker.root);
   let [group, index] = [0, 0];
 
   for (const [place, radio] of first.radios.entries()) radio.onchange = () => choose(place, index);
@@ -41,16 +41,16 @@ export function galleryView(gallery, title, onChoice) {
       if (here) ({ group, index } = here);
       root.classList.toggle('folded', !open);
       first.check(here ? group : -1);
-      inner?.show(group, here ? index : -1, open);
+      picker?.show(group, here ? index : -1, open);
       credit.replaceChildren(...byline(here ? (subject?.credit ?? gallery.credit) : null, here && subject?.credit ? subject.name : ''));
     },
   };
 }
 
 /** The pictures of a group as a slider. @param {Gallery} gallery @param {(group: number, index: number) => void} choose */
-function slider({ family, inner, groups }, choose) {
-  const { label, value } = /** @type {Extract<import('../galleries.js').Inner, { form: 'slider' }>} */ (inner);
-  const range = make('input', { type: 'range', id: `${family}-inner`, min: '0', step: '1' });
+function slider({ family, picker, groups }, choose) {
+  const { label, value } = /** @type {Extract<import('../galleries.js').Picker, { form: 'slider' }>} */ (picker);
+  const range = make('input', { type: 'range', id: `${family}-picker`, min: '0', step: '1' });
   const output = make('output');
   const root = make('div', { className: 'turn' }, make('label', { htmlFor: range.id }, label), range, output);
   let group = 0;
@@ -87,7 +87,7 @@ function row({ family, groups }, label, choose) {
       if (group !== shown) {
         shown = group;
         const { name, pictures } = groups[group];
-        within = radios(`${family}-inner`, pictures.map((picture) => ({ picture, name: picture.name })), false);
+        within = radios(`${family}-picker`, pictures.map((picture) => ({ picture, name: picture.name })), false);
         for (const [place, radio] of within.radios.entries()) radio.onchange = () => choose(group, place);
         root.ariaLabel = `${label}: ${name}`;
         root.replaceChildren(...within.labels);

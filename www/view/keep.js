@@ -1,9 +1,11 @@
 // What the user can save: the picture, the report, a link.
 
 import { refutation } from '../check.js';
+import { isOwnFile } from '../contents.js';
 import { report } from '../report.js';
+import { copyOnClick } from './copy.js';
 import { find } from './dom.js';
-import { isOwnFile, percent, size } from '../words.js';
+import { percent, sizeWords } from '../words.js';
 
 /** @typedef {import('../page.js').Result} Result */
 
@@ -25,15 +27,7 @@ export function saveForm() {
   /** The address of the link. */
   let address = '';
 
-  copy.onclick = async () => {
-    try {
-      await navigator.clipboard.writeText(address);
-      copied.textContent = 'Copied.';
-    } catch {
-      copied.textContent = `The browser does not let this page copy. The link is: ${address}`;
-    }
-  };
-
+  copyOnClick(copy, copied, () => address, () => `The browser does not let this page copy. The link is: ${address}`);
   copy.disabled = false;
 
   /** @param {HTMLAnchorElement} link @param {Blob} blob @param {string} name */
@@ -51,8 +45,8 @@ export function saveForm() {
     const { norm, eight_bit: { success, label, probability, norms } } = outcome.report;
     offer(picture, new Blob([new Uint8Array(outcome.png)], { type: 'image/png' }), `${name}.png`);
     const first = success
-      ? `Checked: the saved 8-bit file is still misread as “${label}”, ${percent(probability)} sure (${size(norm, norms[norm])}).`
-      : `The saved 8-bit file is read as “${label}”, ${percent(probability)} sure (${size(norm, norms[norm])}).`;
+      ? `Checked: the saved 8-bit file is still misread as “${label}”, ${percent(probability)} sure (${sizeWords(norm, norms[norm])}).`
+      : `The saved 8-bit file is read as “${label}”, ${percent(probability)} sure (${sizeWords(norm, norms[norm])}).`;
     find('eight-bit', HTMLElement).textContent = `${first} ${second(result)}`;
     const words = JSON.stringify(await report(result), null, 2);
     if (result === offered) offer(json, new Blob([`${words}\n`], { type: 'application/json' }), `${name}.json`);

@@ -1,7 +1,7 @@
 // The four norms of the change, each with its meaning.
 
 import { find, make } from './dom.js';
-import { NORMS, average, figure, normFigure, percent, size } from '../words.js';
+import { NORMS, average, figure, normFigure, percent, sizeWords } from '../words.js';
 
 /** @typedef {import('../../pkg/decoy.js').Norm} Norm */
 
@@ -21,5 +21,5 @@ export function norms(list, { norm: own, norms: exact, eight_bit: { norms: { l0,
       make('dd', { className: 'figure' }, normFigure(norm, value)),
       make('dd', { className: 'note' }, norm === own ? `${meaning}; the one this attack keeps small` : meaning))),
   );
-  find('norms-note', HTMLElement).textContent = `Of the picture that can be saved, in the 256 shades of a file. Before it was rounded to them, ${size(own, exact[own])}.`;
+  find('norms-note', HTMLElement).textContent = `Of the picture that can be saved, in the 256 shades of a file. Before it was rounded to them, ${sizeWords(own, exact[own])}.`;
 }

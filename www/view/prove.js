@@ -1,7 +1,7 @@
 // “Prove it”: the votes while they are counted, and the certified radius and the adversarial size on one line.
 
 import { find, swap, write } from './dom.js';
-import { counted, percent, size } from '../words.js';
+import { counted, percent, sizeWords } from '../words.js';
 
 /** @typedef {{ size: number, label: string, votes: number }} Turned the smallest change found that turns the vote, and the name that has the most of so many votes then */
 /** @typedef {{ sigma: number, label: string, seen: string, certificate: import('../../pkg/decoy.js').Certificate, turned?: Turned | null }} Proved `turned` is null where nothing was found */
@@ -10,7 +10,7 @@ import { counted, percent, size } from '../words.js';
 /** A radius in words, with three digits and no larger: one that is rounded up is not proved. @param {number} radius */
 function provedSize(radius) {
   const unit = 10 ** (Math.floor(Math.log10(radius)) - 2);
-  return size('l2', radius > 0 ? Math.floor(radius / unit) * unit : 0);
+  return sizeWords('l2', radius > 0 ? Math.floor(radius / unit) * unit : 0);
 }
 
 /** @param {{ onStart: () => void, onMore: () => void, onTurn: () => void, onCancel: () => void }} actions */
@@ -38,7 +38,7 @@ export function proof({ onStart, onMore, onTurn, onCancel }) {
     line.style.setProperty('--proved', `${(100 * radius) / whole}%`);
     line.style.setProperty('--fooled', `${fooled === null ? 100 : (100 * fooled) / whole}%`);
     line.classList.toggle('open', fooled === null);
-    line.setAttribute('aria-label', `Proved up to ${provedSize(radius)}${fooled === null ? '' : `, fooled from ${size('l2', fooled)}`}`);
+    line.setAttribute('aria-label', `Proved up to ${provedSize(radius)}${fooled === null ? '' : `, fooled from ${sizeWords('l2', fooled)}`}`);
   }
 
   /** What is known, in words. @param {Proved} proved @param {number | null} fooled */
@@ -48,9 +48,9 @@ export function proof({ onStart, onMore, onTurn, onCancel }) {
       radius === null
         ? `Nothing is proved: ${vote}, which is too few to be certain.`
         : `Proved: no change below ${provedSize(radius)} turns the vote. ${vote}.`,
-      turned && `Turned: a change of ${size('l2', turned.size)} gives “${turned.label}” the most of ${counted(turned.votes, 'vote')}.`,
+      turned && `Turned: a change of ${sizeWords('l2', turned.size)} gives “${turned.label}” the most of ${counted(turned.votes, 'vote')}.`,
       turned === null && 'No change that turns the vote was found.',
-      fooled !== null && `Fooled: the network by itself, without noise, from ${size('l2', fooled)}.`,
+      fooled !== null && `Fooled: the network by itself, without noise, from ${sizeWords('l2', fooled)}.`,
     ].filter(Boolean).join(' ');
   }
 

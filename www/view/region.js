@@ -1,5 +1,6 @@
 // The region of the picture that may change: a rectangle, drawn on the original or typed.
 
+import { clamp } from '../clamp.js';
 import { find, make } from './dom.js';
 
 /** @typedef {{ left: number, top: number, width: number, height: number }} Rectangle in pixels of the network's input */
@@ -77,7 +78,7 @@ export function regionField(onChange) {
   /** The pixel under the pointer. @param {PointerEvent} event */
   function pixel({ clientX, clientY }) {
     const box = canvas.getBoundingClientRect();
-    const at = (/** @type {number} */ share, /** @type {number} */ length) => Math.min(Math.max(Math.floor(share * length), 0), length - 1);
+    const at = (/** @type {number} */ share, /** @type {number} */ length) => clamp(Math.floor(share * length), 0, length - 1);
     return { x: at((clientX - box.left) / box.width, size.width), y: at((clientY - box.top) / box.height, size.height) };
   }
 

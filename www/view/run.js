@@ -1,7 +1,7 @@
 // The verdict, the progress of a running search, and its announcements for screen readers.
 
 import { find, make, write } from './dom.js';
-import { percent, size } from '../words.js';
+import { percent, sizeWords } from '../words.js';
 
 const line = find('verdict', HTMLElement);
 const detail = find('detail', HTMLElement);
@@ -52,7 +52,7 @@ export function advance(progress) {
   show(progress.probability);
   steps.max = progress.steps;
   steps.value = progress.step;
-  const best = progress.size === null ? 'not fooled yet' : `fooled; smallest change so far ${size(progress.norm, progress.size)}`;
+  const best = progress.size === null ? 'not fooled yet' : `fooled; smallest change so far ${sizeWords(progress.norm, progress.size)}`;
   note.textContent = `Step ${progress.step} of ${progress.steps}: ${best}`;
   if (performance.now() - spokenAt > SPOKEN_EVERY) {
     spokenAt = performance.now();

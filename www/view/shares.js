@@ -1,7 +1,7 @@
 // The share of pictures still classified correctly by the size of a change, as a plot: one line for each σ, and one
 // more for the certified share.
 
-import { figure, percent, sigma as sigmaWords } from '../words.js';
+import { figure, percent, sigmaWords } from '../words.js';
 
 /** @typedef {import('../robustness.js').Evaluation} Evaluation */
 /** @typedef {import('./plot.js').Palette} Palette */

@@ -8,12 +8,12 @@ import { refutation } from '../check.js';
 import { norms } from './norms.js';
 import { framed } from './picture.js';
 import * as run from './run.js';
-import { average, counted, deviceName, duration, percent, size, spent } from '../words.js';
+import { average, counted, deviceName, duration, percent, sizeWords, spent } from '../words.js';
 
-/** @typedef {import('../page.js').Page} Page */
 /** @typedef {import('../page.js').Shown} Shown */
 /** @typedef {import('../page.js').Result} Result */
 /** @typedef {import('../page.js').Best} Best */
+/** @typedef {Pick<import('../page.js').Page, 'wanted' | 'shown' | 'result' | 'best' | 'note'>} State */
 
 /** @param {Shown} shown */
 const valuesOf = ({ family: { input } }) => input.channels * input.width * input.height;
@@ -45,10 +45,10 @@ export function stage() {
     difference.clear();
     closer.clear();
     frame.show('adversarial');
-    adversarial.show(best.picture, `${size(best.norm, best.size)} so far`, 'The smallest change so far that fools the network');
+    adversarial.show(best.picture, `${sizeWords(best.norm, best.size)} so far`, 'The smallest change so far that fools the network');
   }
 
-  /** @param {Page} page */
+  /** @param {State} state */
   function showPictures({ shown, result, best }) {
     const classes = { before: shown?.predictions[0].class ?? -1, after: result?.outcome.report.eight_bit.success ? result.outcome.report.eight_bit.class : undefined };
     if (shown) original.show(shown.picture, shown.subject.name, `The original picture: ${shown.subject.name}`);
@@ -68,13 +68,13 @@ export function stage() {
   }
 
   return {
-    /** Shows pictures, predictions and the verdict. @param {Page} page */
-    show(page) {
-      if (page.runs('classify')) return;
-      const next = page.result ?? page.best ?? page.shown;
-      if (next !== seen) showPictures(page);
+    /** Shows pictures, predictions and the verdict. @param {State & { classifying: boolean, attacking: boolean }} state */
+    show({ classifying, attacking, ...state }) {
+      if (classifying) return;
+      const next = state.result ?? state.best ?? state.shown;
+      if (next !== seen) showPictures(state);
       seen = next;
-      if (!page.runs('attack')) showVerdict(page);
+      if (!attacking) showVerdict(state);
     },
 
     /** Shows a smaller change while the search is running. @param {Best} best */
@@ -90,7 +90,7 @@ export function stage() {
   };
 }
 
-/** The verdict. @param {Page} page */
+/** The verdict. @param {State} state */
 function showVerdict({ wanted, shown, result, best, note }) {
   if (!shown) {
     if (wanted.subject) run.verdict(`${note}The network has not looked at the picture yet.`, 'Press the button, or choose another picture.', 'failed');
@@ -100,7 +100,7 @@ function showVerdict({ wanted, shown, result, best, note }) {
   const [{ label, probability }] = shown.predictions;
   if (result) return verdictOf(result);
   if (best) {
-    run.verdict(`${note || 'The search ended early. '}The network already misreads the picture found until then.`, `It is the smallest change so far: ${size(best.norm, best.size)}.`, 'fooled');
+    run.verdict(`${note || 'The search ended early. '}The network already misreads the picture found until then.`, `It is the smallest change so far: ${sizeWords(best.norm, best.size)}.`, 'fooled');
     return;
   }
   const { label: truth } = shown.subject;
@@ -118,7 +118,7 @@ function verdictOf(result) {
   const refuted = refutation(result);
   if (refuted) return run.verdict(refuted, cost, 'failed', doubts);
   if (success) {
-    const sizes = [...new Set([report.norm, /** @type {const} */ ('l2')])].map((norm) => size(norm, norms[norm]));
+    const sizes = [...new Set([report.norm, /** @type {const} */ ('l2')])].map((norm) => sizeWords(norm, norms[norm]));
     run.verdict(
       `Fooled: “${label}” is now “${now}”, ${percent(probability)} sure.`,
       `${searched(result)}: ${sizes.join('; ')}; average change per pixel: ${average(norms.l1, valuesOf(of))}. ${cost}`,

@@ -1,8 +1,9 @@
 // The noise strip: one picture attacked on every network, one small result each.
 
+import { isOwnFile } from '../contents.js';
 import { find, make, swap, write } from './dom.js';
 import { paint } from './paint.js';
-import { counted, isOwnFile, networkName, percent, size as sizeWords } from '../words.js';
+import { counted, networkName, percent, sizeWords } from '../words.js';
 
 /** @typedef {import('../../pkg/decoy.js').ModelEntry} ModelEntry */
 /** @typedef {{ picture: import('../../pkg/decoy.js').Picture, label: string, probability: number, norm: import('../../pkg/decoy.js').Norm, size: number }} Fooled */

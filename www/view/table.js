@@ -2,7 +2,7 @@
 
 import { interval } from './curves.js';
 import { find, make } from './dom.js';
-import { figure, percent, sigma as sigmaWords } from '../words.js';
+import { figure, percent, sigmaWords } from '../words.js';
 
 /** @typedef {import('../robustness.js').Level} Level */
 /** @typedef {import('../robustness.js').Point} Point */

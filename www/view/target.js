@@ -1,7 +1,7 @@
 // The target of the attack: a search field over all labels; empty means any other label.
 
 import { find, make } from './dom.js';
-import { near } from './near.js';
+import { near } from '../near.js';
 import { counted } from '../words.js';
 
 /** At most this many matches are shown. */

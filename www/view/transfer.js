@@ -1,7 +1,7 @@
 // Whether pictures that fool one network fool the others: a table of all pairs.
 
 import { find, make } from './dom.js';
-import { sigma } from '../words.js';
+import { sigmaWords } from '../words.js';
 
 /** @param {import('../robustness.js').Transfer | undefined} transfer @param {string} attack in words */
 export function transferTable(transfer, attack) {
@@ -16,8 +16,8 @@ export function transferTable(transfer, attack) {
   };
   find('transfer-table', HTMLTableElement).replaceChildren(
     make('caption', {}, `Of the pictures that were changed to fool the network of a row, the share that fools the network of a column too. ${pictures} held-out pictures; ${attack}.`),
-    make('thead', {}, make('tr', {}, make('th', { scope: 'col' }, 'made for'), ...sigmas.map((level) => make('th', { scope: 'col' }, sigma(level))))),
+    make('thead', {}, make('tr', {}, make('th', { scope: 'col' }, 'made for'), ...sigmas.map((level) => make('th', { scope: 'col' }, sigmaWords(level))))),
     make('tbody', {}, ...shares.map((row, index) => make('tr', {},
-      make('th', { scope: 'row' }, sigma(sigmas[index])),
+      make('th', { scope: 'row' }, sigmaWords(sigmas[index])),
       ...row.map((value, column) => share(value, column === index))))));
 }

@@ -3,14 +3,13 @@
 import { shownResult, trialRow } from '../rows.js';
 import { dataButtons } from './data.js';
 import { find, make } from './dom.js';
-import { NORMS, attackWords, duration, networkName, normFigure, percent, spent } from '../words.js';
+import { NORMS, duration, networkName, normFigure, percent, spent } from '../words.js';
 
 /** @typedef {import('../page.js').Trial} Trial */
 
 const COLUMNS = /** @type {const} */ (['l2', 'linf', 'l1', 'l0']);
 
-/** @param {ReturnType<typeof import('./attack.js').attackForm>} form */
-export function triedList(form) {
+export function triedList() {
   const section = find('tried', HTMLElement);
   const table = find('tried-table', HTMLTableElement);
   /** @type {Trial[]} */
@@ -19,8 +18,8 @@ export function triedList(form) {
 
   const heads = ['Attack', 'Network', 'Result', ...COLUMNS.map((norm) => NORMS[norm].symbol), 'Passes', 'Time'];
 
-  /** @param {Trial} trial */
-  function line({ options, model, report }) {
+  /** @param {Trial} trial @param {string} words */
+  function line({ model, report }, words) {
     const { label, probability, norms } = shownResult(report);
     const cells = [
       networkName(model),
@@ -30,19 +29,19 @@ export function triedList(form) {
       duration(report.milliseconds),
     ];
     return make('tr', { className: report.success ? 'fooled' : 'failed' },
-      make('th', { scope: 'row' }, attackWords(options, form.info(options.attack))),
-      ...cells.map((words) => make('td', {}, words)));
+      make('th', { scope: 'row' }, words),
+      ...cells.map((cell) => make('td', {}, cell)));
   }
 
   return {
-    /** @param {{ trials: Trial[] }} state */
-    show({ trials }) {
+    /** @param {{ trials: Trial[], words: string[] }} state `words`: the attack of each */
+    show({ trials, words }) {
       if (trials === shown) return;
       shown = trials;
       section.hidden = !trials.length;
       table.replaceChildren(
         make('thead', {}, make('tr', {}, ...heads.map((name) => make('th', { scope: 'col' }, name)))),
-        make('tbody', {}, ...trials.map(line)));
+        make('tbody', {}, ...trials.map((trial, index) => line(trial, words[index]))));
     },
   };
 }

@@ -1,8 +1,9 @@
 // The original and the changed picture on top of each other: a line to move between them, and a zoom to the pixels.
 
+import { clamp } from '../clamp.js';
+import { arrowSliders } from './arrows.js';
 import { find, make } from './dom.js';
 import { paint } from './paint.js';
-import { plane } from './plane.js';
 
 /** @typedef {import('../../pkg/decoy.js').Picture} Picture */
 
@@ -11,15 +12,12 @@ const ZOOMS = [1, 4, 8, 16];
 /** A zoomed detail shows at least this many pixels in a row. */
 const FEWEST = 8;
 
-/** @param {number} value @param {number} high */
-const limit = (value, high) => Math.min(Math.max(value, 0), high);
-
 export function wipeView() {
   const root = find('wipe', HTMLElement);
   const before = make('canvas', { role: 'img' });
   const after = make('canvas', { ariaHidden: 'true' });
   const line = make('div', { className: 'wipe-line' });
-  const arrows = plane('Move the detail left and right', 'Move the detail up and down', pan);
+  const arrows = arrowSliders('Move the detail left and right', 'Move the detail up and down', pan);
   const view = make('div', { className: 'wipe-view' },
     before,
     make('span', { className: 'wipe-tag' }, 'original'),
@@ -46,7 +44,7 @@ export function wipeView() {
 
   /** @param {number} newX @param {number} newY */
   function pan(newX, newY) {
-    [x, y] = [limit(newX, rest()), limit(newY, rest())];
+    [x, y] = [clamp(newX, 0, rest()), clamp(newY, 0, rest())];
     render();
   }
 

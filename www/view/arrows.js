@@ -10,7 +10,7 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
  * @param {string} across name of the horizontal slider @param {string} down name of the vertical one
  * @param {(x: number, y: number) => void} onMove the new position, not yet limited
  */
-export function plane(across, down, onMove) {
+export function arrowSliders(across, down, onMove) {
   let place = { x: 0, y: 0, step: 0 };
   const sliders = [across, down].map((ariaLabel) => make('input', { type: 'range', className: 'unseen', step: 'any', ariaLabel }));
   const [horizontal, vertical] = sliders;
