@@ -98,7 +98,7 @@ fn pixels_are_normalised_as_asked() {
         let expected = network.logits((pixels.clone() - colours(mean)) / colours(deviation));
         close(read.logits(pixels.clone()), expected, text);
     }
-    let own = Normalisation::Own { mean: vec![0.5, 0.5], deviation: vec![1.0] };
+    let own = Normalisation::Custom { mean: vec![0.5, 0.5], deviation: vec![1.0] };
     let refused = onnx::load(&bytes, &Options { normalisation: own, ..Options::default() }, &device);
     assert!(matches!(refused, Err(Error::Parameter { .. })));
     assert!("0.5".parse::<Normalisation>().is_err());

@@ -165,8 +165,8 @@ fn parse(text: &str, classes: usize) -> Result<Vec<String>, Error> {
     #[serde(untagged)]
     enum Names {
         List(Vec<Name>),
-        NumbersByName(BTreeMap<String, usize>),
-        NamesByNumber(BTreeMap<String, Name>),
+        ClassByName(BTreeMap<String, usize>),
+        NameByClass(BTreeMap<String, Name>),
     }
     let wrong = |message: String| Error::Labels(message);
 
@@ -180,7 +180,7 @@ fn parse(text: &str, classes: usize) -> Result<Vec<String>, Error> {
         })?;
         let names: Vec<Name> = match names {
             Names::List(names) => names,
-            Names::NumbersByName(numbers) => {
+            Names::ClassByName(numbers) => {
                 let mut names: Vec<(usize, String)> =
                     numbers.into_iter().map(|(name, number)| (number, name)).collect();
                 names.sort();
@@ -189,7 +189,7 @@ fn parse(text: &str, classes: usize) -> Result<Vec<String>, Error> {
                 }
                 names.into_iter().map(|(_, name)| Name::One(name)).collect()
             }
-            Names::NamesByNumber(mut names) => {
+            Names::NameByClass(mut names) => {
                 let missing = |class: usize| wrong(format!("a name for class {class} is expected, none found"));
                 let all = 0..names.len();
                 all.map(|class| names.remove(&class.to_string()).ok_or_else(|| missing(class)))

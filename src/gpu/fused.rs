@@ -4,7 +4,6 @@ use burn::backend::tensor::FloatTensor;
 use burn::tensor::Shape;
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::{CubeBackend, tensor::CubeTensor};
-use cubecl::prelude::*;
 
 use super::convolution::{backward_kernel, forward_kernel};
 use super::dense::{IMAGES, INPUTS, add_parts_kernel, dense_backward_kernel, dense_kernel};

@@ -254,7 +254,6 @@ impl Figures {
             .iter()
             .map(|family| FamilyFigures {
                 family: family.id.clone(),
-                title: family.title.clone(),
                 evaluations: Vec::new(),
                 transfer: lab.transfer(&family.id),
             })
