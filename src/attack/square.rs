@@ -61,7 +61,6 @@ impl Attack for Square {
             black_box: true,
             ..About::new("square", self.norm, self.steps)
         }
-        .predicted_at_end()
     }
 
     fn begin(&self, problem: &Problem, state: &mut State) -> Box<dyn Search> {
