@@ -94,7 +94,8 @@ fn reproduce_one(family: &Value, catalog: &Value, args: &Reproduce) -> Result<St
     let (like, out) = (format!("{RESULTS}/{name}.json"), format!("{folder}/{name}.json"));
     let network = made["id"].as_str().context("a network without a name")?;
     step(&format!("Measuring it as {name}.json says"), || {
-        run(&mut decoy(&["evaluate", "--like", &like, "--models", &folder, "--model", network, "--out", &out]))
+        let arguments = ["evaluate", "--like", &like, "--noise-draws", "0", "--models", &folder, "--model", network];
+        run(decoy(&arguments).args(["--out", &out]))
     })?;
     let measured = read(&out)?;
     let before = read(&like)?;
