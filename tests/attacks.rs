@@ -67,11 +67,10 @@ const SETTINGS: &[(&str, Fools)] = &[
 /// Every attack in every norm: those of [`SETTINGS`], and all others of the menu with their defaults.
 fn attacks() -> Vec<(String, Fools)> {
     let settings = SETTINGS.iter().map(|&(text, fools)| (text.to_owned(), fools));
-    let described = |text: &str| (attack(text).about().name, attack(text).about().norm);
-    let set: Vec<_> = SETTINGS.iter().map(|(text, _)| described(text)).collect();
+    let set: Vec<About> = SETTINGS.iter().map(|(text, _)| attack(text).about()).collect();
     let forms =
         menu().into_iter().flat_map(|info| info.forms.into_iter().map(move |form| (info.name.clone(), form.norm)));
-    let others = forms.filter(|(name, norm)| !set.contains(&(name, *norm)));
+    let others = forms.filter(|(name, norm)| !set.iter().any(|about| about.name == name && about.norm == *norm));
     settings.chain(others.map(|(name, norm)| (format!("{name}:norm={}", norm.name()), Fools::All))).collect()
 }
 

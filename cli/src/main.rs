@@ -20,8 +20,8 @@ use commands::Command;
 ///
 /// `decoy models` lists the networks. Without `--model` the first one is taken; `--network` takes an ONNX file of your
 /// own. What a network sees in a picture: `decoy predict cat.jpg`. The smallest change that fools it:
-/// `decoy attack --out fooled.png cat.jpg`. Every command explains itself with `--help`; for pictures,
-/// `--json` prints one JSON object a line.
+/// `decoy attack --out fooled.png cat.jpg`. Every command explains itself with `--help`; for pictures, `--json`
+/// prints one JSON object a line.
 #[derive(Parser)]
 #[command(name = "decoy", version)]
 struct Cli {

@@ -1,6 +1,7 @@
 //! Convolutions: forward pass and gradient in the input.
 
 use crate::kernel::Terms;
+use crate::threads::COST_OF_VALUE;
 use crate::weights::{Pass, Weights};
 use crate::{Activation, WIDTH, threads, vectors};
 
@@ -143,19 +144,15 @@ impl Convolution {
     fn lay_out(&self, x: &[f32], source: &mut [f32], layout: Layout) {
         let [channels, height, width] = self.from;
         let size = layout.parts * layout.plane();
-        threads::parts(
-            &mut source[..channels * size],
-            size,
-            threads::COST_OF_VALUE * height * width,
-            |channel, source| {
-                let x = &x[channel * height * width..][..height * width];
-                let parts = source.chunks_exact_mut(layout.plane());
-                vectors::with_wide_vectors(
-                    #[inline(always)]
-                    || self.lay_out_channel(x, parts, layout.columns),
-                );
-            },
-        );
+        let cost = COST_OF_VALUE * height * width;
+        threads::parts(&mut source[..channels * size], size, cost, |channel, source| {
+            let x = &x[channel * height * width..][..height * width];
+            let parts = source.chunks_exact_mut(layout.plane());
+            vectors::with_wide_vectors(
+                #[inline(always)]
+                || self.lay_out_channel(x, parts, layout.columns),
+            );
+        });
     }
 
     /// Writes the pixels of a channel after the activation into its `parts` `[rows, columns]`, as far as kernels reach
@@ -269,25 +266,21 @@ impl Convolution {
             let gradient = &gradient[index * outputs * out_height * out_width..][..outputs * out_height * out_width];
             let x = &x[index * channels * height * width..][..channels * height * width];
             let end = outputs * rows * columns;
-            threads::parts(
-                &mut source[..end],
-                rows * columns,
-                threads::COST_OF_VALUE * out_height * out_width,
-                |output, source| {
-                    let gradient = &gradient[output * out_height * out_width..][..out_height * out_width];
-                    let lines = source.chunks_exact_mut(columns).skip(lead[0]);
-                    vectors::with_wide_vectors(
-                        #[inline(always)]
-                        || {
-                            for (line, gradient) in lines.zip(gradient.chunks_exact(out_width).skip(unreached[0])) {
-                                let (line, gradient) = (&mut line[lead[1]..], &gradient[unreached[1]..]);
-                                let count = line.len().min(gradient.len());
-                                vectors::map(&mut line[..count], gradient, 1, |gradient| gradient);
-                            }
-                        },
-                    );
-                },
-            );
+            let copying = COST_OF_VALUE * out_height * out_width;
+            threads::parts(&mut source[..end], rows * columns, copying, |output, source| {
+                let gradient = &gradient[output * out_height * out_width..][..out_height * out_width];
+                let lines = source.chunks_exact_mut(columns).skip(lead[0]);
+                vectors::with_wide_vectors(
+                    #[inline(always)]
+                    || {
+                        for (line, gradient) in lines.zip(gradient.chunks_exact(out_width).skip(unreached[0])) {
+                            let (line, gradient) = (&mut line[lead[1]..], &gradient[unreached[1]..]);
+                            let count = line.len().min(gradient.len());
+                            vectors::map(&mut line[..count], gradient, 1, |gradient| gradient);
+                        }
+                    },
+                );
+            });
             threads::parts(y, TILE * height * width, cost / tiles, |tile, y| {
                 let kernels = &kernels[index % self.groups * tiles + tile];
                 let x = &x[tile * TILE * height * width..];

@@ -2,6 +2,7 @@
 
 use crate::convolution::{FULL_TILE, FULL_VECTORS};
 use crate::kernel::Terms;
+use crate::threads::COST_OF_VALUE;
 use crate::weights::{Pass, Weights};
 use crate::{Activation, WIDTH, threads, vectors};
 
@@ -28,7 +29,7 @@ impl Pointwise {
     /// The output `[N, O, H, W]`, from `x` `[N, C, H, W]`, `weight` `[O, C]` and `bias` `[O]`.
     pub fn forward(&self, x: &[f32], weight: &Weights, bias: &[f32]) -> Vec<f32> {
         let kernels = weight.packed(Pass::Forward, self.weights_shape(), |weight| {
-            threads::map(self.outputs.div_ceil(FULL_TILE), threads::COST_OF_VALUE * FULL_TILE * self.channels, |tile| {
+            threads::map(self.outputs.div_ceil(FULL_TILE), COST_OF_VALUE * FULL_TILE * self.channels, |tile| {
                 // Beyond the last output channel, that channel is repeated.
                 let row = |lane: usize| (tile * FULL_TILE + lane).min(self.outputs - 1) * self.channels;
                 side_by_side(std::array::from_fn(|lane| &weight[row(lane)..][..self.channels]))
@@ -44,7 +45,7 @@ impl Pointwise {
     /// The gradient in `x`, from the output's `gradient` `[N, O, H, W]`.
     pub fn backward(&self, gradient: &[f32], x: &[f32], weight: &Weights) -> Vec<f32> {
         let kernels = weight.packed(Pass::Backward, self.weights_shape(), |weight| {
-            threads::map(self.channels.div_ceil(FULL_TILE), threads::COST_OF_VALUE * FULL_TILE * self.outputs, |tile| {
+            threads::map(self.channels.div_ceil(FULL_TILE), COST_OF_VALUE * FULL_TILE * self.outputs, |tile| {
                 let rows = weight.chunks_exact(self.channels).map(|row| &row[tile * FULL_TILE..]);
                 let last = |row: &[f32]| std::array::from_fn(|lane| row[lane.min(row.len() - 1)]);
                 rows.map(|row| row.first_chunk().copied().unwrap_or_else(|| last(row))).collect::<Vec<_>>()

@@ -83,8 +83,7 @@ impl LayerOps for CubeBackend {
         let to = layer.output(&from, weight.meta.shape());
         let y = empty(&x, to.clone());
         let (client, geometry, activation) = (x.client.clone(), layer.geometry(&from, &to), layer.activation_parts().0);
-        let like = y.clone();
-        let workgroups = |count: usize| threads(&like, count);
+        let workgroups = |count: usize| threads(&y, count);
         let (x, weight, result) = (x.into_buffer_arg(), weight.into_buffer_arg(), y.clone().into_buffer_arg());
         // SAFETY: every index is within its tensor, because of the shapes above or a check in the kernel.
         unsafe {
@@ -144,8 +143,7 @@ impl LayerBackward for CubeBackend {
         let size = side(&weight);
         let y = empty(&x, from.clone());
         let (client, activation) = (x.client.clone(), layer.activation_parts().0);
-        let like = y.clone();
-        let workgroups = |count: usize| threads(&like, count);
+        let workgroups = |count: usize| threads(&y, count);
         let (gradient, x, weight) = (gradient.into_buffer_arg(), x.into_buffer_arg(), weight.into_buffer_arg());
         let result = y.clone().into_buffer_arg();
         // SAFETY: as in the forward pass.

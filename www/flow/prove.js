@@ -75,8 +75,8 @@ export function proveFlow(page, session) {
       progress = { words, count: '' };
       page.changed();
       const bridge = await job.wait(session.worker());
-      // A step is a forward and a backward pass of every copy, three times the cost of a vote.
       const most = SURE.length * STEPS; // if the first try does not turn the vote
+      // A step is a forward and a backward pass of every copy, three times the cost of a vote.
       const draws = clamp(Math.round(FIRST_ROUND / (3 * STEPS * voteTime)), FEWEST_DRAWS, DRAWS);
       /** @type {import('../view/prove.js').Turned | null} */
       let turned = null;

@@ -136,8 +136,9 @@ pub fn run(mut args: EvaluateArgs) -> Result<()> {
         };
         if let Some(done) = before {
             done.images.predicted = work.predict(&network, &done.images.l2)?;
-            work.bar.suspend(|| println!("{}, measured before; its distances are predicted now", line(done)));
+            let said = line(done);
             write(&args.out, &evaluation)?;
+            work.bar.suspend(|| println!("{said}, measured before; its distances are predicted now"));
             continue;
         }
         let mut measured = work.measure(entry, &network)?;
