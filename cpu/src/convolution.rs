@@ -1,6 +1,9 @@
 //! Convolutions: forward pass and gradient in the input.
 
+use std::mem::MaybeUninit;
+
 use crate::kernel::Terms;
+use crate::output::written;
 use crate::threads::COST_OF_VALUE;
 use crate::weights::{Pass, Weights};
 use crate::{Activation, WIDTH, threads, vectors};
@@ -90,35 +93,36 @@ impl Convolution {
             }
         }
 
-        let mut y = vec![0.0; self.images * self.groups * outputs * out_height * out_width];
         let cost = outputs * out_height * out_width * channels * size * size;
         let room = || vec![0.0; channels * layout.parts * layout.plane() + layout.reach + WIDTH];
-        threads::parts_with(&mut y, outputs * out_height * out_width, cost, room, |source, index, y| {
+        let convolve = |source: &mut Vec<f32>, index: usize, y: &mut [MaybeUninit<f32>]| {
             let group = index % self.groups;
             let x = &x[index * channels * height * width..][..channels * height * width];
             self.lay_out(x, source, layout);
             threads::parts(y, TILE * out_height * out_width, cost / tiles, |tile, y| {
                 let terms = Terms { starts: &starts, weights: &kernels[group * tiles + tile] };
                 let bias = &bias[group * outputs + tile * TILE..];
-                bands(out_height, layout.columns, TILE, |first, rows, sums| {
-                    let length = ((rows - 1) * layout.columns + out_width).next_multiple_of(WIDTH);
+                bands(out_height, layout.columns, TILE, |first, count, sums| {
+                    let length = ((count - 1) * layout.columns + out_width).next_multiple_of(WIDTH);
                     terms.sum::<VECTORS>(&source[first * layout.columns..], sums, length);
-                    let outputs = y.chunks_exact_mut(out_height * out_width).zip(sums.chunks_exact(length)).zip(bias);
+                    let outputs = y.chunks_exact_mut(out_height * out_width).zip(sums.chunks_exact(length));
                     vectors::with_wide_vectors(
                         #[inline(always)]
                         || {
-                            for ((y, sums), bias) in outputs {
-                                for row in 0..rows {
-                                    let y = &mut y[(first + row) * out_width..][..out_width];
-                                    vectors::map(y, &sums[row * layout.columns..], 1, |sum| sum + bias);
+                            for ((y, sums), bias) in outputs.zip(bias) {
+                                let y = &mut y[first * out_width..][..count * out_width];
+                                for (y, sums) in y.chunks_exact_mut(out_width).zip(sums.chunks(layout.columns)) {
+                                    vectors::map(y, sums, 1, |sum| sum + bias);
                                 }
                             }
                         },
                     );
                 });
             });
-        });
-        y
+        };
+        let size = outputs * out_height * out_width;
+        // SAFETY: all rows of all channels are written.
+        unsafe { written(self.images * self.groups * size, |y| threads::parts_with(y, size, cost, room, convolve)) }
     }
 
     /// The layout of the input in memory.
@@ -165,9 +169,9 @@ impl Convolution {
                 continue; // no kernel reaches these pixels, or there are none
             }
             let count = (columns - column).min((self.from[2] - left).div_ceil(self.stride));
-            let rows = x.chunks_exact(self.from[2]).skip(top).step_by(self.stride);
-            for (line, x) in part.chunks_exact_mut(columns).skip(row).zip(rows) {
-                self.activation.write(&mut line[column..][..count], &x[left..], self.stride);
+            for (from, to) in (top..self.from[1]).step_by(self.stride).zip(row..part.len() / columns) {
+                let line = &mut part[to * columns + column..][..count];
+                self.activation.write(line, &x[from * self.from[2] + left..], self.stride);
             }
         }
     }
@@ -259,10 +263,9 @@ impl Convolution {
             })
         });
 
-        let mut y = vec![0.0; x.len()];
         let cost = outputs * out_height * out_width * channels * size * size;
         let room = || vec![0.0; outputs * rows * columns + margin + WIDTH];
-        threads::parts_with(&mut y, channels * height * width, cost, room, |source, index, y| {
+        let convolve = |source: &mut Vec<f32>, index: usize, y: &mut [MaybeUninit<f32>]| {
             let gradient = &gradient[index * outputs * out_height * out_width..][..outputs * out_height * out_width];
             let x = &x[index * channels * height * width..][..channels * height * width];
             let end = outputs * rows * columns;
@@ -322,8 +325,9 @@ impl Convolution {
                     );
                 });
             });
-        });
-        y
+        };
+        // SAFETY: all rows of all channels are written.
+        unsafe { written(x.len(), |y| threads::parts_with(y, channels * height * width, cost, room, convolve)) }
     }
 }
 

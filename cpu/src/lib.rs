@@ -15,6 +15,7 @@ mod dense;
 mod kernel;
 #[cfg(not(target_family = "wasm"))]
 mod normalisation;
+mod output;
 mod per_image;
 mod pointwise;
 mod threads;
@@ -37,6 +38,8 @@ pub use training::WeightGradients;
 #[cfg(not(target_family = "wasm"))]
 pub use weights::Owner;
 pub use weights::Weights;
+
+use crate::output::Place;
 
 /// The activation before a layer's weights.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -92,9 +95,8 @@ fn sum(values: &[f32]) -> f32 {
 impl Activation {
     /// The activation of every value of `x`.
     pub fn forward(self, x: &[f32]) -> Vec<f32> {
-        let mut y = vec![0.0; x.len()];
-        self.write(&mut y, x, 1);
-        y
+        // SAFETY: as many values are written as there are.
+        unsafe { output::written(x.len(), |y| self.write(y, x, 1)) }
     }
 
     /// The gradient in `x`, from the `gradient` after the activation.
@@ -106,7 +108,7 @@ impl Activation {
 
     /// Writes the activation of every `stride`th value of `x`, as many as `y` has.
     #[inline(always)]
-    fn write(self, y: &mut [f32], x: &[f32], stride: usize) {
+    fn write(self, y: &mut [impl Place], x: &[f32], stride: usize) {
         match self {
             Activation::Identity => vectors::map(y, x, stride, |x| x),
             Activation::Relu => vectors::map(y, x, stride, |x| Activation::Relu.of(x)),
@@ -118,7 +120,13 @@ impl Activation {
     /// Writes the gradients in `x` to `y`. `line` gives the gradients after the activation at the indices with the same
     /// remainder modulo the stride.
     #[inline(always)]
-    fn interleave_gradients<'a>(self, y: &mut [f32], x: &[f32], stride: usize, line: impl Fn(usize) -> &'a [f32]) {
+    fn interleave_gradients<'a>(
+        self,
+        y: &mut [impl Place],
+        x: &[f32],
+        stride: usize,
+        line: impl Fn(usize) -> &'a [f32],
+    ) {
         match self {
             Activation::Identity => interleave_gradients(y, x, stride, line, |y, _| y),
             Activation::Relu => interleave_gradients(y, x, stride, line, |y, x| y * Activation::Relu.slope(x)),
@@ -169,7 +177,7 @@ impl Activation {
 
 #[inline(always)]
 fn interleave_gradients<'a>(
-    y: &mut [f32],
+    y: &mut [impl Place],
     x: &[f32],
     stride: usize,
     line: impl Fn(usize) -> &'a [f32],
@@ -182,9 +190,10 @@ fn interleave_gradients<'a>(
             let ((y, y_last), (x, x_last)) = (y.as_chunks_mut::<2>(), x.as_chunks::<2>());
             let last = y.len();
             y.iter_mut().zip(x).zip(even.iter().zip(odd)).for_each(|((y, x), (even, odd))| {
-                *y = [of(*even, x[0]), of(*odd, x[1])];
+                y[0].put(of(*even, x[0]));
+                y[1].put(of(*odd, x[1]));
             });
-            y_last.iter_mut().zip(x_last).for_each(|(y, x)| *y = of(even[last], *x));
+            y_last.iter_mut().zip(x_last).for_each(|(y, x)| y.put(of(even[last], *x)));
         }
         _ => {
             for remainder in 0..stride {
@@ -193,7 +202,7 @@ fn interleave_gradients<'a>(
                     .skip(remainder)
                     .step_by(stride)
                     .zip(values)
-                    .for_each(|(y, (x, value))| *y = of(*value, *x));
+                    .for_each(|(y, (x, value))| y.put(of(*value, *x)));
             }
         }
     }

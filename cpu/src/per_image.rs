@@ -1,6 +1,9 @@
 //! What an attack computes for each image of a batch separately: sizes, directions, choices, and functions of the
 //! logits.
 
+use std::mem::MaybeUninit;
+
+use crate::output::written;
 use crate::threads::COST_OF_VALUE;
 use crate::{LANES, threads, vectors};
 
@@ -64,26 +67,22 @@ fn fold(a: &[f32], b: &[f32], part: impl Fn(f32, f32) -> f32, join: impl Fn(f32,
 
 /// Every image of `x` scaled to L2 length 1, also a tiny one. An image of zeros stays zero.
 pub fn unit(x: &[f32], images: usize) -> Vec<f32> {
-    let mut y = vec![0.0; x.len()];
     let values = x.len() / images;
-    threads::parts(&mut y, values, COST_OF_VALUE * values, |image, y| {
+    each(x.len(), values, |image, y| {
         let x = &x[image * values..][..values];
         let (largest, length) = lengths(x);
         vectors::map(y, x, 1, |x| x / largest / length);
-    });
-    y
+    })
 }
 
 /// `from` plus every image of `direction`, scaled to the length in `length` `[N]`; also a tiny direction is scaled.
 pub fn step(from: &[f32], direction: &[f32], length: &[f32]) -> Vec<f32> {
     let values = from.len() / length.len();
-    let mut y = vec![0.0; from.len()];
-    threads::parts(&mut y, values, COST_OF_VALUE * values, |image, y| {
+    each(from.len(), values, |image, y| {
         let ([from, x], by) = ([from, direction].map(|x| &x[image * values..][..values]), length[image]);
         let (largest, length) = lengths(x);
         vectors::zip(y, from, x, |from, x| from + x / largest / length * by);
-    });
-    y
+    })
 }
 
 /// The largest magnitude, and the L2 length after division by it. Without this division the squares of a tiny image
@@ -118,14 +117,14 @@ impl Combination {
     /// Combines the images of `a` and `b`, with r in `by` `[N]`.
     pub fn of(self, a: &[f32], b: &[f32], by: &[f32]) -> Vec<f32> {
         match self {
-            Combination::Choice => each(a, b, by, |a, b, r| if r > 0.5 { a } else { b }),
-            Combination::Between => each(a, b, by, |a, b, r| (a + r * (b - a)).clamp(0.0, 1.0)),
-            Combination::SignStep => each(a, b, by, |a, b, r| {
+            Combination::Choice => combined(a, b, by, |a, b, r| if r > 0.5 { a } else { b }),
+            Combination::Between => combined(a, b, by, |a, b, r| (a + r * (b - a)).clamp(0.0, 1.0)),
+            Combination::SignStep => combined(a, b, by, |a, b, r| {
                 let sign = f32::from(b > 0.0) - f32::from(b < 0.0);
                 (a + r * sign).clamp(0.0, 1.0)
             }),
             // `clamp` would panic where r is NaN.
-            Combination::LinfBall => each(a, b, by, |a, b, r| {
+            Combination::LinfBall => combined(a, b, by, |a, b, r| {
                 let (low, high) = (a - r, a + r);
                 let near = if b < low { low } else { b };
                 (if near > high { high } else { near }).clamp(0.0, 1.0)
@@ -135,14 +134,19 @@ impl Combination {
 }
 
 #[inline(always)]
-fn each(a: &[f32], b: &[f32], by: &[f32], combine: impl Fn(f32, f32, f32) -> f32 + Sync + Send) -> Vec<f32> {
+fn combined(a: &[f32], b: &[f32], by: &[f32], combine: impl Fn(f32, f32, f32) -> f32 + Sync + Send) -> Vec<f32> {
     let values = a.len() / by.len();
-    let mut y = vec![0.0; a.len()];
-    threads::parts(&mut y, values, COST_OF_VALUE * values, |image, y| {
+    each(a.len(), values, |image, y| {
         let ([a, b], by) = ([a, b].map(|x| &x[image * values..][..values]), by[image]);
         vectors::zip(y, a, b, |a, b| combine(a, b, by));
-    });
-    y
+    })
+}
+
+/// Images, `length` values in all, each of which `work` writes completely.
+#[inline(always)]
+fn each(length: usize, values: usize, work: impl Fn(usize, &mut [MaybeUninit<f32>]) + Sync + Send) -> Vec<f32> {
+    // SAFETY: `work` writes every value of an image.
+    unsafe { written(length, |y| threads::parts(y, values, COST_OF_VALUE * values, work)) }
 }
 
 /// A function of an image's logits z and a class y. m is the largest of the other logits, and o = log Σ_{j≠y} exp z_j −

@@ -1,7 +1,10 @@
 //! 1×1 convolutions: one matrix product per image.
 
+use std::mem::MaybeUninit;
+
 use crate::convolution::{FULL_TILE, FULL_VECTORS};
 use crate::kernel::Terms;
+use crate::output::written;
 use crate::threads::COST_OF_VALUE;
 use crate::weights::{Pass, Weights};
 use crate::{Activation, WIDTH, threads, vectors};
@@ -72,13 +75,12 @@ impl Pointwise {
         kernels: &[Vec<[f32; FULL_TILE]>],
         [from, to]: [usize; 2],
         read: impl Fn(&[f32], &mut [f32]) + Sync,
-        write: impl Fn(usize, usize, &[f32], &mut [f32]) + Sync,
+        write: impl Fn(usize, usize, &[f32], &mut [MaybeUninit<f32>]) + Sync,
     ) -> Vec<f32> {
         // In vectors. At least one more than are summed at once, so that no block of a single vector is left.
         let band = (BAND / from / WIDTH).max(FULL_VECTORS + 1);
         let run = from.div_ceil(from.div_ceil(RUN));
-        let mut y = vec![0.0; x.len() / from * to];
-        threads::columns(&mut y, to, self.pixels, WIDTH, from * to, |image, first, mut rows| {
+        let multiply = |image: usize, first: usize, mut rows: Vec<&mut [MaybeUninit<f32>]>| {
             let x = &x[image * from * self.pixels..][..from * self.pixels];
             let count = rows[0].len();
             let vectors = count.div_ceil(WIDTH);
@@ -120,8 +122,10 @@ impl Pointwise {
                     );
                 }
             }
-        });
-        y
+        };
+        let cost = from * to;
+        // SAFETY: `write` writes every row of every piece.
+        unsafe { written(x.len() / from * to, |y| threads::columns(y, to, self.pixels, WIDTH, cost, multiply)) }
     }
 }
 

@@ -11,17 +11,17 @@ pub const COST_OF_VALUE: usize = 8;
 
 /// Splits `y` into parts of `size` values (the last may be shorter), and calls `work` with the index of each part and
 /// the part. `cost` is the number of multiply-adds of one part.
-pub fn parts(y: &mut [f32], size: usize, cost: usize, work: impl Fn(usize, &mut [f32]) + Sync + Send) {
+pub fn parts<T: Send>(y: &mut [T], size: usize, cost: usize, work: impl Fn(usize, &mut [T]) + Sync + Send) {
     parts_with(y, size, cost, || (), |(), index, y| work(index, y));
 }
 
 /// The same as [`parts`], with a buffer for every thread, made by `room`.
-pub fn parts_with<R>(
-    y: &mut [f32],
+pub fn parts_with<T: Send, R>(
+    y: &mut [T],
     size: usize,
     cost: usize,
     room: impl Fn() -> R + Sync + Send,
-    work: impl Fn(&mut R, usize, &mut [f32]) + Sync + Send,
+    work: impl Fn(&mut R, usize, &mut [T]) + Sync + Send,
 ) {
     #[cfg(threads)]
     if is_worth_sharing(y.len().div_ceil(size), cost) {
@@ -53,18 +53,18 @@ pub fn map<T: Send>(count: usize, cost: usize, make: impl Fn(usize) -> T + Sync 
 /// Splits the columns of every image of `y` `[N, rows, length]` into pieces of whole `unit`s. Calls `work` with the
 /// image, the first column of a piece, and the piece of all `rows`. `cost` is the number of multiply-adds of one
 /// column.
-pub fn columns(
-    y: &mut [f32],
+pub fn columns<T: Send>(
+    y: &mut [T],
     rows: usize,
     length: usize,
     unit: usize,
     cost: usize,
-    work: impl Fn(usize, usize, Vec<&mut [f32]>) + Sync + Send,
+    work: impl Fn(usize, usize, Vec<&mut [T]>) + Sync + Send,
 ) {
     // With many images, one piece holds all columns of an image.
     let pieces = if count() > 1 && y.len() / rows / length < 2 * count() { 2 * count() } else { 1 };
     let width = length.div_ceil(unit).div_ceil(pieces).max(MIN_WORK.div_ceil(cost * unit)) * unit;
-    let mut all: Vec<(usize, usize, Vec<&mut [f32]>)> = Vec::new();
+    let mut all: Vec<(usize, usize, Vec<&mut [T]>)> = Vec::new();
     for (image, y) in y.chunks_exact_mut(rows * length).enumerate() {
         let begun = all.len();
         all.extend((0..length).step_by(width).map(|first| (image, first, Vec::with_capacity(rows))));
