@@ -7,6 +7,8 @@ import { basename } from 'node:path';
 
 const git = (/** @type {string[]} */ ...args) => execFileSync('git', args, { encoding: 'utf8' }).trim();
 
+const script = basename(process.argv[1], '.js');
+
 /** The commit, marked if files were changed since; changed result files do not count. */
 export function commit() {
   const changed = git('status', '--porcelain', '--', '.', ':!benches/results') !== '';
@@ -14,13 +16,12 @@ export function commit() {
 }
 
 /**
- * Writes a file in benches/results/ with the name of the measuring script.
- * @param {string} browser its version @param {object} measured
+ * Writes a file in benches/results/, by default with the name of the measuring script, whose arguments may be given.
+ * @param {string} browser its version @param {object} measured @param {string} [name] @param {string[]} [given]
  */
-export async function record(browser, measured) {
-  const name = basename(process.argv[1], '.js');
+export async function record(browser, measured, name = script, given = []) {
   const result = {
-    command: `node benches/browser/${name}.js`,
+    command: ['node', `benches/browser/${script}.js`, ...given].join(' '),
     commit: commit(),
     date: new Date().toISOString().slice(0, 10),
     machine: `${os.cpus()[0].model}, ${os.cpus().length} cores`,

@@ -1,7 +1,8 @@
 // Compares Decoy with ONNX Runtime Web, TensorFlow.js and jax-js in one browser, with the same networks and weights: first
 // whether the gradients agree, then the time of a forward pass and of an attack step, the time to the first step, memory,
-// and bytes fetched. Networks in ONNX files are read by Decoy and ONNX Runtime Web. `cargo xtask bench` builds what is needed and runs it; it writes benches/results/speed.json.
-// Arguments select networks, `webgpu` or `wasm`, and libraries; then no file is written.
+// and bytes fetched. Networks in ONNX files are read by Decoy and ONNX Runtime Web. `cargo xtask bench` builds what is needed and runs it, once with
+// the argument `wasm` (the processor) and once with `webgpu`; each writes a file in benches/results/, such as speed-wasm.json.
+// Further arguments select networks and libraries; then no file is written.
 
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
@@ -162,7 +163,7 @@ const result = {
   agreement,
   rows,
 };
-if (chosen.length === 0) await record(version, result);
+if (chosen.length === 1 && backends.length === 1) await record(version, result, `speed-${backends[0]}`, chosen);
 
 /** Milliseconds with one decimal below 10, else rounded. @param {number} value */
 const shown = (value) => (value === Infinity ? '–' : value < 10 ? value.toFixed(1) : String(Math.round(value)));

@@ -75,17 +75,21 @@ pub fn map(y: &mut [impl Place], x: &[f32], stride: usize, of: impl Fn(f32) -> f
     match stride {
         1 => zip(y, x, x, |x, _| of(x)),
         2 => {
-            let ((vectors, y), (pairs, x)) = (y.as_chunks_mut::<4>(), x.as_chunks::<8>());
-            let done = vectors.len().min(pairs.len());
-            for (y, x) in vectors.iter_mut().zip(pairs) {
+            let mut done = 0;
+            while done < y.len() && y.len() >= 4 {
+                // The last vector may overlap the one before.
+                let start = done.min(y.len() - 4);
+                let Some(x) = x[2 * start..].first_chunk() else {
+                    break; // the value after the last one is missing
+                };
                 let even = even(x);
                 for lane in 0..4 {
-                    y[lane].put(of(even[lane]));
+                    y[start + lane].put(of(even[lane]));
                 }
+                done = start + 4;
             }
-            let (vectors, pairs) = (&mut vectors[done..], &pairs[done..]);
-            let rest = pairs.as_flattened().iter().chain(x).step_by(2);
-            vectors.as_flattened_mut().iter_mut().chain(y).zip(rest).for_each(|(y, x)| y.put(of(*x)));
+            let rest = x[(2 * done).min(x.len())..].iter().step_by(2);
+            y[done..].iter_mut().zip(rest).for_each(|(y, x)| y.put(of(*x)));
         }
         _ => y.iter_mut().zip(x.iter().step_by(stride)).for_each(|(y, &x)| y.put(of(x))),
     }

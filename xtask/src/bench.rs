@@ -35,8 +35,10 @@ pub enum Bench {
     Native,
     /// How the cost of a step grows; writes benches/results/scaling.json.
     Scaling,
-    /// Decoy beside ONNX Runtime Web, TensorFlow.js and jax-js; writes benches/results/speed.json.
-    Browser,
+    /// Decoy beside ONNX Runtime Web, TensorFlow.js and jax-js on the processor; writes benches/results/speed-wasm.json.
+    Wasm,
+    /// The same on WebGPU; writes benches/results/speed-webgpu.json.
+    Webgpu,
     /// What the kernels ask of a graphics card, on paper; writes docs/kernels.md.
     Kernels,
     /// From the first visit to the first fooled picture; writes benches/results/first-visit.json.
@@ -61,23 +63,25 @@ pub fn measure(only: Option<Bench>, externals: &[External]) -> Result<()> {
         return Ok(());
     }
     site::build(Profile::Bench, true, externals)?;
-    let node = |script: &str, address: &str| -> Result<()> {
-        run(Command::new("node").arg(script).env("CHROMIUM", chromium::find()?).env("DECOY_URL", address))
+    let node = |script: &[&str], address: &str| -> Result<()> {
+        run(Command::new("node").args(script).env("CHROMIUM", chromium::find()?).env("DECOY_URL", address))
     };
-    if wanted(Bench::Browser) {
+    let backends = [(Bench::Wasm, "wasm"), (Bench::Webgpu, "webgpu")].into_iter().filter(|&(bench, _)| wanted(bench));
+    for (_, backend) in backends {
         graphs()?;
         peers()?;
-        step("Measuring Decoy beside the other libraries (an hour)", || node("benches/browser/speed.js", ""))?;
+        let title = format!("Measuring Decoy beside the other libraries, {backend} (half an hour)");
+        step(&title, || node(&["benches/browser/speed.js", backend], ""))?;
     }
     if wanted(Bench::Kernels) {
-        step("Counting what the kernels ask of a card", || node("benches/browser/kernels.js", ""))?;
+        step("Counting what the kernels ask of a card", || node(&["benches/browser/kernels.js"], ""))?;
     }
     if wanted(Bench::Memory) {
-        step("Measuring memory over a thousand attacks", || node("benches/browser/memory.js", ""))?;
+        step("Measuring memory over a thousand attacks", || node(&["benches/browser/memory.js"], ""))?;
     }
     if wanted(Bench::Visit) {
         let address = serve::start(serve::listen(0)?)? + "/";
-        step("Measuring the first visit", || node("benches/browser/first-visit.js", &address))?;
+        step("Measuring the first visit", || node(&["benches/browser/first-visit.js"], &address))?;
     }
     Ok(())
 }

@@ -26,6 +26,10 @@ pub const THREADS: &str = "threads";
 /// Where std is built if the toolchain has none for wasm.
 const STD: &str = "target/wasm-target";
 
+/// Flags of the small build. Without the places of panics, and without the fields of derived `Debug` output, the
+/// compressed module is 7 % smaller; no message of an error needs them.
+const SMALLER: [&str; 4] = ["-C", "target-feature=+simd128", "-Zfmt-debug=shallow", "-Zlocation-detail=none"];
+
 /// How the library is compiled.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Profile {
@@ -51,7 +55,13 @@ pub fn build(profile: Profile, threads: bool) -> Result<()> {
     install_target()?;
     let wasm = step(
         &format!("Building the library for the browser, profile `{}` (many minutes the first time)", profile.name()),
-        || compile(profile.name(), profile, |_| ()),
+        || {
+            compile(profile.name(), profile, |command| {
+                if profile != Profile::Quick {
+                    set_flags(command, &SMALLER);
+                }
+            })
+        },
     )?;
     let threaded = threads.then(|| build_threads(profile)).transpose()?;
     step("Making the npm package in pkg/", || {
@@ -70,11 +80,14 @@ fn build_threads(profile: Profile) -> Result<PathBuf> {
     step("Building the library with threads (some minutes the first time)", || {
         let sysroot = Path::new(STD).join(THREADS).canonicalize()?;
         let features = "target-feature=+simd128,+atomics,+bulk-memory,+mutable-globals";
-        let flags = ["--sysroot", &sysroot.to_string_lossy(), "-C", features].join("\x1f");
-        compile("threads", profile, |command| {
-            command.env("RUSTC_BOOTSTRAP", "1").env("CARGO_ENCODED_RUSTFLAGS", flags);
-        })
+        let flags = ["--sysroot", &sysroot.to_string_lossy(), "-C", features];
+        compile("threads", profile, |command| set_flags(command, &flags))
     })
+}
+
+/// Sets flags of the compiler, of which some are unstable, in place of those in .cargo/config.toml.
+fn set_flags(command: &mut Command, flags: &[&str]) {
+    command.env("RUSTC_BOOTSTRAP", "1").env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
 }
 
 /// Makes sure that the compiler knows the wasm target.
