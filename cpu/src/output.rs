@@ -45,7 +45,7 @@ mod tests {
         let ones = |count: usize| vec![1.0; count];
         let check = |values: Vec<f32>, what: &str| assert!(values.iter().all(|value| !value.is_nan()), "{what}");
         for ((side, size, stride), [from, to]) in
-            [(1, 1, 1), (3, 3, 1), (7, 5, 2), (8, 3, 2), (16, 3, 1), (33, 5, 2), (9, 3, 3)]
+            [(1, 1, 1), (3, 3, 1), (7, 5, 2), (8, 1, 2), (8, 3, 2), (16, 3, 1), (33, 5, 2), (9, 3, 3), (10, 2, 3)]
                 .into_iter()
                 .flat_map(|case| [[1, 1], [3, 5], [8, 4]].map(|channels| (case, channels)))
         {
