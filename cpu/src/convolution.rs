@@ -350,24 +350,34 @@ fn bands(rows: usize, columns: usize, planes: usize, mut work: impl FnMut(usize,
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// A convolution of square images in one group.
+    pub fn square(
+        images: usize,
+        [from, to]: [usize; 2],
+        [side, size, stride]: [usize; 3],
+        padding: usize,
+    ) -> Convolution {
+        let out = (side + 2 * padding - size) / stride + 1;
+        Convolution {
+            activation: Activation::Relu6,
+            images,
+            groups: 1,
+            from: [from, side, side],
+            to: [to, out, out],
+            size,
+            stride,
+            padding: [padding; 2],
+        }
+    }
 
     #[test]
     fn the_number_of_threads_does_not_change_a_result() {
         for ([from, to], [side, size, stride]) in [([1, 8], [128, 5, 2]), ([3, 16], [65, 3, 1]), ([2, 5], [131, 3, 3])]
         {
-            let out = (side + 2 - size) / stride + 1;
-            let convolution = Convolution {
-                activation: Activation::Relu6,
-                images: 1,
-                groups: 1,
-                from: [from, side, side],
-                to: [to, out, out],
-                size,
-                stride,
-                padding: [1; 2],
-            };
+            let convolution = square(1, [from, to], [side, size, stride], 1);
             let values = |count: usize| (0..count).map(|index| (index % 101) as f32 / 7.0 - 5.0).collect::<Vec<_>>();
             let (x, weights, bias) = (values(from * side * side), values(to * from * size * size), values(to));
             let [one, three] = [1, 3].map(|threads| {

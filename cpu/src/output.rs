@@ -38,7 +38,8 @@ pub unsafe fn written(length: usize, write: impl FnOnce(&mut [MaybeUninit<f32>])
 
 #[cfg(test)]
 mod tests {
-    use crate::{Activation, Combination, Convolution, Pointwise, Weights, step, unit};
+    use crate::convolution::tests::square;
+    use crate::{Activation, Combination, Pointwise, Weights, step, unit};
 
     #[test]
     fn every_value_of_a_result_is_written() {
@@ -49,18 +50,8 @@ mod tests {
                 .into_iter()
                 .flat_map(|case| [[1, 1], [3, 5], [8, 4]].map(|channels| (case, channels)))
         {
-            let padding = size / 2;
-            let out = (side + 2 * padding - size) / stride + 1;
-            let convolution = Convolution {
-                activation: Activation::Relu,
-                images: 2,
-                groups: 1,
-                from: [from, side, side],
-                to: [to, out, out],
-                size,
-                stride,
-                padding: [padding; 2],
-            };
+            let convolution = square(2, [from, to], [side, size, stride], size / 2);
+            let [_, out, _] = convolution.to;
             let weights = ones(to * from * size * size);
             let weights = Weights::new(&weights);
             let (x, gradient) = (ones(2 * from * side * side), ones(2 * to * out * out));

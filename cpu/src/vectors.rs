@@ -41,9 +41,10 @@ pub fn add_product<const FUSED: bool>(sum: f32, a: f32, b: f32) -> f32 {
     if FUSED { a.mul_add(b, sum) } else { sum + a * b }
 }
 
-/// Writes `of(a, b)` for every pair of values, as many as `y` has.
+/// Writes `of(a, b)` for every pair of values, as many as `y` has. Panics if `a` or `b` has fewer.
 #[inline(always)]
 pub fn zip(y: &mut [impl Place], a: &[f32], b: &[f32], of: impl Fn(f32, f32) -> f32) {
+    let (a, b) = (&a[..y.len()], &b[..y.len()]);
     match y.len() {
         WIDTH.. => zip_overlapping::<WIDTH>(y, a, b, of),
         4.. => zip_overlapping::<4>(y, a, b, of),
@@ -54,7 +55,6 @@ pub fn zip(y: &mut [impl Place], a: &[f32], b: &[f32], of: impl Fn(f32, f32) -> 
 /// The same in vectors of `LANES` values. The last vector ends at the last value, so it may overlap the one before.
 #[inline(always)]
 fn zip_overlapping<const LANES: usize>(y: &mut [impl Place], a: &[f32], b: &[f32], of: impl Fn(f32, f32) -> f32) {
-    let (a, b) = (&a[..y.len()], &b[..y.len()]);
     let last = y.len() - LANES;
     let mut start = 0;
     loop {

@@ -66,12 +66,15 @@ pub fn measure(only: Option<Bench>, externals: &[External]) -> Result<()> {
     let node = |script: &[&str], address: &str| -> Result<()> {
         run(Command::new("node").args(script).env("CHROMIUM", chromium::find()?).env("DECOY_URL", address))
     };
-    let backends = [(Bench::Wasm, "wasm"), (Bench::Webgpu, "webgpu")].into_iter().filter(|&(bench, _)| wanted(bench));
-    for (_, backend) in backends {
+    if wanted(Bench::Wasm) || wanted(Bench::Webgpu) {
         graphs()?;
         peers()?;
-        let title = format!("Measuring Decoy beside the other libraries, {backend} (half an hour)");
-        step(&title, || node(&["benches/browser/speed.js", backend], ""))?;
+    }
+    for (bench, backend) in [(Bench::Wasm, "wasm"), (Bench::Webgpu, "webgpu")] {
+        if wanted(bench) {
+            let title = format!("Measuring Decoy beside the other libraries, {backend} (half an hour)");
+            step(&title, || node(&["benches/browser/speed.js", backend], ""))?;
+        }
     }
     if wanted(Bench::Kernels) {
         step("Counting what the kernels ask of a card", || node(&["benches/browser/kernels.js"], ""))?;
