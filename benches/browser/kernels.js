@@ -23,8 +23,8 @@ const CARDS = [
   { name: 'desktop', operations: 10e12, bytes: 400e9, lanes: 2560 },
 ];
 
-/** Threads of a workgroup; pixels of a thread; images and inputs of a thread of a dense layer. */
-const [THREADS, PIXELS, IMAGES, INPUTS] = [64, 8, 8, 128];
+/** Threads of a workgroup; pixels of a thread; images and inputs of a thread of a dense layer; threads that are few. */
+const [THREADS, PIXELS, IMAGES, INPUTS, FEW] = [64, 8, 8, 128, 320];
 
 /** Rows of the table of the slowest kernels. */
 const SHOWN = 10;
@@ -78,8 +78,11 @@ function convolution({ stride, padding: [begin, end], depthwise }, [channels, he
   /** @type {Shape} */
   const to = [outputs, side(height), side(width)];
   if (kernel === 1 && stride === 1) {
-    const columns = Math.ceil(height * width / PIXELS);
-    return { kind: '1×1', to, threads: [outputs, channels].map((count) => batch * count / tile(count, [8, 4, 2]) * columns) };
+    const threads = [outputs, channels].map((count) => {
+      const [all, twice] = [PIXELS, PIXELS / 2].map((share) => batch * count / tile(count, [8, 4, 2]) * Math.ceil(height * width / share));
+      return all < FEW ? twice : all;
+    });
+    return { kind: '1×1', to, threads };
   }
   const threads = [
     batch * outputs / (depthwise ? 1 : tile(outputs, [8, 4, 2])) * to[1] * Math.ceil(to[2] / PIXELS),

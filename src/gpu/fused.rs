@@ -15,6 +15,10 @@ use crate::fused::{Activation, Kind, Layer, LayerBackward, LayerOps, composed, c
 /// The largest side of a convolution kernel here. Larger ones would be unrolled into too much code; Burn computes them.
 const LARGEST_KERNEL: usize = 5;
 
+/// Fewer threads than these leave most of a graphics card idle. A larger number would cost an emulated one more, since a
+/// thread with fewer pixels reads more for each sum.
+const FEW: usize = 320;
+
 impl Layer {
     /// Whether there is a kernel here for this layer.
     fn has_kernel(&self, weight: &Shape) -> bool {
@@ -62,6 +66,14 @@ fn tile(count: usize, sizes: &[usize]) -> usize {
     sizes.iter().copied().find(|size| count.is_multiple_of(*size)).unwrap_or(1)
 }
 
+/// The pixels of one thread of a 1×1 convolution, and the number of threads for so many `tiles` of channels of all images:
+/// where fewer than [`FEW`] would do, half the pixels and twice the threads.
+fn share(tiles: usize, pixels: usize) -> (usize, usize) {
+    let threads = |share: usize| tiles * pixels.div_ceil(share);
+    let share = if threads(PIXELS) < FEW { PIXELS / 2 } else { PIXELS };
+    (share, threads(share))
+}
+
 /// The side of the convolution kernels; not used for a matrix.
 fn side(weight: &CubeTensor) -> usize {
     weight.meta.shape()[weight.meta.shape().num_dims() - 1]
@@ -106,10 +118,12 @@ impl LayerOps for CubeBackend {
                 }
                 Kind::Pointwise => {
                     let (tile, unrolled) = (tile(to[1], &[8, 4, 2]), tile(from[1], &[4, 2]));
-                    let (count, dim) = workgroups(to[0] * to[1] / tile * (to[2] * to[3]).div_ceil(PIXELS));
+                    let (share, all) = share(to[0] * to[1] / tile, to[2] * to[3]);
+                    let (count, dim) = workgroups(all);
                     let bias = bias.into_buffer_arg();
                     pointwise_kernel::launch_unchecked(
-                        &client, count, dim, x, weight, bias, result, geometry, tile, unrolled, false, activation,
+                        &client, count, dim, x, weight, bias, result, geometry, tile, share, unrolled, false,
+                        activation,
                     );
                 }
                 Kind::Convolution { stride, groups, .. } => {
@@ -160,9 +174,11 @@ impl LayerBackward for CubeBackend {
                 Kind::Pointwise => {
                     let (tile, unrolled) = (tile(from[1], &[8, 4, 2]), tile(to[1], &[4, 2]));
                     let geometry = layer.geometry(&to, &from);
-                    let (count, dim) = workgroups(from[0] * from[1] / tile * (from[2] * from[3]).div_ceil(PIXELS));
+                    let (share, all) = share(from[0] * from[1] / tile, from[2] * from[3]);
+                    let (count, dim) = workgroups(all);
                     pointwise_kernel::launch_unchecked(
-                        &client, count, dim, gradient, weight, x, result, geometry, tile, unrolled, true, activation,
+                        &client, count, dim, gradient, weight, x, result, geometry, tile, share, unrolled, true,
+                        activation,
                     );
                 }
                 Kind::Convolution { stride, padding, groups } => {
