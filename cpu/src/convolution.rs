@@ -372,19 +372,4 @@ pub(crate) mod tests {
             padding: [padding; 2],
         }
     }
-
-    #[test]
-    fn the_number_of_threads_does_not_change_a_result() {
-        for ([from, to], [side, size, stride]) in [([1, 8], [128, 5, 2]), ([3, 16], [65, 3, 1]), ([2, 5], [131, 3, 3])]
-        {
-            let convolution = square(1, [from, to], [side, size, stride], 1);
-            let values = |count: usize| (0..count).map(|index| (index % 101) as f32 / 7.0 - 5.0).collect::<Vec<_>>();
-            let (x, weights, bias) = (values(from * side * side), values(to * from * size * size), values(to));
-            let [one, three] = [1, 3].map(|threads| {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("so few threads start");
-                pool.install(|| convolution.forward(&x, &Weights::new(&weights), &bias))
-            });
-            assert_eq!(one, three, "{from}→{to}, {size}×{size} by {stride}");
-        }
-    }
 }

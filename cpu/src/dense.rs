@@ -49,7 +49,7 @@ pub fn dense(activation: Activation, x: &[f32], weight: &[f32], bias: &[f32]) ->
         );
     };
     if images == 1 {
-        threads::columns(&mut y, 1, outputs, OUTPUTS, channels, |_, first, y| sum(first, x, y));
+        threads::pieces(&mut y, [1, outputs], [1, OUTPUTS], channels, |piece| sum(piece.column, x, piece.values));
     } else {
         // Several images to a thread, since each reads all the weights. There may be too few outputs to share.
         let each = images.div_ceil(threads::count());
@@ -66,7 +66,8 @@ pub fn dense_backward(activation: Activation, gradient: &[f32], x: &[f32], weigh
     let mut y = vec![0.0; x.len()];
     let images = x.len() / channels;
     // A thread computes some channels of all images, so that it reads their weights alone.
-    threads::columns(&mut y, images, channels, 1, images * outputs, |_, first, mut y| {
+    threads::pieces(&mut y, [images, channels], [images, 1], images * outputs, |piece| {
+        let (first, mut y) = (piece.column, piece.values);
         vectors::with_wide_vectors(
             #[inline(always)]
             || {

@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use crate::convolution::{FULL_TILE, FULL_VECTORS};
 use crate::kernel::Terms;
 use crate::output::written;
-use crate::threads::COST_OF_VALUE;
+use crate::threads::{COST_OF_VALUE, Piece};
 use crate::weights::{Pass, Weights};
 use crate::{Activation, WIDTH, threads, vectors};
 
@@ -80,8 +80,10 @@ impl Pointwise {
         // In vectors. At least one more than are summed at once, so that no block of a single vector is left.
         let band = (BAND / from / WIDTH).max(FULL_VECTORS + 1);
         let run = from.div_ceil(from.div_ceil(RUN));
-        let multiply = |image: usize, first: usize, mut rows: Vec<&mut [MaybeUninit<f32>]>| {
+        let multiply = |piece: Piece<MaybeUninit<f32>>| {
+            let Piece { image, row, column: first, values: mut rows } = piece;
             let x = &x[image * from * self.pixels..][..from * self.pixels];
+            let kernels = &kernels[row / FULL_TILE..];
             let count = rows[0].len();
             let vectors = count.div_ceil(WIDTH);
             let band = vectors.div_ceil(vectors.div_ceil(band)) * WIDTH;
@@ -113,19 +115,19 @@ impl Pointwise {
                     vectors::with_wide_vectors(
                         #[inline(always)]
                         || {
-                            for (lane, (row, sums)) in rows.iter_mut().zip(sums.chunks_exact(length)).enumerate() {
-                                let channel = tile * FULL_TILE + lane;
+                            for (lane, (values, sums)) in rows.iter_mut().zip(sums.chunks_exact(length)).enumerate() {
+                                let channel = row + tile * FULL_TILE + lane;
                                 let place = (image * to + channel) * self.pixels + first + start;
-                                write(channel, place, sums, &mut row[start..][..count]);
+                                write(channel, place, sums, &mut values[start..][..count]);
                             }
                         },
                     );
                 }
             }
         };
-        let cost = from * to;
+        let (image, tile) = ([to, self.pixels], [FULL_TILE, WIDTH]);
         // SAFETY: `write` writes every row of every piece.
-        unsafe { written(x.len() / from * to, |y| threads::columns(y, to, self.pixels, WIDTH, cost, multiply)) }
+        unsafe { written(x.len() / from * to, |y| threads::pieces(y, image, tile, from * to, multiply)) }
     }
 }
 

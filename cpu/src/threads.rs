@@ -1,10 +1,21 @@
 //! Work shared between threads, where there are several. Results do not depend on their number.
 
 #[cfg(threads)]
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+#[cfg(threads)]
 use rayon::prelude::*;
 
 /// Multiply-adds that are worth another thread. They take a few microseconds, several times the cost of the hand-over.
 const MIN_WORK: usize = 1 << 17;
+
+/// How often a thread without work looks for some before it sleeps. It takes about a tenth of a millisecond.
+#[cfg(threads)]
+const ROUNDS: usize = 2000;
+
+/// Tiles of columns that a piece of an image has at least, where it has all rows. Each weight is read once for all
+/// columns of a piece.
+const MIN_TILES: usize = 4;
 
 /// The cost of a value in loops that are limited by memory, in multiply-adds.
 pub const COST_OF_VALUE: usize = 8;
@@ -33,10 +44,35 @@ pub fn parts_with<T: Send, R>(
     y.chunks_mut(size).enumerate().for_each(|(index, y)| work(&mut room, index, y));
 }
 
-/// Whether this many parts are worth more than one thread.
+/// Whether this many parts are worth more than one thread. If so, the other threads are kept awake for what follows.
 #[cfg(threads)]
 fn is_worth_sharing(parts: usize, cost: usize) -> bool {
-    parts > 1 && parts * cost >= 2 * MIN_WORK && count() > 1
+    let is_worth = parts > 1 && parts * cost >= 2 * MIN_WORK && count() > 1;
+    if is_worth {
+        keep_awake();
+    }
+    is_worth
+}
+
+/// Has one more thread look for work until it finds none for a while. By itself a thread sleeps a few microseconds after
+/// its work, and the next layer would begin before it is awake again.
+#[cfg(threads)]
+fn keep_awake() {
+    static AWAKE: AtomicUsize = AtomicUsize::new(1);
+    let more = |awake: usize| (awake < count()).then_some(awake + 1);
+    if AWAKE.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_err() {
+        return;
+    }
+    let caller = rayon::current_thread_index();
+    rayon::spawn(move || {
+        // The caller is awake anyway, and has to go on.
+        let mut rounds = if rayon::current_thread_index() == caller { 0 } else { ROUNDS };
+        while rounds > 0 {
+            std::hint::spin_loop();
+            rounds = if rayon::yield_now() == Some(rayon::Yield::Executed) { ROUNDS } else { rounds - 1 };
+        }
+        AWAKE.fetch_sub(1, Ordering::Relaxed);
+    });
 }
 
 /// Calls `make` with every number below `count`, and collects the results. `cost` is the number of multiply-adds of one
@@ -50,36 +86,57 @@ pub fn map<T: Send>(count: usize, cost: usize, make: impl Fn(usize) -> T + Sync 
     (0..count).map(make).collect()
 }
 
-/// Splits the columns of every image of `y` `[N, rows, length]` into pieces of whole `unit`s. Calls `work` with the
-/// image, the first column of a piece, and the piece of all `rows`. `cost` is the number of multiply-adds of one
+/// A part of an image: some columns of some of its rows.
+pub struct Piece<'a, T> {
+    pub image: usize,
+    /// The first row.
+    pub row: usize,
+    /// The first column.
+    pub column: usize,
+    /// The values of each row.
+    pub values: Vec<&'a mut [T]>,
+}
+
+/// Splits every image of `y` `[N, rows, columns]` into pieces of whole tiles, `[rows, columns]` large, and calls `work`
+/// with each. A piece has all rows, or all columns where these are few. `cost` is the number of multiply-adds of one
 /// column.
-pub fn columns<T: Send>(
+pub fn pieces<T: Send>(
     y: &mut [T],
-    rows: usize,
-    length: usize,
-    unit: usize,
+    [rows, columns]: [usize; 2],
+    tile: [usize; 2],
     cost: usize,
-    work: impl Fn(usize, usize, Vec<&mut [T]>) + Sync + Send,
+    work: impl Fn(Piece<T>) + Sync + Send,
 ) {
-    // With many images, one piece holds all columns of an image.
-    let pieces = if count() > 1 && y.len() / rows / length < 2 * count() { 2 * count() } else { 1 };
-    let width = length.div_ceil(unit).div_ceil(pieces).max(MIN_WORK.div_ceil(cost * unit)) * unit;
-    let mut all: Vec<(usize, usize, Vec<&mut [T]>)> = Vec::new();
-    for (image, y) in y.chunks_exact_mut(rows * length).enumerate() {
-        let begun = all.len();
-        all.extend((0..length).step_by(width).map(|first| (image, first, Vec::with_capacity(rows))));
-        for row in y.chunks_exact_mut(length) {
-            all[begun..].iter_mut().zip(row.chunks_mut(width)).for_each(|(piece, row)| piece.2.push(row));
+    // With many images, each is one piece.
+    let wanted = if count() > 1 && y.len() / rows / columns < 2 * count() { 2 * count() } else { 1 };
+    let length = |all: usize, tile: usize, cost: usize| {
+        all.div_ceil(tile).div_ceil(wanted).max(MIN_WORK.div_ceil(cost * tile)).saturating_mul(tile).min(all)
+    };
+    let few = columns < wanted * MIN_TILES * tile[1] && rows >= wanted * tile[0];
+    let (height, width) = if wanted > 1 && few {
+        (length(rows, tile[0], (cost * columns).div_ceil(rows)), columns)
+    } else {
+        (rows, length(columns, tile[1], cost))
+    };
+    let mut all: Vec<Piece<T>> = Vec::new();
+    for (image, y) in y.chunks_exact_mut(rows * columns).enumerate() {
+        for (block, y) in y.chunks_mut(height * columns).enumerate() {
+            let begun = all.len();
+            let row = block * height;
+            let piece = |column| Piece { image, row, column, values: Vec::with_capacity(height) };
+            all.extend((0..columns).step_by(width).map(piece));
+            for row in y.chunks_exact_mut(columns) {
+                all[begun..].iter_mut().zip(row.chunks_mut(width)).for_each(|(piece, row)| piece.values.push(row));
+            }
         }
     }
-    let cost = cost * width.min(length);
+    let cost = (cost * width * height).div_ceil(rows);
     #[cfg(threads)]
     if is_worth_sharing(all.len(), cost) {
-        let all = all.into_par_iter().with_min_len(MIN_WORK.div_ceil(cost));
-        return all.for_each(|(image, first, rows)| work(image, first, rows));
+        return all.into_par_iter().with_min_len(MIN_WORK.div_ceil(cost)).for_each(work);
     }
     let _ = cost;
-    all.into_iter().for_each(|(image, first, rows)| work(image, first, rows));
+    all.into_iter().for_each(work);
 }
 
 /// The number of threads.
@@ -107,4 +164,72 @@ pub fn join<A: Send, B>(prepare: impl FnOnce() -> A + Send, work: impl FnOnce() 
         work()
     });
     (prepared.expect("the scope has waited for it"), done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::convolution::tests::square;
+    use crate::{Activation, Pointwise, Weights};
+
+    fn with_threads<R: Send>(count: usize, work: impl FnOnce() -> R + Send) -> R {
+        rayon::ThreadPoolBuilder::new().num_threads(count).build().expect("so few threads start").install(work)
+    }
+
+    fn values(count: usize) -> Vec<f32> {
+        (0..count).map(|index| (index % 101) as f32 / 7.0 - 5.0).collect()
+    }
+
+    #[test]
+    fn the_number_of_threads_does_not_change_a_result() {
+        for ([from, to], [side, size, stride]) in [([1, 8], [128, 5, 2]), ([3, 16], [65, 3, 1]), ([2, 5], [131, 3, 3])]
+        {
+            let convolution = square(1, [from, to], [side, size, stride], 1);
+            let (x, weights, bias) = (values(from * side * side), values(to * from * size * size), values(to));
+            let [one, three] =
+                [1, 3].map(|threads| with_threads(threads, || convolution.forward(&x, &Weights::new(&weights), &bias)));
+            assert_eq!(one, three, "{from}→{to}, {size}×{size} by {stride}");
+        }
+        for (images, pixels) in [(1, 49), (2, 49), (1, 1000), (9, 50)] {
+            let pointwise = Pointwise { activation: Activation::Relu, channels: 130, outputs: 75, pixels };
+            let (x, weights, bias) = (values(images * 130 * pixels), values(75 * 130), values(75));
+            let [one, three] = [1, 3].map(|threads| {
+                with_threads(threads, || {
+                    let y = pointwise.forward(&x, &Weights::new(&weights), &bias);
+                    let gradient = pointwise.backward(&y, &x, &Weights::new(&weights));
+                    (y, gradient)
+                })
+            });
+            assert_eq!(one, three, "{images} images of {pixels} pixels");
+        }
+    }
+
+    #[test]
+    fn every_value_is_in_one_piece() {
+        for (images, shape, tile, threads) in [
+            (1, [75, 49], [4, 8], 3),
+            (1, [75, 49], [4, 8], 1),
+            (1, [16, 3], [4, 8], 2),
+            (2, [3, 1000], [4, 8], 5),
+            (7, [10, 9], [4, 8], 2),
+            (1, [5, 77], [5, 1], 2),
+            (1, [1, 20], [1, 32], 2),
+        ] {
+            let [rows, columns] = shape;
+            let mut found = vec![None; images * rows * columns];
+            with_threads(threads, || {
+                pieces(&mut found, shape, tile, 2 * MIN_WORK, |Piece { image, row, column, values }| {
+                    assert!(row.is_multiple_of(tile[0]) && column.is_multiple_of(tile[1]), "{row}, {column}");
+                    for (row, values) in (row..).zip(values) {
+                        for (column, value) in (column..).zip(values) {
+                            *value = Some([image, row, column]);
+                        }
+                    }
+                });
+            });
+            let places = (0..images * rows * columns)
+                .map(|index| [index / columns / rows, index / columns % rows, index % columns]);
+            assert!(found.into_iter().eq(places.map(Some)), "{images} of {shape:?} by {threads} threads");
+        }
+    }
 }
