@@ -1,5 +1,6 @@
 //! Convolutions: forward pass and gradient in the input.
 
+use std::cell::Cell;
 use std::mem::MaybeUninit;
 
 use crate::kernel::Terms;
@@ -78,12 +79,15 @@ impl Convolution {
         let (layout, stride, size) = (self.layout(), self.stride, self.size);
         let taps: Vec<usize> = (0..size * size).collect();
         let tiles = outputs.div_ceil(TILE);
+        let terms = channels * size * size;
         let kernels = weight.packed(Pass::Forward, self.weights_shape(), |weight| {
-            threads::map(self.groups * tiles, TILE * channels * size * size, |index| {
+            let mut packed = vec![[0.0; TILE]; self.groups * tiles * terms];
+            threads::parts(&mut packed, terms, TILE * terms, |index, packed| {
                 let (group, tile) = (index / tiles, index % tiles);
                 let kernel = |channel, output| (group * outputs + tile * TILE + output) * channels + channel;
-                self.pack::<TILE>(weight, channels, &taps, outputs - tile * TILE, kernel)
-            })
+                self.pack(weight, packed, &taps, outputs - tile * TILE, kernel);
+            });
+            packed
         });
         let mut starts = Vec::with_capacity(channels * size * size);
         for channel in 0..channels {
@@ -100,7 +104,8 @@ impl Convolution {
             let x = &x[index * channels * height * width..][..channels * height * width];
             self.lay_out(x, source, layout);
             threads::parts(y, TILE * out_height * out_width, cost / tiles, |tile, y| {
-                let terms = Terms { starts: &starts, weights: &kernels[group * tiles + tile] };
+                let weights = &kernels[(group * tiles + tile) * terms..][..terms];
+                let terms = Terms { starts: &starts, weights };
                 let bias = &bias[group * outputs + tile * TILE..];
                 bands(out_height, layout.columns, TILE, |first, count, sums| {
                     let length = ((count - 1) * layout.columns + out_width).next_multiple_of(WIDTH);
@@ -181,24 +186,22 @@ impl Convolution {
         [self.groups, self.from[0], self.to[0], self.size, self.stride]
     }
 
-    /// Packs the weights at `taps` of `outer` kernels, with `TILE` channels side by side. Where fewer than `TILE`
-    /// channels are `present`, the last one is repeated. `kernel` gives the index of a kernel in `weight`.
+    /// Packs the weights at `taps` of several kernels into `packed`, with `TILE` channels side by side. Where fewer than
+    /// `TILE` channels are `present`, the last one is repeated. `kernel` gives the index of a kernel in `weight`.
     fn pack<const TILE: usize>(
         &self,
         weight: &[f32],
-        outer: usize,
+        packed: &mut [[f32; TILE]],
         taps: &[usize],
         present: usize,
         kernel: impl Fn(usize, usize) -> usize,
-    ) -> Vec<[f32; TILE]> {
+    ) {
         let area = self.size * self.size;
-        let mut packed = vec![[0.0; TILE]; outer * taps.len()];
         for (index, packed) in packed.chunks_exact_mut(taps.len().max(1)).enumerate() {
             let kernels: [&[f32]; TILE] =
                 std::array::from_fn(|lane| &weight[kernel(index, lane.min(present - 1)) * area..][..area]);
             packed.iter_mut().zip(taps).for_each(|(packed, &tap)| *packed = kernels.map(|kernel| kernel[tap]));
         }
-        packed
     }
 
     /// The gradient in `x`, from the output's `gradient` `[N, O, H', W']`.
@@ -253,14 +256,18 @@ impl Convolution {
         };
         let across: Vec<(usize, usize)> = (0..stride).map(across).collect();
         let tiles = channels.div_ceil(TILE);
+        let terms = outputs * size * size;
         let kernels = weight.packed(Pass::Backward, self.weights_shape(), |weight| {
-            threads::map(self.groups * tiles, TILE * outputs * size * size, |index| {
+            let mut packed = vec![[0.0; TILE]; self.groups * tiles * terms];
+            threads::parts(&mut packed, terms, TILE * terms, |index, mut packed| {
                 let (group, tile) = (index / tiles, index % tiles);
                 let kernel = |output, channel| (group * outputs + output) * channels + tile * TILE + channel;
-                let present = channels - tile * TILE;
-                let pack = |(taps, _): &(Vec<usize>, _)| self.pack::<TILE>(weight, outputs, taps, present, kernel);
-                places.iter().map(pack).collect::<Vec<_>>()
-            })
+                for (taps, starts) in &places {
+                    let place = packed.split_off_mut(..starts.len()).expect("there is a weight for every term");
+                    self.pack(weight, place, taps, channels - tile * TILE, kernel);
+                }
+            });
+            packed
         });
 
         let cost = outputs * out_height * out_width * channels * size * size;
@@ -285,14 +292,14 @@ impl Convolution {
                 );
             });
             threads::parts(y, TILE * height * width, cost / tiles, |tile, y| {
-                let kernels = &kernels[index % self.groups * tiles + tile];
+                let kernels = &kernels[(index % self.groups * tiles + tile) * terms..][..terms];
                 let x = &x[tile * TILE * height * width..];
                 bands(blocks[0], columns, TILE * stride * stride, |band, count, sums| {
                     let length = ((count - 1) * columns + blocks[1]).next_multiple_of(WIDTH);
                     let source = &source[band * columns..];
-                    for ((weights, (_, starts)), sums) in
-                        kernels.iter().zip(&places).zip(sums.chunks_exact_mut(TILE * length))
-                    {
+                    let mut kernels = kernels;
+                    for ((_, starts), sums) in places.iter().zip(sums.chunks_exact_mut(TILE * length)) {
+                        let weights = kernels.split_off(..starts.len()).expect("there is a weight for every term");
                         Terms { starts, weights }.sum::<VECTORS>(source, sums, length);
                     }
                     let images = y.chunks_exact_mut(height * width).zip(x.chunks_exact(height * width));
@@ -339,14 +346,22 @@ fn row_stride(count: usize, reached: usize, lines: impl Iterator<Item = (usize, 
     lines.map(distance).max().unwrap_or(count).max(count)
 }
 
-/// Calls `work` with a band of `rows` at a time: its first row, its number of rows, and a buffer for the sums of
-/// `planes` planes with `columns` values a row.
+thread_local! {
+    /// The sums of the last bands. Threads of a browser wait for each other when they ask for memory.
+    static SUMS: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
+}
+
+/// Calls `work` with a band of `rows` at a time: its first row, its number of rows, and a buffer of any values for the
+/// sums of `planes` planes with `columns` values a row.
 fn bands(rows: usize, columns: usize, planes: usize, mut work: impl FnMut(usize, usize, &mut [f32])) {
     let count = (BAND / (planes * columns)).clamp(1, rows);
-    let mut sums = vec![0.0; planes * (count * columns).next_multiple_of(WIDTH)];
+    let length = planes * (count * columns).next_multiple_of(WIDTH);
+    let mut sums = SUMS.take();
+    sums.resize(length.max(sums.len()), 0.0);
     for first in (0..rows).step_by(count) {
-        work(first, count.min(rows - first), &mut sums);
+        work(first, count.min(rows - first), &mut sums[..length]);
     }
+    SUMS.set(sums);
 }
 
 #[cfg(test)]

@@ -32,10 +32,10 @@ impl Pointwise {
     /// The output `[N, O, H, W]`, from `x` `[N, C, H, W]`, `weight` `[O, C]` and `bias` `[O]`.
     pub fn forward(&self, x: &[f32], weight: &Weights, bias: &[f32]) -> Vec<f32> {
         let kernels = weight.packed(Pass::Forward, self.weights_shape(), |weight| {
-            threads::map(self.outputs.div_ceil(FULL_TILE), COST_OF_VALUE * FULL_TILE * self.channels, |tile| {
+            packed(self.outputs, self.channels, |tile, packed| {
                 // Beyond the last output channel, that channel is repeated.
                 let row = |lane: usize| (tile * FULL_TILE + lane).min(self.outputs - 1) * self.channels;
-                side_by_side(std::array::from_fn(|lane| &weight[row(lane)..][..self.channels]))
+                side_by_side(std::array::from_fn(|lane| &weight[row(lane)..][..self.channels]), packed);
             })
         });
         let read = |from: &[f32], to: &mut [f32]| self.activation.write(to, from, 1);
@@ -48,10 +48,11 @@ impl Pointwise {
     /// The gradient in `x`, from the output's `gradient` `[N, O, H, W]`.
     pub fn backward(&self, gradient: &[f32], x: &[f32], weight: &Weights) -> Vec<f32> {
         let kernels = weight.packed(Pass::Backward, self.weights_shape(), |weight| {
-            threads::map(self.channels.div_ceil(FULL_TILE), COST_OF_VALUE * FULL_TILE * self.outputs, |tile| {
+            packed(self.channels, self.outputs, |tile, packed| {
                 let rows = weight.chunks_exact(self.channels).map(|row| &row[tile * FULL_TILE..]);
                 let last = |row: &[f32]| std::array::from_fn(|lane| row[lane.min(row.len() - 1)]);
-                rows.map(|row| row.first_chunk().copied().unwrap_or_else(|| last(row))).collect::<Vec<_>>()
+                let rows = rows.map(|row| row.first_chunk().copied().unwrap_or_else(|| last(row)));
+                packed.iter_mut().zip(rows).for_each(|(packed, row)| *packed = row);
             })
         });
         let read = |from: &[f32], to: &mut [f32]| vectors::map(to, from, 1, |gradient| gradient);
@@ -72,7 +73,7 @@ impl Pointwise {
     fn product(
         &self,
         x: &[f32],
-        kernels: &[Vec<[f32; FULL_TILE]>],
+        kernels: &[[f32; FULL_TILE]],
         [from, to]: [usize; 2],
         read: impl Fn(&[f32], &mut [f32]) + Sync,
         write: impl Fn(usize, usize, &[f32], &mut [MaybeUninit<f32>]) + Sync,
@@ -83,7 +84,7 @@ impl Pointwise {
         let multiply = |piece: Piece<MaybeUninit<f32>>| {
             let Piece { image, row, column: first, values: mut rows } = piece;
             let x = &x[image * from * self.pixels..][..from * self.pixels];
-            let kernels = &kernels[row / FULL_TILE..];
+            let kernels = &kernels[row / FULL_TILE * from..];
             let count = rows[0].len();
             let vectors = count.div_ceil(WIDTH);
             let band = vectors.div_ceil(vectors.div_ceil(band)) * WIDTH;
@@ -102,7 +103,7 @@ impl Pointwise {
                         }
                     },
                 );
-                for (tile, (rows, weights)) in rows.chunks_mut(FULL_TILE).zip(kernels).enumerate() {
+                for (tile, (rows, weights)) in rows.chunks_mut(FULL_TILE).zip(kernels.chunks_exact(from)).enumerate() {
                     for (index, (starts, weights)) in starts.chunks(run).zip(weights.chunks(run)).enumerate() {
                         let terms = Terms { starts, weights };
                         if index == 0 {
@@ -131,9 +132,19 @@ impl Pointwise {
     }
 }
 
-/// The values of several rows of the same length, side by side.
-fn side_by_side(rows: [&[f32]; FULL_TILE]) -> Vec<[f32; FULL_TILE]> {
-    let mut packed = vec![[0.0; FULL_TILE]; rows[0].len()];
+/// Weights of all tiles of `to` channels, `[tiles, from]`: `pack` writes those of one tile.
+fn packed(
+    to: usize,
+    from: usize,
+    pack: impl Fn(usize, &mut [[f32; FULL_TILE]]) + Sync + Send,
+) -> Vec<[f32; FULL_TILE]> {
+    let mut packed = vec![[0.0; FULL_TILE]; to.div_ceil(FULL_TILE) * from];
+    threads::parts(&mut packed, from, COST_OF_VALUE * FULL_TILE * from, pack);
+    packed
+}
+
+/// Writes the values of several rows of the same length side by side.
+fn side_by_side(rows: [&[f32]; FULL_TILE], packed: &mut [[f32; FULL_TILE]]) {
     let blocks = rows.map(|row| row.as_chunks::<FULL_TILE>().0);
     for (index, packed) in packed.as_chunks_mut::<FULL_TILE>().0.iter_mut().enumerate() {
         let block = blocks.map(|row| row[index]);
@@ -143,5 +154,4 @@ fn side_by_side(rows: [&[f32]; FULL_TILE]) -> Vec<[f32; FULL_TILE]> {
     for (index, packed) in packed.iter_mut().enumerate().skip(whole) {
         *packed = rows.map(|row| row[index]);
     }
-    packed
 }

@@ -110,7 +110,7 @@ pub fn pieces<T: Send>(
     // With many images, each is one piece.
     let wanted = if count() > 1 && y.len() / rows / columns < 2 * count() { 2 * count() } else { 1 };
     let length = |all: usize, tile: usize, cost: usize| {
-        all.div_ceil(tile).div_ceil(wanted).max(MIN_WORK.div_ceil(cost * tile)).saturating_mul(tile).min(all)
+        (all.div_ceil(tile).div_ceil(wanted).max(MIN_WORK.div_ceil(cost * tile)) * tile).min(all)
     };
     let few = columns < wanted * MIN_TILES * tile[1] && rows >= wanted * tile[0];
     let (height, width) = if wanted > 1 && few {
