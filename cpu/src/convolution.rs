@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use crate::kernel::Terms;
 use crate::output::written;
 use crate::threads::COST_OF_VALUE;
-use crate::weights::{Pass, Weights};
+use crate::weights::{self, Pass, Weights};
 use crate::{Activation, WIDTH, threads, vectors};
 
 /// Output channels that are summed at once, and SIMD vectors of each. Together with their inputs they fill the
@@ -81,13 +81,11 @@ impl Convolution {
         let tiles = outputs.div_ceil(TILE);
         let terms = channels * size * size;
         let kernels = weight.packed(Pass::Forward, self.weights_shape(), |weight| {
-            let mut packed = vec![[0.0; TILE]; self.groups * tiles * terms];
-            threads::parts(&mut packed, terms, TILE * terms, |index, packed| {
+            weights::tiles(self.groups * tiles, terms, TILE * terms, |index, packed: &mut [[f32; TILE]]| {
                 let (group, tile) = (index / tiles, index % tiles);
                 let kernel = |channel, output| (group * outputs + tile * TILE + output) * channels + channel;
                 self.pack(weight, packed, &taps, outputs - tile * TILE, kernel);
-            });
-            packed
+            })
         });
         let mut starts = Vec::with_capacity(channels * size * size);
         for channel in 0..channels {
@@ -258,16 +256,14 @@ impl Convolution {
         let tiles = channels.div_ceil(TILE);
         let terms = outputs * size * size;
         let kernels = weight.packed(Pass::Backward, self.weights_shape(), |weight| {
-            let mut packed = vec![[0.0; TILE]; self.groups * tiles * terms];
-            threads::parts(&mut packed, terms, TILE * terms, |index, mut packed| {
+            weights::tiles(self.groups * tiles, terms, TILE * terms, |index, mut packed: &mut [[f32; TILE]]| {
                 let (group, tile) = (index / tiles, index % tiles);
                 let kernel = |output, channel| (group * outputs + output) * channels + tile * TILE + channel;
                 for (taps, starts) in &places {
                     let place = packed.split_off_mut(..starts.len()).expect("there is a weight for every term");
                     self.pack(weight, place, taps, channels - tile * TILE, kernel);
                 }
-            });
-            packed
+            })
         });
 
         let cost = outputs * out_height * out_width * channels * size * size;

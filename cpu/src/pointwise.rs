@@ -6,7 +6,7 @@ use crate::convolution::{FULL_TILE, FULL_VECTORS};
 use crate::kernel::Terms;
 use crate::output::written;
 use crate::threads::{COST_OF_VALUE, Piece};
-use crate::weights::{Pass, Weights};
+use crate::weights::{self, Pass, Weights};
 use crate::{Activation, WIDTH, threads, vectors};
 
 /// Input values of one band of pixels. They stay in the L1 cache while every output channel reads them.
@@ -32,7 +32,8 @@ impl Pointwise {
     /// The output `[N, O, H, W]`, from `x` `[N, C, H, W]`, `weight` `[O, C]` and `bias` `[O]`.
     pub fn forward(&self, x: &[f32], weight: &Weights, bias: &[f32]) -> Vec<f32> {
         let kernels = weight.packed(Pass::Forward, self.weights_shape(), |weight| {
-            packed(self.outputs, self.channels, |tile, packed| {
+            let cost = COST_OF_VALUE * FULL_TILE * self.channels;
+            weights::tiles(self.outputs.div_ceil(FULL_TILE), self.channels, cost, |tile, packed| {
                 // Beyond the last output channel, that channel is repeated.
                 let row = |lane: usize| (tile * FULL_TILE + lane).min(self.outputs - 1) * self.channels;
                 side_by_side(std::array::from_fn(|lane| &weight[row(lane)..][..self.channels]), packed);
@@ -48,7 +49,8 @@ impl Pointwise {
     /// The gradient in `x`, from the output's `gradient` `[N, O, H, W]`.
     pub fn backward(&self, gradient: &[f32], x: &[f32], weight: &Weights) -> Vec<f32> {
         let kernels = weight.packed(Pass::Backward, self.weights_shape(), |weight| {
-            packed(self.channels, self.outputs, |tile, packed| {
+            let cost = COST_OF_VALUE * FULL_TILE * self.outputs;
+            weights::tiles(self.channels.div_ceil(FULL_TILE), self.outputs, cost, |tile, packed| {
                 let rows = weight.chunks_exact(self.channels).map(|row| &row[tile * FULL_TILE..]);
                 let last = |row: &[f32]| std::array::from_fn(|lane| row[lane.min(row.len() - 1)]);
                 let rows = rows.map(|row| row.first_chunk().copied().unwrap_or_else(|| last(row)));
@@ -81,8 +83,7 @@ impl Pointwise {
         // In vectors. At least one more than are summed at once, so that no block of a single vector is left.
         let band = (BAND / from / WIDTH).max(FULL_VECTORS + 1);
         let run = from.div_ceil(from.div_ceil(RUN));
-        let multiply = |piece: Piece<MaybeUninit<f32>>| {
-            let Piece { image, row, column: first, values: mut rows } = piece;
+        let multiply = |Piece { image, row, column: first, values: mut rows }: Piece<MaybeUninit<f32>>| {
             let x = &x[image * from * self.pixels..][..from * self.pixels];
             let kernels = &kernels[row / FULL_TILE * from..];
             let count = rows[0].len();
@@ -130,17 +131,6 @@ impl Pointwise {
         // SAFETY: `write` writes every row of every piece.
         unsafe { written(x.len() / from * to, |y| threads::pieces(y, image, tile, from * to, multiply)) }
     }
-}
-
-/// Weights of all tiles of `to` channels, `[tiles, from]`: `pack` writes those of one tile.
-fn packed(
-    to: usize,
-    from: usize,
-    pack: impl Fn(usize, &mut [[f32; FULL_TILE]]) + Sync + Send,
-) -> Vec<[f32; FULL_TILE]> {
-    let mut packed = vec![[0.0; FULL_TILE]; to.div_ceil(FULL_TILE) * from];
-    threads::parts(&mut packed, from, COST_OF_VALUE * FULL_TILE * from, pack);
-    packed
 }
 
 /// Writes the values of several rows of the same length side by side.

@@ -35,7 +35,7 @@ pub fn parts_with<T: Send, R>(
     work: impl Fn(&mut R, usize, &mut [T]) + Sync + Send,
 ) {
     #[cfg(threads)]
-    if is_worth_sharing(y.len().div_ceil(size), cost) {
+    if begin_sharing(y.len().div_ceil(size), cost) {
         let parts = y.par_chunks_mut(size).enumerate().with_min_len(MIN_WORK.div_ceil(cost.max(1)));
         return parts.for_each_init(room, |room, (index, y)| work(room, index, y));
     }
@@ -44,9 +44,10 @@ pub fn parts_with<T: Send, R>(
     y.chunks_mut(size).enumerate().for_each(|(index, y)| work(&mut room, index, y));
 }
 
-/// Whether this many parts are worth more than one thread. If so, the other threads are kept awake for what follows.
+/// Whether this many parts are worth more than one thread. If so, another thread is kept awake for them and for what
+/// follows.
 #[cfg(threads)]
-fn is_worth_sharing(parts: usize, cost: usize) -> bool {
+fn begin_sharing(parts: usize, cost: usize) -> bool {
     let is_worth = parts > 1 && parts * cost >= 2 * MIN_WORK && count() > 1;
     if is_worth {
         keep_awake();
@@ -58,6 +59,7 @@ fn is_worth_sharing(parts: usize, cost: usize) -> bool {
 /// its work, and the next layer would begin before it is awake again.
 #[cfg(threads)]
 fn keep_awake() {
+    /// The threads that are awake, the caller among them.
     static AWAKE: AtomicUsize = AtomicUsize::new(1);
     let more = |awake: usize| (awake < count()).then_some(awake + 1);
     if AWAKE.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_err() {
@@ -79,7 +81,7 @@ fn keep_awake() {
 /// call.
 pub fn map<T: Send>(count: usize, cost: usize, make: impl Fn(usize) -> T + Sync + Send) -> Vec<T> {
     #[cfg(threads)]
-    if is_worth_sharing(count, cost) {
+    if begin_sharing(count, cost) {
         return (0..count).into_par_iter().with_min_len(MIN_WORK.div_ceil(cost.max(1))).map(make).collect();
     }
     let _ = cost;
@@ -113,7 +115,7 @@ pub fn pieces<T: Send>(
         (all.div_ceil(tile).div_ceil(wanted).max(MIN_WORK.div_ceil(cost * tile)) * tile).min(all)
     };
     let few = columns < wanted * MIN_TILES * tile[1] && rows >= wanted * tile[0];
-    let (height, width) = if wanted > 1 && few {
+    let (height, width) = if few {
         (length(rows, tile[0], (cost * columns).div_ceil(rows)), columns)
     } else {
         (rows, length(columns, tile[1], cost))
@@ -132,7 +134,7 @@ pub fn pieces<T: Send>(
     }
     let cost = (cost * width * height).div_ceil(rows);
     #[cfg(threads)]
-    if is_worth_sharing(all.len(), cost) {
+    if begin_sharing(all.len(), cost) {
         return all.into_par_iter().with_min_len(MIN_WORK.div_ceil(cost)).for_each(work);
     }
     let _ = cost;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::threads;
+
 #[cfg(not(target_family = "wasm"))]
 pub use kept::Owner;
 
@@ -53,6 +55,20 @@ impl<'a> Weights<'a> {
         let _ = (pass, shape);
         Arc::new(pack(self.values))
     }
+}
+
+/// The packed weights of `count` tiles of `TILE` channels, each of `terms`: `pack` writes those of one tile. `cost` is
+/// the number of multiply-adds that one tile is worth. All are in one allocation: threads of a browser wait for each
+/// other when they ask for memory.
+pub(crate) fn tiles<const TILE: usize>(
+    count: usize,
+    terms: usize,
+    cost: usize,
+    pack: impl Fn(usize, &mut [[f32; TILE]]) + Sync + Send,
+) -> Vec<[f32; TILE]> {
+    let mut packed = vec![[0.0; TILE]; count * terms];
+    threads::parts(&mut packed, terms, cost, pack);
+    packed
 }
 
 #[cfg(not(target_family = "wasm"))]
