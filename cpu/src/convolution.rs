@@ -59,6 +59,17 @@ impl Layout {
     }
 }
 
+/// The pixels of one part that kernels reach: every stride-th one of every stride-th row. All parts are planned before
+/// the first channel is laid out, since divisions take longer than copying a short row.
+pub(crate) struct Part {
+    /// The index of its first pixel in the channel.
+    from: usize,
+    /// The index of that pixel in the part's plane.
+    to: usize,
+    rows: usize,
+    columns: usize,
+}
+
 impl Convolution {
     /// The output `[N, O, H', W']`, from `x` `[N, C, H, W]`, `weight` `[O, C / G, K, K]` and `bias` `[O]`.
     pub fn forward(&self, x: &[f32], weight: &Weights, bias: &[f32]) -> Vec<f32> {
@@ -95,26 +106,28 @@ impl Convolution {
             }
         }
 
+        let parts = self.parts(layout);
+        let bands = Bands::new(out_height, layout.columns, TILE);
         let cost = outputs * out_height * out_width * channels * size * size;
         let room = || vec![0.0; channels * layout.parts * layout.plane() + layout.reach + WIDTH];
         let convolve = |source: &mut Vec<f32>, index: usize, y: &mut [MaybeUninit<f32>]| {
             let group = index % self.groups;
             let x = &x[index * channels * height * width..][..channels * height * width];
-            self.lay_out(x, source, layout);
+            self.lay_out(x, source, layout, &parts);
             threads::parts(y, TILE * out_height * out_width, cost / tiles, |tile, y| {
                 let weights = &kernels[(group * tiles + tile) * terms..][..terms];
                 let terms = Terms { starts: &starts, weights };
-                let bias = &bias[group * outputs + tile * TILE..];
-                bands(out_height, layout.columns, TILE, |first, count, sums| {
+                let bias = &bias[group * outputs..][tile * TILE..outputs.min((tile + 1) * TILE)];
+                bands.each(|first, count, sums| {
                     let length = ((count - 1) * layout.columns + out_width).next_multiple_of(WIDTH);
                     terms.sum::<VECTORS>(&source[first * layout.columns..], sums, length);
-                    let outputs = y.chunks_exact_mut(out_height * out_width).zip(sums.chunks_exact(length));
                     vectors::with_wide_vectors(
                         #[inline(always)]
                         || {
-                            for ((y, sums), bias) in outputs.zip(bias) {
-                                let y = &mut y[first * out_width..][..count * out_width];
-                                for (y, sums) in y.chunks_exact_mut(out_width).zip(sums.chunks(layout.columns)) {
+                            for (output, bias) in bias.iter().enumerate() {
+                                for row in 0..count {
+                                    let sums = &sums[output * length + row * layout.columns..];
+                                    let y = &mut y[(output * out_height + first + row) * out_width..][..out_width];
                                     vectors::map(y, sums, 1, |sum| sum + bias);
                                 }
                             }
@@ -147,35 +160,52 @@ impl Convolution {
         (skipped, (self.padding[axis] + skipped) / self.stride)
     }
 
+    /// The parts of a channel in the `layout`.
+    pub(crate) fn parts(&self, layout: Layout) -> Vec<Part> {
+        let [_, height, width] = self.from;
+        let part = |index| {
+            let ((top, row), (left, column)) = (self.first(0, index / self.stride), self.first(1, index % self.stride));
+            let count = |all: usize, first: usize, room: usize, place: usize| {
+                all.saturating_sub(first).div_ceil(self.stride).min(room.saturating_sub(place))
+            };
+            Part {
+                from: top * width + left,
+                to: row * layout.columns + column,
+                rows: count(height, top, layout.rows, row),
+                columns: count(width, left, layout.columns, column),
+            }
+        };
+        (0..layout.parts).map(part).collect()
+    }
+
     /// Writes the image `x` after the activation into `source` `[C, parts, rows, columns]`. The other values stay 0.
-    fn lay_out(&self, x: &[f32], source: &mut [f32], layout: Layout) {
+    fn lay_out(&self, x: &[f32], source: &mut [f32], layout: Layout, parts: &[Part]) {
         let [channels, height, width] = self.from;
         let size = layout.parts * layout.plane();
         let cost = COST_OF_VALUE * height * width;
         threads::parts(&mut source[..channels * size], size, cost, |channel, source| {
             let x = &x[channel * height * width..][..height * width];
-            let parts = source.chunks_exact_mut(layout.plane());
+            let planes = source.chunks_exact_mut(layout.plane());
             vectors::with_wide_vectors(
                 #[inline(always)]
-                || self.lay_out_channel(x, parts, layout.columns),
+                || self.lay_out_channel(x, parts.iter().zip(planes), layout.columns),
             );
         });
     }
 
-    /// Writes the pixels of a channel after the activation into its `parts` `[rows, columns]`, as far as kernels reach
-    /// them.
+    /// Writes the pixels of a channel after the activation into the planes of its `parts`, whose rows are `columns`
+    /// apart.
     #[inline(always)]
-    pub(crate) fn lay_out_channel<'a>(&self, x: &[f32], parts: impl Iterator<Item = &'a mut [f32]>, columns: usize) {
-        for (index, part) in parts.enumerate() {
-            let ((top, row), (left, column)) = (self.first(0, index / self.stride), self.first(1, index % self.stride));
-            if column >= columns || left >= self.from[2] {
-                continue; // no kernel reaches these pixels, or there are none
-            }
-            let count = (columns - column).min((self.from[2] - left).div_ceil(self.stride));
-            for (from, to) in (top..self.from[1]).step_by(self.stride).zip(row..part.len() / columns) {
-                let line = &mut part[to * columns + column..][..count];
-                self.activation.write(line, &x[from * self.from[2] + left..], self.stride);
-            }
+    pub(crate) fn lay_out_channel<'a>(
+        &self,
+        x: &[f32],
+        parts: impl Iterator<Item = (&'a Part, &'a mut [f32])>,
+        columns: usize,
+    ) {
+        for (part, plane) in parts.filter(|(part, _)| part.rows > 0 && part.columns > 0) {
+            let lines = plane[part.to..].chunks_mut(columns).take(part.rows).map(|line| &mut line[..part.columns]);
+            let x = x[part.from..].chunks(self.stride * self.from[2]);
+            self.activation.write_lines(lines.zip(x), self.stride);
         }
     }
 
@@ -232,6 +262,8 @@ impl Convolution {
         let unreached = first.map(|first| first.saturating_sub(margin));
         let rows = blocks[0] + margin;
         let columns = row_stride(blocks[1], blocks[1] + margin, [(lead[1], out_width - unreached[1])].into_iter());
+        let copied = [rows - lead[0], columns - lead[1]];
+        let copied: [usize; 2] = std::array::from_fn(|axis| copied[axis].min(self.to[axis + 1] - unreached[axis]));
         let places: Vec<(Vec<usize>, Vec<usize>)> = (0..stride * stride)
             .map(|place| {
                 let along = |start: usize| (start..size).step_by(stride).enumerate();
@@ -247,12 +279,14 @@ impl Convolution {
                 (taps, starts.collect())
             })
             .collect();
-        // For each column modulo the stride: its place within a block, and the block of the first such column.
-        let across = |remainder| {
-            let padded = remainder + self.padding[1];
-            (padded % stride, padded / stride - first[1])
+        // For each row, and for each column modulo the stride: its place within a block, and its block; of the columns,
+        // the block of the first one.
+        let place = |axis: usize, index: usize| {
+            let padded = index + self.padding[axis];
+            (padded % stride, padded / stride - first[axis])
         };
-        let across: Vec<(usize, usize)> = (0..stride).map(across).collect();
+        let down: Vec<(usize, usize)> = (0..height).map(|row| place(0, row)).collect();
+        let across: Vec<(usize, usize)> = (0..stride).map(|column| place(1, column)).collect();
         let tiles = channels.div_ceil(TILE);
         let terms = outputs * size * size;
         let kernels = weight.packed(Pass::Backward, self.weights_shape(), |weight| {
@@ -266,6 +300,7 @@ impl Convolution {
             })
         });
 
+        let bands = Bands::new(blocks[0], columns, TILE * stride * stride);
         let cost = outputs * out_height * out_width * channels * size * size;
         let room = || vec![0.0; outputs * rows * columns + margin + WIDTH];
         let convolve = |source: &mut Vec<f32>, index: usize, y: &mut [MaybeUninit<f32>]| {
@@ -275,14 +310,13 @@ impl Convolution {
             let copying = COST_OF_VALUE * out_height * out_width;
             threads::parts(&mut source[..end], rows * columns, copying, |output, source| {
                 let gradient = &gradient[output * out_height * out_width..][..out_height * out_width];
-                let lines = source.chunks_exact_mut(columns).skip(lead[0]);
                 vectors::with_wide_vectors(
                     #[inline(always)]
                     || {
-                        for (line, gradient) in lines.zip(gradient.chunks_exact(out_width).skip(unreached[0])) {
-                            let (line, gradient) = (&mut line[lead[1]..], &gradient[unreached[1]..]);
-                            let count = line.len().min(gradient.len());
-                            vectors::map(&mut line[..count], gradient, 1, |gradient| gradient);
+                        for row in 0..copied[0] {
+                            let line = &mut source[(lead[0] + row) * columns + lead[1]..][..copied[1]];
+                            let gradient = &gradient[(unreached[0] + row) * out_width + unreached[1]..];
+                            vectors::map(line, gradient, 1, |gradient| gradient);
                         }
                     },
                 );
@@ -290,7 +324,7 @@ impl Convolution {
             threads::parts(y, TILE * height * width, cost / tiles, |tile, y| {
                 let kernels = &kernels[(index % self.groups * tiles + tile) * terms..][..terms];
                 let x = &x[tile * TILE * height * width..];
-                bands(blocks[0], columns, TILE * stride * stride, |band, count, sums| {
+                bands.each(|band, count, sums| {
                     let length = ((count - 1) * columns + blocks[1]).next_multiple_of(WIDTH);
                     let source = &source[band * columns..];
                     let mut kernels = kernels;
@@ -298,31 +332,22 @@ impl Convolution {
                         let weights = kernels.split_off(..starts.len()).expect("there is a weight for every term");
                         Terms { starts, weights }.sum::<VECTORS>(source, sums, length);
                     }
-                    let images = y.chunks_exact_mut(height * width).zip(x.chunks_exact(height * width));
+                    let row = |block: usize| ((first[0] + block) * stride).saturating_sub(self.padding[0]).min(height);
+                    let rows = row(band)..row(band + count);
                     vectors::with_wide_vectors(
                         #[inline(always)]
                         || {
-                            for (channel, (y, x)) in images.enumerate() {
-                                for (block, place_y) in
-                                    (0..count).flat_map(|block| (0..stride).map(move |y| (block, y)))
-                                {
-                                    let padded = (first[0] + band + block) * stride + place_y;
-                                    let row = padded.wrapping_sub(self.padding[0]); // wraps around above row 0
-                                    if row < height {
-                                        let row = row * width..(row + 1) * width;
-                                        let line = |remainder: usize| {
-                                            let (place_x, column) = across[remainder];
-                                            let plane = (place_y * stride + place_x) * TILE + channel;
-                                            &sums[plane * length + block * columns + column..]
-                                        };
-                                        self.activation.interleave_gradients(
-                                            &mut y[row.clone()],
-                                            &x[row],
-                                            stride,
-                                            line,
-                                        );
-                                    }
-                                }
+                            for channel in 0..TILE.min(channels - tile * TILE) {
+                                let values =
+                                    (channel * height + rows.start) * width..(channel * height + rows.end) * width;
+                                let line = |row: usize, remainder: usize| {
+                                    let ((place_y, block), (place_x, column)) =
+                                        (down[rows.start + row], across[remainder]);
+                                    let plane = (place_y * stride + place_x) * TILE + channel;
+                                    &sums[plane * length + (block - band) * columns + column..]
+                                };
+                                let (y, x) = (&mut y[values.clone()], &x[values]);
+                                self.activation.interleave_gradients(y, x, width, stride, line);
                             }
                         },
                     );
@@ -347,17 +372,33 @@ thread_local! {
     static SUMS: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
 }
 
-/// Calls `work` with a band of `rows` at a time: its first row, its number of rows, and a buffer of any values for the
-/// sums of `planes` planes with `columns` values a row.
-fn bands(rows: usize, columns: usize, planes: usize, mut work: impl FnMut(usize, usize, &mut [f32])) {
-    let count = (BAND / (planes * columns)).clamp(1, rows);
-    let length = planes * (count * columns).next_multiple_of(WIDTH);
-    let mut sums = SUMS.take();
-    sums.resize(length.max(sums.len()), 0.0);
-    for first in (0..rows).step_by(count) {
-        work(first, count.min(rows - first), &mut sums[..length]);
+/// The rows of an image, a band at a time.
+struct Bands {
+    /// All rows, and those of a band.
+    rows: [usize; 2],
+    /// The sums of a band.
+    sums: usize,
+}
+
+impl Bands {
+    /// For `planes` planes of sums with `columns` values a row.
+    fn new(rows: usize, columns: usize, planes: usize) -> Self {
+        let count = (BAND / (planes * columns)).clamp(1, rows);
+        Self { rows: [rows, count], sums: planes * (count * columns).next_multiple_of(WIDTH) }
     }
-    SUMS.set(sums);
+
+    /// Calls `work` with each band: its first row, its number of rows, and a buffer of any values for its sums.
+    fn each(&self, mut work: impl FnMut(usize, usize, &mut [f32])) {
+        let mut sums = SUMS.take();
+        sums.resize(self.sums.max(sums.len()), 0.0);
+        let [rows, count] = self.rows;
+        let mut first = 0;
+        while first < rows {
+            work(first, count.min(rows - first), &mut sums[..self.sums]);
+            first += count;
+        }
+        SUMS.set(sums);
+    }
 }
 
 #[cfg(test)]

@@ -109,29 +109,37 @@ impl Activation {
     /// Writes the activation of every `stride`th value of `x`, as many as `y` has.
     #[inline(always)]
     fn write(self, y: &mut [impl Place], x: &[f32], stride: usize) {
+        self.write_lines(std::iter::once((y, x)), stride);
+    }
+
+    /// The same for several pairs of `y` and `x`.
+    #[inline(always)]
+    fn write_lines<'a, P: Place + 'a>(self, lines: impl Iterator<Item = (&'a mut [P], &'a [f32])>, stride: usize) {
         match self {
-            Activation::Identity => vectors::map(y, x, stride, |x| x),
-            Activation::Relu => vectors::map(y, x, stride, |x| Activation::Relu.of(x)),
-            Activation::Relu6 => vectors::map(y, x, stride, |x| Activation::Relu6.of(x)),
-            Activation::Affine { .. } => vectors::map(y, x, stride, |x| self.of(x)),
+            Activation::Identity => lines.for_each(|(y, x)| vectors::map(y, x, stride, |x| x)),
+            Activation::Relu => lines.for_each(|(y, x)| vectors::map(y, x, stride, |x| Activation::Relu.of(x))),
+            Activation::Relu6 => lines.for_each(|(y, x)| vectors::map(y, x, stride, |x| Activation::Relu6.of(x))),
+            Activation::Affine { .. } => lines.for_each(|(y, x)| vectors::map(y, x, stride, |x| self.of(x))),
         }
     }
 
-    /// Writes the gradients in `x` to `y`. `line` gives the gradients after the activation at the indices with the same
-    /// remainder modulo the stride.
+    /// Writes the gradients in `x` to `y`, in rows of `width` values. `line` gives the gradients after the activation: in
+    /// a row, those at the indices with a remainder modulo the stride.
     #[inline(always)]
     fn interleave_gradients<'a>(
         self,
         y: &mut [impl Place],
         x: &[f32],
+        width: usize,
         stride: usize,
-        line: impl Fn(usize) -> &'a [f32],
+        line: impl Fn(usize, usize) -> &'a [f32],
     ) {
+        let shape = [width, stride];
         match self {
-            Activation::Identity => interleave_gradients(y, x, stride, line, |y, _| y),
-            Activation::Relu => interleave_gradients(y, x, stride, line, |y, x| y * Activation::Relu.slope(x)),
-            Activation::Relu6 => interleave_gradients(y, x, stride, line, |y, x| y * Activation::Relu6.slope(x)),
-            Activation::Affine { .. } => interleave_gradients(y, x, stride, line, |y, x| y * self.slope(x)),
+            Activation::Identity => interleave_gradients(y, x, shape, line, |y, _| y),
+            Activation::Relu => interleave_gradients(y, x, shape, line, |y, x| y * Activation::Relu.slope(x)),
+            Activation::Relu6 => interleave_gradients(y, x, shape, line, |y, x| y * Activation::Relu6.slope(x)),
+            Activation::Affine { .. } => interleave_gradients(y, x, shape, line, |y, x| y * self.slope(x)),
         }
     }
 
@@ -179,30 +187,33 @@ impl Activation {
 fn interleave_gradients<'a>(
     y: &mut [impl Place],
     x: &[f32],
-    stride: usize,
-    line: impl Fn(usize) -> &'a [f32],
+    [width, stride]: [usize; 2],
+    line: impl Fn(usize, usize) -> &'a [f32],
     of: impl Fn(f32, f32) -> f32,
 ) {
-    match stride {
-        1 => vectors::zip(y, line(0), x, of),
-        2 => {
-            let (even, odd) = (line(0), line(1));
-            let ((y, y_last), (x, x_last)) = (y.as_chunks_mut::<2>(), x.as_chunks::<2>());
-            let last = y.len();
-            y.iter_mut().zip(x).zip(even.iter().zip(odd)).for_each(|((y, x), (even, odd))| {
-                y[0].put(of(*even, x[0]));
-                y[1].put(of(*odd, x[1]));
-            });
-            y_last.iter_mut().zip(x_last).for_each(|(y, x)| y.put(of(even[last], *x)));
-        }
-        _ => {
-            for remainder in 0..stride {
-                let values = x.iter().skip(remainder).step_by(stride).zip(line(remainder));
-                y.iter_mut()
-                    .skip(remainder)
-                    .step_by(stride)
-                    .zip(values)
-                    .for_each(|(y, (x, value))| y.put(of(*value, *x)));
+    for (row, (y, x)) in y.chunks_mut(width).zip(x.chunks(width)).enumerate() {
+        let line = |remainder| line(row, remainder);
+        match stride {
+            1 => vectors::zip(y, line(0), x, &of),
+            2 => {
+                let (even, odd) = (line(0), line(1));
+                let ((y, y_last), (x, x_last)) = (y.as_chunks_mut::<2>(), x.as_chunks::<2>());
+                let last = y.len();
+                y.iter_mut().zip(x).zip(even.iter().zip(odd)).for_each(|((y, x), (even, odd))| {
+                    y[0].put(of(*even, x[0]));
+                    y[1].put(of(*odd, x[1]));
+                });
+                y_last.iter_mut().zip(x_last).for_each(|(y, x)| y.put(of(even[last], *x)));
+            }
+            _ => {
+                for remainder in 0..stride {
+                    let values = x.iter().skip(remainder).step_by(stride).zip(line(remainder));
+                    y.iter_mut()
+                        .skip(remainder)
+                        .step_by(stride)
+                        .zip(values)
+                        .for_each(|(y, (x, value))| y.put(of(*value, *x)));
+                }
             }
         }
     }

@@ -45,10 +45,21 @@ mod tests {
     fn every_value_of_a_result_is_written() {
         let ones = |count: usize| vec![1.0; count];
         let check = |values: Vec<f32>, what: &str| assert!(values.iter().all(|value| !value.is_nan()), "{what}");
-        for ((side, size, stride), [from, to]) in
-            [(1, 1, 1), (3, 3, 1), (7, 5, 2), (8, 1, 2), (8, 3, 2), (16, 3, 1), (33, 5, 2), (9, 3, 3), (10, 2, 3)]
-                .into_iter()
-                .flat_map(|case| [[1, 1], [3, 5], [8, 4]].map(|channels| (case, channels)))
+        for ((side, size, stride), [from, to]) in [
+            (1, 1, 1),
+            (1, 1, 2),
+            (2, 1, 3),
+            (3, 3, 1),
+            (7, 5, 2),
+            (8, 1, 2),
+            (8, 3, 2),
+            (16, 3, 1),
+            (33, 5, 2),
+            (9, 3, 3),
+            (10, 2, 3),
+        ]
+        .into_iter()
+        .flat_map(|case| [[1, 1], [3, 5], [8, 4]].map(|channels| (case, channels)))
         {
             let convolution = square(2, [from, to], [side, size, stride], size / 2);
             let [_, out, _] = convolution.to;

@@ -9,8 +9,8 @@ use crate::threads::{COST_OF_VALUE, Piece};
 use crate::weights::{self, Pass, Weights};
 use crate::{Activation, WIDTH, threads, vectors};
 
-/// Input values of one band of pixels. They stay in the L1 cache while every output channel reads them.
-const BAND: usize = 6 << 10;
+/// Input values of one band of pixels. They stay in the L2 cache while every output channel reads them.
+const BAND: usize = 32 << 10;
 
 /// Terms that are summed in one run. A longer sum is the sum of several runs of about equal length. Burn's matrix
 /// products add in the same order, so a training gives the same result.
@@ -59,7 +59,8 @@ impl Pointwise {
         });
         let read = |from: &[f32], to: &mut [f32]| vectors::map(to, from, 1, |gradient| gradient);
         self.product(gradient, &kernels, [self.outputs, self.channels], read, |_, start, sums, y| {
-            self.activation.interleave_gradients(y, &x[start..][..y.len()], 1, |_| sums);
+            let count = y.len();
+            self.activation.interleave_gradients(y, &x[start..][..count], count, 1, |_, _| sums);
         })
     }
 

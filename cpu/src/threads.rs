@@ -34,6 +34,9 @@ pub fn parts_with<T: Send, R>(
     room: impl Fn() -> R + Sync + Send,
     work: impl Fn(&mut R, usize, &mut [T]) + Sync + Send,
 ) {
+    if (1..=size).contains(&y.len()) {
+        return work(&mut room(), 0, y);
+    }
     #[cfg(threads)]
     if begin_sharing(y.len().div_ceil(size), cost) {
         let parts = y.par_chunks_mut(size).enumerate().with_min_len(MIN_WORK.div_ceil(cost.max(1)));

@@ -70,7 +70,9 @@ impl Convolution {
         images: Range<usize>,
     ) -> WeightGradients {
         let ([channels, height, width], [outputs, out_height, out_width]) = (self.from, self.to);
-        let (Layout { parts, rows, columns, .. }, stride, size) = (self.with_gaps(), self.stride, self.size);
+        let (layout, stride, size) = (self.with_gaps(), self.stride, self.size);
+        let Layout { parts, rows, columns, .. } = layout;
+        let plan = self.parts(layout);
         let count = images.len();
         let plane = rows * columns;
         let length = (count * plane).next_multiple_of(WIDTH);
@@ -84,10 +86,10 @@ impl Convolution {
         for (index, image) in images.enumerate() {
             let x = &x[(image * self.groups + group) * channels * height * width..];
             for (x, planes) in x.chunks_exact(height * width).zip(planes.chunks_exact_mut(parts * count * plane)) {
-                let parts = planes.chunks_exact_mut(plane).skip(index).step_by(count);
+                let planes = planes.chunks_exact_mut(plane).skip(index).step_by(count);
                 vectors::with_wide_vectors(
                     #[inline(always)]
-                    || self.lay_out_channel(x, parts, columns),
+                    || self.lay_out_channel(x, plan.iter().zip(planes), columns),
                 );
             }
             let gradient = &gradient[(image * self.groups + group) * outputs * out_height * out_width..];

@@ -72,27 +72,37 @@ fn zip_overlapping<const LANES: usize>(y: &mut [impl Place], a: &[f32], b: &[f32
 /// Writes `of(x)` for every `stride`th value of `x`, as many as `y` has.
 #[inline(always)]
 pub fn map(y: &mut [impl Place], x: &[f32], stride: usize, of: impl Fn(f32) -> f32) {
-    match stride {
-        1 => zip(y, x, x, |x, _| of(x)),
-        2 => {
-            let mut done = 0;
-            while done < y.len() && y.len() >= 4 {
-                // The last vector may overlap the one before.
-                let start = done.min(y.len() - 4);
-                let Some(x) = x[2 * start..].first_chunk() else {
-                    break; // the value after the last one is missing
-                };
-                let even = even(x);
-                for lane in 0..4 {
-                    y[start + lane].put(of(even[lane]));
-                }
-                done = start + 4;
-            }
-            let rest = x[(2 * done).min(x.len())..].iter().step_by(2);
-            y[done..].iter_mut().zip(rest).for_each(|(y, x)| y.put(of(*x)));
-        }
+    match (stride, y.len()) {
+        (1, _) => zip(y, x, x, |x, _| of(x)),
+        (2, WIDTH..) => map_overlapping::<WIDTH, { 2 * WIDTH }>(y, x, of),
+        (2, 4..) => map_overlapping::<4, 8>(y, x, of),
         _ => y.iter_mut().zip(x.iter().step_by(stride)).for_each(|(y, &x)| y.put(of(x))),
     }
+}
+
+/// The same with a stride of 2, in vectors of `LANES` values, from `READ` = 2 · `LANES` of `x`. The last vector may
+/// overlap the one before.
+#[inline(always)]
+fn map_overlapping<const LANES: usize, const READ: usize>(y: &mut [impl Place], x: &[f32], of: impl Fn(f32) -> f32) {
+    let last = y.len() - LANES;
+    let mut done = 0;
+    while done < y.len() {
+        let start = done.min(last);
+        let Some(x) = x[2 * start..].first_chunk::<READ>() else {
+            break; // the value after the last one is missing
+        };
+        let mut values = [0.0; LANES];
+        for (values, x) in values.as_chunks_mut::<4>().0.iter_mut().zip(x.as_chunks::<8>().0) {
+            *values = even(x);
+        }
+        let y = &mut y[start..][..LANES];
+        for lane in 0..LANES {
+            y[lane].put(of(values[lane]));
+        }
+        done = start + LANES;
+    }
+    let rest = x[(2 * done).min(x.len())..].iter().step_by(2);
+    y[done..].iter_mut().zip(rest).for_each(|(y, x)| y.put(of(*x)));
 }
 
 /// The values at even places. The compiler makes single moves of this on x86-64, where one instruction does it.
