@@ -35,6 +35,7 @@ pub fn parts_with<T: Send, R>(
     work: impl Fn(&mut R, usize, &mut [T]) + Sync + Send,
 ) {
     if (1..=size).contains(&y.len()) {
+        // There is one part. A depthwise convolution is here for every channel, and a division would cost more.
         return work(&mut room(), 0, y);
     }
     #[cfg(threads)]
