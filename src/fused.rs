@@ -100,8 +100,8 @@ impl Layer {
 ///
 /// # Panics
 ///
-/// If the kernels or strides of `conv` are not square, if it has a dilation or no bias, or if its padding is not a
-/// number of pixels.
+/// If the kernels or strides of `conv` are not square, if it has a dilation or no bias, if its padding is not a number of
+/// pixels, or if it is for other channels than C or for larger images.
 pub fn convolve(conv: &Conv2d, activation: Activation, x: Tensor<4>) -> Tensor<4> {
     let square = |[height, width]: [usize; 2]| height == width;
     assert!(
@@ -112,6 +112,13 @@ pub fn convolve(conv: &Conv2d, activation: Activation, x: Tensor<4>) -> Tensor<4
         conv.dilation
     );
     let [top, left, bottom, right] = padding(conv);
+    let ([_, channels, height, width], [_, of_group, size, _]) = (x.dims(), conv.weight.dims());
+    assert_channels(of_group * conv.groups, channels);
+    assert!(
+        height + top + bottom >= size && width + left + right >= size,
+        "kernels of {size}×{size} pixels do not fit into {height}×{width} with padding {:?}",
+        [top, left, bottom, right]
+    );
     let kind = Kind::convolution(conv.kernel_size, conv.stride[0], [(top, bottom), (left, right)], conv.groups);
     let bias = conv.bias.as_ref().expect("a layer has a bias").val();
     apply(Layer { activation, kind }, x, conv.weight.val(), bias)
@@ -138,10 +145,15 @@ pub(crate) fn padding(conv: &Conv2d) -> [usize; 4] {
 ///
 /// # Panics
 ///
-/// If `linear` has no bias.
+/// If `linear` has no bias, or if it is for other channels than C.
 pub fn connect(linear: &Linear, activation: Activation, x: Tensor<2>) -> Tensor<2> {
+    assert_channels(linear.weight.dims()[0], x.dims()[1]);
     let bias = linear.bias.as_ref().expect("a layer has a bias").val();
     apply(Layer { activation, kind: Kind::Dense }, x, linear.weight.val(), bias)
+}
+
+fn assert_channels(expected: usize, found: usize) {
+    assert!(expected == found, "a layer for {expected} channels was given {found}");
 }
 
 fn apply<const D: usize, const W: usize>(layer: Layer, x: Tensor<D>, weight: Tensor<W>, bias: Tensor<1>) -> Tensor<D> {
@@ -393,6 +405,7 @@ mod tests {
             ([5, 3, 1], [3, 2], [0, 0, 1, 1], [10, 10]),
             ([4, 4, 1], [1, 1], [0, 0, 0, 0], [5, 6]),
             ([4, 6, 1], [1, 2], [0, 0, 0, 0], [6, 7]),
+            ([3, 4, 1], [2, 3], [1, 0, 0, 2], [8, 9]),
             ([6, 6, 6], [3, 1], [1, 1, 1, 1], [7, 7]),
             ([6, 6, 6], [5, 2], [1, 1, 2, 2], [14, 14]),
             ([4, 8, 2], [3, 1], [0, 1, 2, 0], [8, 8]),
@@ -484,5 +497,28 @@ mod tests {
                 });
             }
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "a layer for 3 channels was given 2")]
+    fn a_convolution_for_other_channels_is_refused() {
+        let cpu = Device::flex();
+        let conv = Conv2dConfig::new([3, 8], [3, 3]).init(&cpu);
+        convolve(&conv, Activation::Identity, Tensor::zeros([1, 2, 5, 5], &cpu));
+    }
+
+    #[test]
+    #[should_panic(expected = "kernels of 3×3 pixels do not fit into 4×2")]
+    fn kernels_larger_than_the_image_are_refused() {
+        let cpu = Device::flex();
+        let conv = Conv2dConfig::new([3, 8], [3, 3]).init(&cpu);
+        convolve(&conv, Activation::Identity, Tensor::zeros([1, 3, 4, 2], &cpu));
+    }
+
+    #[test]
+    #[should_panic(expected = "a layer for 13 channels was given 5")]
+    fn a_matrix_for_other_channels_is_refused() {
+        let cpu = Device::flex();
+        connect(&LinearConfig::new(13, 6).init(&cpu), Activation::Relu, Tensor::zeros([1, 5], &cpu));
     }
 }

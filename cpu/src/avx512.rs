@@ -33,7 +33,7 @@ impl<const TILE: usize> Terms<'_, TILE> {
         }
     }
 
-    /// Sums `LONG` vectors of sixteen values, and then `SHORT` ones of eight. The sums of one channel are `length`
+    /// Sums `LONG` vectors of sixteen values, and then `SHORT` ones of eight, at most one. The sums of one channel are `length`
     /// apart from those of the next.
     #[inline]
     #[target_feature(enable = "avx512f,avx2,fma")]

@@ -21,6 +21,7 @@ const VECTORS_ONE_CHANNEL: usize = 4;
 const BAND: usize = 2048;
 
 /// A convolution without its weights.
+#[derive(Debug, Clone)]
 pub struct Convolution {
     /// The activation before the convolution.
     pub activation: Activation,
@@ -40,13 +41,15 @@ pub struct Convolution {
     pub padding: [usize; 2],
 }
 
-/// How one channel of an image lies in memory for the convolution. Its pixels are split into stride² parts, by their
+/// How one channel of an image lies in memory for the convolution. Its pixels are split into `side`² parts, by their
 /// padded row and column modulo the stride, so that one weight multiplies one contiguous plane `[rows, columns]` of one
-/// part. Where rows are longer than the output, the surplus sums are computed and then dropped. The zeros after a row
-/// may also serve as the zeros before the next row.
+/// part. Pixels that no kernel reaches, since the stride is larger than the kernel, are in no part. Where rows are
+/// longer than the output, the surplus sums are computed and then dropped. The zeros after a row may also serve as the
+/// zeros before the next row.
 #[derive(Clone, Copy)]
 pub(crate) struct Layout {
-    pub parts: usize,
+    /// The stride, or the side of the kernels where that is smaller.
+    pub side: usize,
     pub rows: usize,
     pub columns: usize,
     /// How far a kernel reaches beyond its first pixel, in pixels of one part.
@@ -57,15 +60,19 @@ impl Layout {
     pub fn plane(self) -> usize {
         self.rows * self.columns
     }
+
+    pub fn parts(self) -> usize {
+        self.side * self.side
+    }
 }
 
-/// The pixels of one part that kernels reach: every stride-th one of every stride-th row. All parts are planned before
-/// the first channel is laid out, since divisions take longer than copying a short row.
+/// The pixels of one part: every stride-th one of every stride-th row. All parts are planned before the first channel is
+/// laid out, since divisions take longer than copying a short row.
 pub(crate) struct Part {
     /// The index of its first pixel in the channel.
-    from: usize,
+    pixel: usize,
     /// The index of that pixel in the part's plane.
-    to: usize,
+    place: usize,
     rows: usize,
     columns: usize,
 }
@@ -87,7 +94,7 @@ impl Convolution {
         bias: &[f32],
     ) -> Vec<f32> {
         let ([channels, height, width], [outputs, out_height, out_width]) = (self.from, self.to);
-        let (layout, stride, size) = (self.layout(), self.stride, self.size);
+        let (layout, size) = (self.layout(), self.size);
         let taps: Vec<usize> = (0..size * size).collect();
         let tiles = outputs.div_ceil(TILE);
         let terms = channels * size * size;
@@ -98,22 +105,14 @@ impl Convolution {
                 self.pack(weight, packed, &taps, outputs - tile * TILE, kernel);
             })
         });
-        let mut starts = Vec::with_capacity(channels * size * size);
-        for channel in 0..channels {
-            for (ky, kx) in taps.iter().map(|tap| (tap / size, tap % size)) {
-                let part = (channel * stride + ky % stride) * stride + kx % stride;
-                starts.push(part * layout.plane() + ky / stride * layout.columns + kx / stride);
-            }
-        }
-
-        let parts = self.parts(layout);
+        let (plan, starts) = (self.plan(layout), self.starts(layout, 1));
         let bands = Bands::new(out_height, layout.columns, TILE);
         let cost = outputs * out_height * out_width * channels * size * size;
-        let room = || vec![0.0; channels * layout.parts * layout.plane() + layout.reach + WIDTH];
+        let room = || vec![0.0; channels * layout.parts() * layout.plane() + layout.reach + WIDTH];
         let convolve = |source: &mut Vec<f32>, index: usize, y: &mut [MaybeUninit<f32>]| {
             let group = index % self.groups;
             let x = &x[index * channels * height * width..][..channels * height * width];
-            self.lay_out(x, source, layout, &parts);
+            self.lay_out(x, source, layout, &plan);
             threads::parts(y, TILE * out_height * out_width, cost / tiles, |tile, y| {
                 let weights = &kernels[(group * tiles + tile) * terms..][..terms];
                 let terms = Terms { starts: &starts, weights };
@@ -146,12 +145,13 @@ impl Convolution {
         let stride = self.stride;
         let reach = (self.size - 1) / stride;
         // For each remainder of the column: the zeros before its pixels in a row, and the number of these pixels.
-        let lines = (0..stride).map(|remainder| {
+        let side = stride.min(self.size);
+        let lines = (0..side).map(|remainder| {
             let (skipped, first) = self.first(1, remainder);
             (first, self.from[2].saturating_sub(skipped).div_ceil(stride))
         });
         let columns = row_stride(self.to[2], self.to[2] + reach, lines);
-        Layout { parts: stride * stride, rows: self.to[1] + reach, columns, reach }
+        Layout { side, rows: self.to[1] + reach, columns, reach }
     }
 
     /// Along an axis: the first pixel whose padded index ≡ `remainder` (mod stride), and its index within that part.
@@ -161,34 +161,44 @@ impl Convolution {
     }
 
     /// The parts of a channel in the `layout`.
-    pub(crate) fn parts(&self, layout: Layout) -> Vec<Part> {
-        let [_, height, width] = self.from;
-        let part = |index| {
-            let ((top, row), (left, column)) = (self.first(0, index / self.stride), self.first(1, index % self.stride));
-            let count = |all: usize, first: usize, room: usize, place: usize| {
-                all.saturating_sub(first).div_ceil(self.stride).min(room.saturating_sub(place))
-            };
-            Part {
-                from: top * width + left,
-                to: row * layout.columns + column,
-                rows: count(height, top, layout.rows, row),
-                columns: count(width, left, layout.columns, column),
-            }
+    pub(crate) fn plan(&self, layout: Layout) -> Vec<Part> {
+        // Along an axis with `room` for a part: its first pixel, where that lies, and the number of pixels.
+        let along = |axis: usize, remainder: usize, room: usize| {
+            let (pixel, place) = self.first(axis, remainder);
+            let count = self.from[axis + 1].saturating_sub(pixel).div_ceil(self.stride);
+            (pixel, place, count.min(room.saturating_sub(place)))
         };
-        (0..layout.parts).map(part).collect()
+        let part = |index: usize| {
+            let (top, row, rows) = along(0, index / layout.side, layout.rows);
+            let (left, column, columns) = along(1, index % layout.side, layout.columns);
+            Part { pixel: top * self.from[2] + left, place: row * layout.columns + column, rows, columns }
+        };
+        (0..layout.parts()).map(part).collect()
+    }
+
+    /// For each weight of an output, where the pixels that it multiplies begin in `[C / G, parts, images, rows,
+    /// columns]`.
+    pub(crate) fn starts(&self, layout: Layout, images: usize) -> Vec<usize> {
+        let (stride, size) = (self.stride, self.size);
+        let start = |weight: usize| {
+            let (channel, ky, kx) = (weight / size / size, weight / size % size, weight % size);
+            let part = (channel * layout.side + ky % stride) * layout.side + kx % stride;
+            part * images * layout.plane() + ky / stride * layout.columns + kx / stride
+        };
+        (0..self.from[0] * size * size).map(start).collect()
     }
 
     /// Writes the image `x` after the activation into `source` `[C, parts, rows, columns]`. The other values stay 0.
-    fn lay_out(&self, x: &[f32], source: &mut [f32], layout: Layout, parts: &[Part]) {
+    fn lay_out(&self, x: &[f32], source: &mut [f32], layout: Layout, plan: &[Part]) {
         let [channels, height, width] = self.from;
-        let size = layout.parts * layout.plane();
+        let size = layout.parts() * layout.plane();
         let cost = COST_OF_VALUE * height * width;
         threads::parts(&mut source[..channels * size], size, cost, |channel, source| {
             let x = &x[channel * height * width..][..height * width];
             let planes = source.chunks_exact_mut(layout.plane());
             vectors::with_wide_vectors(
                 #[inline(always)]
-                || self.lay_out_channel(x, parts.iter().zip(planes), layout.columns),
+                || self.lay_out_channel(x, plan.iter().zip(planes), layout.columns),
             );
         });
     }
@@ -203,8 +213,8 @@ impl Convolution {
         columns: usize,
     ) {
         for (part, plane) in parts.filter(|(part, _)| part.rows > 0 && part.columns > 0) {
-            let lines = plane[part.to..].chunks_mut(columns).take(part.rows).map(|line| &mut line[..part.columns]);
-            let x = x[part.from..].chunks(self.stride * self.from[2]);
+            let lines = plane[part.place..].chunks_mut(columns).take(part.rows).map(|line| &mut line[..part.columns]);
+            let x = x[part.pixel..].chunks(self.stride * self.from[2]);
             self.activation.write_lines(lines.zip(x), self.stride);
         }
     }
@@ -242,7 +252,8 @@ impl Convolution {
     }
 
     /// The padded pixels are split into blocks of `stride` × `stride`. The input gradients at one place of all blocks
-    /// are one convolution of the output's gradient, so there is one convolution for each place.
+    /// are one convolution of the output's gradient, so there is one convolution for each place; or they are 0, where
+    /// no kernel reaches the place.
     fn backward_tiled<const TILE: usize, const VECTORS: usize>(
         &self,
         gradient: &[f32],
@@ -262,15 +273,16 @@ impl Convolution {
         let unreached = first.map(|first| first.saturating_sub(margin));
         let rows = blocks[0] + margin;
         let columns = row_stride(blocks[1], blocks[1] + margin, [(lead[1], out_width - unreached[1])].into_iter());
-        let copied = [rows - lead[0], columns - lead[1]];
-        let copied: [usize; 2] = std::array::from_fn(|axis| copied[axis].min(self.to[axis + 1] - unreached[axis]));
-        let places: Vec<(Vec<usize>, Vec<usize>)> = (0..stride * stride)
+        let copied: [usize; 2] =
+            std::array::from_fn(|axis| ([rows, columns][axis] - lead[axis]).min(self.to[axis + 1] - unreached[axis]));
+        let side = stride.min(size);
+        let places: Vec<(Vec<usize>, Vec<usize>)> = (0..side * side)
             .map(|place| {
                 let along = |start: usize| (start..size).step_by(stride).enumerate();
                 let mut taps = Vec::new();
                 let mut starts = Vec::new();
-                for (tap_y, ky) in along(place / stride) {
-                    for (tap_x, kx) in along(place % stride) {
+                for (tap_y, ky) in along(place / side) {
+                    for (tap_x, kx) in along(place % side) {
                         taps.push(ky * size + kx);
                         starts.push((margin - tap_y) * columns + margin - tap_x);
                     }
@@ -286,7 +298,8 @@ impl Convolution {
             (padded % stride, padded / stride - first[axis])
         };
         let down: Vec<(usize, usize)> = (0..height).map(|row| place(0, row)).collect();
-        let across: Vec<(usize, usize)> = (0..stride).map(|column| place(1, column)).collect();
+        let across: Vec<(usize, usize)> = (0..stride.min(width)).map(|column| place(1, column)).collect();
+        let zeros = vec![0.0; blocks[1]];
         let tiles = channels.div_ceil(TILE);
         let terms = outputs * size * size;
         let kernels = weight.packed(Pass::Backward, self.weights_shape(), |weight| {
@@ -300,7 +313,7 @@ impl Convolution {
             })
         });
 
-        let bands = Bands::new(blocks[0], columns, TILE * stride * stride);
+        let bands = Bands::new(blocks[0], columns, TILE * side * side);
         let cost = outputs * out_height * out_width * channels * size * size;
         let room = || vec![0.0; outputs * rows * columns + margin + WIDTH];
         let convolve = |source: &mut Vec<f32>, index: usize, y: &mut [MaybeUninit<f32>]| {
@@ -343,7 +356,10 @@ impl Convolution {
                                 let line = |row: usize, remainder: usize| {
                                     let ((place_y, block), (place_x, column)) =
                                         (down[rows.start + row], across[remainder]);
-                                    let plane = (place_y * stride + place_x) * TILE + channel;
+                                    if place_y.max(place_x) >= side {
+                                        return &zeros[..];
+                                    }
+                                    let plane = (place_y * side + place_x) * TILE + channel;
                                     &sums[plane * length + (block - band) * columns + column..]
                                 };
                                 let (y, x) = (&mut y[values.clone()], &x[values]);
@@ -374,8 +390,10 @@ thread_local! {
 
 /// The rows of an image, a band at a time.
 struct Bands {
-    /// All rows, and those of a band.
-    rows: [usize; 2],
+    /// All rows.
+    rows: usize,
+    /// The rows of a band.
+    count: usize,
     /// The sums of a band.
     sums: usize,
 }
@@ -384,18 +402,15 @@ impl Bands {
     /// For `planes` planes of sums with `columns` values a row.
     fn new(rows: usize, columns: usize, planes: usize) -> Self {
         let count = (BAND / (planes * columns)).clamp(1, rows);
-        Self { rows: [rows, count], sums: planes * (count * columns).next_multiple_of(WIDTH) }
+        Self { rows, count, sums: planes * (count * columns).next_multiple_of(WIDTH) }
     }
 
     /// Calls `work` with each band: its first row, its number of rows, and a buffer of any values for its sums.
     fn each(&self, mut work: impl FnMut(usize, usize, &mut [f32])) {
         let mut sums = SUMS.take();
         sums.resize(self.sums.max(sums.len()), 0.0);
-        let [rows, count] = self.rows;
-        let mut first = 0;
-        while first < rows {
-            work(first, count.min(rows - first), &mut sums[..self.sums]);
-            first += count;
+        for first in (0..).step_by(self.count).take_while(|&first| first < self.rows) {
+            work(first, self.count.min(self.rows - first), &mut sums[..self.sums]);
         }
         SUMS.set(sums);
     }

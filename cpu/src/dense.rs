@@ -52,7 +52,7 @@ pub fn dense(activation: Activation, x: &[f32], weight: &[f32], bias: &[f32]) ->
         threads::pieces(&mut y, [1, outputs], [1, OUTPUTS], channels, |piece| sum(piece.column, x, piece.values));
     } else {
         // Several images to a thread, since each reads all the weights. There may be too few outputs to share.
-        let each = images.div_ceil(threads::count());
+        let each = images.div_ceil(threads::count()).max(1);
         threads::parts(&mut y, each * outputs, each * weight.len(), |part, y| {
             sum(0, &x[part * each * channels..], y.chunks_exact_mut(outputs).collect());
         });

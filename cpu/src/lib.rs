@@ -96,7 +96,7 @@ impl Activation {
     /// The activation of every value of `x`.
     pub fn forward(self, x: &[f32]) -> Vec<f32> {
         // SAFETY: as many values are written as there are.
-        unsafe { output::written(x.len(), |y| self.write(y, x, 1)) }
+        unsafe { output::written(x.len(), |y| self.write(y, x)) }
     }
 
     /// The gradient in `x`, from the `gradient` after the activation.
@@ -106,13 +106,13 @@ impl Activation {
         y
     }
 
-    /// Writes the activation of every `stride`th value of `x`, as many as `y` has.
+    /// Writes the activation of the values of `x`, as many as `y` has.
     #[inline(always)]
-    fn write(self, y: &mut [impl Place], x: &[f32], stride: usize) {
-        self.write_lines(std::iter::once((y, x)), stride);
+    fn write(self, y: &mut [impl Place], x: &[f32]) {
+        self.write_lines(std::iter::once((y, x)), 1);
     }
 
-    /// The same for several pairs of `y` and `x`.
+    /// The same for several pairs of `y` and `x`, with every `stride`th value of `x`.
     #[inline(always)]
     fn write_lines<'a, P: Place + 'a>(self, lines: impl Iterator<Item = (&'a mut [P], &'a [f32])>, stride: usize) {
         match self {
@@ -191,6 +191,7 @@ fn interleave_gradients<'a>(
     line: impl Fn(usize, usize) -> &'a [f32],
     of: impl Fn(f32, f32) -> f32,
 ) {
+    let stride = stride.min(width); // of each remainder there is one value at most
     for (row, (y, x)) in y.chunks_mut(width).zip(x.chunks(width)).enumerate() {
         let line = |remainder| line(row, remainder);
         match stride {

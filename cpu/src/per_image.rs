@@ -1,5 +1,5 @@
 //! What an attack computes for each image of a batch separately: sizes, directions, choices, and functions of the
-//! logits.
+//! logits. A batch has at least one image.
 
 use std::mem::MaybeUninit;
 

@@ -17,6 +17,7 @@ const BAND: usize = 32 << 10;
 const RUN: usize = 512;
 
 /// A 1×1 convolution without its weights.
+#[derive(Debug, Clone)]
 pub struct Pointwise {
     /// The activation before the convolution.
     pub activation: Activation,
@@ -39,7 +40,7 @@ impl Pointwise {
                 side_by_side(std::array::from_fn(|lane| &weight[row(lane)..][..self.channels]), packed);
             })
         });
-        let read = |from: &[f32], to: &mut [f32]| self.activation.write(to, from, 1);
+        let read = |from: &[f32], to: &mut [f32]| self.activation.write(to, from);
         self.product(x, &kernels, [self.channels, self.outputs], read, |output, _, sums, y| {
             let bias = bias[output];
             vectors::map(y, sums, 1, |sum| sum + bias);
@@ -130,7 +131,11 @@ impl Pointwise {
         };
         let (image, tile) = ([to, self.pixels], [FULL_TILE, WIDTH]);
         // SAFETY: `write` writes every row of every piece.
-        unsafe { written(x.len() / from * to, |y| threads::pieces(y, image, tile, from * to, multiply)) }
+        unsafe {
+            written(x.len() / (from * self.pixels) * to * self.pixels, |y| {
+                threads::pieces(y, image, tile, from * to, multiply)
+            })
+        }
     }
 }
 

@@ -35,7 +35,7 @@ pub fn parts_with<T: Send, R>(
     work: impl Fn(&mut R, usize, &mut [T]) + Sync + Send,
 ) {
     if (1..=size).contains(&y.len()) {
-        // There is one part. A depthwise convolution is here for every channel, and a division would cost more.
+        // One part. A depthwise convolution comes here for every channel, and even the division below would count.
         return work(&mut room(), 0, y);
     }
     #[cfg(threads)]
@@ -113,6 +113,9 @@ pub fn pieces<T: Send>(
     cost: usize,
     work: impl Fn(Piece<T>) + Sync + Send,
 ) {
+    if y.is_empty() {
+        return;
+    }
     // With many images, each is one piece.
     let wanted = if count() > 1 && y.len() / rows / columns < 2 * count() { 2 * count() } else { 1 };
     let length = |all: usize, tile: usize, cost: usize| {

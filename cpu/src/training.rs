@@ -70,16 +70,14 @@ impl Convolution {
         images: Range<usize>,
     ) -> WeightGradients {
         let ([channels, height, width], [outputs, out_height, out_width]) = (self.from, self.to);
-        let (layout, stride, size) = (self.with_gaps(), self.stride, self.size);
-        let Layout { parts, rows, columns, .. } = layout;
-        let plan = self.parts(layout);
+        let layout = self.with_gaps();
+        let (plan, parts, plane, columns) = (self.plan(layout), layout.parts(), layout.plane(), layout.columns);
         let count = images.len();
-        let plane = rows * columns;
         let length = (count * plane).next_multiple_of(WIDTH);
 
         // `[C, parts, N, rows, columns]`, plus the values beyond the end that the last sum reads.
         let mut source = vec![0.0; channels * parts * count * plane + plane + WIDTH];
-        let (planes, _) = source.split_at_mut(channels * parts * count * plane);
+        let planes = &mut source[..channels * parts * count * plane];
         // `[O, N, rows, columns]`, with O rounded up to whole tiles.
         let mut padded = vec![0.0; outputs.next_multiple_of(OUTPUTS) * length];
         let mut bias = vec![0.0; outputs];
@@ -101,21 +99,16 @@ impl Convolution {
             }
         }
 
-        let starts: Vec<usize> = (0..channels * size * size)
-            .map(|weight| {
-                let (channel, ky, kx) = (weight / size / size, weight / size % size, weight % size);
-                let part = (channel * stride + ky % stride) * stride + kx % stride;
-                part * count * plane + ky / stride * columns + kx / stride
-            })
-            .collect();
-        let mut weight = vec![0.0; outputs * starts.len()];
+        let starts = self.starts(layout, count);
+        let terms = starts.len();
+        let mut weight = vec![0.0; outputs * terms];
         for tile in (0..outputs).step_by(OUTPUTS) {
             let gradients: [&[f32]; OUTPUTS] = std::array::from_fn(|o| &padded[(tile + o) * length..][..length]);
             for (first, starts) in (0..).step_by(TAPS).zip(starts.chunks(TAPS)) {
                 // Beyond the last weight, that weight is repeated.
                 let sources = std::array::from_fn(|tap| &source[starts[tap.min(starts.len() - 1)]..][..length]);
                 let sums: [[f32; TAPS]; OUTPUTS] = products(gradients, sources);
-                for (weight, sums) in weight.chunks_exact_mut(channels * size * size).skip(tile).zip(sums) {
+                for (weight, sums) in weight.chunks_exact_mut(terms).skip(tile).zip(sums) {
                     weight[first..][..starts.len()].copy_from_slice(&sums[..starts.len()]);
                 }
             }
