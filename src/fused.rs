@@ -79,6 +79,28 @@ impl Layer {
         Self { activation: Activation::Identity, ..self }
     }
 
+    /// # Panics
+    ///
+    /// If the weights are for an input with other channels, or for larger images.
+    fn assert_fits(&self, x: &Shape, weight: &Shape) {
+        let channels = match self.kind {
+            Kind::Dense => weight[0],
+            Kind::Pointwise => weight[1],
+            Kind::Convolution { groups, .. } => weight[1] * groups,
+        };
+        assert!(channels == x[1], "a layer for {channels} channels was given {}", x[1]);
+        if let Kind::Convolution { padding, .. } = self.kind {
+            let fits = |axis: usize| x[axis + 2] + padding[axis].0 + padding[axis].1 >= weight[2];
+            assert!(
+                fits(0) && fits(1),
+                "kernels of {0}×{0} pixels do not fit into {1}×{2} with padding {padding:?}",
+                weight[2],
+                x[2],
+                x[3]
+            );
+        }
+    }
+
     /// The shape of the output, from the shapes of the input and the weights.
     pub fn output(&self, x: &Shape, weight: &Shape) -> Shape {
         match self.kind {
@@ -112,13 +134,6 @@ pub fn convolve(conv: &Conv2d, activation: Activation, x: Tensor<4>) -> Tensor<4
         conv.dilation
     );
     let [top, left, bottom, right] = padding(conv);
-    let ([_, channels, height, width], [_, of_group, size, _]) = (x.dims(), conv.weight.dims());
-    assert_channels(of_group * conv.groups, channels);
-    assert!(
-        height + top + bottom >= size && width + left + right >= size,
-        "kernels of {size}×{size} pixels do not fit into {height}×{width} with padding {:?}",
-        [top, left, bottom, right]
-    );
     let kind = Kind::convolution(conv.kernel_size, conv.stride[0], [(top, bottom), (left, right)], conv.groups);
     let bias = conv.bias.as_ref().expect("a layer has a bias").val();
     apply(Layer { activation, kind }, x, conv.weight.val(), bias)
@@ -147,16 +162,12 @@ pub(crate) fn padding(conv: &Conv2d) -> [usize; 4] {
 ///
 /// If `linear` has no bias, or if it is for other channels than C.
 pub fn connect(linear: &Linear, activation: Activation, x: Tensor<2>) -> Tensor<2> {
-    assert_channels(linear.weight.dims()[0], x.dims()[1]);
     let bias = linear.bias.as_ref().expect("a layer has a bias").val();
     apply(Layer { activation, kind: Kind::Dense }, x, linear.weight.val(), bias)
 }
 
-fn assert_channels(expected: usize, found: usize) {
-    assert!(expected == found, "a layer for {expected} channels was given {found}");
-}
-
 fn apply<const D: usize, const W: usize>(layer: Layer, x: Tensor<D>, weight: Tensor<W>, bias: Tensor<1>) -> Tensor<D> {
+    layer.assert_fits(&x.shape(), &weight.shape());
     Tensor::from_dispatch(Dispatch::apply(x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch(), layer))
 }
 
