@@ -66,8 +66,7 @@ impl Layout {
     }
 }
 
-/// The pixels of one part: every stride-th one of every stride-th row. All parts are planned before the first channel is
-/// laid out, since divisions take longer than copying a short row.
+/// The pixels of one part: every stride-th one of every stride-th row. The parts of all channels are the same.
 pub(crate) struct Part {
     /// The index of its first pixel in the channel.
     pixel: usize,

@@ -35,7 +35,7 @@ pub fn parts_with<T: Send, R>(
     work: impl Fn(&mut R, usize, &mut [T]) + Sync + Send,
 ) {
     if (1..=size).contains(&y.len()) {
-        // One part. A depthwise convolution comes here for every channel, and even the division below would count.
+        // One part, as of each channel of a depthwise convolution: there is nothing to share.
         return work(&mut room(), 0, y);
     }
     #[cfg(threads)]
