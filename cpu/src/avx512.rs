@@ -33,8 +33,8 @@ impl<const TILE: usize> Terms<'_, TILE> {
         }
     }
 
-    /// Sums `LONG` vectors of sixteen values, and then `SHORT` ones of eight, at most one. The sums of one channel are `length`
-    /// apart from those of the next.
+    /// Sums `LONG` vectors of sixteen values, and then `SHORT` ones of eight, at most one. The sums of one channel are
+    /// `length` apart from those of the next.
     #[inline]
     #[target_feature(enable = "avx512f,avx2,fma")]
     fn block<const LONG: usize, const SHORT: usize>(&self, source: &[f32], sums: &mut [f32], length: usize) {
