@@ -51,7 +51,8 @@ fn given(layer: &Convolution) -> Given {
 fn expected(layer: &Convolution, given: &Given) -> Expected {
     let ([channels, height, width], [outputs, out_height, out_width]) = (layer.from, layer.to);
     let zeros = |values: &[f32]| vec![Sum::default(); values.len()];
-    let (activation, slope): (fn(f64) -> f64, fn(f64) -> f64) = match layer.activation {
+    type Function = fn(f64) -> f64;
+    let (activation, slope): (Function, Function) = match layer.activation {
         Activation::Identity => (|x| x, |_| 1.0),
         Activation::Relu => (|x| x.max(0.0), |x| f64::from(x > 0.0)),
         Activation::Relu6 => (|x| x.clamp(0.0, 6.0), |x| f64::from(x > 0.0 && x < 6.0)),
