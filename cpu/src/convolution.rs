@@ -1,6 +1,5 @@
 //! Convolutions: forward pass and gradient in the input.
 
-use std::cell::Cell;
 use std::mem::MaybeUninit;
 
 use crate::kernel::Terms;
@@ -382,11 +381,6 @@ fn row_stride(count: usize, reached: usize, lines: impl Iterator<Item = (usize, 
     lines.map(distance).max().unwrap_or(count).max(count)
 }
 
-thread_local! {
-    /// The sums of the last bands. Threads of a browser wait for each other when they ask for memory.
-    static SUMS: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
-}
-
 /// The rows of an image, a band at a time.
 struct Bands {
     /// All rows.
@@ -406,12 +400,11 @@ impl Bands {
 
     /// Calls `work` with each band: its first row, its number of rows, and a buffer of any values for its sums.
     fn each(&self, mut work: impl FnMut(usize, usize, &mut [f32])) {
-        let mut sums = SUMS.take();
-        sums.resize(self.sums.max(sums.len()), 0.0);
-        for first in (0..).step_by(self.count).take_while(|&first| first < self.rows) {
-            work(first, self.count.min(self.rows - first), &mut sums[..self.sums]);
-        }
-        SUMS.set(sums);
+        threads::with_buffer(self.sums, |sums| {
+            for first in (0..).step_by(self.count).take_while(|&first| first < self.rows) {
+                work(first, self.count.min(self.rows - first), sums);
+            }
+        });
     }
 }
 

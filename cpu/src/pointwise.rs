@@ -92,42 +92,46 @@ impl Pointwise {
             let vectors = count.div_ceil(WIDTH);
             let band = vectors.div_ceil(vectors.div_ceil(band)) * WIDTH;
             let starts: Vec<usize> = (0..from).map(|channel| channel * band).collect();
-            let mut source = vec![0.0; from * band];
-            let mut sums = vec![0.0; 2 * FULL_TILE * band];
-            let (sums, further) = sums.split_at_mut(FULL_TILE * band);
-            for start in (0..count).step_by(band) {
-                let count = band.min(count - start);
-                let length = count.next_multiple_of(WIDTH);
-                vectors::with_wide_vectors(
-                    #[inline(always)]
-                    || {
-                        for (x, source) in x.chunks_exact(self.pixels).zip(source.chunks_exact_mut(band)) {
-                            read(&x[first + start..], &mut source[..count]);
-                        }
-                    },
-                );
-                for (tile, (rows, weights)) in rows.chunks_mut(FULL_TILE).zip(kernels.chunks_exact(from)).enumerate() {
-                    for (index, (starts, weights)) in starts.chunks(run).zip(weights.chunks(run)).enumerate() {
-                        let terms = Terms { starts, weights };
-                        if index == 0 {
-                            terms.sum::<FULL_VECTORS>(&source, sums, length);
-                        } else {
-                            terms.sum::<FULL_VECTORS>(&source, further, length);
-                            sums.iter_mut().zip(&*further).for_each(|(sum, further)| *sum += further);
-                        }
-                    }
+            threads::with_buffer((from + 2 * FULL_TILE) * band, |buffer| {
+                let (source, sums) = buffer.split_at_mut(from * band);
+                let (sums, further) = sums.split_at_mut(FULL_TILE * band);
+                for start in (0..count).step_by(band) {
+                    let count = band.min(count - start);
+                    let length = count.next_multiple_of(WIDTH);
                     vectors::with_wide_vectors(
                         #[inline(always)]
                         || {
-                            for (lane, (values, sums)) in rows.iter_mut().zip(sums.chunks_exact(length)).enumerate() {
-                                let channel = row + tile * FULL_TILE + lane;
-                                let place = (image * to + channel) * self.pixels + first + start;
-                                write(channel, place, sums, &mut values[start..][..count]);
+                            for (x, source) in x.chunks_exact(self.pixels).zip(source.chunks_exact_mut(band)) {
+                                read(&x[first + start..], &mut source[..count]);
                             }
                         },
                     );
+                    for (tile, (rows, weights)) in
+                        rows.chunks_mut(FULL_TILE).zip(kernels.chunks_exact(from)).enumerate()
+                    {
+                        for (index, (starts, weights)) in starts.chunks(run).zip(weights.chunks(run)).enumerate() {
+                            let terms = Terms { starts, weights };
+                            if index == 0 {
+                                terms.sum::<FULL_VECTORS>(source, sums, length);
+                            } else {
+                                terms.sum::<FULL_VECTORS>(source, further, length);
+                                sums.iter_mut().zip(&*further).for_each(|(sum, further)| *sum += further);
+                            }
+                        }
+                        vectors::with_wide_vectors(
+                            #[inline(always)]
+                            || {
+                                for (lane, (values, sums)) in rows.iter_mut().zip(sums.chunks_exact(length)).enumerate()
+                                {
+                                    let channel = row + tile * FULL_TILE + lane;
+                                    let place = (image * to + channel) * self.pixels + first + start;
+                                    write(channel, place, sums, &mut values[start..][..count]);
+                                }
+                            },
+                        );
+                    }
                 }
-            }
+            });
         };
         let (image, tile) = ([to, self.pixels], [FULL_TILE, WIDTH]);
         // SAFETY: `write` writes every row of every piece.

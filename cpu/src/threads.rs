@@ -1,5 +1,7 @@
 //! Work shared between threads, where there are several. Results do not depend on their number.
 
+use std::cell::Cell;
+use std::ops::Range;
 #[cfg(threads)]
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -118,34 +120,57 @@ pub fn pieces<T: Send>(
     }
     // With many images, each is one piece.
     let wanted = if count() > 1 && y.len() / rows / columns < 2 * count() { 2 * count() } else { 1 };
-    let length = |all: usize, tile: usize, cost: usize| {
-        (all.div_ceil(tile).div_ceil(wanted).max(MIN_WORK.div_ceil(cost * tile)) * tile).min(all)
+    // Ranges of about as many tiles each. `cost` is that of one index.
+    let ranges = |all: usize, tile: usize, cost: usize| -> Vec<Range<usize>> {
+        let tiles = all.div_ceil(tile);
+        let count = (tiles / MIN_WORK.div_ceil(cost * tile)).clamp(1, wanted);
+        let start = |index: usize| (tiles * index / count * tile).min(all);
+        (0..count).map(|index| start(index)..start(index + 1)).collect()
     };
     let few = columns < wanted * MIN_TILES * tile[1] && rows >= wanted * tile[0];
-    let (height, width) = if few {
-        (length(rows, tile[0], (cost * columns).div_ceil(rows)), columns)
+    let (down, across) = if few {
+        (ranges(rows, tile[0], (cost * columns).div_ceil(rows)), vec![0..columns])
     } else {
-        (rows, length(columns, tile[1], cost))
+        (vec![0..rows], ranges(columns, tile[1], cost))
     };
     let mut all: Vec<Piece<T>> = Vec::new();
-    for (image, y) in y.chunks_exact_mut(rows * columns).enumerate() {
-        for (block, y) in y.chunks_mut(height * columns).enumerate() {
+    for (image, mut y) in y.chunks_exact_mut(rows * columns).enumerate() {
+        for rows in &down {
             let begun = all.len();
-            let row = block * height;
-            let piece = |column| Piece { image, row, column, values: Vec::with_capacity(height) };
-            all.extend((0..columns).step_by(width).map(piece));
-            for row in y.chunks_exact_mut(columns) {
-                all[begun..].iter_mut().zip(row.chunks_mut(width)).for_each(|(piece, row)| piece.values.push(row));
+            let piece = |columns: &Range<usize>| Piece {
+                image,
+                row: rows.start,
+                column: columns.start,
+                values: Vec::with_capacity(rows.len()),
+            };
+            all.extend(across.iter().map(piece));
+            for _ in rows.clone() {
+                for (piece, columns) in all[begun..].iter_mut().zip(&across) {
+                    piece.values.push(y.split_off_mut(..columns.len()).expect("a piece ends in the image"));
+                }
             }
         }
     }
-    let cost = (cost * width * height).div_ceil(rows);
+    let cost = (cost * columns).div_ceil(down.len() * across.len());
     #[cfg(threads)]
     if begin_sharing(all.len(), cost) {
         return all.into_par_iter().with_min_len(MIN_WORK.div_ceil(cost)).for_each(work);
     }
     let _ = cost;
     all.into_iter().for_each(work);
+}
+
+thread_local! {
+    /// The buffer of the last call. Threads of a browser wait for each other when they ask for memory.
+    static BUFFER: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
+}
+
+/// Calls `work` with a buffer of `length` values, which may be any. The thread keeps it for the next call.
+pub fn with_buffer(length: usize, work: impl FnOnce(&mut [f32])) {
+    let mut buffer = BUFFER.take();
+    buffer.resize(length.max(buffer.len()), 0.0);
+    work(&mut buffer[..length]);
+    BUFFER.set(buffer);
 }
 
 /// The number of threads.

@@ -159,15 +159,19 @@ proptest! {
     }
 
     #[test]
-    fn dense_layers_are_sums(layer in pointwise()) {
+    fn dense_layers_are_sums(layer in pointwise(), images in 0..20_usize) {
         let [from, to] = [layer.from, layer.to].map(|[channels, ..]| [channels, 1, 1]);
-        let layer = Convolution { from, to, ..layer };
+        let layer = Convolution { images, from, to, ..layer };
         let given = given(&layer);
         let expected = expected(&layer, &given);
         let (activation, channels, outputs) = (layer.activation, from[0], to[0]);
         let weight: Vec<f32> =
             (0..channels * outputs).map(|index| given.weight[index % outputs * channels + index / outputs]).collect();
-        agree(&dense(activation, &given.x, &weight, &given.bias), &expected.y)?;
+        let y = dense(activation, &given.x, &weight, &given.bias);
+        agree(&y, &expected.y)?;
+        for (x, y) in given.x.chunks(channels).zip(y.chunks(outputs)) {
+            prop_assert_eq!(&dense(activation, x, &weight, &given.bias), y, "an image alone and in a batch");
+        }
         agree(&dense_backward(activation, &given.gradient, &given.x, &weight, outputs), &expected.x)?;
     }
 }
