@@ -7,8 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::{decoy, root, said};
-use decoy::catalog::Catalog;
-use decoy::report::Evaluation;
+use decoy::catalog::{Catalog, Family};
+use decoy::report::{Evaluation, ModelEvaluation};
+use serde_json::Value;
 
 /// Pictures of each result file that are attacked again with every shipped network.
 const PICTURES: usize = 3;
@@ -97,6 +98,7 @@ fn every_shipped_network_is_fooled_again_at_the_sizes_written() {
             }
             measured.extend(networks.iter().map(|model| model.network.sha256.clone()));
             if !here {
+                compare_gallery(family, &committed, &networks);
                 continue;
             }
             let out = folder.join(path.file_name().expect("a file has a name"));
@@ -135,12 +137,52 @@ fn compare(committed: &Evaluation, again: &Evaluation) {
                 committed.origin.pictures.iter().position(|name| name == picture).expect("it was taken from there");
             let what = format!("{}, {}: {picture}", committed.attack, found.network.model);
             assert_eq!(found.images.before[row], known.images.before[place], "{what}");
-            match (found.images.l2[row], known.images.l2[place]) {
-                (Some(found), Some(known)) => {
-                    assert!((found - known).abs() <= TOLERANCE * known, "{what}: ‖Δx‖₂ {found}, expected {known}");
-                }
-                (found, known) => assert_eq!(found, known, "{what}"),
-            }
+            compare_sizes(found.images.l2[row], known.images.l2[place], &what);
+        }
+    }
+}
+
+/// Checks that two changes of a picture have about the same size, or that neither was found.
+fn compare_sizes(found: Option<f64>, known: Option<f64>, what: &str) {
+    match (found, known) {
+        (Some(found), Some(known)) => {
+            assert!((found - known).abs() <= TOLERANCE * known, "{what}: ‖Δx‖₂ {found}, expected {known}");
+        }
+        (found, known) => assert_eq!(found, known, "{what}"),
+    }
+}
+
+/// Attacks pictures that lie on one sheet in the family's gallery, and checks that their changes have the committed
+/// sizes: for data sets that are not here.
+fn compare_gallery(family: &Family, committed: &Evaluation, networks: &[&ModelEvaluation]) {
+    let folder = format!("www/gallery/{}", family.id);
+    let Ok(text) = fs::read_to_string(root().join(&folder).join("gallery.json")) else { return };
+    let gallery: Value = serde_json::from_str(&text).expect("it is JSON");
+    if gallery["kind"] != "sheet" {
+        return;
+    }
+    let number = |value: &Value| value.as_u64().expect("a number") as usize;
+    let sheet = format!("{folder}/{}", gallery["file"].as_str().expect("a name"));
+    let (columns, side) = (number(&gallery["columns"]), family.input.width);
+    let (attack, names) = (committed.attack.to_string(), &committed.origin.pictures);
+    for network in networks {
+        let pictures = gallery["pictures"].as_array().expect("a list").iter().enumerate();
+        let measured = pictures.filter_map(|(square, picture)| {
+            let name = format!("/{}", number(&picture["index"]));
+            let place = names.iter().position(|known| known.ends_with(&name))?;
+            // One that is misread by itself was not attacked.
+            (network.images.before[place] == number(&picture["class"])).then_some((square, place))
+        });
+        let measured: Vec<_> = measured.take(PICTURES).collect();
+        assert_eq!(measured.len(), PICTURES, "{folder}: expected so many pictures that were attacked");
+        for (square, place) in measured {
+            let what = format!("{attack}, {}: {}", network.network.model, names[place]);
+            let crop = format!("{},{},{side}", square % columns * side, square / columns * side);
+            let model = &network.network.model;
+            let line = decoy(&["attack", "--json", "--model", model, "--attack", &attack, "--crop", &crop, &sheet]);
+            assert!(line.status.success(), "{what}: {}", said(&line));
+            let line: Value = serde_json::from_slice(&line.stdout).expect("it is JSON");
+            compare_sizes(line["norms"]["l2"].as_f64(), network.images.l2[place], &what);
         }
     }
 }
