@@ -54,32 +54,19 @@ pub fn start(family: &str, arguments: &[String]) -> Result<()> {
             run(&mut decoy(&["train", family, "--sigma", &levels, "--seed", &seed, "--models", folder]))
         })?;
     }
-    let folders = match Path::new(SEEDS).exists() {
-        _ if !shipped => study,
-        true => format!("www/models,{SEEDS}"),
-        false => "www/models".to_owned(),
-    };
-    for (name, result) in &results {
-        step(&format!("Measuring {name}"), || {
-            let (like, out) = (format!("{RESULTS}/{name}.json"), format!("target/{name}.json"));
-            let mut evaluate = decoy(&["evaluate", "--like", &like, "--models", &folders, "--out", &out]);
-            if list(&result["limits"]).next().is_some() {
-                evaluate.arg("--class-distances");
-            }
-            run(&mut evaluate)?;
-            fs::rename(&out, &like).with_context(|| format!("cannot move {out} to {like}"))
-        })?;
-    }
-    for (name, result) in self::results(LAB, family)? {
-        step(&format!("Measuring {name}"), || {
-            let (out, place) = (format!("target/{name}.json"), format!("{LAB}/{name}.json"));
-            if Path::new(&out).exists() {
-                fs::remove_file(&out).with_context(|| format!("cannot remove {out}, which would be resumed"))?;
-            }
-            let arguments = again(&result, &out).with_context(|| format!("{place}: expected a command of decoy"))?;
-            run(decoy(&[]).args(arguments))?;
-            fs::rename(&out, &place).with_context(|| format!("cannot move {out} to {place}"))
-        })?;
+    for (folder, results) in [(RESULTS, results), (LAB, self::results(LAB, family)?)] {
+        for (name, result) in results {
+            step(&format!("Measuring {name}"), || {
+                let (out, place) = (format!("target/{name}.json"), format!("{folder}/{name}.json"));
+                if Path::new(&out).exists() {
+                    fs::remove_file(&out).with_context(|| format!("cannot remove {out}, which would be resumed"))?;
+                }
+                let arguments =
+                    again(&result, &out).with_context(|| format!("{place}: expected a command of decoy"))?;
+                run(decoy(&[]).args(arguments))?;
+                fs::rename(&out, &place).with_context(|| format!("cannot move {out} to {place}"))
+            })?;
+        }
     }
     step(&format!("Tables and chart of {names}"), || run(&mut decoy(&["figures"])))
 }
