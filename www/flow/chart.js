@@ -121,7 +121,7 @@ export function chartFlow(page, form) {
         ? `${name.replace(/^./, (first) => first.toUpperCase())} against σ. Attack: ${nameOf(evaluation)}.`
         : all && 'This copy of the site comes without measured results for these networks.',
       evaluation && 'Pictures that a network has wrong already, without any attack, are left out.',
-      evaluation?.growth[measure] && 'The sentence above the chart compares σ = 0 with the level whose difference from it is the most certain.',
+      evaluation?.growth[measure] && 'In words, σ = 0 is compared with the level whose difference from it is the most certain.',
       levels.some(({ trainings }) => trainings.some(({ failures }) => failures > 0)) && 'A picture that was not fooled counts as infinitely far, and an infinite figure is not drawn.',
       curves.predicted.length > 0 && 'Predicted: where noise of strength σ makes a network err with probability p, the nearest mistake is about −σ·Φ⁻¹(p) away, if the border to it is straight.',
       curves.predicted.length > 0 && `Each network has such a distance on ${Math.min(...levels.flatMap(({ trainings }) => trainings.map((training) => training.predicted_pictures)))} or more of the ${evaluation?.pictures} pictures; the others are left out of the prediction.`,
