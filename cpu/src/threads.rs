@@ -129,9 +129,9 @@ pub fn pieces<T: Send>(
     };
     let few = columns < wanted * MIN_TILES * tile[1] && rows >= wanted * tile[0];
     let (down, across) = if few {
-        (ranges(rows, tile[0], (cost * columns).div_ceil(rows)), vec![0..columns])
+        (ranges(rows, tile[0], (cost * columns).div_ceil(rows)), ranges(columns, columns, cost))
     } else {
-        (vec![0..rows], ranges(columns, tile[1], cost))
+        (ranges(rows, rows, cost), ranges(columns, tile[1], cost))
     };
     let mut all: Vec<Piece<T>> = Vec::new();
     for (image, mut y) in y.chunks_exact_mut(rows * columns).enumerate() {
