@@ -27,6 +27,7 @@ import { listCredits } from './view/credits.js';
 import { chosenDevice, deviceField } from './view/device.js';
 import * as run from './view/run.js';
 import { stage as stageView } from './view/stage.js';
+import { loadSheets } from './view/thumb.js';
 import { upload } from './view/upload.js';
 
 /** @typedef {import('./page.js').Wish} Wish */
@@ -109,7 +110,7 @@ render();
 preview();
 /** @type {Promise<unknown>} */
 const opened = page.wanted.subject ? classify({}) : session.worker().catch(complain);
-opened.then(() => offline(session, () => !page.job && !page.result && !page.ownPicture)); // after the files that are needed now
+opened.then(loadSheets).then(() => offline(session, () => !page.job && !page.result && !page.ownPicture)); // after the files that are needed now
 if (pendingLink.run) attack();
 upload(openFiles, complain);
 camera((file) => openFiles([file], 'taken'), complain);

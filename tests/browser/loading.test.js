@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { address, launch, photos, ready, says, through, visit } from './site.js';
+import { address, launch, photos, ready, says, through, until, visit, withoutSheet } from './site.js';
 
 /** @type {import('./site.js').Browser} */
 let browser;
@@ -51,4 +51,22 @@ test('the program is sent compressed, and as what can be compiled while it arriv
     assert.ok(bytes > 3 * Number(await answer.headerValue('content-length')), 'to less than a third');
     await ready(page);
   });
+});
+
+test('a sheet of small pictures is not asked for before the network is here', { skip: withoutSheet }, async () => {
+  const pathOf = (/** @type {import('playwright-core').Request} */ request) => new URL(request.url()).pathname;
+  /** @type {string[]} */
+  const here = [];
+  /** @type {string[] | undefined} */
+  let before;
+  await visit(browser, async (page) => {
+    await ready(page);
+    await until(page, async () => performance.getEntriesByType('resource').some(({ name }) => name.endsWith('/sheet.png')), undefined);
+  }, {
+    before: async (page) => {
+      page.on('requestfinished', (request) => here.push(pathOf(request)));
+      page.on('request', (request) => pathOf(request).endsWith('/sheet.png') && (before ??= [...here]));
+    },
+  });
+  assert.ok(before?.some((path) => path.endsWith(photos.models[0].file)), `what was here before it: ${before}`);
 });

@@ -2,8 +2,19 @@
 
 import { make } from './dom.js';
 
-/** Sheets being loaded or loaded, by address: many thumbnails are parts of one sheet. @type {Map<string, Promise<HTMLImageElement>>} */
+/** Sheets wanted or loaded, by address: many thumbnails are parts of one sheet. @type {Map<string, Promise<HTMLImageElement>>} */
 const sheets = new Map();
+
+/** @type {(value?: unknown) => void} */
+let begin = () => {};
+/** A sheet is large. It waits until what the first picture needs is here. */
+const begun = new Promise((resolve) => (begin = resolve));
+
+/** Loads the sheets of the thumbnails; resolves when they are here, or cannot be loaded. */
+export async function loadSheets() {
+  begin();
+  await Promise.allSettled(sheets.values());
+}
 
 /** @param {import('../pictures.js').Subject} picture of the site @param {string} name empty where it is shown beside it */
 export function thumb({ file, region }, name) {
@@ -23,8 +34,11 @@ export function thumb({ file, region }, name) {
 function sheet(address) {
   const known = sheets.get(address);
   if (known) return known;
-  const image = Object.assign(new Image(), { fetchPriority: 'low', src: address });
-  const loaded = image.decode().then(() => image);
+  const loaded = begun.then(async () => {
+    const image = Object.assign(new Image(), { fetchPriority: 'low', src: address });
+    await image.decode();
+    return image;
+  });
   sheets.set(address, loaded);
   return loaded;
 }
